@@ -1,0 +1,1 @@
+//! What is checked: scenarios, goldens, limits, verdicts, reports.

@@ -1,0 +1,1 @@
+//! The driver's portable heart: clock, cyclic buffer, formats, starvation.

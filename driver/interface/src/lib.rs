@@ -1,0 +1,1 @@
+//! The public interface of the driver's tap: GUID, IOCTLs, structures.

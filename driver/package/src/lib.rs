@@ -1,0 +1,1 @@
+//! Driver package formats: PE rules, Authenticode, catalog, INF; making and verifying.

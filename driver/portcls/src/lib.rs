@@ -1,0 +1,1 @@
+//! PortCls and KS as Rust sees them: interfaces, descriptors, GUIDs.

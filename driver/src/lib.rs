@@ -1,0 +1,2 @@
+//! waverig.sys
+#![no_std]

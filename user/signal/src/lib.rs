@@ -1,0 +1,1 @@
+//! Reference signals and their measurement.

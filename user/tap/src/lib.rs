@@ -1,0 +1,1 @@
+//! Client of the driver's tap: rendered frames with their times.

@@ -1,0 +1,1 @@
+//! What the host and the program in a test machine say to each other.

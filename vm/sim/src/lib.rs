@@ -1,0 +1,1 @@
+//! The embedded test machine: runs the real .sys in a process of its own.

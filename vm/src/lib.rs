@@ -1,0 +1,1 @@
+//! Test machines behind one trait.

@@ -1,0 +1,2 @@
+//! The orchestrator.
+fn main() {}
