@@ -1,1 +1,57 @@
-//! The public interface of the driver's tap: GUID, IOCTLs, structures.
+//! The public interface of the driver's tap, shared by the driver and by every program that reads it.
+//!
+//! The tap is a device interface of class [`TAP_INTERFACE`] with the reference string [`TAP_REFERENCE`] on the
+//! driver's device. A client opens it, says [`ioctl::HELLO`], and then keeps one or more [`ioctl::READ`] requests
+//! pended: each returns one *block*, a [`Block`] header followed by `frames × format.frame_bytes` bytes of audio.
+//!
+//! Promises of the interface:
+//! - every rendered frame is delivered to every client once, in order, in the format the stream was opened with;
+//! - a block never spans two streams; it starts with the frame after the last one delivered to this client, or says
+//!   in [`Block::lost_frames`] exactly how many were lost because the client was slower than the ring is long;
+//! - a frame that nobody wrote in time is delivered as silence, never as the previous lap of the buffer.
+//!
+//! All integers are little-endian. The structures have no padding; [`wire`] turns them into bytes and back without
+//! `unsafe`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod block;
+mod control;
+pub mod ioctl;
+pub mod wire;
+
+pub use block::{Block, BlockFlags, SampleKind, TapFormat};
+pub use control::{Hello, HelloReply, ReadRequest, Status, StreamState};
+
+/// A GUID as Windows lays it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Guid {
+    /// First group.
+    pub data1: u32,
+    /// Second group.
+    pub data2: u16,
+    /// Third group.
+    pub data3: u16,
+    /// Fourth and fifth group.
+    pub data4: [u8; 8],
+}
+
+/// Class of the tap's device interface: `{6B2D6E1A-8C0F-4B57-9D53-57A7E1D2C94E}`.
+pub const TAP_INTERFACE: Guid = Guid {
+    data1: 0x6B2D_6E1A,
+    data2: 0x8C0F,
+    data3: 0x4B57,
+    data4: [0x9D, 0x53, 0x57, 0xA7, 0xE1, 0xD2, 0xC9, 0x4E],
+};
+
+/// Reference string of the tap's device interface; the name the file object of a tap handle carries.
+pub const TAP_REFERENCE: &str = "Tap";
+
+/// The oldest interface version this crate speaks.
+pub const VERSION_MIN: u16 = 1;
+/// The newest interface version this crate speaks.
+pub const VERSION_MAX: u16 = 1;
+
+#[cfg(test)]
+mod tests;

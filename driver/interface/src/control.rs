@@ -1,0 +1,94 @@
+//! Requests and replies other than blocks.
+
+use crate::TapFormat;
+
+/// The first request on a handle: which versions the client speaks. 8 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Hello {
+    /// Oldest version.
+    pub version_min: u16,
+    /// Newest version.
+    pub version_max: u16,
+    /// Must be 0.
+    pub reserved: u32,
+}
+
+/// The answer to [`Hello`]. 32 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct HelloReply {
+    /// The version both sides speak from now on: the newest common one.
+    pub version: u16,
+    /// Always 0.
+    pub reserved: u16,
+    /// Bytes in a block's header.
+    pub block_header_bytes: u32,
+    /// QPC ticks per second, the scale of every time in this interface.
+    pub qpc_frequency: i64,
+    /// Least number of frames the ring holds before a slow client loses any.
+    pub ring_frames: u32,
+    /// Always 0.
+    pub reserved2: [u32; 3],
+}
+
+/// What a read wants. 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct ReadRequest {
+    /// The read completes when this many frames are there, or the stream ends. 0: at once, with what is there.
+    /// At most what `max_frames` and the output buffer allow, else `STATUS_INVALID_PARAMETER`.
+    pub min_frames: u32,
+    /// At most this many frames; 0: as many as fit into the output buffer.
+    pub max_frames: u32,
+    /// Must be 0.
+    pub reserved: [u32; 2],
+}
+
+/// A stream's state as the tap reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum StreamState {
+    /// No stream is open.
+    Closed = 0,
+    /// Open and stopped (`KSSTATE_STOP`).
+    Stop = 1,
+    /// `KSSTATE_ACQUIRE`.
+    Acquire = 2,
+    /// `KSSTATE_PAUSE`.
+    Pause = 3,
+    /// `KSSTATE_RUN`.
+    Run = 4,
+}
+
+/// A snapshot. 96 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Status {
+    /// A [`StreamState`] as its wire value.
+    pub state: u32,
+    /// Generation of the current or last stream, 0 if there was none.
+    pub generation: u32,
+    /// Frames played since the stream last left STOP.
+    pub position: u64,
+    /// QPC time of this snapshot.
+    pub qpc: i64,
+    /// Frames of this generation whose place was clear when they fell due (see `Block::clear_frames`).
+    pub clear_frames: u64,
+    /// Runs of such frames.
+    pub clear_runs: u64,
+    /// First frame of the latest such run.
+    pub last_run_first: u64,
+    /// Frames in the latest such run.
+    pub last_run_frames: u64,
+    /// Frames this client has lost since it opened, over all generations.
+    pub lost_frames: u64,
+    /// Open tap handles.
+    pub clients: u32,
+    /// Least number of frames the ring holds.
+    pub ring_frames: u32,
+    /// Format of the current or last stream.
+    pub format: TapFormat,
+    /// Always 0.
+    pub reserved: u64,
+}

@@ -1,0 +1,35 @@
+//! The tap's I/O control codes.
+
+/// `FILE_DEVICE_UNKNOWN` (devioctl.h).
+const DEVICE_TYPE: u32 = 0x22;
+/// `FILE_READ_ACCESS` (devioctl.h): the handle must have been opened for reading.
+const READ_ACCESS: u32 = 1;
+/// `METHOD_BUFFERED` (devioctl.h).
+const BUFFERED: u32 = 0;
+/// `METHOD_OUT_DIRECT` (devioctl.h): input buffered, output locked in place and described by an MDL.
+const OUT_DIRECT: u32 = 2;
+
+/// `CTL_CODE` (devioctl.h).
+const fn code(function: u32, method: u32) -> u32 {
+    (DEVICE_TYPE << 16) | (READ_ACCESS << 14) | (function << 2) | method
+}
+
+/// Version negotiation; must come first on a handle. In: [`Hello`](crate::Hello). Out: [`HelloReply`](crate::HelloReply).
+///
+/// Errors: `STATUS_REVISION_MISMATCH` when no common version exists, `STATUS_BUFFER_TOO_SMALL`.
+pub const HELLO: u32 = code(0x800, BUFFERED);
+
+/// One block of rendered audio; pends until it can be answered. In: [`ReadRequest`](crate::ReadRequest).
+/// Out: [`Block`](crate::Block), then the frames.
+///
+/// Errors: `STATUS_INVALID_DEVICE_STATE` before [`HELLO`], `STATUS_BUFFER_TOO_SMALL` when the output has no room for a
+/// header and one frame, `STATUS_INVALID_PARAMETER` for values out of range, `STATUS_CANCELLED` when the request was
+/// cancelled or its handle closed, `STATUS_DEVICE_NOT_CONNECTED` when the device is going away,
+/// `STATUS_TOO_MANY_COMMANDS` when more than [`MAX_PENDED_READS`] are pended on one handle.
+pub const READ: u32 = code(0x801, OUT_DIRECT);
+
+/// A snapshot of the stream and of this client. Out: [`Status`](crate::Status).
+pub const STATUS: u32 = code(0x802, BUFFERED);
+
+/// Reads that may be pended on one handle at a time.
+pub const MAX_PENDED_READS: usize = 16;

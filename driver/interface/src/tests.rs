@@ -1,0 +1,104 @@
+//! The layout is a promise to programs that are already built: any change here is a new version.
+
+use core::mem::offset_of;
+
+use crate::wire::Wire;
+use crate::*;
+
+#[test]
+fn codes_are_what_ctl_code_gives() {
+    assert_eq!(
+        [ioctl::HELLO, ioctl::READ, ioctl::STATUS],
+        [0x0022_6000, 0x0022_6006, 0x0022_6008]
+    );
+}
+
+#[test]
+fn fields_stay_where_they_are() {
+    assert_eq!(
+        [
+            offset_of!(Block, header_bytes),
+            offset_of!(Block, flags),
+            offset_of!(Block, generation),
+            offset_of!(Block, frames),
+            offset_of!(Block, first_frame),
+            offset_of!(Block, qpc),
+            offset_of!(Block, lost_frames),
+            offset_of!(Block, clear_frames),
+            offset_of!(Block, format),
+        ],
+        [0, 4, 8, 12, 16, 24, 32, 40, 48]
+    );
+    assert_eq!(offset_of!(HelloReply, qpc_frequency), 8);
+    assert_eq!(offset_of!(HelloReply, ring_frames), 16);
+    assert_eq!(
+        [
+            offset_of!(Status, position),
+            offset_of!(Status, qpc),
+            offset_of!(Status, clear_frames),
+            offset_of!(Status, lost_frames),
+            offset_of!(Status, clients),
+            offset_of!(Status, format),
+        ],
+        [8, 16, 24, 56, 64, 72]
+    );
+}
+
+/// The bytes of every structure count up, so a field read from the wrong place or width shows.
+fn round_trip<T: Wire + PartialEq + core::fmt::Debug>() {
+    let mut counted = [0u8; 128];
+    for (byte, n) in counted.iter_mut().zip(1u8..) {
+        *byte = n;
+    }
+    let value = T::from_wire(&counted).expect("128 bytes hold every structure");
+    let mut out = [0u8; 128];
+    value
+        .to_wire(&mut out)
+        .expect("128 bytes hold every structure");
+    assert_eq!(out[..T::BYTES], counted[..T::BYTES]);
+    assert!(
+        out[T::BYTES..].iter().all(|&b| b == 0),
+        "wrote past the structure"
+    );
+    assert_eq!(T::from_wire(&counted[..T::BYTES - 1]), None);
+    let mut short = [0u8; 128];
+    assert_eq!(value.to_wire(&mut short[..T::BYTES - 1]), None);
+    assert!(
+        short.iter().all(|&b| b == 0),
+        "wrote although there was no room"
+    );
+}
+
+#[test]
+fn every_structure_survives_the_wire() {
+    round_trip::<Block>();
+    round_trip::<TapFormat>();
+    round_trip::<Hello>();
+    round_trip::<HelloReply>();
+    round_trip::<ReadRequest>();
+    round_trip::<Status>();
+}
+
+#[test]
+fn wire_order_is_memory_order() {
+    let block = Block {
+        frames: 0x0403_0201,
+        qpc: 0x0807_0605_0403_0201,
+        ..Block::default()
+    };
+    let mut out = [0; Block::BYTES];
+    block.to_wire(&mut out).expect("fits");
+    assert_eq!(out[12..16], [1, 2, 3, 4]);
+    assert_eq!(out[24..32], [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn sample_kinds_survive_the_wire() {
+    for value in 0..=16 {
+        if let Some(kind) = SampleKind::from_wire(value) {
+            assert_eq!(kind as u16, value);
+        }
+    }
+    assert_eq!(SampleKind::from_wire(0), None);
+    assert_eq!(SampleKind::Pcm24.bytes(), 3);
+}

@@ -1,0 +1,151 @@
+//! Structures to bytes and back, without `unsafe`. Every function takes any slice and never panics.
+
+use crate::{Block, BlockFlags, Hello, HelloReply, ReadRequest, Status, TapFormat};
+
+/// A structure of the interface that has a fixed number of bytes.
+pub trait Wire: Sized {
+    /// Bytes on the wire.
+    const BYTES: usize;
+
+    /// Reads the structure from the front of `bytes`; `None` when there are too few.
+    fn from_wire(bytes: &[u8]) -> Option<Self>;
+
+    /// Writes the structure to the front of `out`; `None`, and nothing written, when there is too little room.
+    fn to_wire(&self, out: &mut [u8]) -> Option<()>;
+}
+
+/// One little-endian field.
+trait Field: Sized {
+    fn get(bytes: &mut &[u8]) -> Option<Self>;
+    fn put(&self, out: &mut &mut [u8]) -> Option<()>;
+}
+
+macro_rules! integer_field {
+    ($($t:ty),*) => {$(
+        impl Field for $t {
+            fn get(bytes: &mut &[u8]) -> Option<Self> {
+                let (head, tail) = bytes.split_first_chunk()?;
+                *bytes = tail;
+                Some(Self::from_le_bytes(*head))
+            }
+
+            fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+                let (head, tail) = core::mem::take(out).split_first_chunk_mut()?;
+                *head = self.to_le_bytes();
+                *out = tail;
+                Some(())
+            }
+        }
+    )*};
+}
+integer_field!(u16, u32, u64, i64);
+
+impl<const N: usize> Field for [u32; N] {
+    fn get(bytes: &mut &[u8]) -> Option<Self> {
+        let mut all = [0; N];
+        for one in &mut all {
+            *one = u32::get(bytes)?;
+        }
+        Some(all)
+    }
+
+    fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+        self.iter().try_for_each(|one| one.put(out))
+    }
+}
+
+impl Field for BlockFlags {
+    fn get(bytes: &mut &[u8]) -> Option<Self> {
+        u32::get(bytes).map(Self)
+    }
+
+    fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+        self.0.put(out)
+    }
+}
+
+macro_rules! wire {
+    ($t:ident, $bytes:expr, $($field:ident),*) => {
+        impl Field for $t {
+            fn get(bytes: &mut &[u8]) -> Option<Self> {
+                // Fields are read in the order written here, which is the order of the structure.
+                $(let $field = Field::get(bytes)?;)*
+                Some(Self { $($field),* })
+            }
+
+            fn put(&self, out: &mut &mut [u8]) -> Option<()> {
+                $(self.$field.put(out)?;)*
+                Some(())
+            }
+        }
+
+        impl Wire for $t {
+            const BYTES: usize = $bytes;
+
+            fn from_wire(mut bytes: &[u8]) -> Option<Self> {
+                Field::get(&mut bytes)
+            }
+
+            fn to_wire(&self, out: &mut [u8]) -> Option<()> {
+                let mut out = out.get_mut(..Self::BYTES)?;
+                self.put(&mut out)
+            }
+        }
+
+        const _: () = assert!(core::mem::size_of::<$t>() == $bytes);
+    };
+}
+
+wire!(
+    TapFormat,
+    16,
+    rate,
+    channel_mask,
+    channels,
+    sample,
+    frame_bytes,
+    reserved
+);
+wire!(
+    Block,
+    64,
+    header_bytes,
+    flags,
+    generation,
+    frames,
+    first_frame,
+    qpc,
+    lost_frames,
+    clear_frames,
+    reserved,
+    format
+);
+wire!(Hello, 8, version_min, version_max, reserved);
+wire!(
+    HelloReply,
+    32,
+    version,
+    reserved,
+    block_header_bytes,
+    qpc_frequency,
+    ring_frames,
+    reserved2
+);
+wire!(ReadRequest, 16, min_frames, max_frames, reserved);
+wire!(
+    Status,
+    96,
+    state,
+    generation,
+    position,
+    qpc,
+    clear_frames,
+    clear_runs,
+    last_run_first,
+    last_run_frames,
+    lost_frames,
+    clients,
+    ring_frames,
+    format,
+    reserved
+);
