@@ -1,1 +1,14 @@
-//! What the host and the program in a test machine say to each other.
+//! What the host and the program inside a test machine say to each other, over any byte stream.
+//!
+//! The host asks ([`Request`]), the machine answers each request with zero or more [`Reply`] messages, the last of
+//! which is final ([`Reply::is_final`]). The host owns every deadline; the machine never waits for the host.
+//! [`frame`] puts messages on the line, [`scenario`] says what is to be played, [`timeline`] what was observed.
+
+pub mod frame;
+mod message;
+pub mod scenario;
+pub mod timeline;
+
+pub use message::{
+    Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Severity,
+};

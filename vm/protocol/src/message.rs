@@ -1,0 +1,166 @@
+//! Requests and replies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::Scenario;
+use crate::timeline::Stamped;
+
+/// Version of this protocol; both sides must speak the same.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What the host asks for. A payload travels with the requests that say so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// First of all. Answered by [`Reply::Ready`].
+    Hello {
+        /// [`PROTOCOL_VERSION`] of the host.
+        version: u32,
+    },
+    /// A file for the machine; payload: its bytes. Answered by [`Reply::Done`].
+    Stage {
+        /// A bare file name, no folders.
+        name: String,
+    },
+    /// A certificate the machine shall trust as a root and as a publisher; payload: DER. Answered by [`Reply::Done`].
+    Trust,
+    /// Creates the device and installs the staged driver package. Answered by [`Reply::Installed`] or
+    /// [`Reply::Refused`].
+    Install {
+        /// File name of the staged INF.
+        inf: String,
+        /// Hardware id of the device node to create.
+        hardware_id: String,
+    },
+    /// Plays a scenario. Answered by [`Reply::Events`] and [`Reply::Capture`] as they come, then [`Reply::Done`].
+    Run {
+        /// What to play.
+        scenario: Scenario,
+        /// Seeds whatever the machine may choose freely (how late a timer expires, for example).
+        seed: u64,
+    },
+    /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
+    Remove,
+    /// The machine ends after this. Answered by [`Reply::Done`].
+    Shutdown,
+}
+
+/// What the machine answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// The machine is up.
+    Ready(MachineInfo),
+    /// The request was carried out.
+    Done,
+    /// The package was installed and the device started.
+    Installed(Installed),
+    /// The machine would not do it; nothing was changed.
+    Refused(Refusal),
+    /// Observations, in order of time.
+    Events {
+        /// The observations.
+        events: Vec<Stamped>,
+    },
+    /// Audio the tap delivered, in order; payload: frames in the scenario's format.
+    Capture {
+        /// Index of the payload's first frame.
+        first_frame: u64,
+    },
+    /// A line for the machine's log.
+    Log {
+        /// The line, without its end.
+        line: String,
+    },
+    /// A rule was broken; the run goes on.
+    Finding(Finding),
+    /// The machine crashed (bug check, access violation, …) and ends. `text` is the report for people; payload: the
+    /// same as JSON, when there is one.
+    Fault {
+        /// One line: what happened and where.
+        summary: String,
+        /// The whole report.
+        text: String,
+    },
+}
+
+impl Reply {
+    /// Whether no further reply to the same request follows.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Ready(_)
+            | Self::Done
+            | Self::Installed(_)
+            | Self::Refused(_)
+            | Self::Fault { .. } => true,
+            Self::Events { .. } | Self::Capture { .. } | Self::Log { .. } | Self::Finding(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// What the machine is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineInfo {
+    /// [`PROTOCOL_VERSION`] of the machine.
+    pub version: u32,
+    /// What runs there, for reports: `simulator`, or the operating system with its build.
+    pub system: String,
+    /// QPC ticks per second.
+    pub qpc_frequency: i64,
+}
+
+/// What an installation led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// SHA-256 of the driver file that was loaded, lower-case hexadecimal.
+    pub driver_sha256: String,
+    /// Endpoints the machine now lists.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An audio endpoint as the machine lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The name people see.
+    pub name: String,
+    /// Whether it renders (else it captures).
+    pub render: bool,
+    /// Form factor: `speakers`, `line-connector`, ….
+    pub form_factor: String,
+    /// Reference string of the topology filter it belongs to.
+    pub filter: String,
+}
+
+/// Why the machine would not install a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The reason: file, what is wrong with it, next step.
+    pub reason: String,
+}
+
+/// How bad a broken rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The driver is wrong: the verdict is "failed".
+    Error,
+    /// Worth knowing; the verdict does not change.
+    Note,
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Name of the rule, `pool-leak` for example.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happened.
+    pub text: String,
+    /// Where: function and line of the driver, when known.
+    pub place: Option<String>,
+    /// The document or header that states the rule.
+    pub source: String,
+}

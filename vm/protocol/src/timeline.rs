@@ -1,0 +1,71 @@
+//! What was observed during a run, with times; one line of `timeline.jsonl` each.
+
+use serde::{Deserialize, Serialize};
+
+/// An observation and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// QPC time of the observation, in ticks of the machine's frequency.
+    pub qpc: i64,
+    /// What was observed.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// An observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The client opened its stream and got a buffer.
+    Opened {
+        /// Frames in the cyclic buffer.
+        buffer_frames: u64,
+        /// Frames between two notifications, 0 without notifications.
+        packet_frames: u64,
+    },
+    /// The client set a state: `stop`, `acquire`, `pause` or `run`.
+    State {
+        /// The state.
+        state: String,
+    },
+    /// The driver signalled the client's notification event.
+    Notified,
+    /// The client asked for the position and was told this.
+    Position {
+        /// Frames since the start, unrolled from the offset in the buffer.
+        frames: u64,
+    },
+    /// The client wrote signal into the buffer.
+    Wrote {
+        /// First frame of the stream that was written.
+        stream_frame: u64,
+        /// First frame of the signal that was written there.
+        signal_frame: u64,
+        /// How many.
+        frames: u64,
+    },
+    /// The client began a stall of its own (see `Disturbance::ClientStall`).
+    Stalled {
+        /// How long it lasts, in milliseconds.
+        for_ms: u32,
+    },
+    /// A tap read completed.
+    Block {
+        /// The tap's count of streams.
+        generation: u32,
+        /// Index of the first frame.
+        first_frame: u64,
+        /// Frames in the block.
+        frames: u64,
+        /// QPC time the driver gave for the first frame.
+        first_qpc: i64,
+        /// `waverig_interface::BlockFlags` as a number.
+        flags: u32,
+        /// Frames lost before this block.
+        lost: u64,
+        /// Frames whose place was clear.
+        clear: u64,
+    },
+    /// The client closed its stream.
+    Closed,
+}
