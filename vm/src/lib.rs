@@ -1,1 +1,32 @@
 //! Test machines behind one trait.
+//!
+//! A [`Machine`] is something that can be booted; what comes up speaks `waverig-protocol` over a [`Link`]. The order of
+//! a run (trust, stage, install, play, remove, shut down) is the same for every kind and lives in [`run`]. The host
+//! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`Outcome`] that says so, with
+//! whatever was observed until then, and leaves no process behind.
+
+mod link;
+mod outcome;
+pub mod run;
+mod sim;
+
+pub use link::{Link, LinkError};
+pub use outcome::{CapturePiece, Crash, Outcome};
+pub use sim::Sim;
+
+use std::path::Path;
+
+/// A kind of test machine.
+pub trait Machine: Sync {
+    /// Name as given on the command line: `sim`, `qemu`, ….
+    fn kind(&self) -> &'static str;
+
+    /// What a run on this machine cannot prove, for every report.
+    fn cannot_prove(&self) -> &'static str;
+
+    /// Starts a fresh machine. What it says outside the protocol goes to files in `evidence`.
+    ///
+    /// # Errors
+    /// A sentence that names what could not be started and why.
+    fn boot(&self, evidence: &Path) -> Result<Link, LinkError>;
+}
