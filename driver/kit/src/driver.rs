@@ -1,0 +1,161 @@
+//! Builds the driver: Cargo compiles it into a static library, the linker makes the image, both go to the output folder.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::kit::{Kit, prepare};
+use crate::toolchain::Toolchain;
+use crate::{Arch, Invocation, Runner, Workspace, link};
+
+/// The package and the profile (both in the workspace's manifests).
+const PACKAGE: &str = "waverig";
+const PROFILE: &str = "driver";
+
+/// What to build, and where to put it.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// The checkout.
+    pub workspace: Workspace,
+    /// The processor architecture.
+    pub arch: Arch,
+    /// Cargo features of the driver's package; deliberate faults are selected so.
+    pub features: Vec<String>,
+    /// Folder that receives `waverig.sys`, `waverig.pdb` and `waverig.map`; made when absent.
+    pub output: PathBuf,
+}
+
+/// The files of one build, in [`BuildOptions::output`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The driver image, unsigned.
+    pub sys: PathBuf,
+    /// Its symbols.
+    pub pdb: PathBuf,
+    /// The linker's map: sections and symbols with their addresses.
+    pub map: PathBuf,
+}
+
+/// Builds `waverig.sys`, preparing the kit first. The same sources, toolchain and headers give the same bytes in any folder.
+///
+/// # Errors
+/// What [`prepare`] says; a compiler or linker that fails; a folder that cannot be written.
+pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
+    let workspace = &options.workspace;
+    let _lock = lock(workspace)?;
+    let toolchain = Toolchain::find(runner, workspace)?;
+    let kit = prepare(runner, workspace, options.arch)?;
+    let cargo = cargo(options, &kit, &toolchain);
+    let output = runner.run(&cargo).context("cannot start cargo")?;
+    if !output.success() {
+        bail!("the driver does not compile: see cargo's messages above");
+    }
+    let target = workspace.driver_target();
+    let library = target
+        .join(options.arch.triple())
+        .join(PROFILE)
+        .join("waverig.lib");
+    let image = link::link(
+        runner,
+        &toolchain,
+        options.arch,
+        &library,
+        &kit.library_folder,
+        &target.join("link"),
+    )?;
+    let output = &options.output;
+    fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
+    let built = Built {
+        sys: output.join("waverig.sys"),
+        pdb: output.join("waverig.pdb"),
+        map: output.join("waverig.map"),
+    };
+    link::copy(&image.sys, &built.sys)?;
+    link::copy(&image.pdb, &built.pdb)?;
+    link::copy(&image.map, &built.map)?;
+    Ok(built)
+}
+
+/// One build at a time in a checkout: builds with different features share folders.
+fn lock(workspace: &Workspace) -> Result<File> {
+    let folder = workspace.kit();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join(".lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}
+
+fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain) -> Invocation {
+    let workspace = &options.workspace;
+    let mut cargo = Invocation::new("cargo")
+        .args([
+            "rustc",
+            "--locked",
+            "--package",
+            PACKAGE,
+            "--lib",
+            "--crate-type",
+            "staticlib",
+        ])
+        .args([
+            "--profile",
+            PROFILE,
+            "--target",
+            options.arch.triple(),
+            "--target-dir",
+        ])
+        .args([workspace.driver_target()])
+        .args(&kit.cargo_args)
+        .cwd(workspace.root())
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            rustflags(workspace, kit, toolchain),
+        )
+        .inherit();
+    if !options.features.is_empty() {
+        cargo = cargo.args(["--features", &options.features.join(",")]);
+    }
+    // What decides the driver's bytes stands in the workspace, not in the caller's environment.
+    for (name, _) in env::vars_os().filter(|(name, _)| decides_bytes(&name.to_string_lossy())) {
+        cargo = cargo.env_remove(name);
+    }
+    for (name, value) in &kit.env {
+        cargo = cargo.env(name, value);
+    }
+    cargo
+}
+
+fn decides_bytes(name: &str) -> bool {
+    let flags = name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS");
+    let exact = [
+        "RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "RUSTC_BOOTSTRAP",
+        "CARGO_INCREMENTAL",
+    ];
+    flags || exact.contains(&name) || name.starts_with("CARGO_PROFILE_")
+}
+
+/// The compiler's flags, separated as `CARGO_ENCODED_RUSTFLAGS` wants them.
+fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsString {
+    // wdk-build insists on the static C runtime, although a driver links none.
+    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    let mut remap = |from: &Path, to: &str| {
+        flags.push("\x1f--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    };
+    // The last prefix that fits wins: the vendored sources lie inside the workspace.
+    remap(&toolchain.sysroot, "/rust");
+    remap(workspace.root(), "/waverig");
+    for folder in &kit.dependency_folders {
+        remap(folder, "/dependencies");
+    }
+    flags
+}

@@ -1,0 +1,58 @@
+//! The kit's header folders: mingw-w64's headers under the names that wdk-build looks for, with the kit's additions.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::host::Mingw;
+
+/// Declarations around mingw-w64's `ntddk.h`.
+pub(crate) const BEFORE: &str = include_str!("../data/addendum-before.h");
+pub(crate) const AFTER: &str = include_str!("../data/addendum-after.h");
+
+/// The name under which mingw-w64's own `ntddk.h` stands beside the kit's.
+const ORIGINAL: &str = "ntddk_mingw.h";
+
+/// Makes `km`, `km/crt` and `shared` in `folder`.
+pub(crate) fn write(mingw: &Mingw, folder: &Path) -> Result<()> {
+    let km = folder.join("km");
+    fs::create_dir_all(km.join("crt")).with_context(|| format!("cannot make {}", km.display()))?;
+    link(&mingw.include, &folder.join("shared"))?;
+    let ddk = mingw.include.join("ddk");
+    for entry in fs::read_dir(&ddk).with_context(|| format!("cannot read {}", ddk.display()))? {
+        let entry = entry.with_context(|| format!("cannot read {}", ddk.display()))?;
+        let name = entry.file_name();
+        let name = if name == "ntddk.h" {
+            ORIGINAL.into()
+        } else {
+            name
+        };
+        link(&entry.path(), &km.join(name))?;
+    }
+    let guard = "WAVERIG_KIT_NTDDK_H";
+    let text = format!(
+        "#ifndef {guard}\n#define {guard}\n{BEFORE}#include \"{ORIGINAL}\"\n{AFTER}#endif\n"
+    );
+    let path = km.join("ntddk.h");
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(unix)]
+fn link(original: &Path, link: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(original, link).with_context(|| {
+        format!(
+            "cannot make the link {} to {}",
+            link.display(),
+            original.display()
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn link(original: &Path, _link: &Path) -> Result<()> {
+    anyhow::bail!(
+        "{} is not used on this host: install the WDK instead",
+        original.display()
+    )
+}

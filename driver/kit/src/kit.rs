@@ -1,0 +1,114 @@
+//! Makes the kit folder and says how to build with it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::host::{self, Libclang, Mingw};
+use crate::stamp::Inputs;
+use crate::{Arch, Runner, Workspace, headers, implib, vendor};
+
+/// The WDK version whose folder names the kit has. The headers declare what this WDK and Windows 10 2004 have in common.
+const VERSION: &str = "10.0.26100.0";
+
+/// A kit that is ready: what Cargo and the linker need to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kit {
+    /// Folder of `ntoskrnl.lib` and the others.
+    pub(crate) library_folder: PathBuf,
+    /// Environment of Cargo.
+    pub(crate) env: Vec<(OsString, OsString)>,
+    /// Arguments of Cargo.
+    pub(crate) cargo_args: Vec<String>,
+    /// Where the sources of the dependencies lie: folders that get one name in the symbol file.
+    pub(crate) dependency_folders: Vec<PathBuf>,
+}
+
+/// Prepares everything the driver's build needs on this host; near-free when nothing changed.
+///
+/// # Errors
+/// When something that [`crate::requirements`] lists is missing, a folder cannot be written, or the dependencies cannot be had.
+pub fn prepare(runner: &dyn Runner, workspace: &Workspace, arch: Arch) -> Result<Kit> {
+    let configured = env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+    let root = Path::new("/");
+    let libclang = host::libclang(root, configured.as_deref()).context("libclang is missing")?;
+    let mingw = host::mingw(root, arch).context("mingw-w64's headers are missing")?;
+    let kit = workspace.kit();
+    fs::create_dir_all(&kit).with_context(|| format!("cannot make {}", kit.display()))?;
+    write_wdk(workspace, arch, &mingw, &libclang)?;
+    vendor::prepare(runner, workspace)?;
+    Ok(Kit {
+        library_folder: library_folder(&kit, arch),
+        env: environment(&kit, arch, &libclang),
+        cargo_args: vendor::cargo_args(&workspace.vendor()).into(),
+        dependency_folders: vec![workspace.vendor()],
+    })
+}
+
+fn library_folder(kit: &Path, arch: Arch) -> PathBuf {
+    kit.join("Lib")
+        .join(VERSION)
+        .join("km")
+        .join(arch.wdk_folder())
+}
+
+/// Headers and import libraries, in the folders of an installed WDK.
+fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libclang) -> Result<()> {
+    let kit = workspace.kit();
+    let stamp = Inputs::default()
+        .add(mingw.include.as_os_str().as_encoded_bytes())
+        .add_file(&mingw.include.join("_mingw_mac.h"))?
+        .add_file(&mingw.include.join("ddk/wdm.h"))?
+        .add_file(&mingw.lib.join("libntoskrnl.a"))?
+        .add_file(&mingw.lib.join("libhal.a"))?
+        .add(libclang.resource_folder.as_os_str().as_encoded_bytes())
+        .add(headers::BEFORE)
+        .add(headers::AFTER)
+        .add(implib::EXTRA_EXPORTS)
+        .add(vendor::PATCH)
+        .stamp(&kit, "wdk");
+    if stamp.is_current() {
+        return Ok(());
+    }
+    stamp.clear()?;
+    // Cargo would not see that a patched crate or a linked header changed, so nothing built from the old kit stays.
+    for folder in [
+        kit.join("Include"),
+        kit.join("Lib"),
+        workspace.driver_target(),
+    ] {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    headers::write(mingw, &kit.join("Include").join(VERSION))?;
+    let libraries = library_folder(&kit, arch);
+    fs::create_dir_all(&libraries)
+        .with_context(|| format!("cannot make {}", libraries.display()))?;
+    implib::write_all(arch, &mingw.lib, &libraries)?;
+    stamp.write()
+}
+
+/// What wdk-build and bindgen read.
+fn environment(kit: &Path, arch: Arch, libclang: &Libclang) -> Vec<(OsString, OsString)> {
+    // mingw-w64's headers are GCC's: Microsoft's compatibility rules, which wdk-build switches on, are switched off again, and an
+    // intrinsics header of clang that those headers collide with is left out.
+    let mut clang = OsString::from(format!(
+        "--target={} -fno-ms-compatibility -D__AMXINTRIN_H -resource-dir=",
+        arch.clang_target()
+    ));
+    clang.push(&libclang.resource_folder);
+    vec![
+        ("WDKContentRoot".into(), kit.into()),
+        ("Version_Number".into(), VERSION.into()),
+        (
+            "LIBCLANG_PATH".into(),
+            libclang.library_folder.clone().into(),
+        ),
+        ("BINDGEN_EXTRA_CLANG_ARGS".into(), clang),
+    ]
+}

@@ -1,0 +1,122 @@
+//! Links the driver's static library into `waverig.sys`, with paths that are the same on every machine.
+//!
+//! Cargo could link a cdylib, but then the symbol file would hold the absolute paths of the objects and of the linker, its
+//! identifier (a hash of its bytes) would go into the image, and rustc would export every `no_mangle` name. A static library
+//! linked from inside one folder, by names relative to it, has none of that.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::toolchain::Toolchain;
+use crate::{Arch, Invocation, Runner};
+
+/// The libraries wdk-build links into a WDM driver (`Config::base_libraries`).
+const LIBRARIES: [&str; 4] = [
+    "BufferOverflowFastFailK.lib",
+    "ntoskrnl.lib",
+    "hal.lib",
+    "wmilib.lib",
+];
+
+/// The linker's arguments, apart from the machine, its inputs and its version.
+///
+/// From wdk-build's `configure_binary_build` (which takes them from WindowsDriver.KernelMode.props), and:
+/// `/Brepro` and the two PDB paths make the bytes depend on the inputs only; `/RELEASE` sets the checksum; the section flags are
+/// those that link.exe gives a driver and lld does not; `.retplne` without attributes kept a driver from loading
+/// (error 998, windows-drivers-rs issue 182).
+const ARGUMENTS: [&str; 26] = [
+    "/NOLOGO",
+    "/DRIVER",
+    "/KERNEL",
+    "/SUBSYSTEM:NATIVE,10.0",
+    "/OSVERSION:10.0",
+    "/ENTRY:DriverEntry",
+    "/NODEFAULTLIB",
+    "/MANIFEST:NO",
+    "/DYNAMICBASE",
+    "/HIGHENTROPYVA",
+    "/NXCOMPAT",
+    "/INTEGRITYCHECK",
+    "/TSAWARE:NO",
+    "/ALIGN:4096",
+    "/OPT:REF,ICF",
+    "/MERGE:.retplne=.rdata",
+    "/SECTION:.text,ERP",
+    "/SECTION:.rdata,RP",
+    "/SECTION:.data,RWP",
+    "/SECTION:.pdata,RP",
+    "/SECTION:INIT,ERD",
+    "/DEBUG",
+    "/PDBALTPATH:waverig.pdb",
+    "/PDBSOURCEPATH:/waverig",
+    "/Brepro",
+    "/RELEASE",
+];
+
+/// What [`link`] makes, in the folder it was told.
+pub(crate) struct Image {
+    pub(crate) sys: PathBuf,
+    pub(crate) pdb: PathBuf,
+    pub(crate) map: PathBuf,
+}
+
+/// Links `library` with the kernel's libraries in `library_folder`; everything is made in `folder`.
+///
+/// `version` is the package's `major.minor.patch`; the first two go into the image's header.
+pub(crate) fn link(
+    runner: &dyn Runner,
+    toolchain: &Toolchain,
+    arch: Arch,
+    library: &Path,
+    library_folder: &Path,
+    folder: &Path,
+) -> Result<Image> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    copy(library, &folder.join("waverig.lib"))?;
+    for name in LIBRARIES {
+        copy(&library_folder.join(name), &folder.join(name))?;
+    }
+    // The linker writes its own path and its working folder into the symbol file: it is found through PATH, by name.
+    let program = toolchain.linker_folder();
+    let link = Invocation::new("rust-lld")
+        .args(["-flavor", "link"])
+        .args(ARGUMENTS)
+        .args([format!("/MACHINE:{}", arch.linker_machine())])
+        .args([
+            "/OUT:waverig.sys",
+            "/PDB:waverig.pdb",
+            "/MAP:waverig.map",
+            "waverig.lib",
+        ])
+        .args(LIBRARIES)
+        .env("PATH", &program)
+        .cwd(folder);
+    let output = runner.run(&link).with_context(|| {
+        format!(
+            "cannot start rust-lld in {}; reinstall the Rust toolchain",
+            program.display()
+        )
+    })?;
+    if !output.success() {
+        bail!(
+            "linking waverig.sys failed (in {}):\n{}{}",
+            folder.display(),
+            output.stdout,
+            output.stderr
+        );
+    }
+    Ok(Image {
+        sys: folder.join("waverig.sys"),
+        pdb: folder.join("waverig.pdb"),
+        map: folder.join("waverig.map"),
+    })
+}
+
+/// Copies a file, naming both places when that fails.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+}
