@@ -1,1 +1,35 @@
-//! The driver's portable heart: clock, cyclic buffer, formats, starvation.
+//! The driver's portable heart: it decides everything that can be decided without Windows.
+//!
+//! Which frames are due ([`due`]), what a format is ([`format`](mod@format)), where a position lies in the shared buffer
+//! ([`buffer`]), when a notification falls due ([`packet`]), what a tap client gets ([`tap`]). [`stream`] ties them
+//! together; the kernel crate asks the clock, takes the lock and moves bytes.
+//!
+//! Nothing here allocates, waits, panics or computes in floating point, so all of it may run at `DISPATCH_LEVEL`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod buffer;
+pub mod capability;
+pub mod clock;
+pub mod due;
+pub mod format;
+pub mod memory;
+pub mod packet;
+pub mod starvation;
+pub mod stream;
+pub mod tap;
+pub mod units;
+mod zero;
+
+pub use buffer::{BufferError, Geometry, Notifications, Span};
+pub use capability::Capability;
+pub use clock::{Clock, State, Timeline};
+pub use format::{AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, intersect};
+pub use memory::CyclicMemory;
+pub use starvation::Starvation;
+pub use stream::{Advance, Stream};
+pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
+pub use units::{Bytes, FrameRate, Frames, Hns, Ppb, Qpc, QpcFrequency};

@@ -1,0 +1,77 @@
+//! One bit per frame of the ring: whether the frame was clear when it fell due.
+
+/// Sets `count` bits from `start` to `value`, as far as they exist.
+pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {
+    edit(bits.len(), start, count, |at, mask| {
+        if let Some(byte) = bits.get_mut(at) {
+            *byte = if value { *byte | mask } else { *byte & !mask };
+        }
+    });
+}
+
+/// How many of `count` bits from `start` are set.
+pub(super) fn ones(bits: &[u8], start: u64, count: u64) -> u32 {
+    let mut sum = 0u32;
+    edit(bits.len(), start, count, |at, mask| {
+        if let Some(byte) = bits.get(at) {
+            sum = sum.saturating_add((byte & mask).count_ones());
+        }
+    });
+    sum
+}
+
+/// Where the bits of `count` frames from `ordinal` lie in `len` bytes: up to their end, then from their start. At most all
+/// of them.
+pub(super) fn ranges(len: usize, ordinal: u64, count: u64) -> [(u64, u64); 2] {
+    let bits = (len as u64).saturating_mul(8);
+    let start = ordinal.checked_rem(bits).unwrap_or(0);
+    let count = count.min(bits);
+    let before_end = count.min(bits.saturating_sub(start));
+    [(start, before_end), (0, count.saturating_sub(before_end))]
+}
+
+/// Calls `visit(byte, mask)` for each byte that holds some of the bits.
+fn edit(len: usize, start: u64, count: u64, mut visit: impl FnMut(usize, u8)) {
+    let end = start
+        .saturating_add(count)
+        .min((len as u64).saturating_mul(8));
+    let mut at = start;
+    while at < end {
+        let stop = (at | 7).saturating_add(1).min(end);
+        let below = (0xFFu8).unbounded_shl((at & 7) as u32);
+        let above =
+            (0xFFu8).unbounded_shr(8u32.saturating_sub((stop.saturating_sub(at & !7)) as u32));
+        visit((at >> 3) as usize, below & above);
+        at = stop;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_range_of_three_bytes() {
+        for start in 0..30u64 {
+            for count in 0..30u64 {
+                for value in [false, true] {
+                    let mut bits = [if value { 0 } else { 0xFF }; 3];
+                    set(&mut bits, start, count, value);
+                    for bit in 0..24 {
+                        let inside = (start..start + count).contains(&bit);
+                        let is = bits[bit as usize / 8] >> (bit % 8) & 1 == 1;
+                        assert_eq!(
+                            is,
+                            inside == value,
+                            "bit {bit} after {start}+{count}={value}"
+                        );
+                        assert_eq!(ones(&bits, bit, 1), u32::from(is));
+                    }
+                    let inside = count.min(24u64.saturating_sub(start)) as u32;
+                    let expect = if value { inside } else { 0 };
+                    assert_eq!(ones(&bits, start, count), expect);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The writer's side of the ring.
+
+use core::ops::Range;
+
+use crate::buffer::Span;
+use crate::clock::Timeline;
+use crate::format::Format;
+use crate::memory::CyclicMemory;
+use crate::starvation::Starvation;
+use crate::units::Frames;
+use crate::zero;
+
+use super::segment::Segment;
+use super::{Tap, marks};
+
+impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
+    /// Begins a generation whose frame 0 falls due as `timeline` says, and gives its number, counted from 1. A generation
+    /// that has not ended ends.
+    pub(crate) fn begin(&mut self, format: Format, timeline: Timeline, protected: bool) -> u32 {
+        self.end(self.generation);
+        // 0 means "none", also after four billion starts.
+        self.generation = self.generation.checked_add(1).unwrap_or(1);
+        self.segment(format, timeline, Frames::ZERO, protected);
+        self.generation
+    }
+
+    /// Goes on with frame `first` of a generation on another time scale or with other protection. Does nothing when the
+    /// generation has ended.
+    pub(crate) fn go_on(
+        &mut self,
+        generation: u32,
+        timeline: Timeline,
+        first: Frames,
+        protected: bool,
+    ) {
+        if let Some(segment) = self.open_segment(generation) {
+            let format = segment.format;
+            self.segment(format, timeline, first, protected);
+        }
+    }
+
+    /// Ends a generation, if it is still the current one.
+    pub(crate) fn end(&mut self, generation: u32) {
+        if let Some(last) = self.segments.last_mut()
+            && last.generation == generation
+        {
+            last.ended = true;
+        }
+    }
+
+    /// Takes a span of the cyclic buffer into the ring, clears it there, and notes which frames were clear. The frames
+    /// of a generation that has ended are only cleared.
+    pub(crate) fn take<M: CyclicMemory + ?Sized>(
+        &mut self,
+        generation: u32,
+        memory: &mut M,
+        span: Span,
+        starvation: &mut Starvation,
+    ) {
+        let (mut offset, mut bytes) = (span.offset as usize, span.bytes as usize);
+        let mut frames = span.frames;
+        while frames > 0 {
+            let Some(piece) = self.piece(generation, frames) else {
+                memory.clear(offset, bytes);
+                self.skip(generation, frames);
+                return;
+            };
+            let ordinal = self.head;
+            let (audio, bits) = self.parts();
+            let place = audio.get_mut(piece.bytes).unwrap_or_default();
+            memory.take(offset, place);
+            zero::runs(place, piece.frame_bytes, |first, count, clear| {
+                mark(bits, ordinal.saturating_add(first), count, clear);
+                if clear {
+                    starvation.clear(piece.first.saturating_add(Frames(first)), count);
+                }
+            });
+            if piece.protected {
+                place.fill(0);
+            }
+            let taken = place.len();
+            offset = offset.saturating_add(taken);
+            bytes = bytes.saturating_sub(taken);
+            frames = frames.saturating_sub(piece.frames);
+            self.skip(generation, piece.frames);
+        }
+    }
+
+    /// Appends `frames` clear frames. Takes no longer than a lap of the ring, however many they are.
+    pub(crate) fn silence(
+        &mut self,
+        generation: u32,
+        mut frames: u64,
+        starvation: &mut Starvation,
+    ) {
+        let Some(segment) = self.open_segment(generation) else {
+            return;
+        };
+        starvation.clear(segment.frame(self.head), frames);
+        let lap = segment.slots.map_or(0, |slots| slots.per_lap());
+        let overwritten = frames.saturating_sub(lap);
+        self.skip(generation, overwritten);
+        frames = frames.saturating_sub(overwritten);
+        while let Some(piece) = self.piece(generation, frames) {
+            let ordinal = self.head;
+            let (audio, bits) = self.parts();
+            audio.get_mut(piece.bytes).unwrap_or_default().fill(0);
+            mark(bits, ordinal, piece.frames, true);
+            frames = frames.saturating_sub(piece.frames);
+            self.skip(generation, piece.frames);
+        }
+    }
+
+    fn segment(&mut self, format: Format, timeline: Timeline, first: Frames, protected: bool) {
+        let slots = self.slots(format.frame_bytes());
+        self.segments.push(Segment {
+            generation: self.generation,
+            format,
+            timeline,
+            first,
+            ordinal: self.head,
+            slot: slots.map_or(0, |slots| slots.first_from(self.end)),
+            slots,
+            protected,
+            ended: false,
+        });
+    }
+
+    /// The segment that takes frames of this generation, unless it has ended.
+    fn open_segment(&self, generation: u32) -> Option<&Segment> {
+        let last = self.segments.last()?;
+        (last.generation == generation && !last.ended).then_some(last)
+    }
+
+    /// The contiguous place for the next frames, at most `frames`; `None` when there is none.
+    fn piece(&self, generation: u32, frames: u64) -> Option<Piece> {
+        let segment = self.open_segment(generation)?;
+        let slots = segment.slots?;
+        let in_lap = slots.in_lap(segment.slot_of(self.head));
+        let frames = frames.min(slots.per_lap().saturating_sub(in_lap));
+        if frames == 0 {
+            return None;
+        }
+        // Both fit into usize: they lie within the storage.
+        let start = in_lap.saturating_mul(slots.frame_bytes()) as usize;
+        let bytes = frames.saturating_mul(slots.frame_bytes()) as usize;
+        Some(Piece {
+            first: segment.frame(self.head),
+            frames,
+            bytes: start..start.saturating_add(bytes),
+            frame_bytes: slots.frame_bytes() as usize,
+            protected: segment.protected,
+        })
+    }
+
+    /// Moves the head on by `frames`, whether or not anything was written there.
+    fn skip(&mut self, generation: u32, frames: u64) {
+        let Some(segment) = self.open_segment(generation) else {
+            return;
+        };
+        let head = self.head.saturating_add(frames);
+        if let Some(slots) = segment.slots
+            && let Some(last) = head.checked_sub(1)
+            && frames > 0
+        {
+            let start = slots.address(segment.slot_of(last));
+            self.end = start.saturating_add(slots.frame_bytes());
+        }
+        self.head = head;
+    }
+
+    /// Audio and marks.
+    fn parts(&mut self) -> (&mut [u8], &mut [u8]) {
+        let audio = self.audio;
+        self.storage
+            .as_mut()
+            .split_at_mut_checked(audio)
+            .unwrap_or_default()
+    }
+}
+
+/// A contiguous place in the ring.
+struct Piece {
+    /// Index of the first frame in its generation.
+    first: Frames,
+    frames: u64,
+    bytes: Range<usize>,
+    frame_bytes: usize,
+    protected: bool,
+}
+
+/// Marks `count` frames from `ordinal`, at most as many as there are bits.
+fn mark(bits: &mut [u8], ordinal: u64, count: u64, clear: bool) {
+    for (start, count) in marks::ranges(bits.len(), ordinal, count) {
+        marks::set(bits, start, count, clear);
+    }
+}

@@ -1,0 +1,210 @@
+//! Quantities with their units. A number without a unit never crosses a module's border.
+
+use core::num::{NonZeroI64, NonZeroU32, NonZeroU64};
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(transparent)]
+        pub struct $name(pub $inner);
+
+        impl $name {
+            /// Nothing of it.
+            pub const ZERO: Self = Self(0);
+
+            /// The sum, or `None` when it does not fit.
+            #[must_use]
+            pub const fn checked_add(self, other: Self) -> Option<Self> {
+                match self.0.checked_add(other.0) {
+                    Some(sum) => Some(Self(sum)),
+                    None => None,
+                }
+            }
+
+            /// The difference, or `None` when it does not fit.
+            #[must_use]
+            pub const fn checked_sub(self, other: Self) -> Option<Self> {
+                match self.0.checked_sub(other.0) {
+                    Some(difference) => Some(Self(difference)),
+                    None => None,
+                }
+            }
+
+            /// The sum, or the nearest value that fits.
+            #[must_use]
+            pub const fn saturating_add(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+
+            /// The difference, or the nearest value that fits (0 for quantities without a sign).
+            #[must_use]
+            pub const fn saturating_sub(self, other: Self) -> Self {
+                Self(self.0.saturating_sub(other.0))
+            }
+        }
+    };
+}
+
+quantity! {
+    /// A number of audio frames, or the index of one. 64 bits last three million years at 192 kHz.
+    Frames(u64)
+}
+quantity! {
+    /// A number of bytes.
+    Bytes(u64)
+}
+quantity! {
+    /// A span of time in units of 100 ns, as the WDK calls it.
+    Hns(i64)
+}
+quantity! {
+    /// A reading of the performance counter (`KeQueryPerformanceCounter`), in ticks.
+    Qpc(i64)
+}
+quantity! {
+    /// Parts per billion: how far a rate is steered from its nominal value.
+    Ppb(i64)
+}
+
+/// 100 ns units in a second.
+const HNS_PER_SECOND: u64 = 10_000_000;
+
+/// `a · b / c`, rounded down, computed in 128 bits; `u64::MAX` when it does not fit.
+pub(crate) fn mul_div_floor(a: u64, b: u64, c: NonZeroU64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    u64::try_from(product / u128::from(c.get())).unwrap_or(u64::MAX)
+}
+
+/// `a · b / c`, rounded up, computed in 128 bits; `u64::MAX` when it does not fit.
+pub(crate) fn mul_div_ceil(a: u64, b: u64, c: NonZeroU64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    u64::try_from(product.div_ceil(u128::from(c.get()))).unwrap_or(u64::MAX)
+}
+
+/// Frames per second; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameRate(NonZeroU32);
+
+impl FrameRate {
+    /// The highest rate taken, in hertz: above it no format of Windows lies.
+    pub const MAX: u32 = 1_000_000;
+
+    /// A rate in hertz; `None` for 0 and above [`Self::MAX`].
+    #[must_use]
+    pub const fn new(hertz: u32) -> Option<Self> {
+        match NonZeroU32::new(hertz) {
+            Some(rate) if hertz <= Self::MAX => Some(Self(rate)),
+            _ => None,
+        }
+    }
+
+    /// Frames per second.
+    #[must_use]
+    pub const fn hertz(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn divisor(self) -> NonZeroU64 {
+        self.0.into()
+    }
+}
+
+/// Ticks of the performance counter per second; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QpcFrequency(NonZeroI64);
+
+impl QpcFrequency {
+    /// A frequency in ticks per second; `None` unless it is above 0.
+    #[must_use]
+    pub const fn new(ticks: i64) -> Option<Self> {
+        match NonZeroI64::new(ticks) {
+            Some(frequency) if ticks > 0 => Some(Self(frequency)),
+            _ => None,
+        }
+    }
+
+    /// Ticks per second.
+    #[must_use]
+    pub const fn ticks(self) -> i64 {
+        self.0.get()
+    }
+
+    pub(crate) fn divisor(self) -> NonZeroU64 {
+        self.0.unsigned_abs()
+    }
+}
+
+impl Frames {
+    /// How long these frames play, in 100 ns rounded down; `i64::MAX` when it does not fit.
+    #[must_use]
+    pub fn duration(self, rate: FrameRate) -> Hns {
+        let hns = mul_div_floor(self.0, HNS_PER_SECOND, rate.divisor());
+        Hns(i64::try_from(hns).unwrap_or(i64::MAX))
+    }
+}
+
+impl Qpc {
+    /// The time from `earlier` to here in 100 ns, rounded down; 0 when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self, frequency: QpcFrequency) -> Hns {
+        let ticks = self.ticks_after(earlier);
+        let hns = mul_div_floor(ticks, HNS_PER_SECOND, frequency.divisor());
+        Hns(i64::try_from(hns).unwrap_or(i64::MAX))
+    }
+
+    /// Ticks from `earlier` to here, 0 when `earlier` is later.
+    pub(crate) fn ticks_after(self, earlier: Self) -> u64 {
+        if self > earlier {
+            self.0.abs_diff(earlier.0)
+        } else {
+            0
+        }
+    }
+}
+
+impl Hns {
+    /// The same span in ticks of the performance counter, rounded up; 0 for negative spans.
+    #[must_use]
+    pub fn to_qpc(self, frequency: QpcFrequency) -> Qpc {
+        let hns = u64::try_from(self.0).unwrap_or(0);
+        const SECOND: NonZeroU64 = NonZeroU64::new(HNS_PER_SECOND).unwrap();
+        let ticks = mul_div_ceil(hns, frequency.divisor().get(), SECOND);
+        Qpc(i64::try_from(ticks).unwrap_or(i64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversions_round_as_documented() {
+        let ten_mhz = QpcFrequency::new(10_000_000).unwrap();
+        let acpi = QpcFrequency::new(3_579_545).unwrap();
+        let rate = FrameRate::new(44_100).unwrap();
+        assert_eq!(Frames(1).duration(rate), Hns(226)); // 226.757…
+        assert_eq!(Frames(44_100).duration(rate), Hns(10_000_000));
+        assert_eq!(Hns(10_000).to_qpc(ten_mhz), Qpc(10_000));
+        assert_eq!(Hns(1).to_qpc(acpi), Qpc(1));
+        assert_eq!(Hns(-5).to_qpc(ten_mhz), Qpc(0));
+        assert_eq!(Qpc(3_579_545).since(Qpc(0), acpi), Hns(10_000_000));
+        assert_eq!(Qpc(1).since(Qpc(2), acpi), Hns(0));
+    }
+
+    #[test]
+    fn extremes_saturate() {
+        let one = FrameRate::new(1).unwrap();
+        assert_eq!(Frames(u64::MAX).duration(one), Hns(i64::MAX));
+        let slow = QpcFrequency::new(1).unwrap();
+        assert_eq!(Qpc(i64::MAX).since(Qpc(i64::MIN), slow), Hns(i64::MAX));
+        let fast = QpcFrequency::new(i64::MAX).unwrap();
+        assert_eq!(Hns(i64::MAX).to_qpc(fast), Qpc(i64::MAX));
+        assert_eq!(FrameRate::new(0), None);
+        assert_eq!(FrameRate::new(FrameRate::MAX + 1), None);
+        assert_eq!(QpcFrequency::new(0), None);
+        assert_eq!(QpcFrequency::new(-1), None);
+        assert_eq!(Frames(u64::MAX).checked_add(Frames(1)), None);
+        assert_eq!(Frames(1).saturating_sub(Frames(2)), Frames::ZERO);
+    }
+}
