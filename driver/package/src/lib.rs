@@ -1,1 +1,26 @@
-//! Driver package formats: PE rules, Authenticode, catalog, INF; making and verifying.
+//! Windows driver packages on any host: what an image, an INF and a catalog must be, how they are signed, and what a
+//! test-signing Windows machine would say to them.
+//!
+//! The crate knows file formats, not this driver: names, allowed imports and forbidden marks are parameters.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`pe`] | reading a driver image; the rules it must keep; the digests that signatures cover |
+//! | [`inf`] | INF syntax, stamping, the rules of infverif, and what an installation would do |
+//! | [`cert`] | the test certificate and what a machine trusts |
+//! | [`authenticode`] | signatures in images |
+//! | [`catalog`] | catalogs and their signatures |
+//! | [`package`] | all of it together: build a package, verify a package |
+#![forbid(unsafe_code)]
+
+pub mod inf;
+
+mod guid;
+mod hash;
+mod target;
+mod time;
+
+pub use guid::Guid;
+pub use hash::Sha256Digest;
+pub use target::{Arch, OsBuild};
+pub use time::{Date, UnixTime};
