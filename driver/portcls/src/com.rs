@@ -3,5 +3,5 @@
 mod object;
 mod pointer;
 
-pub use object::{Class, Face, Memory, Object, Table, add_ref, query_interface, release};
+pub use object::{Class, Face, Memory, Object, Shared, Table, add_ref, query_interface, release};
 pub use pointer::{Com, Interface};

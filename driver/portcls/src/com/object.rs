@@ -70,17 +70,22 @@ pub struct Object<T: Class<N>, const N: usize> {
 impl<T: Class<N>, const N: usize> Object<T, N> {
     const LAYOUT: Layout = Layout::new::<Self>();
 
-    /// Makes an object with one reference and returns its first face, which owns it.
+    /// Makes an object with one reference.
     ///
     /// # Errors
     /// `STATUS_INSUFFICIENT_RESOURCES`; the value is dropped.
-    pub fn create(value: T) -> Result<NonNull<c_void>, NTSTATUS> {
+    pub fn create(value: T) -> Result<Shared<T, N>, NTSTATUS> {
         let place = T::Memory::allocate(Self::LAYOUT)
             .ok_or(status::STATUS_INSUFFICIENT_RESOURCES)?
             .cast::<Self>();
-        let faces = core::array::from_fn(|index| Face {
-            vtbl: T::TABLES[index].vtbl,
-            offset: index * size_of::<Face>(),
+        let mut index = 0;
+        let faces = T::TABLES.map(|table| {
+            let offset = index;
+            index += size_of::<Face>();
+            Face {
+                vtbl: table.vtbl,
+                offset,
+            }
         });
         // SAFETY: the place is fresh, large enough and aligned for the object.
         unsafe {
@@ -90,7 +95,7 @@ impl<T: Class<N>, const N: usize> Object<T, N> {
                 value,
             })
         };
-        Ok(place.cast())
+        Ok(Shared(place))
     }
 
     /// The value behind an interface pointer.
@@ -102,19 +107,6 @@ impl<T: Class<N>, const N: usize> Object<T, N> {
         unsafe { &(*Self::of(this)).value }
     }
 
-    /// The interface pointer of table `index`, with a new reference.
-    ///
-    /// # Safety
-    /// `this` points to a face of a live object of this class. `index` is less than `N`.
-    pub unsafe fn face(this: *mut c_void, index: usize) -> *mut c_void {
-        // SAFETY: the object is live and has `N` faces, says the caller.
-        unsafe {
-            let object = Self::of(this);
-            (*object).references.fetch_add(1, Ordering::Relaxed);
-            object.cast::<Face>().add(index).cast()
-        }
-    }
-
     /// The object's start.
     ///
     /// # Safety
@@ -124,6 +116,52 @@ impl<T: Class<N>, const N: usize> Object<T, N> {
         unsafe { this.byte_sub((*this.cast::<Face>()).offset).cast() }
     }
 }
+
+/// One reference on an object, with its value at hand; the driver's own end of an interface pointer.
+pub struct Shared<T: Class<N>, const N: usize>(NonNull<Object<T, N>>);
+
+impl<T: Class<N>, const N: usize> Shared<T, N> {
+    /// The first face, which answers for `IUnknown`; no reference changes hands.
+    pub const fn unknown(&self) -> *mut c_void {
+        self.0.as_ptr().cast()
+    }
+
+    /// The first face, with the reference.
+    pub const fn into_raw(self) -> *mut c_void {
+        let raw = self.unknown();
+        core::mem::forget(self);
+        raw
+    }
+}
+
+impl<T: Class<N>, const N: usize> core::ops::Deref for Shared<T, N> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the object lives while this reference does.
+        unsafe { &(*self.0.as_ptr()).value }
+    }
+}
+
+impl<T: Class<N>, const N: usize> Clone for Shared<T, N> {
+    fn clone(&self) -> Self {
+        // SAFETY: the object lives while this reference does.
+        unsafe { add_ref::<T, N>(self.unknown()) };
+        Self(self.0)
+    }
+}
+
+impl<T: Class<N>, const N: usize> Drop for Shared<T, N> {
+    fn drop(&mut self) {
+        // SAFETY: the reference is given up here.
+        unsafe { release::<T, N>(self.unknown()) };
+    }
+}
+
+// SAFETY: references are counted atomically, and the value is Send and Sync.
+unsafe impl<T: Class<N>, const N: usize> Send for Shared<T, N> {}
+// SAFETY: as above.
+unsafe impl<T: Class<N>, const N: usize> Sync for Shared<T, N> {}
 
 /// `IUnknown::QueryInterface` of a class; for its tables. Any IRQL.
 ///
@@ -145,7 +183,9 @@ pub unsafe extern "efiapi" fn query_interface<T: Class<N>, const N: usize>(
         };
         match index {
             Some(index) => {
-                *out = Object::<T, N>::face(this, index);
+                let object = Object::<T, N>::of(this);
+                (*object).references.fetch_add(1, Ordering::Relaxed);
+                *out = object.cast::<Face>().add(index).cast();
                 status::STATUS_SUCCESS
             }
             None => {

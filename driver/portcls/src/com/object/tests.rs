@@ -91,9 +91,9 @@ unsafe impl Class<2> for Thing {
 }
 
 fn thing(number: u32, alive: &Arc<AtomicUsize>) -> Com<First> {
-    let raw = Object::create(Thing::new(number, alive)).expect("the heap has room");
-    // SAFETY: a fresh object's first face is a First.
-    unsafe { Com::from_raw(raw.as_ptr().cast()) }.expect("not null")
+    let thing = Object::create(Thing::new(number, alive)).expect("the heap has room");
+    // SAFETY: the first face is a First.
+    unsafe { Com::from_raw(thing.into_raw().cast()) }.expect("not null")
 }
 
 #[test]
@@ -211,4 +211,15 @@ fn no_memory_is_a_status_and_the_value_is_dropped() {
         Err(status::STATUS_INSUFFICIENT_RESOURCES)
     );
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_shared_reference_shows_the_value_and_counts() {
+    let alive = Arc::default();
+    let thing = Object::create(Thing::new(7, &alive)).expect("the heap has room");
+    let other = thing.clone();
+    drop(thing);
+    assert_eq!((other.number, alive.load(Ordering::Relaxed)), (7, 1));
+    drop(other);
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
