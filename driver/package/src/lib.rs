@@ -14,6 +14,10 @@
 #![forbid(unsafe_code)]
 
 pub mod inf;
+pub mod pe;
+
+#[cfg(test)]
+mod sample;
 
 mod guid;
 mod hash;

@@ -456,7 +456,7 @@ fn syntax_errors_name_file_and_line() {
     for (from, to, expected) in [
         ("[Files]", "[Files", "card.inf:25: `]` is missing"),
         ("\"A card\"", "\"A card", "a closing `\"` is missing"),
-        ("%Key%", "%Kay%", "card.inf:59: %Kay% is not defined"),
+        ("%Key%", "%Kay%", "card.inf:52: %Kay% is not defined"),
         ("Us = \"us\"", "Us = \"us\"\nUS = \"we\"", "defined twice"),
         ("[Version]", "x\n[Version]", "card.inf:2: an entry before"),
         ("$ARCH$", "$ARK$", "nothing fills in $ARK$"),
