@@ -1,1 +1,26 @@
 //! What is checked: scenarios, goldens, limits, verdicts, reports.
+//!
+//! A [`scenario::ScenarioFile`] says what is played and within which limits, [`Evidence`] is what a machine observed,
+//! [`judge`] compares the two and a [`golden::Golden`], check by check ([`check::CHECKS`]), and [`report`] writes it
+//! down. What should have come out of the tap is worked out from what the client wrote and when ([`expected`]); how it
+//! differs is said in words ([`explain`]).
+
+pub mod check;
+pub mod clock;
+mod evidence;
+pub mod expected;
+pub mod explain;
+pub mod golden;
+mod limits;
+pub mod report;
+pub mod scenario;
+pub mod stream;
+pub mod units;
+mod verdict;
+
+#[cfg(test)]
+mod model;
+
+pub use evidence::{Evidence, Fault, Piece};
+pub use limits::Limits;
+pub use verdict::{CheckResult, RunInfo, ScenarioReport, Verdict, judge};

@@ -1,0 +1,284 @@
+//! The checks: each compares one aspect of the evidence with its limit and says what it saw.
+
+mod capture_exact;
+mod complete;
+mod drift;
+mod golden_capture;
+mod golden_timing;
+mod no_fault;
+mod no_findings;
+mod notifications;
+mod position_clock;
+mod starvation;
+mod tap_latency;
+mod tap_order;
+mod tap_time;
+mod tone;
+
+use crate::evidence::{Evidence, Piece};
+use crate::expected::Expected;
+use crate::explain::{Comparison, compare};
+use crate::golden::{self, Golden, GoldenError};
+use crate::scenario::ScenarioFile;
+use crate::stream::Stream;
+use crate::verdict::{CheckResult, Verdict};
+
+/// One check.
+pub struct Check {
+    /// Its id, stable across versions.
+    pub id: &'static str,
+    /// What it shows, in a sentence.
+    pub about: &'static str,
+    run: fn(&Context<'_>) -> Judgement,
+}
+
+/// What a check says: `Ok(None)` when it does not apply to the scenario, `Err` with the reason when there is no
+/// evidence.
+type Judgement = Result<Option<Outcome>, String>;
+
+/// What a check found.
+struct Outcome {
+    verdict: Verdict,
+    limit: String,
+    observed: String,
+    explanation: String,
+}
+
+impl Outcome {
+    /// Passed when there are no complaints, else failed with them.
+    fn new(
+        limit: impl Into<String>,
+        observed: impl Into<String>,
+        complaints: &[String],
+    ) -> Judgement {
+        Ok(Some(Self {
+            verdict: if complaints.is_empty() {
+                Verdict::Passed
+            } else {
+                Verdict::Failed
+            },
+            limit: limit.into(),
+            observed: observed.into(),
+            explanation: complaints.join("; "),
+        }))
+    }
+}
+
+/// Every check, in the order of reports: first whether there is a run at all, then audio, then time.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "complete",
+        about: "the run came to its end",
+        run: complete::run,
+    },
+    Check {
+        id: "no-fault",
+        about: "nothing crashed",
+        run: no_fault::run,
+    },
+    Check {
+        id: "no-findings",
+        about: "no rule of the machine was broken",
+        run: no_findings::run,
+    },
+    Check {
+        id: "capture-exact",
+        about: "the tap delivered exactly what was written in time, and silence elsewhere",
+        run: capture_exact::run,
+    },
+    Check {
+        id: "golden-capture",
+        about: "the captured audio is the golden one",
+        run: golden_capture::run,
+    },
+    Check {
+        id: "starvation",
+        about: "the stream was starved only where the client stalled, and the tap said so",
+        run: starvation::run,
+    },
+    Check {
+        id: "tap-order",
+        about: "blocks follow each other without loss",
+        run: tap_order::run,
+    },
+    Check {
+        id: "tap-time",
+        about: "the time of a block is the clock's time of its first frame",
+        run: tap_time::run,
+    },
+    Check {
+        id: "tap-latency",
+        about: "a block arrives soon after its last frame fell due, never before",
+        run: tap_latency::run,
+    },
+    Check {
+        id: "position-clock",
+        about: "every position told is the clock's",
+        run: position_clock::run,
+    },
+    Check {
+        id: "notifications",
+        about: "one notification at every packet boundary",
+        run: notifications::run,
+    },
+    Check {
+        id: "golden-timing",
+        about: "notifications and positions come when they came in the golden run",
+        run: golden_timing::run,
+    },
+    Check {
+        id: "drift",
+        about: "the position keeps the nominal rate, and the audio its place",
+        run: drift::run,
+    },
+    Check {
+        id: "tone",
+        about: "the sine has the level and the frequency it was played with",
+        run: tone::run,
+    },
+];
+
+/// Whether a check compares with the golden, and so cannot be asked before there is one.
+pub(crate) fn needs_golden(id: &str) -> bool {
+    matches!(id, "golden-capture" | "golden-timing")
+}
+
+impl Check {
+    /// What it finds; `None` when it does not apply to the scenario.
+    pub(crate) fn result(&self, context: &Context<'_>) -> Option<CheckResult> {
+        let outcome = (self.run)(context)
+            .transpose()?
+            .unwrap_or_else(|reason| Outcome {
+                verdict: Verdict::NotProven,
+                limit: String::new(),
+                observed: "no evidence".into(),
+                explanation: reason,
+            });
+        Some(CheckResult {
+            id: self.id,
+            verdict: outcome.verdict,
+            limit: outcome.limit,
+            observed: outcome.observed,
+            explanation: outcome.explanation,
+        })
+    }
+}
+
+/// What checks look at: the evidence, and what is worked out from it once.
+pub(crate) struct Context<'a> {
+    file: &'a ScenarioFile,
+    evidence: &'a Evidence,
+    golden: Result<&'a Golden, &'a GoldenError>,
+    seed: u64,
+    stream: Result<Stream, String>,
+    expected: Result<Expected, String>,
+    /// What must come out of the tap, as bytes.
+    audio: Vec<u8>,
+    pieces: Vec<Piece>,
+    comparison: Result<Comparison, String>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        file: &'a ScenarioFile,
+        evidence: &'a Evidence,
+        golden: Result<&'a Golden, &'a GoldenError>,
+        seed: u64,
+    ) -> Self {
+        let format = file.scenario.format;
+        let stream = Stream::from_timeline(
+            &evidence.timeline,
+            format.rate,
+            evidence.machine.qpc_frequency,
+        );
+        let expected = stream.clone().and_then(|stream| Expected::of(&stream));
+        let audio = expected
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|expected| golden::audio(&file.scenario, &expected.runs));
+        let pieces = merged(evidence, format.frame_bytes());
+        let comparison = match (&stream, &audio, &pieces) {
+            (Ok(stream), Ok(audio), Ok(pieces)) => Ok(compare(audio, pieces, format, stream)),
+            (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => Err(reason.clone()),
+        };
+        Self {
+            file,
+            evidence,
+            golden,
+            seed,
+            stream,
+            expected,
+            audio: audio.unwrap_or_default(),
+            pieces: pieces.unwrap_or_default(),
+            comparison,
+        }
+    }
+
+    fn stream(&self) -> Result<&Stream, String> {
+        self.stream.as_ref().map_err(Clone::clone)
+    }
+
+    fn expected(&self) -> Result<&Expected, String> {
+        self.expected.as_ref().map_err(Clone::clone)
+    }
+
+    fn comparison(&self) -> Result<&Comparison, String> {
+        self.comparison.as_ref().map_err(Clone::clone)
+    }
+
+    /// Why the run has no end, when it has none.
+    fn unfinished(&self) -> Option<String> {
+        if let Some(fault) = &self.evidence.fault {
+            return Some(format!("the machine crashed: {}", fault.summary));
+        }
+        if let Some(reason) = &self.evidence.incomplete {
+            return Some(reason.clone());
+        }
+        match &self.stream {
+            Err(reason) => Some(reason.clone()),
+            Ok(stream) if !stream.closed => Some("the client never closed its stream".into()),
+            Ok(_) => None,
+        }
+    }
+}
+
+/// The captured pieces, neighbours joined.
+fn merged(evidence: &Evidence, frame_bytes: usize) -> Result<Vec<Piece>, String> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for piece in &evidence.capture {
+        if !piece.bytes.len().is_multiple_of(frame_bytes) || piece.first_frame > 1 << 48 {
+            return Err(format!(
+                "the machine sent {} bytes of audio from frame {}, which are no whole frames of {frame_bytes} bytes",
+                piece.bytes.len(),
+                piece.first_frame
+            ));
+        }
+        match pieces.last_mut() {
+            Some(last)
+                if last.first_frame + (last.bytes.len() / frame_bytes) as u64
+                    == piece.first_frame =>
+            {
+                last.bytes.extend_from_slice(&piece.bytes);
+            }
+            _ => pieces.push(piece.clone()),
+        }
+    }
+    if pieces.is_empty() {
+        return Err("the tap delivered no audio".into());
+    }
+    Ok(pieces)
+}
+
+/// The first complaints, and how many there are.
+fn first_few(complaints: Vec<String>) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let more = complaints.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = complaints.into_iter().take(SHOWN).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! Whether every position the client was told is the clock's: `base + floor((now - start) · rate / frequency)`.
+
+use super::{Context, Judgement, Outcome, first_few};
+use crate::units::Frames;
+
+pub(super) fn run(context: &Context<'_>) -> Judgement {
+    let stream = context.stream()?;
+    if stream.clock.start().is_none() || stream.positions.is_empty() {
+        return Err("the client never asked a running stream for its position".into());
+    }
+    let limit = context.file.limits.position;
+    let mut worst = 0;
+    let mut complaints = Vec::new();
+    for &(qpc, told) in &stream.positions {
+        let due = stream.clock.position(qpc);
+        worst = worst.max(told.abs_diff(due));
+        if told.abs_diff(due) > limit.0 {
+            let off = i128::from(told) - i128::from(due);
+            complaints.push(format!(
+                "the position told was {off:+} frames off at {}",
+                stream.place(due)
+            ));
+        }
+    }
+    Outcome::new(
+        format!("{limit} from the clock"),
+        format!(
+            "{} positions, at most {} off",
+            stream.positions.len(),
+            Frames(worst)
+        ),
+        &first_few(complaints),
+    )
+}

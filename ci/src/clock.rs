@@ -1,0 +1,181 @@
+//! The stream's clock as the host works it out: position from time and time from position, exact.
+
+/// Stretches during which a stream ran.
+///
+/// At QPC time `q` the position is `base + floor((q - start) · rate / frequency)` frames; PAUSE freezes it. Frame `f`
+/// is being played while the position is `f`, and has been played once the position is `f + 1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clock {
+    rate: u32,
+    frequency: i64,
+    stretches: Vec<Stretch>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    start: i64,
+    base: u64,
+    /// When it ended and at which position.
+    end: Option<(i64, u64)>,
+}
+
+impl Clock {
+    /// A clock that has not run yet.
+    ///
+    /// # Errors
+    /// When rate or frequency are no positive numbers.
+    pub fn new(rate: u32, frequency: i64) -> Result<Self, String> {
+        if rate == 0 || frequency <= 0 {
+            return Err(format!(
+                "no clock has {rate} frames and {frequency} ticks per second"
+            ));
+        }
+        Ok(Self {
+            rate,
+            frequency,
+            stretches: Vec::new(),
+        })
+    }
+
+    /// The stream went to RUN. Nothing happens when it runs already.
+    pub fn run(&mut self, qpc: i64) {
+        let base = self.total();
+        if self.stretches.last().is_none_or(|last| last.end.is_some()) {
+            self.stretches.push(Stretch {
+                start: qpc,
+                base,
+                end: None,
+            });
+        }
+    }
+
+    /// The stream left RUN. Nothing happens when it does not run.
+    pub fn halt(&mut self, qpc: i64) {
+        let position = self.position(qpc);
+        if let Some(last) = self.stretches.last_mut() {
+            last.end.get_or_insert((qpc, position));
+        }
+    }
+
+    /// When the stream first ran.
+    pub fn start(&self) -> Option<i64> {
+        self.stretches.first().map(|first| first.start)
+    }
+
+    /// When the stream last left RUN; `None` while it runs or when it never ran.
+    pub fn end(&self) -> Option<i64> {
+        self.stretches.last()?.end.map(|(qpc, _)| qpc)
+    }
+
+    /// Frames played when the stream last left RUN; 0 while it has not.
+    pub fn total(&self) -> u64 {
+        self.stretches
+            .iter()
+            .rev()
+            .find_map(|stretch| stretch.end)
+            .map_or(0, |(_, position)| position)
+    }
+
+    /// The position at a time.
+    pub fn position(&self, qpc: i64) -> u64 {
+        let Some(stretch) = self.stretches.iter().rev().find(|each| each.start <= qpc) else {
+            return 0;
+        };
+        match stretch.end {
+            Some((end, position)) if qpc >= end => position,
+            _ => stretch.base + self.frames(qpc - stretch.start),
+        }
+    }
+
+    /// The position at a time with its fraction of a frame, for statistics.
+    pub fn exact_position(&self, qpc: i64) -> f64 {
+        let Some(stretch) = self.stretches.iter().rev().find(|each| each.start <= qpc) else {
+            return 0.0;
+        };
+        match stretch.end {
+            Some((end, position)) if qpc >= end => position as f64,
+            _ => {
+                let ticks = (qpc - stretch.start) as f64;
+                stretch.base as f64 + ticks * f64::from(self.rate) / self.frequency as f64
+            }
+        }
+    }
+
+    /// The first tick at which the position is at least `frames`: when frame `frames` begins and the one before has
+    /// been played. `None` when the stream never got there.
+    pub fn time_of(&self, frames: u64) -> Option<i64> {
+        let stretch = self.stretches.iter().find(|each| match each.end {
+            Some((_, position)) => position >= frames,
+            None => true,
+        })?;
+        let ahead = u128::from(frames.saturating_sub(stretch.base));
+        let ticks = (ahead * self.frequency as u128).div_ceil(u128::from(self.rate));
+        Some(stretch.start + i64::try_from(ticks).ok()?)
+    }
+
+    /// Ticks as nanoseconds, rounded to the nearest.
+    pub fn nanos(&self, ticks: i64) -> i64 {
+        let scaled = i128::from(ticks) * 1_000_000_000;
+        let half = i128::from(self.frequency) / 2;
+        // Rounds away from zero on both sides; spans of a run fit an i64.
+        let rounded = if ticks < 0 {
+            scaled - half
+        } else {
+            scaled + half
+        };
+        (rounded / i128::from(self.frequency)) as i64
+    }
+
+    /// Frames per second.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn frames(&self, ticks: i64) -> u64 {
+        // `ticks` is not negative: the caller chose a stretch that had begun.
+        let frames = i128::from(ticks) * i128::from(self.rate) / i128::from(self.frequency);
+        frames as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_and_times_are_inverse() {
+        let mut clock = Clock::new(48_000, 10_000_000).expect("a clock");
+        clock.run(1_000);
+        clock.halt(1_000 + 10_000_000);
+        assert_eq!(clock.total(), 48_000);
+        for frame in [0, 1, 2, 3, 479, 480, 47_999, 48_000] {
+            let at = clock.time_of(frame).expect("the stream got there");
+            assert_eq!(clock.position(at), frame);
+            assert!(frame == 0 || clock.position(at - 1) == frame - 1);
+        }
+        assert_eq!(clock.time_of(48_001), None);
+        assert_eq!(clock.position(999), 0);
+        assert_eq!(clock.position(i64::MAX), 48_000);
+    }
+
+    #[test]
+    fn a_pause_freezes_the_position() {
+        let mut clock = Clock::new(48_000, 10_000_000).expect("a clock");
+        clock.run(0);
+        clock.halt(10_000_000);
+        clock.run(50_000_000);
+        clock.run(51_000_000);
+        clock.halt(60_000_000);
+        assert_eq!(clock.position(30_000_000), 48_000);
+        assert_eq!(clock.position(55_000_000), 72_000);
+        assert_eq!(clock.total(), 96_000);
+        assert_eq!(clock.time_of(72_000), Some(55_000_000));
+        assert_eq!((clock.start(), clock.end()), (Some(0), Some(60_000_000)));
+    }
+
+    #[test]
+    fn a_clock_needs_a_rate() {
+        assert!(Clock::new(0, 10_000_000).is_err());
+        assert!(Clock::new(48_000, 0).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! What a run gave: collected reply by reply, kept whatever happens.
+
+use waverig_protocol::timeline::Stamped;
+use waverig_protocol::{Finding, MachineInfo, Reply};
+
+/// Everything a machine told about one scenario.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The machine.
+    pub machine: MachineInfo,
+    /// What the tap delivered, in the order it came.
+    pub capture: Vec<Piece>,
+    /// What was observed, in the order it came.
+    pub timeline: Vec<Stamped>,
+    /// Rules that were broken.
+    pub findings: Vec<Finding>,
+    /// The crash, if there was one.
+    pub fault: Option<Fault>,
+    /// The machine's log.
+    pub log: Vec<String>,
+    /// Why the run ended before it was done, as the host saw it.
+    pub incomplete: Option<String>,
+}
+
+/// A stretch of captured audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Index of its first frame in the stream.
+    pub first_frame: u64,
+    /// Its frames, in the scenario's format.
+    pub bytes: Vec<u8>,
+}
+
+/// A crash of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What happened and where, in one line.
+    pub summary: String,
+    /// The report for people.
+    pub text: String,
+    /// The report for programs; may be empty.
+    pub json: Vec<u8>,
+}
+
+impl Evidence {
+    /// No evidence yet.
+    pub fn new(machine: MachineInfo) -> Self {
+        Self {
+            machine,
+            capture: Vec::new(),
+            timeline: Vec::new(),
+            findings: Vec::new(),
+            fault: None,
+            log: Vec::new(),
+            incomplete: None,
+        }
+    }
+
+    /// Keeps what one reply of the machine says.
+    pub fn take(&mut self, reply: Reply, payload: Vec<u8>) {
+        match reply {
+            Reply::Events { events } => self.timeline.extend(events),
+            Reply::Capture { first_frame } => self.capture.push(Piece {
+                first_frame,
+                bytes: payload,
+            }),
+            Reply::Log { line } => self.log.push(line),
+            Reply::Finding(finding) => self.findings.push(finding),
+            Reply::Fault { summary, text } => {
+                self.fault = Some(Fault {
+                    summary,
+                    text,
+                    json: payload,
+                });
+            }
+            Reply::Refused(refusal) => self.ended_early(&refusal.reason),
+            Reply::Ready(_) | Reply::Installed(_) | Reply::Done => {}
+        }
+    }
+
+    /// Says why there will be no more evidence; the first reason counts.
+    pub fn ended_early(&mut self, reason: &str) {
+        self.incomplete.get_or_insert_with(|| reason.to_owned());
+    }
+}

@@ -1,0 +1,102 @@
+//! Reports: files per scenario, JUnit and a summary per run, and a summary for the terminal.
+
+mod escape;
+mod files;
+mod junit;
+mod markdown;
+mod terminal;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+pub use files::write_scenario;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use terminal::terminal;
+
+use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
+
+/// What a whole run found.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// What was run.
+    pub run: RunInfo,
+    /// The scenarios, in the order they ran.
+    pub scenarios: Vec<ScenarioReport>,
+    /// What went wrong outside of a scenario: a refused package, a machine that did not boot, a leak at unload.
+    pub problems: Vec<Problem>,
+    /// How long each scenario took on the host, in the same order; may be empty.
+    pub durations: Vec<Duration>,
+}
+
+/// Something that went wrong outside of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What, in a few words.
+    pub title: String,
+    /// What exactly, where, and what to do.
+    pub text: String,
+}
+
+impl RunReport {
+    /// The worst verdict; a problem is a failure, and a run without scenarios proves nothing.
+    pub fn verdict(&self) -> Verdict {
+        if !self.problems.is_empty() {
+            return Verdict::Failed;
+        }
+        self.scenarios
+            .iter()
+            .map(|each| each.verdict)
+            .max()
+            .unwrap_or(Verdict::NotProven)
+    }
+
+    fn duration(&self, index: usize) -> Duration {
+        self.durations.get(index).copied().unwrap_or_default()
+    }
+
+    fn count(&self, verdict: Verdict) -> usize {
+        self.scenarios
+            .iter()
+            .filter(|each| each.verdict == verdict)
+            .count()
+    }
+
+    /// The checks of all scenarios that did not pass.
+    fn complaints(&self) -> impl Iterator<Item = (&ScenarioReport, &CheckResult)> {
+        self.scenarios.iter().flat_map(|scenario| {
+            scenario
+                .checks
+                .iter()
+                .filter(|check| check.verdict != Verdict::Passed)
+                .map(move |check| (scenario, check))
+        })
+    }
+}
+
+/// Writes `junit.xml` and `summary.md` into a folder, which is made when it is not there.
+///
+/// # Errors
+/// Names the file that could not be written.
+pub fn write_run(folder: &Path, report: &RunReport) -> io::Result<()> {
+    let junit = junit(report).map_err(io::Error::other)?;
+    write(folder, "junit.xml", &junit)?;
+    write(folder, "summary.md", markdown(report).as_bytes())
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let path = folder.join(name);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, bytes))
+        .map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot write {}: {error}", path.display()),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests;

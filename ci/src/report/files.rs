@@ -1,0 +1,88 @@
+//! The files of one scenario: what was heard, what was observed, what was found out.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use waverig_signal::wav;
+
+use super::write;
+use crate::Evidence;
+use crate::scenario::ScenarioFile;
+use crate::verdict::ScenarioReport;
+
+/// Writes `capture.wav`, `timeline.jsonl` and `verdict.json`, `log.txt` when there is a log, and `report.txt` and
+/// `report.json` after a crash. What a former run left there is removed. The files depend on nothing but the evidence.
+///
+/// Frames that were not captured are silent in `capture.wav`, so that its time is the stream's.
+///
+/// # Errors
+/// Names the file that could not be written.
+pub fn write_scenario(
+    folder: &Path,
+    file: &ScenarioFile,
+    evidence: &Evidence,
+    report: &ScenarioReport,
+) -> io::Result<()> {
+    for name in ["capture.wav", "log.txt", "report.txt", "report.json"] {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let path = folder.join(name);
+                let text = format!("cannot remove the former {}: {error}", path.display());
+                return Err(io::Error::new(error.kind(), text));
+            }
+            _ => {}
+        }
+    }
+    let mut timeline = Vec::new();
+    for stamped in &evidence.timeline {
+        serde_json::to_writer(&mut timeline, stamped)?;
+        timeline.push(b'\n');
+    }
+    write(folder, "timeline.jsonl", &timeline)?;
+    let mut verdict = serde_json::to_vec_pretty(report)?;
+    verdict.push(b'\n');
+    write(folder, "verdict.json", &verdict)?;
+    if !evidence.capture.is_empty() {
+        let mut capture = Vec::new();
+        wav::write(&mut capture, file.scenario.format, &audio(file, evidence))?;
+        write(folder, "capture.wav", &capture)?;
+    }
+    if !evidence.log.is_empty() {
+        write(
+            folder,
+            "log.txt",
+            (evidence.log.join("\n") + "\n").as_bytes(),
+        )?;
+    }
+    if let Some(fault) = &evidence.fault {
+        write(folder, "report.txt", fault.text.as_bytes())?;
+        if !fault.json.is_empty() {
+            write(folder, "report.json", &fault.json)?;
+        }
+    }
+    Ok(())
+}
+
+/// Longest gap that is filled with silence: ten minutes at 192 kHz. A longer one comes from a damaged index.
+const MOST_FRAMES: u64 = 600 * 192_000;
+
+/// The capture as one stretch.
+fn audio(file: &ScenarioFile, evidence: &Evidence) -> Vec<u8> {
+    let frame_bytes = file.scenario.format.frame_bytes();
+    let mut audio: Vec<u8> = Vec::new();
+    for piece in evidence
+        .capture
+        .iter()
+        .filter(|piece| piece.first_frame <= MOST_FRAMES)
+    {
+        let start = piece.first_frame as usize * frame_bytes;
+        let whole = piece.bytes.len() / frame_bytes * frame_bytes;
+        let end = start + whole;
+        if audio.len() < end {
+            audio.resize(end, 0);
+        }
+        audio[start..end].copy_from_slice(&piece.bytes[..whole]);
+    }
+    audio
+}

@@ -1,0 +1,78 @@
+//! JUnit: a scenario is a test suite, a check a test case.
+
+use junit_report::{
+    Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder,
+};
+
+use super::{RunReport, escape};
+use crate::verdict::{CheckResult, ScenarioReport, Verdict};
+
+/// The run as a JUnit file.
+///
+/// # Errors
+/// What the XML writer says.
+pub fn junit(report: &RunReport) -> Result<Vec<u8>, junit_report::Error> {
+    let mut builder = ReportBuilder::new();
+    for (index, scenario) in report.scenarios.iter().enumerate() {
+        let duration = Duration::try_from(report.duration(index)).unwrap_or(Duration::ZERO);
+        let mut suite = TestSuiteBuilder::new(&escape::xml(&scenario.scenario));
+        // The moment of a run is no part of what was found out; without one, reports of equal runs are equal.
+        suite.set_timestamp(OffsetDateTime::UNIX_EPOCH);
+        suite.set_system_out(&escape::xml(&about(report, scenario)));
+        for (index, check) in scenario.checks.iter().enumerate() {
+            // The scenario ran once for all of its checks; its duration is told once.
+            let duration = if index == 0 { duration } else { Duration::ZERO };
+            suite.add_testcase(case(scenario, check, duration));
+        }
+        builder.add_testsuite(suite.build());
+    }
+    if !report.problems.is_empty() {
+        let mut suite = TestSuiteBuilder::new("machine");
+        suite.set_timestamp(OffsetDateTime::UNIX_EPOCH);
+        for problem in &report.problems {
+            let (title, text) = (escape::xml(&problem.title), escape::xml(&problem.text));
+            let case = TestCaseBuilder::error(&title, Duration::ZERO, "machine", &text)
+                .set_classname("machine")
+                .build();
+            suite.add_testcase(case);
+        }
+        builder.add_testsuite(suite.build());
+    }
+    let mut xml = Vec::new();
+    builder.build().write_xml(&mut xml)?;
+    Ok(xml)
+}
+
+fn case(scenario: &ScenarioReport, check: &CheckResult, duration: Duration) -> TestCase {
+    let found = escape::xml(&format!(
+        "{} (limit: {}; observed: {})",
+        check.explanation, check.limit, check.observed
+    ));
+    let mut case = match check.verdict {
+        Verdict::Passed => TestCaseBuilder::success(check.id, duration),
+        Verdict::Failed => TestCaseBuilder::failure(check.id, duration, "failed", &found),
+        // Neither is green: what did not prove anything is an error of the run.
+        verdict @ (Verdict::Inconclusive | Verdict::NotProven) => {
+            TestCaseBuilder::error(check.id, duration, verdict.word(), &found)
+        }
+    };
+    case.set_classname(&escape::xml(&scenario.scenario));
+    case.set_system_out(&escape::xml(&format!(
+        "limit: {}\nobserved: {}\nreplay: {}",
+        check.limit, check.observed, scenario.replay
+    )));
+    case.build()
+}
+
+fn about(report: &RunReport, scenario: &ScenarioReport) -> String {
+    let run = &report.run;
+    format!(
+        "{}\nmachine: {} ({})\ndriver: sha256 {}\nthis machine cannot prove: {}\nreplay: {}",
+        scenario.about,
+        run.machine,
+        run.system,
+        run.driver_sha256,
+        run.cannot_prove.join(", "),
+        scenario.replay
+    )
+}

@@ -1,0 +1,267 @@
+//! Scenario files: read, checked, chosen by name.
+
+use std::fmt;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario, Signal, Tap};
+use waverig_signal::Generator;
+
+use crate::Limits;
+
+/// A scenario with the limits it is judged by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScenarioFile {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// What is played.
+    pub scenario: Scenario,
+    /// What is still right.
+    pub limits: Limits,
+}
+
+/// Why there is no such scenario; the text is a complete sentence with the file, the line and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioError(String);
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+/// The file as it is written: the protocol's scenario without its name, and the limits.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    about: String,
+    duration_ms: Spanned<u32>,
+    signal: Spanned<Signal>,
+    format: Spanned<Format>,
+    client: Spanned<Client>,
+    #[serde(default)]
+    tap: Option<Spanned<Tap>>,
+    #[serde(default, rename = "disturbance")]
+    disturbances: Vec<Spanned<Disturbance>>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+impl ScenarioFile {
+    /// Reads the text of a scenario file. Its name is the file's name without `.toml`.
+    ///
+    /// # Errors
+    /// When it is no scenario: file, line, what is wrong and what is allowed.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ScenarioError> {
+        let at = |span: Option<Range<usize>>, what: &str| {
+            let line = span.map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            ScenarioError(format!("{}:{line}: {what}", path.display()))
+        };
+        let file: File =
+            toml::from_str(text).map_err(|error| at(error.span(), error.message().trim_end()))?;
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        check(&file).map_err(|(span, what)| at(Some(span), &what))?;
+        Ok(Self {
+            path: path.to_owned(),
+            scenario: Scenario {
+                name,
+                about: file.about,
+                duration_ms: file.duration_ms.into_inner(),
+                signal: file.signal.into_inner(),
+                format: file.format.into_inner(),
+                client: file.client.into_inner(),
+                tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
+                disturbances: file
+                    .disturbances
+                    .into_iter()
+                    .map(Spanned::into_inner)
+                    .collect(),
+            },
+            limits: file.limits,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.scenario.name
+    }
+}
+
+/// Frames in the longest packet or read that makes sense: one second at 192 kHz.
+const MOST_FRAMES: u32 = 192_000;
+
+/// What the types alone do not rule out; the place and what is wrong there.
+fn check(file: &File) -> Result<(), (Range<usize>, String)> {
+    let duration = *file.duration_ms.get_ref();
+    ensure(
+        (1..=600_000).contains(&duration),
+        file.duration_ms.span(),
+        || format!("duration_ms = {duration}; allowed: 1 to 600000 (ten minutes)"),
+    )?;
+    let format = file.format.get_ref();
+    ensure(
+        (8_000..=192_000).contains(&format.rate) && (1..=16).contains(&format.channels),
+        file.format.span(),
+        || {
+            format!(
+                "{} Hz with {} channels; allowed: 8000 to 192000 Hz, 1 to 16 channels",
+                format.rate, format.channels
+            )
+        },
+    )?;
+    Generator::new(file.signal.get_ref(), *format)
+        .map_err(|error| (file.signal.span(), error.to_string()))?;
+    let (frames, what) = match *file.client.get_ref() {
+        Client::EventDriven { packet_frames } => (packet_frames, "packet_frames"),
+        Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
+    };
+    ensure(
+        (1..=MOST_FRAMES).contains(&frames),
+        file.client.span(),
+        || format!("{what} = {frames}; allowed: 1 to {MOST_FRAMES}"),
+    )?;
+    if let Client::Polling {
+        buffer_frames,
+        interval_ms,
+    } = *file.client.get_ref()
+    {
+        let longest = u64::from(buffer_frames) * 1000 / u64::from(format.rate);
+        ensure(
+            interval_ms > 0 && u64::from(interval_ms) < longest,
+            file.client.span(),
+            || {
+                format!(
+                    "interval_ms = {interval_ms}; allowed: at least 1 and below the buffer's {longest} ms"
+                )
+            },
+        )?;
+    }
+    if let Some(tap) = &file.tap {
+        let Tap { read_frames, reads } = *tap.get_ref();
+        ensure(
+            (1..=MOST_FRAMES).contains(&read_frames) && (1..=64).contains(&reads),
+            tap.span(),
+            || {
+                format!(
+                    "read_frames = {read_frames}, reads = {reads}; allowed: 1 to {MOST_FRAMES} frames, 1 to 64 reads"
+                )
+            },
+        )?;
+    }
+    for each in &file.disturbances {
+        let (Disturbance::ClientStall { at_ms, for_ms }
+        | Disturbance::TimerStall { at_ms, for_ms }) = *each.get_ref();
+        ensure(
+            for_ms > 0 && u64::from(at_ms) + u64::from(for_ms) < u64::from(duration),
+            each.span(),
+            || {
+                format!(
+                    "a stall of {for_ms} ms at {at_ms} ms; it must last at least 1 ms and end before the signal, at {duration} ms"
+                )
+            },
+        )?;
+    }
+    Ok(())
+}
+
+fn ensure(
+    holds: bool,
+    span: Range<usize>,
+    what: impl FnOnce() -> String,
+) -> Result<(), (Range<usize>, String)> {
+    if holds { Ok(()) } else { Err((span, what())) }
+}
+
+/// Reads every scenario of a folder, in order of their names.
+///
+/// # Errors
+/// When the folder cannot be read or holds no scenario, or a file is wrong.
+pub fn load_all(folder: &Path) -> Result<Vec<ScenarioFile>, ScenarioError> {
+    let unreadable = |path: &Path, error: std::io::Error| {
+        ScenarioError(format!("cannot read {}: {error}", path.display()))
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(ScenarioError(format!(
+            "{} holds no scenario (*.toml)",
+            folder.display()
+        )));
+    }
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| {
+            let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+            ScenarioFile::parse(path, &text)
+        })
+        .collect()
+}
+
+/// The scenarios a filter means: the one with exactly this name, else all whose names contain it; all without a filter.
+///
+/// # Errors
+/// When there is none; the text names the nearest one and all of them.
+pub fn select<'a>(
+    all: &'a [ScenarioFile],
+    filter: Option<&str>,
+) -> Result<Vec<&'a ScenarioFile>, ScenarioError> {
+    let Some(filter) = filter else {
+        return Ok(all.iter().collect());
+    };
+    if let Some(exact) = all.iter().find(|file| file.name() == filter) {
+        return Ok(vec![exact]);
+    }
+    let containing: Vec<_> = all
+        .iter()
+        .filter(|file| !filter.is_empty() && file.name().contains(filter))
+        .collect();
+    if !containing.is_empty() {
+        return Ok(containing);
+    }
+    let names: Vec<_> = all.iter().map(ScenarioFile::name).collect();
+    let nearest = names
+        .iter()
+        .min_by_key(|name| distance(name, filter))
+        .filter(|name| distance(name, filter) <= filter.len().max(name.len()) / 2)
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default();
+    Err(ScenarioError(format!(
+        "no scenario is called {filter:?}{nearest} There are: {}",
+        names.join(", ")
+    )))
+}
+
+/// Edits (insert, delete, replace a character) that turn one name into the other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (at, a) in from.chars().enumerate() {
+        let mut diagonal = at;
+        row[0] = at + 1;
+        for (column, b) in to.chars().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

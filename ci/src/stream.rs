@@ -1,0 +1,178 @@
+//! A run's timeline, sorted by what it says about the one stream in it.
+
+use waverig_protocol::timeline::{Event, Stamped};
+
+use crate::clock::Clock;
+
+/// What a timeline says about its stream. Times are QPC ticks.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Frames in the cyclic buffer.
+    pub buffer_frames: u64,
+    /// Frames between two notifications, 0 without notifications.
+    pub packet_frames: u64,
+    /// The stream's clock.
+    pub clock: Clock,
+    /// When the driver signalled.
+    pub notified: Vec<i64>,
+    /// When the client asked for the position, and what it was told.
+    pub positions: Vec<(i64, u64)>,
+    /// What the client wrote.
+    pub writes: Vec<Write>,
+    /// The tap's blocks.
+    pub blocks: Vec<Block>,
+    /// Whether the client closed its stream at the end.
+    pub closed: bool,
+}
+
+/// The client wrote signal into the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// When.
+    pub qpc: i64,
+    /// First frame of the stream.
+    pub stream_frame: u64,
+    /// First frame of the signal.
+    pub signal_frame: u64,
+    /// How many.
+    pub frames: u64,
+}
+
+/// A tap read completed; the fields are those of `Event::Block`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "documented at Event::Block")]
+pub struct Block {
+    pub qpc: i64,
+    pub generation: u32,
+    pub first_frame: u64,
+    pub frames: u64,
+    pub first_qpc: i64,
+    pub flags: u32,
+    pub lost: u64,
+    pub clear: u64,
+}
+
+/// More frames than any buffer or block of a run holds; numbers above it come from a damaged timeline.
+const MOST_FRAMES: u64 = 1 << 32;
+
+impl Stream {
+    /// Sorts a timeline.
+    ///
+    /// # Errors
+    /// Why the timeline says nothing usable: it is empty, runs backwards, opens no stream or several, or writes more
+    /// than the buffer holds.
+    pub fn from_timeline(timeline: &[Stamped], rate: u32, frequency: i64) -> Result<Self, String> {
+        if timeline.is_empty() {
+            return Err("the machine sent no timeline".into());
+        }
+        let mut stream = Self {
+            buffer_frames: 0,
+            packet_frames: 0,
+            clock: Clock::new(rate, frequency)?,
+            notified: Vec::new(),
+            positions: Vec::new(),
+            writes: Vec::new(),
+            blocks: Vec::new(),
+            closed: false,
+        };
+        let mut before = i64::MIN;
+        for (index, Stamped { qpc, event }) in timeline.iter().enumerate() {
+            if *qpc < before {
+                return Err(format!(
+                    "the timeline runs backwards at entry {}: {qpc} after {before}",
+                    index + 1
+                ));
+            }
+            before = *qpc;
+            stream.take(*qpc, event)?;
+        }
+        if stream.buffer_frames == 0 {
+            return Err("the timeline has no opened stream".into());
+        }
+        Ok(stream)
+    }
+
+    fn take(&mut self, qpc: i64, event: &Event) -> Result<(), String> {
+        match *event {
+            Event::Opened {
+                buffer_frames,
+                packet_frames,
+            } => {
+                if self.buffer_frames != 0 || buffer_frames == 0 || buffer_frames > MOST_FRAMES {
+                    return Err(format!(
+                        "the timeline opens a stream with a buffer of {buffer_frames} frames after one of {}; it must \
+                         open one stream with a buffer of at least one frame",
+                        self.buffer_frames
+                    ));
+                }
+                self.buffer_frames = buffer_frames;
+                self.packet_frames = packet_frames;
+            }
+            Event::State { ref state } => match state.as_str() {
+                "run" if self.closed => return Err("the timeline runs a closed stream".into()),
+                "run" => self.clock.run(qpc),
+                "stop" | "acquire" | "pause" => self.clock.halt(qpc),
+                other => return Err(format!("the timeline has an unknown state {other:?}")),
+            },
+            Event::Notified => self.notified.push(qpc),
+            Event::Position { frames } => self.positions.push((qpc, frames)),
+            Event::Wrote {
+                stream_frame,
+                signal_frame,
+                frames,
+            } => {
+                if frames > self.buffer_frames || stream_frame.max(signal_frame) > MOST_FRAMES << 10
+                {
+                    return Err(format!(
+                        "the timeline writes {frames} frames at {stream_frame} into a buffer of {}",
+                        self.buffer_frames
+                    ));
+                }
+                self.writes.push(Write {
+                    qpc,
+                    stream_frame,
+                    signal_frame,
+                    frames,
+                });
+            }
+            Event::Block {
+                generation,
+                first_frame,
+                frames,
+                first_qpc,
+                flags,
+                lost,
+                clear,
+            } => self.blocks.push(Block {
+                qpc,
+                generation,
+                first_frame,
+                frames,
+                first_qpc,
+                flags,
+                lost,
+                clear,
+            }),
+            Event::Stalled { .. } => {}
+            Event::Closed => {
+                self.clock.halt(qpc);
+                self.closed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a frame is, in the words a reader looks for: frame, time in the stream, packet.
+    pub fn place(&self, frame: u64) -> String {
+        let rate = u64::from(self.clock.rate());
+        let micros = u128::from(frame) * 1_000_000 / u128::from(rate);
+        let time = format!("{}.{:06} s", micros / 1_000_000, micros % 1_000_000);
+        match frame.checked_div(self.packet_frames) {
+            Some(packet) => {
+                let within = frame % self.packet_frames;
+                format!("frame {frame} ({time}, packet {packet} + {within})")
+            }
+            None => format!("frame {frame} ({time})"),
+        }
+    }
+}

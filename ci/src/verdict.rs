@@ -1,0 +1,120 @@
+//! Verdicts: what the evidence proves, and never more.
+
+use serde::Serialize;
+
+use crate::Evidence;
+use crate::check::{self, Context};
+use crate::golden::{Golden, GoldenError};
+use crate::scenario::ScenarioFile;
+
+/// What was found out. The order is from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The evidence shows that it is right.
+    Passed,
+    /// There is no evidence either way.
+    NotProven,
+    /// There is evidence, but the run that gave it was disturbed.
+    Inconclusive,
+    /// The evidence shows that it is wrong.
+    Failed,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::NotProven => "not proven",
+            Self::Inconclusive => "inconclusive",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckResult {
+    /// The check's id.
+    pub id: &'static str,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// What is still right, with units.
+    pub limit: String,
+    /// What was measured, with units.
+    pub observed: String,
+    /// What happened, when it is not right or not proven; else empty.
+    pub explanation: String,
+}
+
+/// What was run, the same for all scenarios.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunInfo {
+    /// Kind of machine: `sim`, `qemu`, ….
+    pub machine: String,
+    /// What ran there.
+    pub system: String,
+    /// SHA-256 of the driver file that was loaded, lower-case hexadecimal.
+    pub driver_sha256: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// What this kind of machine cannot prove.
+    pub cannot_prove: Vec<String>,
+}
+
+impl RunInfo {
+    /// The command that runs one scenario again.
+    pub fn replay(&self, scenario: &str) -> String {
+        format!(
+            "cargo xtask vm-test --machine {} --filter {scenario} --seed {}",
+            self.machine, self.seed
+        )
+    }
+}
+
+/// What was found out about one scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScenarioReport {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What it shows.
+    pub about: String,
+    /// The worst verdict of its checks.
+    pub verdict: Verdict,
+    /// Each check that applies to it.
+    pub checks: Vec<CheckResult>,
+    /// The crash report in one line, if there was a crash.
+    pub fault: Option<String>,
+    /// What was run.
+    pub run: RunInfo,
+    /// The command that runs it again.
+    pub replay: String,
+}
+
+/// Judges a scenario by all checks that apply to it.
+pub fn judge(
+    file: &ScenarioFile,
+    evidence: &Evidence,
+    golden: Result<&Golden, &GoldenError>,
+    run: &RunInfo,
+) -> ScenarioReport {
+    let context = Context::new(file, evidence, golden, run.seed);
+    let checks: Vec<_> = check::CHECKS
+        .iter()
+        .filter_map(|check| check.result(&context))
+        .collect();
+    ScenarioReport {
+        scenario: file.name().to_owned(),
+        about: file.scenario.about.clone(),
+        verdict: checks
+            .iter()
+            .map(|check| check.verdict)
+            .max()
+            .unwrap_or(Verdict::NotProven),
+        checks,
+        fault: evidence.fault.as_ref().map(|fault| fault.summary.clone()),
+        run: run.clone(),
+        replay: run.replay(file.name()),
+    }
+}
