@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use waverig_kit::{Arch, BuildOptions, SystemRunner, Workspace, build};
 
 fn main() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let folder = std::env::var("CARGO_MANIFEST_DIR").context("run this with cargo")?;
+    let root = Path::new(&folder)
         .ancestors()
         .nth(2)
         .context("the kit lies in driver/kit")?;

@@ -2,14 +2,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::kit::{Kit, prepare};
 use crate::toolchain::Toolchain;
-use crate::{Arch, Invocation, Runner, Workspace, link};
+use crate::{Arch, Invocation, Runner, Workspace, files, link};
 
 /// The package and the profile (both in the workspace's manifests).
 const PACKAGE: &str = "waverig";
@@ -42,12 +42,12 @@ pub struct Built {
 /// Builds `waverig.sys`, preparing the kit first. The same sources, toolchain and headers give the same bytes in any folder.
 ///
 /// # Errors
-/// What [`prepare`] says; a compiler or linker that fails; a folder that cannot be written.
+/// When something that [`crate::requirements`] lists is missing; when the dependencies cannot be had; a compiler or linker that fails; a folder that cannot be written.
 pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
     let workspace = &options.workspace;
     let _lock = lock(workspace)?;
     let toolchain = Toolchain::find(runner, workspace)?;
-    let kit = prepare(runner, workspace, options.arch)?;
+    let kit = prepare(runner, workspace, &toolchain, options.arch)?;
     let cargo = cargo(options, &kit, &toolchain);
     let output = runner.run(&cargo).context("cannot start cargo")?;
     if !output.success() {
@@ -67,22 +67,22 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
         &target.join("link"),
     )?;
     let output = &options.output;
-    fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
+    files::make_folder(output)?;
     let built = Built {
         sys: output.join("waverig.sys"),
         pdb: output.join("waverig.pdb"),
         map: output.join("waverig.map"),
     };
-    link::copy(&image.sys, &built.sys)?;
-    link::copy(&image.pdb, &built.pdb)?;
-    link::copy(&image.map, &built.map)?;
+    files::copy(&image.sys, &built.sys)?;
+    files::copy(&image.pdb, &built.pdb)?;
+    files::copy(&image.map, &built.map)?;
     Ok(built)
 }
 
 /// One build at a time in a checkout: builds with different features share folders.
 fn lock(workspace: &Workspace) -> Result<File> {
     let folder = workspace.kit();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    files::make_folder(&folder)?;
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     file.lock()
@@ -130,6 +130,7 @@ fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain) -> Invocation
     cargo
 }
 
+/// Whether a variable of the environment changes what the compiler makes.
 fn decides_bytes(name: &str) -> bool {
     let flags = name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS");
     let exact = [
@@ -152,7 +153,8 @@ fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsStrin
         flags.push(to);
     };
     // The last prefix that fits wins: the vendored sources lie inside the workspace.
-    remap(&toolchain.sysroot, "/rust");
+    let std = format!("/rustc/{}", toolchain.commit);
+    remap(&toolchain.library_sources(), &std);
     remap(workspace.root(), "/waverig");
     for folder in &kit.dependency_folders {
         remap(folder, "/dependencies");

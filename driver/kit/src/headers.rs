@@ -6,10 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::host::Mingw;
+use crate::{files, layout};
 
 /// Declarations around mingw-w64's `ntddk.h`.
-pub(crate) const BEFORE: &str = include_str!("../data/addendum-before.h");
-pub(crate) const AFTER: &str = include_str!("../data/addendum-after.h");
+const BEFORE: &str = include_str!("../data/addendum-before.h");
+const AFTER: &str = include_str!("../data/addendum-after.h");
 
 /// The name under which mingw-w64's own `ntddk.h` stands beside the kit's.
 const ORIGINAL: &str = "ntddk_mingw.h";
@@ -17,7 +18,7 @@ const ORIGINAL: &str = "ntddk_mingw.h";
 /// Makes `km`, `km/crt` and `shared` in `folder`.
 pub(crate) fn write(mingw: &Mingw, folder: &Path) -> Result<()> {
     let km = folder.join("km");
-    fs::create_dir_all(km.join("crt")).with_context(|| format!("cannot make {}", km.display()))?;
+    files::make_folder(&km.join("crt"))?;
     link(&mingw.include, &folder.join("shared"))?;
     let ddk = mingw.include.join("ddk");
     for entry in fs::read_dir(&ddk).with_context(|| format!("cannot read {}", ddk.display()))? {
@@ -30,12 +31,16 @@ pub(crate) fn write(mingw: &Mingw, folder: &Path) -> Result<()> {
         };
         link(&entry.path(), &km.join(name))?;
     }
+    files::write(&km.join("ntddk.h"), ntddk()?)
+}
+
+/// The kit's `ntddk.h`.
+pub(crate) fn ntddk() -> Result<String> {
     let guard = "WAVERIG_KIT_NTDDK_H";
-    let text = format!(
-        "#ifndef {guard}\n#define {guard}\n{BEFORE}#include \"{ORIGINAL}\"\n{AFTER}#endif\n"
-    );
-    let path = km.join("ntddk.h");
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    let layout = layout::assertions(layout::TABLE)?;
+    Ok(format!(
+        "#ifndef {guard}\n#define {guard}\n{BEFORE}#include \"{ORIGINAL}\"\n{AFTER}{layout}#endif\n"
+    ))
 }
 
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! Import libraries for the kernel's images, made from mingw-w64's lists of names. rustc writes the same kind for raw-dylib.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ar_archive_writer::{COFFShortExport, write_import_library};
 use object::read::archive::ArchiveFile;
 
-use crate::Arch;
+use crate::{Arch, files};
 
 /// Names that mingw-w64 lacks, by image.
 pub(crate) const EXTRA_EXPORTS: &str = include_str!("../data/extra-exports.txt");
@@ -39,8 +38,7 @@ pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<(
         let mut exports = Exports::new();
         if let Some(source) = source {
             let path = mingw_lib.join(source);
-            let bytes =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let bytes = files::read(&path)?;
             exports = listed(&bytes)
                 .with_context(|| format!("cannot list the names in {}", path.display()))?;
         }
@@ -51,15 +49,10 @@ pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<(
                 .flatten()
                 .map(|name| (name.clone(), Kind::Function)),
         );
-        write(folder, library, &library_bytes(arch, image, &exports)?)?;
+        files::write(&folder.join(library), library_bytes(arch, image, &exports)?)?;
     }
     // Buffer-overflow checks are C code's; Rust calls nothing in it, but wdk-build links it.
-    write(folder, "BufferOverflowFastFailK.lib", b"!<arch>\n")
-}
-
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-    let path = folder.join(name);
-    fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    files::write(&folder.join("BufferOverflowFastFailK.lib"), "!<arch>\n")
 }
 
 /// The exports that an import library's symbol index lists: a function has its own name and `__imp_name`, data the latter only.

@@ -1,22 +1,21 @@
 //! Makes the kit folder and says how to build with it.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::host::{self, Libclang, Mingw};
 use crate::stamp::Inputs;
-use crate::{Arch, Runner, Workspace, headers, implib, vendor};
+use crate::toolchain::Toolchain;
+use crate::{Arch, Runner, Workspace, files, headers, implib, requirements, vendor, wdk};
 
 /// The WDK version whose folder names the kit has. The headers declare what this WDK and Windows 10 2004 have in common.
 const VERSION: &str = "10.0.26100.0";
 
 /// A kit that is ready: what Cargo and the linker need to know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kit {
+pub(crate) struct Kit {
     /// Folder of `ntoskrnl.lib` and the others.
     pub(crate) library_folder: PathBuf,
     /// Environment of Cargo.
@@ -29,15 +28,28 @@ pub struct Kit {
 
 /// Prepares everything the driver's build needs on this host; near-free when nothing changed.
 ///
-/// # Errors
-/// When something that [`crate::requirements`] lists is missing, a folder cannot be written, or the dependencies cannot be had.
-pub fn prepare(runner: &dyn Runner, workspace: &Workspace, arch: Arch) -> Result<Kit> {
-    let configured = env::var_os("LIBCLANG_PATH").map(PathBuf::from);
+/// On Windows that is the installed WDK with wdk-build as published. Not yet run there.
+pub(crate) fn prepare(
+    runner: &dyn Runner,
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    arch: Arch,
+) -> Result<Kit> {
     let root = Path::new("/");
-    let libclang = host::libclang(root, configured.as_deref()).context("libclang is missing")?;
-    let mingw = host::mingw(root, arch).context("mingw-w64's headers are missing")?;
+    requirements::ensure_met(&requirements::of_host(runner, toolchain, arch, root))?;
+    if cfg!(windows) {
+        let wdk = wdk::find(runner).context("the Windows Driver Kit has gone")?;
+        return Ok(Kit {
+            library_folder: wdk.library_folder(arch),
+            env: Vec::new(),
+            cargo_args: Vec::new(),
+            dependency_folders: wdk::registry_sources(),
+        });
+    }
+    let configured = requirements::configured_libclang();
+    let libclang = host::libclang(root, configured.as_deref()).context("libclang has gone")?;
+    let mingw = host::mingw(root, arch).context("mingw-w64's headers have gone")?;
     let kit = workspace.kit();
-    fs::create_dir_all(&kit).with_context(|| format!("cannot make {}", kit.display()))?;
     write_wdk(workspace, arch, &mingw, &libclang)?;
     vendor::prepare(runner, workspace)?;
     Ok(Kit {
@@ -65,8 +77,7 @@ fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libcla
         .add_file(&mingw.lib.join("libntoskrnl.a"))?
         .add_file(&mingw.lib.join("libhal.a"))?
         .add(libclang.resource_folder.as_os_str().as_encoded_bytes())
-        .add(headers::BEFORE)
-        .add(headers::AFTER)
+        .add(headers::ntddk()?)
         .add(implib::EXTRA_EXPORTS)
         .add(vendor::PATCH)
         .stamp(&kit, "wdk");
@@ -80,15 +91,11 @@ fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libcla
         kit.join("Lib"),
         workspace.driver_target(),
     ] {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        files::remove_folder(&folder)?;
     }
     headers::write(mingw, &kit.join("Include").join(VERSION))?;
     let libraries = library_folder(&kit, arch);
-    fs::create_dir_all(&libraries)
-        .with_context(|| format!("cannot make {}", libraries.display()))?;
+    files::make_folder(&libraries)?;
     implib::write_all(arch, &mingw.lib, &libraries)?;
     stamp.write()
 }

@@ -4,13 +4,12 @@
 //! identifier (a hash of its bytes) would go into the image, and rustc would export every `no_mangle` name. A static library
 //! linked from inside one folder, by names relative to it, has none of that.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::toolchain::Toolchain;
-use crate::{Arch, Invocation, Runner};
+use crate::{Arch, Invocation, Runner, files};
 
 /// The libraries wdk-build links into a WDM driver (`Config::base_libraries`).
 const LIBRARIES: [&str; 4] = [
@@ -25,7 +24,7 @@ const LIBRARIES: [&str; 4] = [
 /// From wdk-build's `configure_binary_build` (which takes them from WindowsDriver.KernelMode.props), and:
 /// `/Brepro` and the two PDB paths make the bytes depend on the inputs only; `/RELEASE` sets the checksum; the section flags are
 /// those that link.exe gives a driver and lld does not; `.retplne` without attributes kept a driver from loading
-/// (error 998, windows-drivers-rs issue 182).
+/// (error 998, windows-drivers-rs issue 182). Equal functions are not folded, so that a stack names the function that ran.
 const ARGUMENTS: [&str; 26] = [
     "/NOLOGO",
     "/DRIVER",
@@ -41,7 +40,7 @@ const ARGUMENTS: [&str; 26] = [
     "/INTEGRITYCHECK",
     "/TSAWARE:NO",
     "/ALIGN:4096",
-    "/OPT:REF,ICF",
+    "/OPT:REF,NOICF",
     "/MERGE:.retplne=.rdata",
     "/SECTION:.text,ERP",
     "/SECTION:.rdata,RP",
@@ -55,6 +54,14 @@ const ARGUMENTS: [&str; 26] = [
     "/RELEASE",
 ];
 
+/// The version in the image's header is the workspace's.
+const VERSION: &str = concat!(
+    "/VERSION:",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    ".",
+    env!("CARGO_PKG_VERSION_MINOR")
+);
+
 /// What [`link`] makes, in the folder it was told.
 pub(crate) struct Image {
     pub(crate) sys: PathBuf,
@@ -63,8 +70,6 @@ pub(crate) struct Image {
 }
 
 /// Links `library` with the kernel's libraries in `library_folder`; everything is made in `folder`.
-///
-/// `version` is the package's `major.minor.patch`; the first two go into the image's header.
 pub(crate) fn link(
     runner: &dyn Runner,
     toolchain: &Toolchain,
@@ -73,17 +78,20 @@ pub(crate) fn link(
     library_folder: &Path,
     folder: &Path,
 ) -> Result<Image> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    copy(library, &folder.join("waverig.lib"))?;
+    files::make_folder(folder)?;
+    files::copy(library, &folder.join("waverig.lib"))?;
     for name in LIBRARIES {
-        copy(&library_folder.join(name), &folder.join(name))?;
+        files::copy(&library_folder.join(name), &folder.join(name))?;
     }
     // The linker writes its own path and its working folder into the symbol file: it is found through PATH, by name.
     let program = toolchain.linker_folder();
     let link = Invocation::new("rust-lld")
         .args(["-flavor", "link"])
         .args(ARGUMENTS)
-        .args([format!("/MACHINE:{}", arch.linker_machine())])
+        .args([
+            format!("/MACHINE:{}", arch.linker_machine()),
+            VERSION.into(),
+        ])
         .args([
             "/OUT:waverig.sys",
             "/PDB:waverig.pdb",
@@ -112,11 +120,4 @@ pub(crate) fn link(
         pdb: folder.join("waverig.pdb"),
         map: folder.join("waverig.map"),
     })
-}
-
-/// Copies a file, naming both places when that fails.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }

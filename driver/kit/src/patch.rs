@@ -1,9 +1,10 @@
 //! Applies a unified diff to a folder, and refuses when the text it expects is not there exactly once.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::files;
 
 /// One file's changes.
 struct FilePatch<'a> {
@@ -24,12 +25,10 @@ struct Hunk {
 pub(crate) fn apply(patch: &str, folder: &Path) -> Result<()> {
     for file in parse(patch)? {
         let path = folder.join(file.path);
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?
-            .replace("\r\n", "\n");
+        let text = files::read_text(&path)?.replace("\r\n", "\n");
         let text = replace_hunks(text, &file.hunks)
             .with_context(|| format!("the patch does not fit {}", path.display()))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write(&path, text)?;
     }
     Ok(())
 }

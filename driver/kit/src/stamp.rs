@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sha2::{Digest, Sha256};
+
+use crate::files;
 
 /// The inputs of a folder, hashed.
 #[derive(Default)]
@@ -21,7 +23,7 @@ impl Inputs {
 
     /// Adds a path and the bytes of the file it names.
     pub(crate) fn add_file(self, path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read(path)?;
         Ok(self.add(path.as_os_str().as_encoded_bytes()).add(bytes))
     }
 
@@ -54,17 +56,11 @@ impl Stamp {
 
     /// Says that the folder is being made: a crash on the way leaves no stamp.
     pub(crate) fn clear(&self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", self.path.display()))
-            }
-            _ => Ok(()),
-        }
+        files::remove(&self.path)
     }
 
     /// Says that the folder is made.
     pub(crate) fn write(&self) -> Result<()> {
-        fs::write(&self.path, &self.value)
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        files::write(&self.path, &self.value)
     }
 }

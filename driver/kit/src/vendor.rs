@@ -1,11 +1,11 @@
 //! The directory source the driver is built from: the locked dependencies as Cargo's own `vendor` command lays them out, with
 //! one crate patched. So there is one `Cargo.lock` and no second workspace.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::files;
 use crate::patch;
 use crate::stamp::Inputs;
 use crate::{Invocation, Runner, Workspace};
@@ -30,10 +30,7 @@ pub(crate) fn prepare(runner: &dyn Runner, workspace: &Workspace) -> Result<()> 
     stamp.clear()?;
     // Cargo leaves alone what it finds in place, but the patch wants the crate as published.
     let patched = folder.join(PATCHED);
-    if patched.exists() {
-        fs::remove_dir_all(&patched)
-            .with_context(|| format!("cannot remove {}", patched.display()))?;
-    }
+    files::remove_folder(&patched)?;
     let vendor = Invocation::new("cargo")
         .args(["vendor", "--quiet", "--locked", "--versioned-dirs"])
         .args([&folder])
@@ -62,8 +59,7 @@ fn patch_crate(folder: &Path) -> Result<()> {
 
 /// Keeps the checksum of the package, which `Cargo.lock` is checked against, and drops those of its files.
 fn forget_file_checksums(path: &Path) -> Result<()> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::read_text(path)?;
     let mut checksum: serde_json::Value =
         serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
     ensure!(
@@ -72,8 +68,7 @@ fn forget_file_checksums(path: &Path) -> Result<()> {
         path.display()
     );
     checksum["files"] = serde_json::json!({});
-    fs::write(path, checksum.to_string())
-        .with_context(|| format!("cannot write {}", path.display()))
+    files::write(path, checksum.to_string())
 }
 
 /// Cargo's arguments that put the folder in the place of crates.io.

@@ -1,0 +1,100 @@
+//! The installed Windows Driver Kit, on Windows: found as wdk-build finds it. Not yet run on Windows.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Arch, Invocation, Runner};
+
+/// An installed WDK.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wdk {
+    /// The folder of `Include` and `Lib`.
+    pub(crate) root: PathBuf,
+    /// The newest version with libraries, as a folder name.
+    pub(crate) version: String,
+}
+
+impl Wdk {
+    /// The folder of `ntoskrnl.lib`.
+    pub(crate) fn library_folder(&self, arch: Arch) -> PathBuf {
+        self.root
+            .join("Lib")
+            .join(&self.version)
+            .join("km")
+            .join(arch.wdk_folder())
+    }
+}
+
+/// Finds the WDK: `WDKContentRoot` (set in an eWDK prompt), else the registry's `KitsRoot10`.
+pub(crate) fn find(runner: &dyn Runner) -> Option<Wdk> {
+    let root = match env::var_os("WDKContentRoot") {
+        Some(root) => root.into(),
+        None => registry_root(runner)?,
+    };
+    let version = match env::var("Version_Number") {
+        Ok(version) => version,
+        Err(_) => newest_version(&root.join("Lib"))?,
+    };
+    let wdk = Wdk { root, version };
+    wdk.library_folder(Arch::X64)
+        .join("ntoskrnl.lib")
+        .is_file()
+        .then_some(wdk)
+}
+
+fn registry_root(runner: &dyn Runner) -> Option<PathBuf> {
+    let key = r"HKLM\SOFTWARE\Microsoft\Windows Kits\Installed Roots";
+    let query = Invocation::new("reg").args(["query", key, "/v", "KitsRoot10", "/reg:32"]);
+    registry_value(&runner.run(&query).ok()?.stdout)
+}
+
+/// The value in the answer of `reg query`: a line of name, type and value.
+fn registry_value(answer: &str) -> Option<PathBuf> {
+    let (_, value) = answer.lines().find_map(|line| line.split_once("REG_SZ"))?;
+    Some(value.trim().into())
+}
+
+fn newest_version(lib: &Path) -> Option<String> {
+    let names = fs::read_dir(lib)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with("10.")).max()
+}
+
+/// The folder of `libclang.dll`: `LIBCLANG_PATH`, or where LLVM's installer puts it.
+pub(crate) fn libclang() -> Option<PathBuf> {
+    let usual = PathBuf::from(r"C:\Program Files\LLVM\bin");
+    let folders = [crate::requirements::configured_libclang(), Some(usual)];
+    folders
+        .into_iter()
+        .flatten()
+        .find(|folder| folder.join("libclang.dll").is_file())
+}
+
+/// The folders of the dependencies' sources, one per registry: Cargo's own.
+pub(crate) fn registry_sources() -> Vec<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("USERPROFILE")?).join(".cargo")));
+    let Some(Ok(entries)) = home.map(|home| fs::read_dir(home.join("registry").join("src"))) else {
+        return Vec::new();
+    };
+    entries.flatten().map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_answer_is_read() {
+        let answer = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Installed Roots\r\n    KitsRoot10    REG_SZ    C:\\Program Files (x86)\\Windows Kits\\10\\\r\n\r\n";
+        let root = PathBuf::from(r"C:\Program Files (x86)\Windows Kits\10\");
+        assert_eq!(registry_value(answer), Some(root));
+        assert_eq!(
+            registry_value("ERROR: The system was unable to find the key."),
+            None
+        );
+    }
+}
