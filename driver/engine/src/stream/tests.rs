@@ -1,8 +1,17 @@
-//! Tests of the whole path.
+//! The whole path, from a writer's bytes to a client's blocks, against a model that goes frame by frame.
 
-use proptest::test_runner::{Config, RngAlgorithm};
+use std::vec::Vec;
 
-/// Property tests: the same cases in every run; a tenth of them under Miri, which is some hundred times slower.
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
+
+use super::*;
+use crate::buffer::Notifications;
+use crate::format::SampleFormat;
+use crate::tap::{BlockFlags, Cursor, storage_bytes};
+use crate::units::FrameRate;
+
+/// Property tests: the same cases in every run; a twentieth of them under Miri, which is some hundred times slower.
 pub(crate) fn config(cases: u32) -> Config {
     Config {
         cases: if cfg!(miri) {
@@ -12,7 +21,362 @@ pub(crate) fn config(cases: u32) -> Config {
         },
         failure_persistence: None,
         rng_algorithm: RngAlgorithm::ChaCha,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        rng_seed: RngSeed::Fixed(1),
         ..Config::default()
+    }
+}
+
+const MHZ_10: i64 = 10_000_000;
+/// Ticks in a millisecond.
+const MS: i64 = MHZ_10 / 1_000;
+
+fn stream(
+    rate: u32,
+    sample: SampleFormat,
+    frames: u32,
+    notifications: Notifications,
+) -> (Stream, Vec<u8>) {
+    let format = Format {
+        rate: FrameRate::new(rate).unwrap(),
+        channels: 2,
+        sample,
+        channel_mask: 3,
+    };
+    let bytes = frames * u32::from(format.frame_bytes());
+    let mut stream = Stream::new(format, QpcFrequency::new(MHZ_10).unwrap());
+    let geometry = Geometry::for_request(bytes, format.frame_bytes(), notifications).unwrap();
+    stream.attach(geometry);
+    (stream, std::vec![0; geometry.bytes() as usize])
+}
+
+/// Everything a client has not read yet: generation, index and bytes per frame.
+fn drain(tap: &Tap<Vec<u8>>, cursor: &mut Cursor) -> Vec<(u32, u64, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut out = std::vec![0; 4_096];
+    loop {
+        let block = tap.read(cursor, &mut out, 0);
+        if block.frames == 0 && !block.flags.last {
+            return all;
+        }
+        let frame_bytes = usize::from(block.format.unwrap().frame_bytes());
+        let frames = out[..block.bytes].chunks(frame_bytes);
+        all.extend(
+            frames
+                .zip(block.first_frame.0..)
+                .map(|(bytes, index)| (block.generation, index, bytes.to_vec())),
+        );
+    }
+}
+
+/// Frames in a millisecond of [`play`]; fewer under Miri, to be done in time.
+const KHZ: u64 = if cfg!(miri) { 8 } else { 48 };
+/// Frames in a packet of [`play`]: 10 ms.
+const PACKET: u64 = 10 * KHZ;
+
+/// 16-bit stereo frames, frame `n` holding `n + 1`.
+fn counting(first: u64) -> Vec<u8> {
+    (first..first + PACKET)
+        .flat_map(|n| (n as u32 + 1).to_le_bytes())
+        .collect()
+}
+
+/// An event-driven client with two packets of 10 ms fills each packet as soon as it is notified that it was played, but
+/// misses what falls into its stall. The timer fires at the given milliseconds. Gives the frames that came out.
+fn play(timer: &[i64], stall: std::ops::Range<i64>) -> (Vec<u32>, Starvation) {
+    let (mut stream, mut memory) = stream(
+        1_000 * KHZ as u32,
+        SampleFormat::Pcm16,
+        2 * PACKET as u32,
+        Notifications::MiddleAndEnd,
+    );
+    let mut tap = Tap::new(std::vec![0; storage_bytes(4 * 1_000 * KHZ as usize * 3)]);
+    let mut cursor = tap.open();
+    memory.copy_from_slice(&[counting(0), counting(PACKET)].concat());
+    stream.set_state(State::Run, Qpc(0), &mut memory[..], &mut tap);
+    for &ms in timer {
+        let advance = stream.advance(Qpc(ms * MS), &mut memory[..], &mut tap);
+        assert_eq!(advance.position, Frames(ms as u64 * KHZ));
+        assert_eq!(stream.packets(), advance.position.0 / PACKET, "at {ms} ms");
+        if advance.packets_completed > 0 && !stall.contains(&ms) {
+            // The packet behind the one that plays now.
+            let first = (stream.packets() + 1) * PACKET;
+            let at = stream.geometry().unwrap().offset(Frames(first)) as usize;
+            memory[at..at + 4 * PACKET as usize].copy_from_slice(&counting(first));
+        }
+    }
+    let frames = drain(&tap, &mut cursor);
+    for (n, (generation, index, _)) in (0..).zip(&frames) {
+        assert_eq!((*generation, *index), (1, n));
+    }
+    let values = frames
+        .into_iter()
+        .map(|(_, _, bytes)| u32::from_le_bytes(bytes.try_into().unwrap()));
+    (values.collect(), stream.starvation())
+}
+
+/// Everything counts on but for one run of silence, given in milliseconds.
+fn check_silence(
+    played: (Vec<u32>, Starvation),
+    end: i64,
+    silent: std::ops::Range<i64>,
+    what: &str,
+) {
+    let (values, starvation) = played;
+    let silent = silent.start as u64 * KHZ..silent.end as u64 * KHZ;
+    assert_eq!(values.len() as u64, end as u64 * KHZ);
+    for (n, value) in (0..).zip(values) {
+        let expect = if silent.contains(&n) { 0 } else { n as u32 + 1 };
+        assert_eq!(value, expect, "frame {n}, {what}");
+    }
+    let frames = silent.end - silent.start;
+    let runs = u64::from(frames > 0);
+    let last_first = silent.start * runs;
+    let expect = Starvation {
+        frames,
+        runs,
+        last_first,
+        last_frames: frames,
+    };
+    assert_eq!(starvation, expect, "{what}");
+}
+
+#[test]
+fn a_client_that_stalls_gives_silence_exactly_where_it_was_late() {
+    let timer: Vec<i64> = (1..=400).collect();
+    for (stall, silent) in [
+        (1_000..1_000, 0..0),
+        (100..101, 110..120),
+        (100..120, 110..130),
+        (100..263, 110..280),
+    ] {
+        let what = std::format!("client stalled {stall:?} ms");
+        check_silence(play(&timer, stall), 400, silent, &what);
+    }
+}
+
+#[test]
+fn a_timer_that_stalls_loses_no_written_frame_and_repeats_none() {
+    for stall in [1, 20, 163, 895, 2_000] {
+        let end = 100 + stall + 50;
+        let timer: Vec<i64> = (1..=100).chain(100 + stall..=end).collect();
+        // At 100 ms the client had written up to 120 ms. Then nobody was told anything until 100 + stall ms, after which
+        // it writes from the next packet on.
+        let next = (100 + stall) / 10 * 10 + 10;
+        let silent = if next > 120 { 120..next } else { 0..0 };
+        check_silence(
+            play(&timer, 0..0),
+            end,
+            silent,
+            &std::format!("timer stalled {stall} ms"),
+        );
+    }
+}
+
+#[test]
+fn states_start_generations_and_end_them() {
+    let (mut stream, mut memory) = stream(48_000, SampleFormat::Pcm16, 960, Notifications::End);
+    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]);
+    let mut cursor = tap.open();
+    let mut out = std::vec![0; 48_000];
+    memory.fill(1);
+    let memory = &mut memory[..];
+    for state in [State::Acquire, State::Pause] {
+        stream.set_state(state, Qpc(5), memory, &mut tap);
+        assert_eq!(
+            stream.advance(Qpc(MS), memory, &mut tap).position,
+            Frames::ZERO
+        );
+    }
+    assert_eq!((tap.generation(), stream.next_notification()), (0, None));
+    stream.set_state(State::Run, Qpc(MS), memory, &mut tap);
+    assert_eq!(stream.next_notification(), Some(Qpc(21 * MS)));
+    let advance = stream.set_state(State::Pause, Qpc(2 * MS), memory, &mut tap);
+    assert_eq!(
+        (advance.position, advance.byte_offset, advance.taken),
+        (Frames(48), 192, Frames(48))
+    );
+    stream.set_state(State::Run, Qpc(9 * MS), memory, &mut tap);
+    let advance = stream.set_state(State::Stop, Qpc(10 * MS), memory, &mut tap);
+    assert_eq!(
+        (advance.position, advance.taken),
+        (Frames::ZERO, Frames(48))
+    );
+    assert!(
+        memory.iter().all(|&byte| byte == 0),
+        "a stopped stream leaves nothing behind"
+    );
+    memory.fill(2);
+    stream.set_state(State::Stop, Qpc(10 * MS), memory, &mut tap);
+    assert_eq!(memory[0], 2, "what is written before the next start stays");
+    stream.set_state(State::Run, Qpc(20 * MS), memory, &mut tap);
+    stream.advance(Qpc(21 * MS), memory, &mut tap);
+    let first = BlockFlags {
+        first: true,
+        ..BlockFlags::default()
+    };
+    let last = BlockFlags {
+        last: true,
+        ..BlockFlags::default()
+    };
+    for (generation, first_frame, qpc, flags, byte) in [
+        (1, 0, MS, first, 1),
+        (1, 48, 9 * MS, last, 1),
+        (2, 0, 20 * MS, first, 2),
+    ] {
+        let block = tap.read(&mut cursor, &mut out, 0);
+        assert_eq!(
+            (block.generation, block.first_frame),
+            (generation, Frames(first_frame))
+        );
+        assert_eq!(
+            (block.qpc, block.frames, block.flags),
+            (Qpc(qpc), 48, flags)
+        );
+        assert!(out[..block.bytes].iter().all(|&b| b == byte));
+    }
+}
+
+#[test]
+fn protection_mutes_from_the_moment_it_is_set() {
+    let (mut stream, mut memory) = stream(48_000, SampleFormat::Pcm16, 960, Notifications::None);
+    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]);
+    let mut cursor = tap.open();
+    memory.fill(1);
+    let memory = &mut memory[..];
+    stream.set_state(State::Run, Qpc(0), memory, &mut tap);
+    for (ms, protected) in [(1, true), (2, true), (3, false)] {
+        stream.set_protected(protected, Qpc(ms * MS), memory, &mut tap);
+    }
+    stream.advance(Qpc(4 * MS), memory, &mut tap);
+    let mut out = [9; 4_096];
+    for (first, frames, protected, byte) in
+        [(0, 48, false, 1), (48, 96, true, 0), (144, 48, false, 1)]
+    {
+        let block = tap.read(&mut cursor, &mut out, 0);
+        assert_eq!((block.first_frame, block.frames), (Frames(first), frames));
+        assert_eq!((block.flags.protected, block.clear), (protected, 0));
+        assert_eq!(block.qpc, stream.time_of(Frames(first)).unwrap());
+        assert!(out[..block.bytes].iter().all(|&b| b == byte));
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Time passes, perhaps backwards, and somebody asks for the position.
+    Advance(i64),
+    State(u32),
+    /// The writer puts frames somewhere: (place, values), 0 for a clear frame.
+    Write(usize, Vec<u8>),
+    Detach,
+    Attach,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (-2_000i64..60_000).prop_map(Step::Advance),
+        1 => (60_000i64..9_000_000).prop_map(Step::Advance),
+        3 => prop_oneof![3 => Just(3u32), 1 => 0u32..4].prop_map(Step::State),
+        6 => (0usize..100, proptest::collection::vec(0u8..4, 1..30)).prop_map(|(at, values)| Step::Write(at, values)),
+        1 => Just(Step::Detach),
+        2 => Just(Step::Attach),
+    ]
+}
+
+proptest! {
+    #![proptest_config(config(1_000))]
+    #[test]
+    fn each_frame_comes_out_as_the_model_says(
+        rate in proptest::sample::select(&[8_000u32, 11_025, 44_100, 48_000, 192_000][..]),
+        sample in proptest::sample::select(&SampleFormat::ALL[..]),
+        lap in 1u32..60,
+        count in 0u32..3,
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let notifications = Notifications::from_count(count).unwrap();
+        let (mut stream, memory) = stream(rate, sample, lap, notifications);
+        let mut memory = memory;
+        let geometry = *stream.geometry().unwrap();
+        let frame_bytes = usize::from(geometry.frame_bytes());
+        let mut tap = Tap::new(std::vec![0; storage_bytes(1 << 16)]);
+        let mut cursor = tap.open();
+
+        let mut buffer: Vec<Vec<u8>> = std::vec![std::vec![0; frame_bytes]; geometry.frames() as usize];
+        let (mut now, mut attached, mut generation) = (0i64, true, 0u32);
+        let mut clock = Clock::new(stream.format().rate, QpcFrequency::new(MHZ_10).unwrap());
+        let (mut taken, mut live, mut counted) = (0u64, false, Starvation::default());
+
+        for step in steps {
+            let mut expect = Vec::new();
+            let mut completed = None;
+            if let Step::Advance(ticks) = &step {
+                now += ticks;
+            }
+            if let Step::Advance(_) | Step::State(_) = &step {
+                let from = taken;
+                let position = clock.position(Qpc(now)).0;
+                for index in from..position {
+                    let place = (index % geometry.frames()) as usize;
+                    let held = attached && index - from < geometry.frames();
+                    let frame = if held { core::mem::replace(&mut buffer[place], std::vec![0; frame_bytes]) } else { std::vec![0; frame_bytes] };
+                    if frame.iter().all(|&byte| byte == 0) {
+                        counted.clear(Frames(index), 1);
+                    }
+                    expect.push((generation, index, frame));
+                }
+                taken = position;
+                let packet = geometry.packet().filter(|_| attached);
+                completed = Some((position, packet.map_or(0, |packet| position / packet - from / packet)));
+            }
+            let advance = match step {
+                Step::Advance(_) => Some(stream.advance(Qpc(now), &mut memory[..], &mut tap)),
+                Step::State(state) => {
+                    let state = State::from_ks(state).unwrap();
+                    let was = clock.state();
+                    clock.set_state(state, Qpc(now));
+                    if state == State::Run && !live {
+                        (live, generation, counted) = (true, generation + 1, Starvation::default());
+                    }
+                    if state == State::Stop && was != State::Stop {
+                        (live, taken) = (false, 0);
+                        completed = completed.map(|(_, packets)| (0, packets));
+                        if attached {
+                            buffer.iter_mut().for_each(|frame| frame.fill(0));
+                        }
+                    }
+                    Some(stream.set_state(state, Qpc(now), &mut memory[..], &mut tap))
+                }
+                Step::Write(at, values) => {
+                    for (value, at) in values.into_iter().zip(at..) {
+                        let place = at % buffer.len();
+                        buffer[place].fill(0);
+                        buffer[place][at % frame_bytes] = value;
+                        memory[place * frame_bytes..][..frame_bytes].copy_from_slice(&buffer[place]);
+                    }
+                    None
+                }
+                Step::Detach => {
+                    stream.detach();
+                    attached = false;
+                    None
+                }
+                Step::Attach => {
+                    stream.attach(geometry);
+                    attached = true;
+                    None
+                }
+            };
+            if let (Some(advance), Some((position, packets))) = (advance, completed) {
+                prop_assert_eq!((advance.position, advance.packets_completed), (Frames(position), packets));
+                prop_assert_eq!(advance.taken.0, expect.len() as u64);
+                let offset = if attached { (position % geometry.frames()) as u32 * frame_bytes as u32 } else { 0 };
+                prop_assert_eq!(advance.byte_offset, offset);
+                prop_assert_eq!(stream.byte_offset(), offset);
+            }
+            let held = u64::from(tap.least_frames(geometry.frame_bytes()));
+            expect.drain(..expect.len().saturating_sub(held as usize));
+            prop_assert_eq!(drain(&tap, &mut cursor), expect);
+            prop_assert_eq!(stream.starvation(), counted);
+            prop_assert_eq!(&memory, &buffer.concat());
+        }
     }
 }

@@ -84,4 +84,6 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
 }
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tests;
