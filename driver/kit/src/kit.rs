@@ -79,18 +79,13 @@ fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libcla
         .add(libclang.resource_folder.as_os_str().as_encoded_bytes())
         .add(headers::ntddk()?)
         .add(implib::EXTRA_EXPORTS)
-        .add(vendor::PATCH)
         .stamp(&kit, "wdk");
     if stamp.is_current() {
         return Ok(());
     }
     stamp.clear()?;
-    // Cargo would not see that a patched crate or a linked header changed, so nothing built from the old kit stays.
-    for folder in [
-        kit.join("Include"),
-        kit.join("Lib"),
-        workspace.driver_target(),
-    ] {
+    // Bindings are made anew because ntddk.h is: bindgen tells Cargo which headers it read.
+    for folder in [kit.join("Include"), kit.join("Lib")] {
         files::remove_folder(&folder)?;
     }
     headers::write(mingw, &kit.join("Include").join(VERSION))?;

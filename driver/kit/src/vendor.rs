@@ -12,7 +12,7 @@ use crate::{Invocation, Runner, Workspace};
 
 /// The crate that does not run outside Windows as published, and what makes it run.
 const PATCHED: &str = "wdk-build-0.6.0";
-pub(crate) const PATCH: &str = include_str!("../data/wdk-build-0.6.0.patch");
+const PATCH: &str = include_str!("../data/wdk-build-0.6.0.patch");
 
 /// Fills `target/kit/vendor` unless it already holds what `Cargo.lock` and the patch say.
 ///
@@ -28,6 +28,13 @@ pub(crate) fn prepare(runner: &dyn Runner, workspace: &Workspace) -> Result<()> 
         return Ok(());
     }
     stamp.clear()?;
+    // Cargo takes a crate of the same version for unchanged, so what was built with another patch must go.
+    let patch_stamp = Inputs::default()
+        .add(PATCH)
+        .stamp(&workspace.kit(), "patch");
+    if !patch_stamp.is_current() {
+        files::remove_folder(&workspace.driver_target())?;
+    }
     // Cargo leaves alone what it finds in place, but the patch wants the crate as published.
     let patched = folder.join(PATCHED);
     files::remove_folder(&patched)?;
@@ -44,6 +51,7 @@ pub(crate) fn prepare(runner: &dyn Runner, workspace: &Workspace) -> Result<()> 
         );
     }
     patch_crate(&patched)?;
+    patch_stamp.write()?;
     stamp.write()
 }
 
