@@ -13,14 +13,21 @@
 //! | [`package`] | all of it together: build a package, verify a package |
 #![forbid(unsafe_code)]
 
+pub mod authenticode;
+pub mod catalog;
+pub mod cert;
 pub mod inf;
+pub mod package;
 pub mod pe;
 
 #[cfg(test)]
 mod sample;
 
+mod asn1;
+mod cms;
 mod guid;
 mod hash;
+mod spc;
 mod target;
 mod time;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::document::{Encoding, Inf, is_strings};
 use super::error::{InfError, Line};
-use super::models::{self, DecoratedArch, Target};
+use super::models::{self, Target};
 use super::plan::{DirId, InstallPlan, driver_ver, plan};
 use super::registry::RegistryKey;
 use super::rules::{self, Rule};
@@ -211,10 +211,6 @@ impl Checker<'_> {
             Err(error) => return self.add_error(&rules::FOLLOWS, error),
         };
         let Requirements { arch, min_build } = *self.requirements;
-        let wanted = match arch {
-            Arch::Amd64 => DecoratedArch::Amd64,
-            Arch::Arm64 => DecoratedArch::Arm64,
-        };
         let mut devices = 0;
         for models in models {
             let Some(decoration) = models
@@ -228,7 +224,7 @@ impl Checker<'_> {
                 );
                 continue;
             };
-            if decoration.arch != Some(wanted) {
+            if decoration.arch != Some(arch.into()) {
                 continue;
             }
             if decoration.build.unwrap_or(0) < min_build.0 {

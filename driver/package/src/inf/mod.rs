@@ -23,7 +23,7 @@ pub use document::{Encoding, Entry, Inf, Section};
 pub use error::{InfError, Line};
 pub use interfaces::Interface;
 pub use models::Target;
-pub use plan::{CopiedFile, DirId, InstallPlan, plan};
+pub use plan::{CopiedFile, DirId, InstallPlan, plan, plans};
 pub use registry::{RegistryData, RegistryKey, RegistryValue};
 pub use rules::Rule;
 pub use services::{BinaryPath, Service};

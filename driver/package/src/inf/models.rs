@@ -42,6 +42,15 @@ pub(super) enum DecoratedArch {
     Arm64,
 }
 
+impl From<Arch> for DecoratedArch {
+    fn from(arch: Arch) -> Self {
+        match arch {
+            Arch::Amd64 => Self::Amd64,
+            Arch::Arm64 => Self::Arm64,
+        }
+    }
+}
+
 impl Decoration {
     /// Reads `NT[arch][.[major][.[minor][.[product][.[suite][.[build]]]]]]`.
     pub(super) fn parse(text: &str) -> Option<Self> {
@@ -76,11 +85,8 @@ impl Decoration {
     }
 
     fn fits(&self, target: &Target) -> bool {
-        let arch = match target.arch {
-            Arch::Amd64 => DecoratedArch::Amd64,
-            Arch::Arm64 => DecoratedArch::Arm64,
-        };
-        self.arch.is_none_or(|decorated| decorated == arch)
+        self.arch
+            .is_none_or(|decorated| decorated == target.arch.into())
             && self.version.is_none_or(|version| version <= (10, 0))
             && self.build.is_none_or(|build| build <= target.build.0)
             && self.product.is_none_or(|product| product == 1)
@@ -212,4 +218,16 @@ pub(super) fn install_section(
         .ok_or_else(|| {
             inf.error(from, format!("none of the install sections [{name}.NT{arch}], [{name}.NT], [{name}] exists; add one"))
         })
+}
+
+/// Every hardware id in the models sections decorated for `arch`, with the section's oldest build.
+pub(super) fn devices(inf: &Inf, arch: Arch) -> Result<Vec<(&str, OsBuild)>, InfError> {
+    let mut result = Vec::new();
+    for models in all(inf)? {
+        let Some(decoration) = models.decoration.filter(|decoration| decoration.arch == Some(arch.into())) else { continue };
+        let section = inf.referenced(&models.section, models.line)?;
+        let ids = section.entries.iter().flat_map(|entry| entry.names().skip(1));
+        result.extend(ids.map(|id| (id, OsBuild(decoration.build.unwrap_or(0)))));
+    }
+    Ok(result)
 }

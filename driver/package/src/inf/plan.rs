@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::check::Requirements;
 use super::document::{Entry, Inf, Section};
 use super::error::{InfError, Line};
 use super::interfaces::{Interface, add_interface};
@@ -121,6 +122,19 @@ pub fn plan(inf: &Inf, target: &Target) -> Result<InstallPlan, InfError> {
         }
     }
     Ok(plan)
+}
+
+/// The plan for every hardware id that the INF serves on an architecture, on the oldest Windows that takes it.
+///
+/// # Errors
+/// The first plan that does not work out.
+pub fn plans(inf: &Inf, requirements: &Requirements) -> Result<Vec<InstallPlan>, InfError> {
+    let mut plans = Vec::new();
+    for (hardware_id, build) in models::devices(inf, requirements.arch)? {
+        let build = build.max(requirements.min_build);
+        plans.push(plan(inf, &Target { hardware_id, arch: requirements.arch, build })?);
+    }
+    Ok(plans)
 }
 
 /// `DriverVer = mm/dd/yyyy,w.x.y.z`

@@ -1,0 +1,184 @@
+//! X.509 certificates as signatures need them: names, validity, purpose, and checking what they signed.
+
+use std::fmt;
+
+use der::asn1::ObjectIdentifier;
+use der::{Decode, Encode};
+use rsa::pkcs1v15::{Signature, VerifyingKey};
+use rsa::pkcs8::DecodePublicKey;
+use rsa::signature::Verifier;
+use rsa::traits::PublicKeyParts;
+use sha2::Sha256;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+
+use crate::{Sha256Digest, UnixTime};
+
+pub(crate) const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+pub(crate) const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+
+/// A certificate or key that cannot be made, read or used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertError(pub(crate) String);
+
+impl fmt::Display for CertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CertError {}
+
+/// A certificate with its exact bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    parsed: x509_cert::Certificate,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({}, {})", self.subject(), self.thumbprint())
+    }
+}
+
+impl Certificate {
+    /// Reads a certificate in DER, with nothing behind it.
+    ///
+    /// # Errors
+    /// Anything that is not one certificate in strict DER.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertError> {
+        let parsed = x509_cert::Certificate::from_der(der).map_err(|error| CertError(format!("not an X.509 certificate: {error}")))?;
+        if parsed.to_der().is_ok_and(|again| again == der) {
+            Ok(Self { der: der.to_owned(), parsed })
+        } else {
+            Err(CertError("an X.509 certificate that is not in strict DER".into()))
+        }
+    }
+
+    /// Reads a certificate in PEM or DER.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self, CertError> {
+        if !bytes.starts_with(b"-----BEGIN") {
+            return Self::from_der(bytes);
+        }
+        match der::pem::decode_vec(bytes) {
+            Ok(("CERTIFICATE", der)) => Self::from_der(&der),
+            Ok((label, _)) => Err(CertError(format!("a PEM file with {label} instead of CERTIFICATE"))),
+            Err(error) => Err(CertError(format!("a damaged PEM file: {error}"))),
+        }
+    }
+
+    /// The exact bytes.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate in PEM.
+    pub fn pem(&self) -> String {
+        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der).unwrap_or_default()
+    }
+
+    /// The subject's name, e.g. `CN=waverig test`.
+    pub fn subject(&self) -> String {
+        self.parsed.tbs_certificate.subject.to_string()
+    }
+
+    /// The issuer's name.
+    pub fn issuer(&self) -> String {
+        self.parsed.tbs_certificate.issuer.to_string()
+    }
+
+    /// SHA-256 of the certificate.
+    pub fn thumbprint(&self) -> Sha256Digest {
+        Sha256Digest::of(&self.der)
+    }
+
+    /// First and last second of its validity.
+    pub fn validity(&self) -> (UnixTime, UnixTime) {
+        let validity = &self.parsed.tbs_certificate.validity;
+        let time = |time: x509_cert::time::Time| UnixTime(time.to_unix_duration().as_secs());
+        (time(validity.not_before), time(validity.not_after))
+    }
+
+    /// Whether it is its own issuer by name.
+    pub fn is_self_signed(&self) -> bool {
+        self.parsed.tbs_certificate.subject == self.parsed.tbs_certificate.issuer
+    }
+
+    /// `IssuerAndSerialNumber`, by which a signature names its certificate.
+    pub(crate) fn issuer_and_serial(&self) -> Result<Vec<u8>, CertError> {
+        let tbs = &self.parsed.tbs_certificate;
+        let parts = [tbs.issuer.to_der(), tbs.serial_number.to_der()];
+        let [issuer, serial] = parts.map(|part| part.map_err(|error| CertError(error.to_string())));
+        Ok(crate::asn1::sequence([issuer?, serial?]))
+    }
+
+    /// Checks a PKCS#1 v1.5 signature with SHA-256 by this certificate's key.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
+        let subject = self.subject();
+        let spki = self.parsed.tbs_certificate.subject_public_key_info.to_der().map_err(|error| error.to_string())?;
+        let key = rsa::RsaPublicKey::from_public_key_der(&spki).map_err(|_| format!("the key of {subject} is not an RSA key"))?;
+        if key.size() < 256 {
+            return Err(format!("the key of {subject} has {} bits; 2048 are the least", 8 * key.size()));
+        }
+        let signature = Signature::try_from(signature).map_err(|_| "not an RSA signature".to_owned())?;
+        let key = VerifyingKey::<Sha256>::new(key);
+        key.verify(message, &signature).map_err(|_| format!("the signature was not made with the key of {subject}"))
+    }
+
+    /// Whether `issuer` signed this certificate and may have.
+    pub(crate) fn check_issued_by(&self, issuer: &Self) -> Result<(), String> {
+        let (subject, by) = (self.subject(), issuer.subject());
+        if self.parsed.tbs_certificate.issuer != issuer.parsed.tbs_certificate.subject {
+            return Err(format!("{subject} is not issued by {by}"));
+        }
+        if !issuer.extension::<BasicConstraints>(BASIC_CONSTRAINTS)?.is_some_and(|constraints| constraints.ca) {
+            return Err(format!("{by} is not a certificate authority"));
+        }
+        self.check_signature(issuer)
+    }
+
+    /// Whether the certificate's own signature is by the key of `issuer`, with the one algorithm that is accepted here.
+    pub(crate) fn check_signature(&self, issuer: &Self) -> Result<(), String> {
+        if self.parsed.signature_algorithm.oid != SHA256_WITH_RSA {
+            return Err(format!("{} is signed with {}, not with RSA and SHA-256", self.subject(), self.parsed.signature_algorithm.oid));
+        }
+        if self.parsed.signature_algorithm != self.parsed.tbs_certificate.signature {
+            return Err(format!("{} names two signature algorithms", self.subject()));
+        }
+        let message = self.parsed.tbs_certificate.to_der().map_err(|error| error.to_string())?;
+        let signature = self.parsed.signature.as_bytes().unwrap_or_default();
+        issuer.verify(&message, signature).map_err(|error| format!("certificate {}: {error}", self.subject()))
+    }
+
+    /// Whether it may sign code: extended key usage, key usage, no critical extension that is not understood.
+    pub(crate) fn check_code_signing(&self) -> Result<(), String> {
+        let subject = self.subject();
+        let purposes = self.extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?;
+        if !purposes.is_some_and(|purposes| purposes.0.contains(&CODE_SIGNING)) {
+            return Err(format!("{subject} is not for code signing (extended key usage {CODE_SIGNING})"));
+        }
+        if self.extension::<KeyUsage>(KEY_USAGE)?.is_some_and(|usage| !usage.digital_signature()) {
+            return Err(format!("the key usage of {subject} lacks digital signatures"));
+        }
+        let known = [KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME];
+        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        match extensions.filter(|extension| extension.critical).find(|extension| !known.contains(&extension.extn_id)) {
+            Some(extension) => Err(format!("{subject} has a critical extension {} that is not understood", extension.extn_id)),
+            None => Ok(()),
+        }
+    }
+
+    fn extension<'a, T: Decode<'a>>(&'a self, id: ObjectIdentifier) -> Result<Option<T>, String> {
+        let mut extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        let found = extensions.find(|extension| extension.extn_id == id);
+        let decode = |bytes| T::from_der(bytes).map_err(|_| format!("{} has a damaged extension {id}", self.subject()));
+        found.map(|extension| decode(extension.extn_value.as_bytes())).transpose()
+    }
+}

@@ -1,0 +1,10 @@
+//! A driver package as a whole: building one, and deciding about one as a test-signing Windows machine would.
+
+mod build;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use build::{Inputs, Package, PackageError, PackagedFile, build};
+pub use verify::{Refusal, Verified, verify};
