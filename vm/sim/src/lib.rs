@@ -1,1 +1,28 @@
-//! The embedded test machine: runs the real .sys in a process of its own.
+//! The embedded test machine: a process that maps the unmodified `.sys`, binds its imports to functions of this
+//! crate, and plays the NT kernel, the port class driver and the audio client in virtual time.
+//!
+//! One process is one machine with one simulated processor and one thread. Addresses of this process are the
+//! addresses of the simulated kernel.
+// A pointer that a driver hands over is as good as the driver. A bad one faults, and the fault ends the run with
+// a report that names the place, so functions that follow such pointers are not marked unsafe one by one.
+#![allow(clippy::not_unsafe_ptr_arg_deref)]
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("the simulator runs x86-64 driver code directly: build it for an x86-64 host");
+
+pub mod call;
+pub mod finding;
+pub mod host;
+pub mod image;
+pub mod imports;
+pub mod kernel;
+pub mod nt;
+pub mod parent;
+pub mod program;
+pub mod random;
+pub mod report;
+pub mod rules;
+pub mod sched;
+pub mod time;
+
+pub use kernel::{Kernel, Options, kernel};

@@ -1,0 +1,315 @@
+//! The one way into the driver: records the call, marks "in driver", and compares IRQL and held locks before and after.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use crate::finding;
+use crate::host::watchdog;
+use crate::kernel::kernel;
+use crate::nt::irql::{self, Irql};
+use crate::nt::spinlock;
+use crate::rules;
+use crate::time::Qpc;
+
+/// Size of a kernel stack on x64 (KERNEL_STACK_SIZE, ntddk.h).
+const STACK_LIMIT: usize = 0x6000;
+/// Calls that a report shows.
+const REMEMBERED: usize = 64;
+
+/// Non-volatile registers of the driver at a call into the kernel, enough to unwind from there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Nonvolatile {
+    pub(crate) rbx: u64,
+    pub(crate) rbp: u64,
+    pub(crate) rsi: u64,
+    pub(crate) rdi: u64,
+    pub(crate) r12: u64,
+    pub(crate) r13: u64,
+    pub(crate) r14: u64,
+    pub(crate) r15: u64,
+}
+
+/// One step of the nest of calls between the kernel and the driver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Frame {
+    /// The kernel called the driver.
+    IntoDriver { name: &'static str, target: usize, stack: usize },
+    /// The driver called the kernel.
+    IntoKernel { import: u32, return_address: usize, stack: usize, registers: Nonvolatile },
+}
+
+/// One event of the ring that reports show.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Call { name: &'static str, target: usize, arguments: [u64; 4] },
+    Return { name: &'static str, result: u64 },
+    Import { import: u32, arguments: [u64; 4] },
+    ImportReturn { import: u32, result: u64 },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    at: Qpc,
+    irql: Irql,
+    depth: usize,
+    event: Event,
+}
+
+/// The nest of calls, and the last of them.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    nest: RefCell<Vec<Frame>>,
+    ring: RefCell<VecDeque<Record>>,
+}
+
+impl Calls {
+    pub(crate) fn enter_kernel(&self, frame: Frame, import: u32, arguments: [u64; 4]) {
+        self.record(Event::Import { import, arguments });
+        self.nest.borrow_mut().push(frame);
+        let used = self.stack_use();
+        if used > STACK_LIMIT {
+            finding::raise(&rules::STACK_USE, format!("{used} bytes of stack are in use by driver code"));
+        }
+    }
+
+    /// Bytes of stack between each call into the driver and the driver's next call out.
+    fn stack_use(&self) -> usize {
+        let mut used = 0;
+        let mut top = None;
+        for frame in self.nest.borrow().iter() {
+            match frame {
+                Frame::IntoDriver { stack, .. } => top = Some(*stack),
+                Frame::IntoKernel { stack, .. } => used += top.take().map_or(0, |top: usize| top.saturating_sub(*stack)),
+            }
+        }
+        used
+    }
+
+    /// Closes the innermost call into the kernel and gives the address the driver continues at.
+    pub(crate) fn leave_kernel(&self, result: u64) -> usize {
+        match self.nest.borrow_mut().pop() {
+            Some(Frame::IntoKernel { import, return_address, .. }) => {
+                self.record(Event::ImportReturn { import, result });
+                return_address
+            }
+            other => unreachable!("an import returned while the innermost call was {other:?}"),
+        }
+    }
+
+    fn enter_driver(&self, name: &'static str, target: usize, arguments: [u64; 4]) {
+        self.record(Event::Call { name, target, arguments });
+        let here = 0_u8;
+        self.nest.borrow_mut().push(Frame::IntoDriver { name, target, stack: (&raw const here) as usize });
+    }
+
+    fn leave_driver(&self, name: &'static str, result: u64) {
+        self.record(Event::Return { name, result });
+        let frame = self.nest.borrow_mut().pop();
+        debug_assert!(matches!(frame, Some(Frame::IntoDriver { .. })), "{name} returned to {frame:?}");
+    }
+
+    fn record(&self, event: Event) {
+        let mut ring = self.ring.borrow_mut();
+        if ring.len() == REMEMBERED {
+            ring.pop_front();
+        }
+        let depth = self.nest.borrow().len();
+        ring.push_back(Record { at: kernel().now(), irql: irql::current(), depth, event });
+    }
+
+    /// Open calls, outermost first.
+    pub(crate) fn nest(&self) -> Vec<Frame> {
+        self.nest.borrow().clone()
+    }
+
+    /// How many calls are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.nest.borrow().len()
+    }
+
+    /// The driver's code that called the import that runs now: the address it returns to.
+    pub(crate) fn driver_place(&self) -> Option<usize> {
+        let nest = self.nest.borrow();
+        nest.iter().rev().find_map(|frame| match frame {
+            Frame::IntoKernel { return_address, .. } if crate::image::contains(*return_address) => {
+                Some(*return_address)
+            }
+            Frame::IntoDriver { target, .. } if crate::image::contains(*target) => Some(*target),
+            _ => None,
+        })
+    }
+
+    /// The innermost open calls in words, such as `ExFreePool, called by DriverUnload`.
+    pub(crate) fn current(&self) -> String {
+        let names: Vec<String> = self.nest.borrow().iter().rev().take(4).map(frame_name).collect();
+        names.join(", called by ")
+    }
+
+    /// The last calls, oldest first, one line each.
+    pub(crate) fn history(&self) -> Vec<String> {
+        self.ring.borrow().iter().map(record_line).collect()
+    }
+}
+
+fn frame_name(frame: &Frame) -> String {
+    match frame {
+        Frame::IntoDriver { name, .. } => (*name).to_owned(),
+        Frame::IntoKernel { import, .. } => kernel().imports.name(*import),
+    }
+}
+
+fn record_line(record: &Record) -> String {
+    let indent = "  ".repeat(record.depth);
+    let four = |arguments: &[u64; 4]| arguments.map(|value| format!("{value:#x}")).join(", ");
+    let what = match &record.event {
+        Event::Call { name, target, arguments } => {
+            format!("> {name}({}) at {}", four(arguments), crate::image::offset_name(*target))
+        }
+        Event::Return { name, result } => format!("< {name} = {result:#x}"),
+        Event::Import { import, arguments } => {
+            format!("{}({}, …)", kernel().imports.name(*import), four(arguments))
+        }
+        Event::ImportReturn { import, result } => format!("{} = {result:#x}", kernel().imports.name(*import)),
+    };
+    format!("{} irql {} {indent}{what}", record.at, record.irql.0)
+}
+
+/// A function pointer into the driver with up to ten arguments.
+pub trait DriverFunction<Arguments>: Copy {
+    /// What the function returns.
+    type Output;
+    /// Where it starts.
+    fn address(self) -> usize;
+    /// Calls it.
+    ///
+    /// # Safety
+    /// The pointer must be code with this signature.
+    unsafe fn invoke(self, arguments: Arguments) -> Self::Output;
+    /// The first four arguments as bits, for records.
+    fn bits(arguments: &Arguments) -> [u64; 4];
+}
+
+/// The first eight bytes of a value, zero-extended.
+fn bits_of<T>(value: &T) -> u64 {
+    let mut bits = 0_u64;
+    let length = size_of::<T>().min(size_of::<u64>());
+    // SAFETY: at most eight bytes are copied out of a live value into eight bytes of this frame. Arguments and results
+    // of driver calls are integers and pointers without padding.
+    unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), (&raw mut bits).cast(), length) };
+    bits
+}
+
+macro_rules! driver_function {
+    ($($argument:ident $place:tt),*) => {
+        impl<Output, $($argument: Copy),*> DriverFunction<($($argument,)*)> for unsafe extern "win64" fn($($argument),*) -> Output {
+            type Output = Output;
+            fn address(self) -> usize {
+                self as usize
+            }
+            #[allow(unused_variables, reason = "the row without arguments")]
+            unsafe fn invoke(self, arguments: ($($argument,)*)) -> Output {
+                // SAFETY: the caller vouches for the signature.
+                unsafe { self($(arguments.$place),*) }
+            }
+            #[allow(unused_variables, unused_mut, unused_assignments, reason = "rows with few or many arguments")]
+            fn bits(arguments: &($($argument,)*)) -> [u64; 4] {
+                let mut bits = [0; 4];
+                $(if $place < 4 { bits[$place & 3] = bits_of(&arguments.$place); })*
+                bits
+            }
+        }
+    };
+}
+driver_function!();
+driver_function!(A 0);
+driver_function!(A 0, B 1);
+driver_function!(A 0, B 1, C 2);
+driver_function!(A 0, B 1, C 2, D 3);
+driver_function!(A 0, B 1, C 2, D 3, E 4);
+driver_function!(A 0, B 1, C 2, D 3, E 4, F 5);
+driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+
+/// What must hold when a driver routine returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Balance {
+    /// IRQL and held spin locks are those of its entry.
+    Kept,
+    /// The routine's purpose is to change them: lock callbacks, cancel routines.
+    Free,
+}
+
+/// Calls the driver's `function`, which reports call `name`.
+///
+/// # Safety
+/// `function` must point to code with its signature; what that code does with bad data is the driver's affair, and is
+/// caught where it faults.
+pub unsafe fn driver<Arguments, Function: DriverFunction<Arguments>>(
+    name: &'static str,
+    function: Function,
+    arguments: Arguments,
+) -> Function::Output {
+    // SAFETY: the caller vouches for pointer and signature.
+    unsafe { run(name, function, arguments, Balance::Kept) }
+}
+
+/// Like [`driver`], for a routine whose purpose is to change the IRQL or the held locks.
+///
+/// # Safety
+/// As for [`driver`].
+pub unsafe fn driver_unbalanced<Arguments, Function: DriverFunction<Arguments>>(
+    name: &'static str,
+    function: Function,
+    arguments: Arguments,
+) -> Function::Output {
+    // SAFETY: the caller vouches for pointer and signature.
+    unsafe { run(name, function, arguments, Balance::Free) }
+}
+
+unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
+    name: &'static str,
+    function: Function,
+    arguments: Arguments,
+    balance: Balance,
+) -> Function::Output {
+    let calls = &kernel().calls;
+    let before = irql::current();
+    let locks = spinlock::held_count();
+    if calls.depth() == 0 {
+        watchdog::progress(true);
+    }
+    calls.enter_driver(name, function.address(), Function::bits(&arguments));
+    // SAFETY: the caller vouches for pointer and signature.
+    let output = unsafe { function.invoke(arguments) };
+    if balance == Balance::Kept {
+        check_balance(name, before, locks);
+    }
+    calls.leave_driver(name, bits_of(&output));
+    if calls.depth() == 0 {
+        watchdog::progress(false);
+    }
+    output
+}
+
+fn check_balance(name: &str, before: Irql, locks: usize) {
+    let after = irql::current();
+    if spinlock::held_count() != locks {
+        finding::raise(&rules::LOCK_HELD_AT_RETURN, format!("{name} returned with {}", spinlock::held_names(locks)));
+        spinlock::forget_beyond(locks);
+    }
+    if after != before {
+        finding::raise(&rules::IRQL_BALANCE, format!("{name} was called at {before} and returned at {after}"));
+        irql::lower_to(before);
+    }
+}
+
+/// Runs `action` with the processor raised to `level`, as the kernel does around callbacks that it makes there.
+pub fn at_irql<T>(level: Irql, action: impl FnOnce() -> T) -> T {
+    let before = irql::current();
+    irql::set(before.max(level));
+    let result = action();
+    irql::lower_to(before);
+    result
+}

@@ -1,0 +1,126 @@
+//! The endpoint builder: from the filters a device offers to the endpoints people see, as Windows'
+//! AudioEndpointBuilder service goes about it.
+//!
+//! Works on plain data ([`Topology`]), so that every rule can be tried with a few lines.
+//! Source of the steps: "Audio Endpoint Builder Algorithm" (Windows driver documentation, audio).
+
+mod form_factor;
+mod model;
+mod path;
+pub mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use form_factor::FormFactor;
+pub use model::{Connection, End, Filter, Flow, Link, Pin, Topology};
+
+use path::{Path, trace};
+use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_CAPTURE, KSCATEGORY_RENDER, KSCATEGORY_TOPOLOGY};
+
+use crate::rules::Rule;
+
+/// An endpoint and how audio gets there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Index of the filter whose unconnected bridge pin it is.
+    pub filter: usize,
+    /// That pin.
+    pub pin: u32,
+    /// Whether it renders (else it captures).
+    pub render: bool,
+    /// What it looks like.
+    pub form_factor: FormFactor,
+    /// The filter and the pin that a client opens to stream.
+    pub host: (usize, u32),
+}
+
+/// A bridge pin that gave no endpoint.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// Index of the filter.
+    pub filter: usize,
+    /// The pin.
+    pub pin: u32,
+    /// The rule that failed.
+    pub rule: &'static Rule,
+    /// What is wrong, with names and numbers.
+    pub text: String,
+}
+
+/// What the builder made of a topology.
+#[derive(Clone, Debug, Default)]
+pub struct Built {
+    /// The endpoints, in the order of filters and pins.
+    pub endpoints: Vec<Endpoint>,
+    /// Bridge pins without an endpoint.
+    pub missing: Vec<Missing>,
+}
+
+/// Walks every unconnected bridge pin of `topology`.
+pub fn build(topology: &Topology) -> Built {
+    let mut built = Built::default();
+    for (filter, description) in topology.filters.iter().enumerate() {
+        for (pin, one) in (0..).zip(&description.pins) {
+            let end = End { filter, pin };
+            if !one.is_bridge() || topology.is_connected(end) {
+                continue;
+            }
+            match endpoint(topology, end) {
+                Ok(endpoint) => built.endpoints.push(endpoint),
+                Err((rule, text)) => built.missing.push(Missing { filter, pin, rule, text }),
+            }
+        }
+    }
+    built
+}
+
+type Failure = (&'static Rule, String);
+
+fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
+    let filter = &topology.filters[end.filter];
+    let pin = &filter.pins[end.pin as usize];
+    let name = topology.name(end);
+    let Some(form_factor) = pin.category.and_then(|category| FormFactor::of(&category)) else {
+        let category = pin.category.map_or("no category".into(), |category| format!("the category {category}"));
+        return Err((
+            &rules::BRIDGE_CATEGORY,
+            format!(
+                "{name} is an unconnected bridge pin with {category}, which stands for no kind of endpoint; connect it \
+                 with PcRegisterPhysicalConnection, or give it a category such as KSNODETYPE_SPEAKER"
+            ),
+        ));
+    };
+    let render = pin.flow == Flow::Out;
+    for (category, what) in [(KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO"), (KSCATEGORY_TOPOLOGY, "KSCATEGORY_TOPOLOGY")] {
+        enabled(filter, &category, what)?;
+    }
+    let host = match trace(topology, end) {
+        Path::Host(host) => host,
+        Path::Broken { at, reason } => {
+            return Err((&rules::NO_PATH, format!("the path from {name} ends at {}: {reason}", topology.name(at))));
+        }
+    };
+    let wave = &topology.filters[host.filter];
+    let (category, what) = if render {
+        (KSCATEGORY_RENDER, "KSCATEGORY_RENDER")
+    } else {
+        (KSCATEGORY_CAPTURE, "KSCATEGORY_CAPTURE")
+    };
+    enabled(wave, &KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO")?;
+    enabled(wave, &category, what)?;
+    Ok(Endpoint { filter: end.filter, pin: end.pin, render, form_factor, host: (host.filter, host.pin) })
+}
+
+fn enabled(filter: &Filter, category: &waverig_portcls::Guid, what: &str) -> Result<(), Failure> {
+    if filter.interfaces.contains(category) {
+        return Ok(());
+    }
+    Err((
+        &rules::INTERFACE_MISSING,
+        format!(
+            "the filter {:?} has no enabled interface of {what} that the INF knows; its AddInterface line and the name \
+             given to PcRegisterSubdevice must be the same reference string",
+            filter.name
+        ),
+    ))
+}

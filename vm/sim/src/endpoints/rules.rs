@@ -1,0 +1,32 @@
+//! What a device must offer for an endpoint to appear.
+
+use crate::rules::Rule;
+
+macro_rules! rules {
+    ($($name:ident: $id:literal, $title:literal, $source:literal;)*) => {
+        $(#[doc = $title] pub static $name: Rule = Rule { id: $id, fatal: false, title: $title, source: $source };)*
+        /// The endpoint builder's rules.
+        pub static TABLE: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    BRIDGE_CATEGORY: "endpoint-bridge-category",
+        "An unconnected bridge pin's category says what kind of endpoint it is.",
+        "Audio Endpoint Builder Algorithm, step 2; KSPIN_DESCRIPTOR.Category";
+    INTERFACE_MISSING: "endpoint-interface",
+        "Filters of an endpoint have enabled interfaces of the right categories that the INF registers under the same reference string.",
+        "Installing Device Interfaces for an Audio Adapter";
+    NO_PATH: "endpoint-path",
+        "A path leads from an endpoint's bridge pin to a pin that clients open and that takes PCM, AC-3 or WMA.",
+        "Audio Endpoint Builder Algorithm, step 4";
+    NONE_LISTED: "endpoint-none",
+        "An audio device offers at least one endpoint.",
+        "Audio Endpoint Builder Algorithm";
+    CONSTRAINTS: "packet-size-constraints",
+        "DEVPKEY_KsAudio_PacketSize_Constraints2 is whole, names a processing mode, and is consistent in itself.",
+        "ksmedia/ns-ksmedia-_ksaudio_packetsize_constraints2";
+    JACK: "jack-description",
+        "A jack description answers a request without room with its size and STATUS_BUFFER_OVERFLOW, then with a KSMULTIPLE_ITEM and its items.",
+        "KSPROPERTY_JACK_DESCRIPTION";
+}

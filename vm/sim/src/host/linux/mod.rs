@@ -1,0 +1,4 @@
+//! Linux: mmap, memfd, signals.
+
+pub mod fault;
+pub mod memory;

@@ -1,0 +1,74 @@
+//! The clocks that drivers read.
+
+use crate::imports::{Import, Levels};
+use crate::kernel::kernel;
+use crate::sched;
+use crate::time::{Hns, QPC_FREQUENCY};
+
+/// Length of a clock tick in 100 ns: 15.625 ms, the default of current Windows (wdm/nf-wdm-kequerytimeincrement).
+const TICK: u64 = 156_250;
+
+/// Writes through a pointer that may be null.
+fn store<T>(place: *mut T, value: T) {
+    if !place.is_null() {
+        // SAFETY: the driver passed the place for the result; a bad address faults into a report.
+        unsafe { place.write_unaligned(value) };
+    }
+}
+
+extern "win64" fn ke_query_performance_counter(frequency: *mut u64) -> u64 {
+    store(frequency, QPC_FREQUENCY);
+    kernel().now().0
+}
+
+extern "win64" fn ke_query_interrupt_time_precise(counter: *mut u64) -> u64 {
+    store(counter, kernel().now().0);
+    kernel().now().0
+}
+
+extern "win64" fn ke_query_interrupt_time() -> u64 {
+    kernel().now().0 / TICK * TICK
+}
+
+extern "win64" fn ke_query_unbiased_interrupt_time() -> u64 {
+    ke_query_interrupt_time()
+}
+
+extern "win64" fn ke_query_system_time_precise(time: *mut u64) {
+    store(time, kernel().clock.system_time());
+}
+
+extern "win64" fn ke_query_time_increment() -> u32 {
+    u32::try_from(TICK).expect("a tick is short")
+}
+
+extern "win64" fn ke_query_tick_count(count: *mut u64) {
+    store(count, kernel().now().0 / TICK);
+}
+
+extern "win64" fn ke_stall_execution_processor(microseconds: u32) {
+    // The processor is busy: time passes, and nothing else happens on it meanwhile.
+    let end = kernel().now() + Hns::from_micros(u64::from(microseconds));
+    kernel().clock.advance_to(end);
+}
+
+extern "win64" fn ke_delay_execution_thread(_mode: i8, _alertable: u8, interval: *const i64) -> i32 {
+    // SAFETY: the driver passed the interval; a bad address faults into a report.
+    let interval = unsafe { interval.read_unaligned() };
+    let end = crate::nt::wait::due_time(interval);
+    sched::run_until(|| false, Some(end));
+    0
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("KeQueryPerformanceCounter", ke_query_performance_counter as *const (), Levels::ANY, "ntifs/nf-ntifs-kequeryperformancecounter"),
+    Import::nt("KeQueryInterruptTimePrecise", ke_query_interrupt_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequeryinterrupttimeprecise"),
+    Import::nt("KeQueryInterruptTime", ke_query_interrupt_time as *const (), Levels::ANY, "wdm/nf-wdm-kequeryinterrupttime"),
+    Import::nt("KeQueryUnbiasedInterruptTime", ke_query_unbiased_interrupt_time as *const (), Levels::ANY, "wdm/nf-wdm-kequeryunbiasedinterrupttime"),
+    Import::nt("KeQuerySystemTimePrecise", ke_query_system_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequerysystemtimeprecise"),
+    Import::nt("KeQuerySystemTime", ke_query_system_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequerysystemtime-r1"),
+    Import::nt("KeQueryTimeIncrement", ke_query_time_increment as *const (), Levels::ANY, "wdm/nf-wdm-kequerytimeincrement"),
+    Import::nt("KeQueryTickCount", ke_query_tick_count as *const (), Levels::ANY, "wdm/nf-wdm-kequerytickcount"),
+    Import::nt("KeStallExecutionProcessor", ke_stall_execution_processor as *const (), Levels::ANY, "ntifs/nf-ntifs-kestallexecutionprocessor"),
+    Import::nt("KeDelayExecutionThread", ke_delay_execution_thread as *const (), Levels::APC, "wdm/nf-wdm-kedelayexecutionthread"),
+];

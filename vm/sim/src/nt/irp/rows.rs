@@ -1,0 +1,74 @@
+//! The IRP routines that drivers import.
+
+use super::{acquire_cancel_lock, allocate, call_driver, cancel, complete, free, initialize, release_cancel_lock};
+use crate::imports::{Import, Levels, faults};
+use crate::nt::irql::Irql;
+use crate::nt::layout::{CancelRoutine, DeviceObject, Irp};
+use crate::nt::pool::Owner;
+use crate::nt::status::NtStatus;
+
+extern "win64" fn io_allocate_irp(stack_size: i8, _charge_quota: u8) -> *mut Irp {
+    if faults::denied() { std::ptr::null_mut() } else { allocate(stack_size, Owner::Driver) }
+}
+
+extern "win64" fn io_initialize_irp(irp: *mut Irp, _size: u16, stack_size: i8) {
+    initialize(irp, stack_size);
+}
+
+extern "win64" fn io_reuse_irp(irp: *mut Irp, status: NtStatus) {
+    // SAFETY: the driver's IRP; a bad address faults into a report.
+    unsafe {
+        initialize(irp, (*irp).stack_count);
+        (*irp).io_status.status = status;
+    }
+}
+
+extern "win64" fn io_free_irp(irp: *mut Irp) {
+    free(irp);
+}
+
+extern "win64" fn iof_call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    call_driver(device, irp)
+}
+
+extern "win64" fn iof_complete_request(irp: *mut Irp, _boost: i8) {
+    complete(irp);
+}
+
+extern "win64" fn io_cancel_irp(irp: *mut Irp) -> bool {
+    cancel(irp)
+}
+
+extern "win64" fn io_acquire_cancel_spin_lock(level: *mut Irql) {
+    let before = acquire_cancel_lock();
+    // SAFETY: the driver's place for the level; a bad address faults into a report.
+    unsafe { level.write(before) };
+}
+
+extern "win64" fn io_release_cancel_spin_lock(level: Irql) {
+    release_cancel_lock(level);
+}
+
+extern "win64" fn io_set_cancel_routine(irp: *mut Irp, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+    // SAFETY: the driver's IRP; a bad address faults into a report.
+    unsafe { std::mem::replace(&mut (*irp).cancel_routine, routine) }
+}
+
+extern "win64" fn po_start_next_power_irp(_irp: *mut Irp) {
+    // Nothing to do since Windows Vista (ntifs/nf-ntifs-postartnextpowerirp).
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("IoAllocateIrp", io_allocate_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioallocateirp"),
+    Import::nt("IoInitializeIrp", io_initialize_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioinitializeirp"),
+    Import::nt("IoReuseIrp", io_reuse_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioreuseirp"),
+    Import::nt("IoFreeIrp", io_free_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofreeirp"),
+    Import::nt("IofCallDriver", iof_call_driver as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofcalldriver"),
+    Import::nt("PoCallDriver", iof_call_driver as *const (), Levels::DISPATCH, "ntifs/nf-ntifs-pocalldriver"),
+    Import::nt("PoStartNextPowerIrp", po_start_next_power_irp as *const (), Levels::DISPATCH, "ntifs/nf-ntifs-postartnextpowerirp"),
+    Import::nt("IofCompleteRequest", iof_complete_request as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocompleterequest"),
+    Import::nt("IoCancelIrp", io_cancel_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocancelirp"),
+    Import::nt("IoAcquireCancelSpinLock", io_acquire_cancel_spin_lock as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioacquirecancelspinlock"),
+    Import::nt("IoReleaseCancelSpinLock", io_release_cancel_spin_lock as *const (), Levels::AT_DISPATCH, "wdm/nf-wdm-ioreleasecancelspinlock"),
+    Import::nt("IoSetCancelRoutine", io_set_cancel_routine as *const (), Levels::DISPATCH, "wdm/nf-wdm-iosetcancelroutine"),
+];

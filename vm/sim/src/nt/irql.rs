@@ -1,0 +1,129 @@
+//! Interrupt request levels of the one processor.
+
+use std::cell::Cell;
+use std::fmt;
+
+use crate::finding;
+use crate::imports::{Import, Levels};
+use crate::kernel::kernel;
+use crate::nt::dpc;
+use crate::rules;
+
+/// An interrupt request level.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Irql(pub u8);
+
+impl Irql {
+    /// Threads run here.
+    pub const PASSIVE: Self = Self(0);
+    /// Asynchronous procedure calls are held off.
+    pub const APC: Self = Self(1);
+    /// The scheduler is held off; DPCs run here.
+    pub const DISPATCH: Self = Self(2);
+    /// The highest there is on x64 (wdm.h, HIGH_LEVEL).
+    pub const HIGH: Self = Self(15);
+}
+
+impl fmt::Display for Irql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::PASSIVE => f.write_str("PASSIVE_LEVEL"),
+            Self::APC => f.write_str("APC_LEVEL"),
+            Self::DISPATCH => f.write_str("DISPATCH_LEVEL"),
+            Self::HIGH => f.write_str("HIGH_LEVEL"),
+            Self(level) => write!(f, "DIRQL {level}"),
+        }
+    }
+}
+
+impl fmt::Debug for Irql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The processor's level.
+#[derive(Debug)]
+pub(crate) struct IrqlState {
+    current: Cell<Irql>,
+}
+
+impl Default for IrqlState {
+    fn default() -> Self {
+        Self { current: Cell::new(Irql::PASSIVE) }
+    }
+}
+
+/// The level now.
+pub fn current() -> Irql {
+    kernel().nt.irql.current.get()
+}
+
+/// Sets the level without any of the effects of lowering it.
+pub(crate) fn set(level: Irql) {
+    kernel().nt.irql.current.set(level);
+}
+
+/// Raises to `level` and gives the level before; a finding when that would lower it.
+pub(crate) fn raise_to(level: Irql) -> Irql {
+    let before = current();
+    if level < before {
+        finding::raise(&rules::IRQL_ORDER, format!("KeRaiseIrql from {before} to {level}"));
+    }
+    set(level);
+    before
+}
+
+/// Lowers to `level`; DPCs that were held off run now.
+pub(crate) fn lower_to(level: Irql) {
+    set(level);
+    if level < Irql::DISPATCH {
+        dpc::drain();
+    }
+}
+
+extern "win64" fn ke_get_current_irql() -> Irql {
+    current()
+}
+
+extern "win64" fn kf_raise_irql(level: Irql) -> Irql {
+    raise_to(level)
+}
+
+extern "win64" fn ke_raise_irql_to_dpc_level() -> Irql {
+    raise_to(Irql::DISPATCH)
+}
+
+extern "win64" fn ke_lower_irql(level: Irql) {
+    let before = current();
+    if level > before {
+        finding::raise(&rules::IRQL_ORDER, format!("KeLowerIrql from {before} to {level}"));
+    }
+    lower_to(level);
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("KeGetCurrentIrql", ke_get_current_irql as *const (), Levels::ANY, "wdm/nf-wdm-kegetcurrentirql"),
+    Import::nt("KfRaiseIrql", kf_raise_irql as *const (), Levels::ANY, "wdm/nf-wdm-keraiseirql"),
+    Import::nt("KeRaiseIrqlToDpcLevel", ke_raise_irql_to_dpc_level as *const (), Levels::DISPATCH, "ntddk/nf-ntddk-keraiseirqltodpclevel"),
+    Import::nt("KeLowerIrql", ke_lower_irql as *const (), Levels::ANY, "wdm/nf-wdm-kelowerirql"),
+    Import::nt("KfLowerIrql", ke_lower_irql as *const (), Levels::ANY, "wdm/nf-wdm-kelowerirql"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn raising_below_the_present_level_is_found() {
+        let machine = Kernel::boot(Options::default());
+        assert_eq!(ke_raise_irql_to_dpc_level(), Irql::PASSIVE);
+        assert!(!machine.findings.has(&rules::IRQL_ORDER));
+        kf_raise_irql(Irql::APC);
+        assert!(machine.findings.has(&rules::IRQL_ORDER));
+        ke_lower_irql(Irql::PASSIVE);
+        assert_eq!(current(), Irql::PASSIVE);
+    }
+}

@@ -1,0 +1,327 @@
+//! Pool: every allocation on pages of its own, with an inaccessible page behind it; freed memory stays inaccessible.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use crate::finding;
+use crate::host::{PAGE_SIZE, Protection, memory, pages};
+use crate::image;
+use crate::imports::{call_site, faults};
+use crate::kernel::kernel;
+use crate::nt::{dpc, spinlock};
+use crate::rules;
+
+mod rows;
+
+pub(crate) use rows::IMPORTS;
+
+/// Address space taken at once; it is never given back, so that no address is used twice.
+const ARENA: usize = 64 << 30;
+/// Freed allocations that are remembered, for reports.
+const REMEMBERED: usize = 4096;
+/// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
+const ALIGNMENT: usize = 16;
+/// Fills what lies around an allocation in its own pages.
+const FILL_AROUND: u8 = 0xFA;
+/// Fills memory whose content is undefined.
+const FILL_FRESH: u8 = 0xCD;
+
+/// Who has to give an allocation back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The driver.
+    Driver,
+    /// The kernel; the driver may use it but not free it.
+    System,
+}
+
+/// How an allocation is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    pub(crate) size: usize,
+    pub(crate) tag: [u8; 4],
+    pub(crate) owner: Owner,
+    pub(crate) zeroed: bool,
+    pub(crate) paged: bool,
+    pub(crate) alignment: usize,
+}
+
+/// One allocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    pub(crate) address: usize,
+    pub(crate) size: usize,
+    tag: [u8; 4],
+    owner: Owner,
+    paged: bool,
+    first_page: usize,
+    site: Option<usize>,
+    freed_at: Option<usize>,
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes at {:#x}, tag '{}'", self.size, self.address, self.tag.escape_ascii())?;
+        if let Some(site) = self.site {
+            write!(f, ", allocated at {}", image::describe(site))?;
+        }
+        Ok(())
+    }
+}
+
+/// All allocations.
+#[derive(Debug, Default)]
+pub(crate) struct PoolState {
+    /// Live ones by the address of their first page.
+    live: RefCell<BTreeMap<usize, Block>>,
+    freed: RefCell<VecDeque<Block>>,
+    next: Cell<usize>,
+    end: Cell<usize>,
+}
+
+impl PoolState {
+    /// The driver's live allocations.
+    pub(crate) fn driver_blocks(&self) -> Vec<Block> {
+        self.live.borrow().values().filter(|block| block.owner == Owner::Driver).copied().collect()
+    }
+
+    /// The first page for `length` bytes of pages followed by a page that stays inaccessible.
+    fn take_pages(&self, length: usize) -> usize {
+        let whole = length + PAGE_SIZE;
+        if self.next.get() + whole > self.end.get() {
+            let size = ARENA.max(whole);
+            let base = memory::reserve(size + PAGE_SIZE).expect("address space for the pool").as_ptr() as usize;
+            // One page in front, so that the first allocation is guarded on both sides as well.
+            self.next.set(base + PAGE_SIZE);
+            self.end.set(base + PAGE_SIZE + size);
+        }
+        let first = self.next.get();
+        self.next.set(first + whole);
+        first
+    }
+}
+
+/// Allocates for the kernel or the driver: zeroed, non-paged.
+pub fn allocate(size: usize, tag: [u8; 4], owner: Owner) -> *mut u8 {
+    place(Request { size, tag, owner, zeroed: true, paged: false, alignment: ALIGNMENT })
+}
+
+/// Allocates for the driver, or gives null when this allocation is to fail.
+pub(crate) fn allocate_fallibly(request: Request) -> *mut u8 {
+    if faults::denied() {
+        return std::ptr::null_mut();
+    }
+    place(request)
+}
+
+fn place(request: Request) -> *mut u8 {
+    let Request { size, tag, owner, zeroed, paged, alignment } = request;
+    let state = &kernel().nt.pool;
+    let length = pages(size.max(1));
+    let first_page = state.take_pages(length);
+    // Small ones end at the guard page; those of a page or more start at a page, as on Windows.
+    let offset = if size >= PAGE_SIZE { 0 } else { length - size.max(1).next_multiple_of(alignment) };
+    let address = first_page + offset;
+    // SAFETY: the pages were reserved for the pool and given to nobody else.
+    unsafe {
+        let start = first_page as *mut u8;
+        memory::commit(start, length, Protection::ReadWrite).expect("memory for the pool");
+        start.write_bytes(FILL_AROUND, offset);
+        start.add(offset + size).write_bytes(FILL_AROUND, length - offset - size);
+        if !zeroed {
+            start.add(offset).write_bytes(FILL_FRESH, size);
+        }
+    }
+    let block = Block { address, size, tag, owner, paged, first_page, site: call_site(), freed_at: None };
+    state.live.borrow_mut().insert(first_page, block);
+    address as *mut u8
+}
+
+/// The live allocation that starts at this address.
+fn starting_at(address: usize) -> Option<Block> {
+    let live = kernel().nt.pool.live.borrow();
+    let (_, block) = live.range(..=address).next_back()?;
+    (block.address == address).then_some(*block)
+}
+
+/// Frees what [`allocate`] gave; for memory of the kernel.
+pub fn free(address: *mut u8) {
+    match starting_at(address as usize) {
+        Some(block) => release(block),
+        None => finding::fatal(&rules::SIMULATOR_DEFECT, format!("the kernel frees {address:p}, which is no live allocation")),
+    }
+}
+
+/// Frees for the driver, with every check.
+pub(crate) fn free_for_driver(address: usize, tag: Option<[u8; 4]>) {
+    let Some(block) = starting_at(address) else { refuse(address) };
+    if block.owner == Owner::System {
+        finding::fatal(&rules::POOL_BAD_FREE, format!("the driver frees memory of the kernel: {block}"));
+    }
+    if let Some(tag) = tag
+        && tag != [0; 4]
+        && tag != block.tag
+    {
+        let text = format!("freed with tag '{}': {block}", tag.escape_ascii());
+        finding::fatal(&rules::POOL_WRONG_TAG, text);
+    }
+    rows::check_level(block.paged, "freed");
+    release(block);
+}
+
+fn refuse(address: usize) -> ! {
+    let freed = kernel().nt.pool.freed.borrow().iter().rev().find(|block| block.address == address).copied();
+    match freed {
+        Some(block) => {
+            let site = block.freed_at.map_or_else(String::new, |site| format!(", first freed at {}", image::describe(site)));
+            finding::fatal(&rules::POOL_DOUBLE_FREE, format!("freed again: {block}{site}"))
+        }
+        None => finding::fatal(&rules::POOL_BAD_FREE, format!("{address:#x} is freed but {}", describe(address))),
+    }
+}
+
+/// Checks what lies around a block, then makes its pages inaccessible for good.
+fn release(mut block: Block) {
+    let length = pages(block.size.max(1));
+    let offset = block.address - block.first_page;
+    // SAFETY: the block is live, so its pages are committed.
+    let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
+    let touched = |range: std::ops::Range<usize>| content[range].iter().any(|byte| *byte != FILL_AROUND);
+    if touched(0..offset) {
+        finding::fatal(&rules::POOL_OVERRUN, format!("bytes before the allocation were written: {block}"));
+    }
+    if touched(offset + block.size..length) {
+        finding::fatal(&rules::POOL_OVERRUN, format!("bytes behind the allocation were written: {block}"));
+    }
+    if spinlock::held_in(block.address, block.size) {
+        finding::raise(&rules::LOCK_HELD_AT_RETURN, format!("memory with a held spin lock is freed: {block}"));
+    }
+    if dpc::queued_in(block.address, block.size) > 0 || crate::nt::timer::set_in(block.address, block.size) {
+        finding::fatal(&rules::TIMER_LEAK, format!("memory with a queued DPC or a set timer is freed: {block}"));
+    }
+    let state = &kernel().nt.pool;
+    state.live.borrow_mut().remove(&block.first_page);
+    // SAFETY: nobody may use the block any more; whoever does gets a fault, which is the point.
+    unsafe { memory::decommit(block.first_page as *mut u8, length).expect("own pages can be given back") };
+    block.freed_at = call_site();
+    let mut freed = state.freed.borrow_mut();
+    if freed.len() == REMEMBERED {
+        freed.pop_front();
+    }
+    freed.push_back(block);
+}
+
+/// What the pool knows of an address, in words, for reports.
+pub(crate) fn describe(address: usize) -> String {
+    let state = &kernel().nt.pool;
+    let near = |block: &Block| {
+        let end = block.address + block.size;
+        let limit = block.first_page + pages(block.size.max(1)) + PAGE_SIZE;
+        (block.first_page..limit).contains(&address).then(|| match address {
+            _ if (block.address..end).contains(&address) => format!("{} bytes into", address - block.address),
+            _ if address >= end => format!("{} bytes behind the end of", address - end),
+            _ => format!("{} bytes before", block.address - address),
+        })
+    };
+    let live = state.live.borrow();
+    if let Some((_, block)) = live.range(..=address).next_back()
+        && let Some(place) = near(block)
+    {
+        return format!("lies {place} a live allocation of {block}");
+    }
+    for block in state.freed.borrow().iter().rev() {
+        if let Some(place) = near(block) {
+            let site = block.freed_at.map_or_else(String::new, |site| format!(", freed at {}", image::describe(site)));
+            return format!("lies {place} a freed allocation of {block}{site}");
+        }
+    }
+    match address {
+        0..0x10000 => "is a null pointer or close to one".to_owned(),
+        _ => "belongs to no pool allocation".to_owned(),
+    }
+}
+
+/// Whether an address lies in a live allocation.
+pub(crate) fn knows(address: usize) -> bool {
+    let live = kernel().nt.pool.live.borrow();
+    let block = live.range(..=address).next_back();
+    block.is_some_and(|(_, block)| (block.first_page..block.first_page + pages(block.size.max(1))).contains(&address))
+}
+
+/// Reports everything that the driver has not given back.
+pub(crate) fn check_leaks() {
+    let mut groups: BTreeMap<([u8; 4], Option<usize>), (usize, usize)> = BTreeMap::new();
+    for block in kernel().nt.pool.driver_blocks() {
+        let group = groups.entry((block.tag, block.site)).or_default();
+        group.0 += 1;
+        group.1 += block.size;
+    }
+    for ((tag, site), (count, bytes)) in groups {
+        let text = format!("{count} allocation(s), {bytes} bytes with tag '{}' are left at unload", tag.escape_ascii());
+        finding::raise_at(&rules::POOL_LEAK, text, site);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn a_small_allocation_ends_at_its_guard_page() {
+        Kernel::boot(Options::default());
+        for size in [1_usize, 15, 16, 17, 100, 4000, 4095] {
+            let address = allocate(size, *b"Test", Owner::Driver) as usize;
+            assert_eq!(address % ALIGNMENT, 0);
+            assert_eq!((address + size.next_multiple_of(ALIGNMENT)) % PAGE_SIZE, 0, "{size}");
+        }
+        assert_eq!(allocate(4096, *b"Test", Owner::Driver) as usize % PAGE_SIZE, 0);
+        assert_eq!(allocate(5000, *b"Test", Owner::Driver) as usize % PAGE_SIZE, 0);
+    }
+
+    #[test]
+    fn memory_is_zero_unless_asked_otherwise() {
+        Kernel::boot(Options::default());
+        let zeroed = allocate(64, *b"Test", Owner::Driver);
+        let request = Request { size: 64, tag: *b"Test", owner: Owner::Driver, zeroed: false, paged: false, alignment: 16 };
+        let fresh = allocate_fallibly(request);
+        // SAFETY: both blocks are live and 64 bytes long.
+        let (zeroed, fresh) = unsafe { (std::slice::from_raw_parts(zeroed, 64), std::slice::from_raw_parts(fresh, 64)) };
+        assert!(zeroed.iter().all(|byte| *byte == 0));
+        assert!(fresh.iter().all(|byte| *byte == FILL_FRESH));
+    }
+
+    #[test]
+    fn leaks_are_counted_by_tag_and_the_kernels_memory_is_no_leak() {
+        let machine = Kernel::boot(Options::default());
+        allocate(10, *b"Leak", Owner::Driver);
+        allocate(20, *b"Leak", Owner::Driver);
+        allocate(30, *b"Mine", Owner::System);
+        free(allocate(40, *b"Fine", Owner::Driver));
+        check_leaks();
+        let found = machine.findings.all();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].text.contains("2 allocation(s), 30 bytes with tag 'Leak'"), "{}", found[0].text);
+    }
+
+    #[test]
+    fn an_address_is_explained() {
+        Kernel::boot(Options::default());
+        let block = allocate(32, *b"Test", Owner::Driver) as usize;
+        assert!(describe(block + 8).starts_with("lies 8 bytes into a live allocation"), "{}", describe(block + 8));
+        assert!(describe(block + 40).starts_with("lies 8 bytes behind the end of a live"), "{}", describe(block + 40));
+        free(block as *mut u8);
+        assert!(describe(block).starts_with("lies 0 bytes into a freed allocation"), "{}", describe(block));
+        assert_eq!(describe(8), "is a null pointer or close to one");
+    }
+
+    #[test]
+    fn a_fallible_allocation_fails_when_told() {
+        Kernel::boot(Options::default());
+        let request = Request { size: 8, tag: *b"Test", owner: Owner::Driver, zeroed: true, paged: false, alignment: 16 };
+        faults::fail_at(Some(faults::used() + 1));
+        let results: Vec<bool> = (0..3).map(|_| allocate_fallibly(request).is_null()).collect();
+        assert_eq!(results, [false, true, false]);
+    }
+}

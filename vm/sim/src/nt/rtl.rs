@@ -1,0 +1,120 @@
+//! Memory routines, and what compilers call by themselves.
+
+use std::arch::naked_asm;
+use std::ffi::c_void;
+
+use crate::finding;
+use crate::imports::{Import, Levels};
+use crate::rules;
+
+extern "win64" fn memory_copy(target: *mut u8, source: *const u8, length: usize) -> *mut u8 {
+    // SAFETY: the driver's ranges; bad ones fault into a report. `copy` allows them to overlap.
+    unsafe { target.copy_from(source, length) };
+    target
+}
+
+extern "win64" fn memory_set(target: *mut u8, value: i32, length: usize) -> *mut u8 {
+    // SAFETY: the driver's range; a bad one faults into a report.
+    unsafe { target.write_bytes(value.to_le_bytes()[0], length) };
+    target
+}
+
+extern "win64" fn memory_compare(first: *const u8, second: *const u8, length: usize) -> i32 {
+    // SAFETY: the driver's ranges; bad ones fault into a report.
+    let (first, second) = unsafe { (std::slice::from_raw_parts(first, length), std::slice::from_raw_parts(second, length)) };
+    first.cmp(second) as i32
+}
+
+extern "win64" fn rtl_compare_memory(first: *const u8, second: *const u8, length: usize) -> usize {
+    // SAFETY: the driver's ranges; bad ones fault into a report.
+    let (first, second) = unsafe { (std::slice::from_raw_parts(first, length), std::slice::from_raw_parts(second, length)) };
+    first.iter().zip(second).take_while(|(first, second)| first == second).count()
+}
+
+extern "win64" fn rtl_zero_memory(target: *mut u8, length: usize) {
+    memory_set(target, 0, length);
+}
+
+extern "win64" fn rtl_fill_memory(target: *mut u8, length: usize, value: u8) {
+    memory_set(target, i32::from(value), length);
+}
+
+extern "win64" fn string_length(text: *const u8) -> usize {
+    let mut length = 0;
+    // SAFETY: the driver's zero-terminated string; a bad one faults into a report.
+    while unsafe { text.add(length).read() } != 0 {
+        length += 1;
+    }
+    length
+}
+
+extern "win64" fn wide_length(text: *const u16) -> usize {
+    super::unicode::terminated(text).len()
+}
+
+extern "win64" fn c_specific_handler(_record: *mut c_void, _frame: *mut c_void, _context: *mut c_void, _dispatcher: *mut c_void) -> i32 {
+    finding::fatal(&rules::MISSING_IMPORT, "structured exception handling: the simulator ends a run at the first exception")
+}
+
+/// The size of a frame comes in rax; every page of it is touched in order, so that the guard page is met. Changes
+/// no register.
+#[unsafe(naked)]
+extern "win64" fn check_stack() {
+    naked_asm!(
+        "push rcx",
+        "push rax",
+        // Where rsp was before the call.
+        "lea rcx, [rsp + 24]",
+        "2:",
+        "cmp rax, 4096",
+        "jb 3f",
+        "sub rcx, 4096",
+        "test byte ptr [rcx], 0",
+        "sub rax, 4096",
+        "jmp 2b",
+        "3:",
+        "sub rcx, rax",
+        "test byte ptr [rcx], 0",
+        "pop rax",
+        "pop rcx",
+        "ret",
+    )
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("memcpy", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlcopymemory"),
+    Import::nt("memmove", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlmovememory"),
+    Import::nt("memset", memory_set as *const (), Levels::ANY, "wdm/nf-wdm-rtlfillmemory"),
+    Import::nt("memcmp", memory_compare as *const (), Levels::ANY, "wdm/nf-wdm-rtlequalmemory"),
+    Import::nt("RtlCopyMemory", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlcopymemory"),
+    Import::nt("RtlMoveMemory", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlmovememory"),
+    Import::nt("RtlCompareMemory", rtl_compare_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlcomparememory"),
+    Import::nt("RtlZeroMemory", rtl_zero_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlzeromemory"),
+    Import::nt("RtlFillMemory", rtl_fill_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlfillmemory"),
+    Import::nt("strlen", string_length as *const (), Levels::ANY, "C run-time library, strlen"),
+    Import::nt("wcslen", wide_length as *const (), Levels::ANY, "C run-time library, wcslen"),
+    Import::nt("__C_specific_handler", c_specific_handler as *const (), Levels::ANY, "\"x64 exception handling\", Microsoft Learn"),
+    Import::raw("ntoskrnl.exe", "__chkstk", check_stack as *const (), "\"_chkstk Routine\", Microsoft Learn"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparing_counts_and_orders() {
+        let (first, second) = (*b"waverig", *b"wavelet");
+        assert_eq!(rtl_compare_memory(first.as_ptr(), second.as_ptr(), 7), 4);
+        for (one, other, expected) in [(&first, &first, 0), (&first, &second, 1), (&second, &first, -1)] {
+            assert_eq!(memory_compare(one.as_ptr(), other.as_ptr(), 7), expected);
+        }
+        assert_eq!(string_length(c"four".as_ptr().cast()), 4);
+    }
+
+    #[test]
+    fn overlapping_ranges_move_whole() {
+        let mut bytes = *b"0123456789";
+        memory_copy(bytes[2..].as_mut_ptr(), bytes.as_ptr(), 8);
+        assert_eq!(&bytes, b"0101234567");
+    }
+}

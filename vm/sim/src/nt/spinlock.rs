@@ -1,0 +1,188 @@
+//! Spin locks: which are held, by whom they were taken, in which order they are given back.
+//!
+//! With one processor a lock that is acquired while held can never become free: that is a deadlock.
+
+use std::cell::RefCell;
+
+use crate::finding;
+use crate::image;
+use crate::imports::{Import, Levels, call_site};
+use crate::kernel::kernel;
+use crate::nt::irql::{self, Irql};
+use crate::rules;
+
+/// KSPIN_LOCK: one pointer-sized word.
+type SpinLock = usize;
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    lock: *mut SpinLock,
+    /// Level to go back to, when the acquisition raised it.
+    before: Option<Irql>,
+    site: Option<usize>,
+}
+
+/// Locks held by the processor, in the order of acquisition.
+#[derive(Debug, Default)]
+pub(crate) struct LockState {
+    held: RefCell<Vec<Held>>,
+}
+
+fn state() -> &'static RefCell<Vec<Held>> {
+    &kernel().nt.locks.held
+}
+
+/// How many locks are held.
+pub(crate) fn held_count() -> usize {
+    state().borrow().len()
+}
+
+/// The locks beyond the first `known`, in words.
+pub(crate) fn held_names(known: usize) -> String {
+    let held = state().borrow();
+    if held.len() < known {
+        return "a spin lock released that its caller holds".to_owned();
+    }
+    let words = |held: &Held| {
+        let site = held.site.map_or_else(String::new, |site| format!(", acquired at {}", image::offset_name(site)));
+        format!("the spin lock at {:p}{site}", held.lock)
+    };
+    held.iter().skip(known).map(words).collect::<Vec<_>>().join(" and ")
+}
+
+/// Forgets locks that were reported as held too long.
+pub(crate) fn forget_beyond(known: usize) {
+    state().borrow_mut().truncate(known);
+}
+
+/// Whether a held lock lies in this range of memory.
+pub(crate) fn held_in(start: usize, length: usize) -> bool {
+    state().borrow().iter().any(|held| (start..start + length).contains(&(held.lock as usize)))
+}
+
+fn is_held(lock: *mut SpinLock) -> Option<Held> {
+    state().borrow().iter().find(|held| held.lock == lock).copied()
+}
+
+fn write(lock: *mut SpinLock, value: usize) {
+    // SAFETY: the lock's word belongs to the driver, which passed its address; a bad one faults into a report.
+    unsafe { lock.write_volatile(value) };
+}
+
+fn read(lock: *mut SpinLock) -> usize {
+    // SAFETY: as for `write`.
+    unsafe { lock.read_volatile() }
+}
+
+/// Takes a lock; `before` is the level to return to.
+pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
+    if let Some(held) = is_held(lock) {
+        let site = held.site.map_or_else(String::new, |site| format!(" (acquired at {})", image::offset_name(site)));
+        finding::fatal(&rules::LOCK_DEADLOCK, format!("the spin lock at {lock:p} is acquired while this processor holds it{site}"));
+    }
+    match read(lock) {
+        0 => {}
+        value => finding::raise(
+            &rules::OBJECT_UNINITIALIZED,
+            format!("the spin lock at {lock:p} holds {value:#x}: KeInitializeSpinLock was not called on it"),
+        ),
+    }
+    write(lock, 1);
+    state().borrow_mut().push(Held { lock, before, site: call_site() });
+}
+
+/// Gives a lock back; `after` is the level the caller asks for.
+pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
+    let Some(held) = is_held(lock) else {
+        finding::fatal(&rules::LOCK_NOT_HELD, format!("the spin lock at {lock:p} is released but not held"));
+    };
+    let last = state().borrow().last().is_some_and(|last| last.lock == lock);
+    if !last {
+        finding::raise(&rules::LOCK_ORDER, format!("the spin lock at {lock:p} is released before one that was acquired after it"));
+    }
+    if held.before != after {
+        let text = format!("the spin lock at {lock:p} was acquired from {:?} and is released to {after:?}", held.before);
+        finding::raise(&rules::LOCK_ORDER, text);
+    }
+    write(lock, 0);
+    state().borrow_mut().retain(|held| held.lock != lock);
+    if let Some(level) = after {
+        irql::lower_to(level);
+    }
+}
+
+extern "win64" fn ke_initialize_spin_lock(lock: *mut SpinLock) {
+    if is_held(lock).is_some() {
+        finding::raise(&rules::LOCK_ORDER, format!("the spin lock at {lock:p} is initialised while held"));
+    }
+    write(lock, 0);
+}
+
+extern "win64" fn ke_acquire_spin_lock_raise_to_dpc(lock: *mut SpinLock) -> Irql {
+    let before = irql::raise_to(Irql::DISPATCH);
+    acquire(lock, Some(before));
+    before
+}
+
+extern "win64" fn ke_release_spin_lock(lock: *mut SpinLock, level: Irql) {
+    release(lock, Some(level));
+}
+
+extern "win64" fn ke_acquire_spin_lock_at_dpc_level(lock: *mut SpinLock) {
+    acquire(lock, None);
+}
+
+extern "win64" fn ke_release_spin_lock_from_dpc_level(lock: *mut SpinLock) {
+    release(lock, None);
+}
+
+extern "win64" fn ke_try_to_acquire_spin_lock_at_dpc_level(lock: *mut SpinLock) -> bool {
+    if is_held(lock).is_some() {
+        return false;
+    }
+    acquire(lock, None);
+    true
+}
+
+extern "win64" fn ke_test_spin_lock(lock: *mut SpinLock) -> bool {
+    is_held(lock).is_none()
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("KeInitializeSpinLock", ke_initialize_spin_lock as *const (), Levels::ANY, "wdm/nf-wdm-keinitializespinlock"),
+    Import::nt("KeAcquireSpinLockRaiseToDpc", ke_acquire_spin_lock_raise_to_dpc as *const (), Levels::DISPATCH, "wdm/nf-wdm-keacquirespinlockraisetodpc"),
+    Import::nt("KeReleaseSpinLock", ke_release_spin_lock as *const (), Levels::AT_DISPATCH, "wdm/nf-wdm-kereleasespinlock"),
+    Import::nt("KeAcquireSpinLockAtDpcLevel", ke_acquire_spin_lock_at_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-keacquirespinlockatdpclevel"),
+    Import::nt("KeReleaseSpinLockFromDpcLevel", ke_release_spin_lock_from_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-kereleasespinlockfromdpclevel"),
+    Import::nt("KeTryToAcquireSpinLockAtDpcLevel", ke_try_to_acquire_spin_lock_at_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-ketrytoacquirespinlockatdpclevel"),
+    Import::nt("KeTestSpinLock", ke_test_spin_lock as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-ketestspinlock"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn locks_released_in_the_wrong_order_are_found() {
+        let machine = Kernel::boot(Options::default());
+        let (mut first, mut second) = (0, 0);
+        let before = ke_acquire_spin_lock_raise_to_dpc(&raw mut first);
+        ke_acquire_spin_lock_at_dpc_level(&raw mut second);
+        assert_eq!((held_count(), irql::current()), (2, Irql::DISPATCH));
+        ke_release_spin_lock(&raw mut first, before);
+        assert!(machine.findings.has(&rules::LOCK_ORDER));
+        assert_eq!(irql::current(), Irql::PASSIVE);
+    }
+
+    #[test]
+    fn balanced_use_breaks_no_rule() {
+        let machine = Kernel::boot(Options::default());
+        let mut lock = 0;
+        ke_initialize_spin_lock(&raw mut lock);
+        let before = ke_acquire_spin_lock_raise_to_dpc(&raw mut lock);
+        assert!(!ke_try_to_acquire_spin_lock_at_dpc_level(&raw mut lock));
+        ke_release_spin_lock(&raw mut lock, before);
+        assert!(machine.findings.all().is_empty());
+    }
+}

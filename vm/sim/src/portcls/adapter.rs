@@ -1,0 +1,205 @@
+//! Adapters: the device objects PortCls makes for a driver, and what the driver registers with them.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use waverig_portcls::status::{
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE, STATUS_SUCCESS,
+};
+use waverig_portcls::{IAdapterPowerManagement, NTSTATUS, PORT_CLASS_DEVICE_EXTENSION_SIZE};
+
+use super::com::{Ref, Unknown};
+use super::subdevice::{PhysicalConnection, Subdevice};
+use super::{dispatch, rules};
+use crate::finding;
+use crate::nt::device;
+use crate::nt::layout::{AddDevice, DeviceObject, DriverObject, Irp};
+
+/// `PCPFNSTARTDEVICE`: device, the start IRP, resources.
+pub(super) type StartDevice = unsafe extern "win64" fn(*mut DeviceObject, *mut Irp, *mut c_void) -> NTSTATUS;
+
+/// `FILE_DEVICE_KS` (ks.h).
+const FILE_DEVICE_KS: u32 = 0x2F;
+/// `DO_DIRECT_IO`, `DO_POWER_PAGABLE`, `DO_DEVICE_INITIALIZING` (wdm.h).
+const DO_DIRECT_IO: u32 = 0x10;
+const DO_POWER_PAGABLE: u32 = 0x2000;
+const DO_DEVICE_INITIALIZING: u32 = 0x80;
+
+/// One device of an audio driver.
+pub(crate) struct Adapter {
+    pub(crate) fdo: *mut DeviceObject,
+    pub(crate) pdo: *mut DeviceObject,
+    /// The device that requests are passed on to.
+    pub(super) lower: *mut DeviceObject,
+    pub(super) start_device: StartDevice,
+    pub(super) started: Cell<bool>,
+    most_subdevices: u32,
+    pub(super) subdevices: RefCell<Vec<Rc<Subdevice>>>,
+    pub(super) connections: RefCell<Vec<PhysicalConnection>>,
+    power: RefCell<Option<Ref<IAdapterPowerManagement>>>,
+    power_registrations: Cell<u32>,
+}
+
+thread_local! {
+    static ADAPTERS: RefCell<Vec<Rc<Adapter>>> = RefCell::default();
+}
+
+/// The adapter of a device object; `None` when PortCls did not make it.
+pub(crate) fn find(fdo: *mut DeviceObject) -> Option<Rc<Adapter>> {
+    ADAPTERS.with_borrow(|adapters| adapters.iter().find(|adapter| adapter.fdo == fdo).cloned())
+}
+
+/// The adapter whose physical device is `pdo`.
+pub(crate) fn of_pdo(pdo: *mut DeviceObject) -> Option<Rc<Adapter>> {
+    ADAPTERS.with_borrow(|adapters| adapters.iter().find(|adapter| adapter.pdo == pdo).cloned())
+}
+
+/// The adapter that the driver names in a call; one that PortCls does not know is a finding.
+pub(super) fn named(fdo: *mut DeviceObject, call: &str) -> Option<Rc<Adapter>> {
+    let adapter = find(fdo);
+    if adapter.is_none() {
+        finding::raise(&rules::NOT_AN_ADAPTER, format!("{call} was called with {fdo:p}"));
+    }
+    adapter
+}
+
+impl Adapter {
+    /// The subdevice with this name, in any case.
+    pub(crate) fn subdevice(&self, name: &str) -> Option<Rc<Subdevice>> {
+        self.subdevices.borrow().iter().find(|one| one.name.eq_ignore_ascii_case(name)).cloned()
+    }
+
+    /// Its subdevices in the order they were registered.
+    pub(crate) fn subdevices(&self) -> Vec<Rc<Subdevice>> {
+        self.subdevices.borrow().clone()
+    }
+
+    /// Physical connections between them.
+    pub(crate) fn connections(&self) -> Vec<PhysicalConnection> {
+        self.connections.borrow().clone()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.subdevices.borrow().len() < self.most_subdevices as usize
+    }
+
+    /// What removal undoes: subdevices, connections, the power interface. Drops PortCls's references.
+    pub(super) fn take_down(&self) {
+        self.started.set(false);
+        self.connections.borrow_mut().clear();
+        let subdevices = self.subdevices.take();
+        for subdevice in &subdevices {
+            subdevice.disable();
+        }
+        drop(subdevices);
+        drop(self.power.take());
+    }
+
+    /// The end of the device object.
+    pub(super) fn delete(self: Rc<Self>) {
+        ADAPTERS.with_borrow_mut(|adapters| adapters.retain(|adapter| adapter.fdo != self.fdo));
+        device::detach(self.lower);
+        device::delete(self.fdo);
+    }
+}
+
+pub(super) extern "win64" fn pc_initialize_adapter_driver(
+    driver: *mut DriverObject,
+    _registry_path: *const c_void,
+    add_device: Option<AddDevice>,
+) -> NTSTATUS {
+    if driver.is_null() || add_device.is_none() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    // SAFETY: the driver object that the driver got in DriverEntry.
+    unsafe {
+        (*(*driver).driver_extension).add_device = add_device;
+        dispatch::install(&mut *driver);
+    }
+    STATUS_SUCCESS
+}
+
+pub(super) extern "win64" fn pc_add_adapter_device(
+    driver: *mut DriverObject,
+    pdo: *mut DeviceObject,
+    start_device: Option<StartDevice>,
+    most_subdevices: u32,
+    extension: u32,
+) -> NTSTATUS {
+    let (Some(start_device), false, false) = (start_device, driver.is_null(), pdo.is_null()) else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let own = PORT_CLASS_DEVICE_EXTENSION_SIZE;
+    if extension != 0 && (extension as usize) < own {
+        finding::raise(&rules::EXTENSION_SIZE, format!("the size is {extension}, PortCls's own part has {own} bytes"));
+        return STATUS_INVALID_PARAMETER;
+    }
+    let fdo = device::create(driver, (extension as usize).max(own), None, FILE_DEVICE_KS);
+    if fdo.is_null() {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    let lower = device::attach(fdo, pdo);
+    if lower.is_null() {
+        device::delete(fdo);
+        return STATUS_NO_SUCH_DEVICE;
+    }
+    // SAFETY: the device object was made above.
+    unsafe { (*fdo).flags = ((*fdo).flags | DO_DIRECT_IO | DO_POWER_PAGABLE) & !DO_DEVICE_INITIALIZING };
+    let adapter = Adapter {
+        fdo,
+        pdo,
+        lower,
+        start_device,
+        started: Cell::new(false),
+        most_subdevices,
+        subdevices: RefCell::default(),
+        connections: RefCell::default(),
+        power: RefCell::default(),
+        power_registrations: Cell::new(0),
+    };
+    ADAPTERS.with_borrow_mut(|adapters| adapters.push(Rc::new(adapter)));
+    STATUS_SUCCESS
+}
+
+pub(super) extern "win64" fn pc_get_physical_device_object(
+    fdo: *mut DeviceObject,
+    out: *mut *mut DeviceObject,
+) -> NTSTATUS {
+    let Some(adapter) = named(fdo, "PcGetPhysicalDeviceObject") else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    // SAFETY: the driver's variable; a bad address faults into a report.
+    unsafe { *out = adapter.pdo };
+    STATUS_SUCCESS
+}
+
+pub(super) extern "win64" fn pc_register_adapter_power_management(
+    unknown: *mut c_void,
+    fdo: *mut DeviceObject,
+) -> NTSTATUS {
+    let Some(adapter) = named(fdo, "PcRegisterAdapterPowerManagement") else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    adapter.power_registrations.set(adapter.power_registrations.get() + 1);
+    if adapter.power_registrations.get() > 1 {
+        let text = format!("it was called {} times", adapter.power_registrations.get());
+        finding::raise(&rules::POWER_TWICE, text);
+    }
+    let Some(power) = Unknown::share(unknown).and_then(|object| object.query::<IAdapterPowerManagement>()) else {
+        finding::raise(&rules::POWER_INTERFACE, format!("the object at {unknown:p} has none"));
+        return STATUS_INVALID_PARAMETER;
+    };
+    let before = adapter.power.replace(Some(power));
+    drop(before);
+    STATUS_SUCCESS
+}
+
+pub(super) extern "win64" fn pc_unregister_adapter_power_management(fdo: *mut DeviceObject) -> NTSTATUS {
+    let Some(adapter) = named(fdo, "PcUnregisterAdapterPowerManagement") else {
+        return STATUS_INVALID_PARAMETER;
+    };
+    let before = adapter.power.take();
+    drop(before);
+    STATUS_SUCCESS
+}

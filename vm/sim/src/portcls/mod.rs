@@ -1,0 +1,98 @@
+//! The port class driver: what portcls.sys exports and does between clients and an audio driver.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`adapter`] | device objects and what is registered with them |
+//! | [`dispatch`] | IRPs of those devices |
+//! | [`port`], [`subdevice`] | ports, their names, interfaces and wires |
+//! | [`description`], [`ranges`], [`automation`] | a filter's description, read and checked |
+//! | [`filter`], [`pin`], [`rtaudio`] | open filters and pins and their properties |
+//! | [`port_stream`] | buffer memory for WaveRT streams |
+//! | [`com`] | interface pointers in both directions |
+
+pub(crate) mod adapter;
+pub(crate) mod automation;
+pub(crate) mod com;
+pub(crate) mod description;
+mod dispatch;
+mod filter;
+mod format;
+mod pin;
+pub(crate) mod port;
+mod port_stream;
+mod property;
+mod ranges;
+mod resources;
+mod rtaudio;
+pub mod rules;
+pub(crate) mod subdevice;
+
+use waverig_portcls::Guid;
+
+use crate::finding;
+use crate::imports::{Import, Levels};
+use crate::nt::layout;
+
+/// A GUID as the kernel's structures spell it.
+pub(crate) fn guid_of(guid: &Guid) -> layout::Guid {
+    layout::Guid { data1: guid.Data1, data2: guid.Data2, data3: guid.Data3, data4: guid.Data4 }
+}
+
+/// A GUID of the kernel's structures as PortCls's spell it.
+pub(crate) fn guid_from(guid: &layout::Guid) -> Guid {
+    Guid { Data1: guid.data1, Data2: guid.data2, Data3: guid.data3, Data4: guid.data4 }
+}
+
+/// The driver called something that exists in Windows but not here: the run ends and says where it would be added.
+fn unsupported(name: &str, file: &str) -> ! {
+    finding::fatal(
+        &crate::rules::MISSING_IMPORT,
+        format!("{name} is not in the simulator: add it to vm/sim/src/portcls/{file}"),
+    )
+}
+
+const fn row(name: &'static str, function: *const (), source: &'static str) -> Import {
+    Import::function("portcls.sys", name, function, Levels::PASSIVE, source)
+}
+
+/// What portcls.sys exports.
+static EXPORTS: &[Import] = &[
+    row(
+        "PcInitializeAdapterDriver",
+        adapter::pc_initialize_adapter_driver as *const (),
+        "portcls/nf-portcls-pcinitializeadapterdriver",
+    ),
+    row("PcAddAdapterDevice", adapter::pc_add_adapter_device as *const (), "portcls/nf-portcls-pcaddadapterdevice"),
+    row(
+        "PcGetPhysicalDeviceObject",
+        adapter::pc_get_physical_device_object as *const (),
+        "portcls/nf-portcls-pcgetphysicaldeviceobject",
+    ),
+    row(
+        "PcRegisterAdapterPowerManagement",
+        adapter::pc_register_adapter_power_management as *const (),
+        "portcls/nf-portcls-pcregisteradapterpowermanagement",
+    ),
+    row(
+        "PcUnregisterAdapterPowerManagement",
+        adapter::pc_unregister_adapter_power_management as *const (),
+        "portcls/nf-portcls-pcunregisteradapterpowermanagement",
+    ),
+    Import::function(
+        "portcls.sys",
+        "PcDispatchIrp",
+        dispatch::pc_dispatch_irp as *const (),
+        Levels::DISPATCH,
+        "portcls/nf-portcls-pcdispatchirp",
+    ),
+    row("PcNewPort", port::pc_new_port as *const (), "portcls/nf-portcls-pcnewport"),
+    row("PcRegisterSubdevice", subdevice::pc_register_subdevice as *const (), "portcls/nf-portcls-pcregistersubdevice"),
+    row(
+        "PcRegisterPhysicalConnection",
+        subdevice::pc_register_physical_connection as *const (),
+        "portcls/nf-portcls-pcregisterphysicalconnection",
+    ),
+];
+
+/// Tables of rows for the import binding.
+pub(crate) static TABLES: &[&[Import]] = &[EXPORTS];

@@ -1,0 +1,257 @@
+//! Ports: PortCls's half of a filter, bound to the driver's miniport.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::rc::Rc;
+
+use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use waverig_portcls::{Guid, IMiniport, IMiniportTopology, IMiniportWaveRT, NTSTATUS, id};
+
+use super::adapter;
+use super::com::{self, HostObject, Method, Ref, Table, Unknown};
+use super::description::{Description, read, read_description};
+use super::{rules, subdevice, unsupported};
+use crate::imports::Levels;
+use crate::nt::layout::DeviceObject;
+use crate::{call, finding};
+
+/// Which port driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    WaveRt,
+    Topology,
+}
+
+/// A port object.
+pub(crate) struct Port {
+    pub(crate) kind: Kind,
+    name: RefCell<String>,
+    bound: RefCell<Option<Rc<Bound>>>,
+}
+
+/// A port after `Init`.
+pub(crate) struct Bound {
+    /// The object the driver gave to `Init`: `MajorTarget` of property requests.
+    pub(crate) unknown: Unknown,
+    pub(crate) miniport: Ref<IMiniport>,
+    pub(crate) wave: Option<Ref<IMiniportWaveRT>>,
+    pub(crate) description: Description,
+}
+
+impl Port {
+    /// The miniport and its description, after `Init`.
+    pub(crate) fn bound(&self) -> Option<Rc<Bound>> {
+        self.bound.borrow().clone()
+    }
+
+    /// The subdevice's name, when it is registered.
+    pub(crate) fn name(&self) -> String {
+        self.name.borrow().clone()
+    }
+
+    pub(super) fn set_name(&self, name: &str) {
+        name.clone_into(&mut self.name.borrow_mut());
+    }
+}
+
+pub(super) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Guid) -> NTSTATUS {
+    let class = read(class);
+    let kind = if class == id::CLSID_PortWaveRT {
+        Kind::WaveRt
+    } else if class == id::CLSID_PortTopology {
+        Kind::Topology
+    } else {
+        return STATUS_INVALID_DEVICE_REQUEST;
+    };
+    let port = Rc::new(Port { kind, name: RefCell::new(format!("{kind:?}")), bound: RefCell::default() });
+    let pointer = com::give(&port, &id::IID_IUnknown).expect("every port has its own interface");
+    // SAFETY: the driver's variable; a bad address faults into a report.
+    unsafe { *out = pointer };
+    STATUS_SUCCESS
+}
+
+extern "win64" fn init(
+    this: *mut c_void,
+    device: *mut DeviceObject,
+    _irp: *mut c_void,
+    miniport: *mut c_void,
+    adapter: *mut c_void,
+    resources: *mut c_void,
+) -> NTSTATUS {
+    let port = com::host::<Port>(this);
+    if adapter::named(device, "IPort::Init").is_none() {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if port.bound().is_some() {
+        finding::raise(&rules::PORT_INIT, format!("the port {:?} was initialised already", port.name()));
+        return STATUS_INVALID_DEVICE_REQUEST;
+    }
+    match bind(&port, miniport, adapter, resources) {
+        Ok(bound) => {
+            port.bound.replace(Some(Rc::new(bound)));
+            STATUS_SUCCESS
+        }
+        Err(status) => status,
+    }
+}
+
+fn bind(port: &Rc<Port>, object: *mut c_void, adapter: *mut c_void, resources: *mut c_void) -> Result<Bound, NTSTATUS> {
+    let unknown = Unknown::share(object).ok_or(STATUS_INVALID_PARAMETER)?;
+    let missing = || {
+        let text = format!("the miniport given to the {:?} port does not have that port's miniport interface", port.kind);
+        finding::raise(&rules::PORT_INIT, text);
+        STATUS_INVALID_PARAMETER
+    };
+    let iid = if port.kind == Kind::WaveRt { id::IID_IPortWaveRT } else { id::IID_IPortTopology };
+    let own = com::lend(port, &iid).expect("every port has its own interface");
+    // Both miniport interfaces begin with IMiniport's functions.
+    let (wave, status, miniport) = match port.kind {
+        Kind::WaveRt => {
+            let wave = unknown.query::<IMiniportWaveRT>().ok_or_else(missing)?;
+            let init = wave.table().Init;
+            // SAFETY: the miniport's table; the parameters are those the driver gave and the port itself.
+            let status = unsafe { call::driver("IMiniportWaveRT::Init", init, (wave.this(), adapter, resources, own)) };
+            let miniport = Ref::<IMiniport>::share(wave.this());
+            (Some(wave), status, miniport)
+        }
+        Kind::Topology => {
+            let topology = unknown.query::<IMiniportTopology>().ok_or_else(missing)?;
+            let init = topology.table().Init;
+            // SAFETY: as above.
+            let status =
+                unsafe { call::driver("IMiniportTopology::Init", init, (topology.this(), adapter, resources, own)) };
+            (None, status, Ref::<IMiniport>::share(topology.this()))
+        }
+    };
+    if status < 0 {
+        return Err(status);
+    }
+    let miniport = miniport.ok_or(STATUS_INVALID_PARAMETER)?;
+    let mut place = std::ptr::null();
+    // SAFETY: the miniport's table; the variable lives here.
+    let status = unsafe {
+        call::driver("IMiniport::GetDescription", miniport.table().GetDescription, (miniport.this(), &raw mut place))
+    };
+    if status < 0 || place.is_null() {
+        let text = format!("GetDescription of the {:?} miniport returned {status:#010x} and {place:p}", port.kind);
+        finding::raise(&rules::DESCRIPTION, text);
+        return Err(if status < 0 { status } else { STATUS_INVALID_PARAMETER });
+    }
+    let description = read_description(&port.name(), place);
+    Ok(Bound { unknown, miniport, wave, description })
+}
+
+extern "win64" fn get_device_property(_this: *mut c_void) -> NTSTATUS {
+    unsupported("IPort::GetDeviceProperty", "port.rs")
+}
+
+extern "win64" fn new_registry_key(_this: *mut c_void) -> NTSTATUS {
+    unsupported("IPort::NewRegistryKey", "port.rs")
+}
+
+extern "win64" fn add_event_to_event_list(_this: *mut c_void) {
+    unsupported("IPortEvents::AddEventToEventList", "port.rs")
+}
+
+/// Tells clients that enabled the event. The simulator's clients enable none, so nobody is to be told.
+extern "win64" fn generate_event_list(
+    _this: *mut c_void,
+    _set: *const Guid,
+    _id: u32,
+    _pin_event: i32,
+    _pin: u32,
+    _node_event: i32,
+    _node: u32,
+) {
+}
+
+/// `kVersionWinServer2003_UAAQFE`: the last version that the page of `IPortClsVersion::GetVersion` lists.
+extern "win64" fn get_version(_this: *mut c_void) -> u32 {
+    13
+}
+
+extern "win64" fn unregister_subdevice(_this: *mut c_void, device: *mut DeviceObject, unknown: *mut c_void) -> NTSTATUS {
+    subdevice::unregister(device, unknown)
+}
+
+extern "win64" fn unregister_physical_connection(
+    _this: *mut c_void,
+    device: *mut DeviceObject,
+    from: *mut c_void,
+    from_pin: u32,
+    to: *mut c_void,
+    to_pin: u32,
+) -> NTSTATUS {
+    subdevice::disconnect(device, (from, from_pin, to, to_pin))
+}
+
+extern "win64" fn unregister_external(_this: *mut c_void) -> NTSTATUS {
+    unsupported("IUnregisterPhysicalConnection for external devices", "port.rs")
+}
+
+macro_rules! method {
+    ($name:literal, $function:expr, $source:literal) => {
+        Method { name: $name, function: $function as *const (), levels: Levels::PASSIVE, source: $source }
+    };
+}
+
+const PORT: &[Method] = &[
+    method!("IPort::Init", init, "portcls/nf-portcls-iport-init"),
+    method!("IPort::GetDeviceProperty", get_device_property, "portcls/nf-portcls-iport-getdeviceproperty"),
+    method!("IPort::NewRegistryKey", new_registry_key, "portcls/nf-portcls-iport-newregistrykey"),
+];
+
+static BASE: Table = Table { iid: id::IID_IPort, methods: PORT };
+static WAVE: Table = Table { iid: id::IID_IPortWaveRT, methods: PORT };
+static TOPOLOGY: Table = Table { iid: id::IID_IPortTopology, methods: PORT };
+static EVENTS: Table = Table {
+    iid: id::IID_IPortEvents,
+    methods: &[
+        method!("IPortEvents::AddEventToEventList", add_event_to_event_list, "portcls/nf-portcls-iportevents-addeventtoeventlist"),
+        Method {
+            name: "IPortEvents::GenerateEventList",
+            function: generate_event_list as *const (),
+            levels: Levels::DISPATCH,
+            source: "portcls/nf-portcls-iportevents-generateeventlist",
+        },
+    ],
+};
+static VERSION: Table = Table {
+    iid: id::IID_IPortClsVersion,
+    methods: &[method!("IPortClsVersion::GetVersion", get_version, "portcls/nf-portcls-iportclsversion-getversion")],
+};
+static UNREGISTER: Table = Table {
+    iid: id::IID_IUnregisterSubdevice,
+    methods: &[method!(
+        "IUnregisterSubdevice::UnregisterSubdevice",
+        unregister_subdevice,
+        "portcls/nf-portcls-iunregistersubdevice-unregistersubdevice"
+    )],
+};
+static DISCONNECT: Table = Table {
+    iid: id::IID_IUnregisterPhysicalConnection,
+    methods: &[
+        method!(
+            "IUnregisterPhysicalConnection::UnregisterPhysicalConnection",
+            unregister_physical_connection,
+            "portcls/nf-portcls-iunregisterphysicalconnection-unregisterphysicalconnection"
+        ),
+        method!("UnregisterPhysicalConnectionToExternal", unregister_external, "portcls.h"),
+        method!("UnregisterPhysicalConnectionFromExternal", unregister_external, "portcls.h"),
+    ],
+};
+
+impl HostObject for Port {
+    fn name(&self) -> String {
+        format!("port of {:?}", self.name.borrow())
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        static OF_WAVE: [&Table; 6] = [&WAVE, &BASE, &EVENTS, &VERSION, &UNREGISTER, &DISCONNECT];
+        static OF_TOPOLOGY: [&Table; 6] = [&TOPOLOGY, &BASE, &EVENTS, &VERSION, &UNREGISTER, &DISCONNECT];
+        match self.kind {
+            Kind::WaveRt => &OF_WAVE,
+            Kind::Topology => &OF_TOPOLOGY,
+        }
+    }
+}

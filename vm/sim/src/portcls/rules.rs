@@ -1,0 +1,134 @@
+//! The rules between an audio driver and the port class driver: one row each, with the page that states it.
+
+use crate::rules::Rule;
+
+macro_rules! rules {
+    ($($name:ident: $id:literal, $fatal:literal, $title:literal, $source:literal;)*) => {
+        $(#[doc = $title] pub static $name: Rule = Rule { id: $id, fatal: $fatal, title: $title, source: $source };)*
+        /// The port class driver's rules.
+        pub static TABLE: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    COM_BAD_POINTER: "com-bad-pointer", true,
+        "A method is called on an interface pointer that PortCls handed out, of that interface.",
+        "portcls.h";
+    COM_USE_AFTER_FREE: "com-use-after-free", true,
+        "No method is called on an object after its last reference was released.",
+        "IUnknown::Release";
+    COM_OVER_RELEASE: "com-over-release", true,
+        "An object is released as often as it was referenced.",
+        "IUnknown::Release";
+    COM_QUERY: "com-query-interface", false,
+        "QueryInterface gives an interface and success, or NULL and a failure.",
+        "IUnknown::QueryInterface";
+    COM_LEAK: "com-leak", false,
+        "Every reference on an object is released before the device is removed.",
+        "IUnknown::Release";
+    EXTENSION_SIZE: "adapter-extension-size", false,
+        "The size of the device extension is 0 or at least PORT_CLASS_DEVICE_EXTENSION_SIZE.",
+        "portcls/nf-portcls-pcaddadapterdevice";
+    MAX_OBJECTS: "adapter-max-objects", false,
+        "No more subdevices are registered than PcAddAdapterDevice was told.",
+        "portcls/nf-portcls-pcaddadapterdevice";
+    POWER_TWICE: "adapter-power-management-twice", false,
+        "PcRegisterAdapterPowerManagement is called once.",
+        "Driver Verifier, audio domain; portcls/nf-portcls-pcregisteradapterpowermanagement";
+    POWER_INTERFACE: "adapter-power-management-interface", false,
+        "The object given to PcRegisterAdapterPowerManagement has IAdapterPowerManagement.",
+        "portcls/nf-portcls-pcregisteradapterpowermanagement";
+    NOT_AN_ADAPTER: "adapter-unknown-device", false,
+        "PortCls is called with a device object that PcAddAdapterDevice made.",
+        "portcls.h";
+    SUBDEVICE_NAME: "subdevice-name", false,
+        "Each subdevice has a name of its own.",
+        "portcls/nf-portcls-pcregistersubdevice";
+    SUBDEVICE_PORT: "subdevice-port", false,
+        "A subdevice is a port that was initialised.",
+        "portcls/nf-portcls-pcregistersubdevice";
+    CONNECTION_PIN: "physical-connection-pin", false,
+        "A physical connection leads from an output pin of a registered subdevice to an input pin of another.",
+        "portcls/nf-portcls-pcregisterphysicalconnection";
+    PORT_INIT: "port-init", false,
+        "A port is initialised once, with a miniport of its kind.",
+        "portcls/nf-portcls-iport-init";
+    DESCRIPTION: "filter-description", false,
+        "A filter's description has sizes, counts and pointers that fit together.",
+        "portcls/ns-portcls-pcfilter_descriptor";
+    AUTOMATION: "automation-table", false,
+        "An automation table has item sizes that are multiples of 8 and hold an item, and items with a set, verbs and a handler.",
+        "portcls/ns-portcls-pcautomation_table";
+    PIN_DESCRIPTION: "pin-description", false,
+        "A pin's direction, communication and instance counts fit together; a bridge pin has no instances and no automation.",
+        "portcls/ns-portcls-pcpin_descriptor";
+    NODE_DESCRIPTION: "node-description", false,
+        "A node has a type, and a name when the filter has several nodes of its type.",
+        "portcls/ns-portcls-pcnode_descriptor";
+    CONNECTION: "filter-connection", false,
+        "A connection inside a filter joins pins and nodes that exist, from where data comes to where it goes.",
+        "portcls/ns-portcls-pcconnection_descriptor";
+    DATA_RANGE: "data-range", false,
+        "A data range's size fits its specifier, and its limits are in order.",
+        "ksmedia/ns-ksmedia-ksdatarange_audio";
+    ATTRIBUTES: "data-range-attributes", false,
+        "A data range with KSDATARANGE_ATTRIBUTES is followed by a list of whole attributes.",
+        "ks/ns-ks-ksattribute_list; Audio Signal Processing Modes";
+    INTERSECTION: "data-range-intersection", false,
+        "DataRangeIntersection answers length 0 with the size and STATUS_BUFFER_OVERFLOW, and fills exactly what it announced.",
+        "portcls/nf-portcls-iminiport-datarangeintersection";
+    INTERSECTION_FORMAT: "data-range-intersection-format", false,
+        "The format an intersection gives is whole and lies in the driver's range.",
+        "portcls/nf-portcls-iminiport-datarangeintersection";
+    PROPERTY_SIZE: "property-value-size", false,
+        "A property handler leaves in ValueSize how much it wrote or needs, never more than there was room for on success.",
+        "portcls/ns-portcls-_pcproperty_request";
+    PROPERTY_PENDING: "property-pending", false,
+        "The simulator's PortCls does not carry on properties whose handler returns STATUS_PENDING.",
+        "portcls/nf-portcls-pccompletependingpropertyrequest";
+    STREAM_NEW: "new-stream", false,
+        "NewStream gives a stream with success and none with a failure.",
+        "portcls/nf-portcls-iminiportwavert-newstream";
+    STREAM_START: "new-stream-position", false,
+        "A new stream is stopped at position 0.",
+        "portcls/nf-portcls-iminiportwavert-newstream";
+    STREAM_LEAK: "stream-leak", false,
+        "A stream is gone when its pin is closed.",
+        "portcls/nf-portcls-iminiportwavert-newstream, reference counting";
+    STATE_REFUSED: "set-state", false,
+        "SetState takes each step between STOP, ACQUIRE, PAUSE and RUN.",
+        "portcls/nf-portcls-iminiportwavertstream-setstate";
+    POSITION_RANGE: "position-range", false,
+        "GetPosition gives byte offsets inside the buffer, at a frame's start.",
+        "portcls/nf-portcls-iminiportwavertstream-getposition";
+    POSITION_STATE: "position-state", false,
+        "The position is 0 in STOP.",
+        "State Transitions; portcls/nf-portcls-iminiportwavertstream-setstate";
+    BUFFER_SIZE: "buffer-size", false,
+        "A buffer is at least as large as was asked for, a whole number of frames, and lies inside its MDL.",
+        "KSPROPERTY_RTAUDIO_BUFFER; portcls/nf-portcls-iminiportwavertstream-allocateaudiobuffer";
+    BUFFER_MEMORY: "buffer-memory", false,
+        "A buffer's MDL came from the port stream and is not freed while the client uses it.",
+        "portcls/nf-portcls-iportwavertstream-allocatepagesformdl";
+    BUFFER_SILENT: "buffer-not-zeroed", false,
+        "A new buffer holds silence: the client sees its pages.",
+        "portcls/nf-portcls-iportwavertstream-allocatepagesformdl";
+    MAP_TWICE: "buffer-mapped-twice", false,
+        "Pages are mapped once at a time.",
+        "Driver Verifier 0xC4, 0x71004";
+    UNMAP: "buffer-unmap", false,
+        "What MapAllocatedPages gave is unmapped once, with its MDL, before the pages are freed.",
+        "Driver Verifier 0xC4, 0x71009; portcls/nf-portcls-iportwavertstream-mapallocatedpages";
+    FREE_PAGES: "buffer-free-pages", false,
+        "FreePagesFromMdl gets what AllocatePagesForMdl gave, once.",
+        "portcls/nf-portcls-iportwavertstream-freepagesfrommdl";
+    PAGES_LEAK: "buffer-leak", false,
+        "Pages are freed before the pin is closed.",
+        "portcls/nf-portcls-iminiportwavertstream-freeaudiobuffer";
+    EVENT_LEFT: "notification-event-left", false,
+        "No event is signalled after it was unregistered.",
+        "portcls/nf-portcls-iminiportwavertstreamnotification-unregisternotificationevent";
+    REMOVE_STATUS: "pnp-remove", false,
+        "IRP_MN_REMOVE_DEVICE succeeds.",
+        "kernel: Handling an IRP_MN_REMOVE_DEVICE Request";
+}

@@ -1,0 +1,70 @@
+//! The program's verbs.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::kernel::{Kernel, Options};
+use crate::nt::driver;
+use crate::report;
+
+const USAGE: &str = "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]";
+
+/// Runs the verb that the arguments name.
+///
+/// # Errors
+/// On wrong use, or when the driver cannot be loaded or unloaded.
+pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    match arguments.split_first() {
+        Some((verb, rest)) if verb == "load" => load(rest),
+        Some((verb, _)) => bail!("there is no verb {verb}\n{USAGE}"),
+        None => bail!("{USAGE}"),
+    }
+}
+
+/// Loads a driver, calls DriverEntry, unloads it again, and prints what was found.
+fn load(arguments: &[String]) -> Result<ExitCode> {
+    let (path, options) = arguments.split_first().context(USAGE)?;
+    let kernel = start(options_from(options)?)?;
+    let driver = driver::load(Path::new(path), "waverig")?;
+    for import in &driver.image.missing {
+        println!("missing import: {import}");
+    }
+    driver::unload(driver)?;
+    for (at, line) in crate::nt::debug::printed() {
+        println!("{at}: {}", line.trim_end());
+    }
+    let findings = report::symbolised(kernel.findings.all());
+    for finding in &findings {
+        println!("{finding}");
+    }
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn options_from(arguments: &[String]) -> Result<Options> {
+    let mut options = Options::default();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().with_context(|| format!("{word} needs a value\n{USAGE}"))?;
+        let number: u64 = value.parse().with_context(|| format!("{word} needs a number, not {value}\n{USAGE}"))?;
+        match word.as_str() {
+            "--runaway-ms" => options.runaway_after = Duration::from_millis(number),
+            "--seed" => options.seed = number,
+            _ => bail!("there is no option {word}\n{USAGE}"),
+        }
+    }
+    Ok(options)
+}
+
+/// Boots the machine of this process on this thread: from here on every fault, panic and runaway ends in a report.
+///
+/// # Errors
+/// When the host refuses what that needs.
+pub fn start(options: Options) -> Result<&'static Kernel> {
+    let runaway_after = options.runaway_after;
+    let kernel = Kernel::boot(options);
+    report::install(runaway_after).context("the host refuses signal handlers or their stacks")?;
+    Ok(kernel)
+}

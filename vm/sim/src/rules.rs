@@ -1,0 +1,194 @@
+//! The rules a driver is held to: one row each, with the page that states it.
+//!
+//! `fatal` rules end the run, because the real kernel would have stopped or what follows would be meaningless; the
+//! others are collected. Other parts of the simulator keep their rules in files of their own and list them in `TABLES`.
+
+/// One rule that can be broken.
+#[derive(Debug)]
+pub struct Rule {
+    /// Short name, stable across versions.
+    pub id: &'static str,
+    /// Whether breaking it ends the run.
+    pub fatal: bool,
+    /// What is asked for, as a sentence.
+    pub title: &'static str,
+    /// Where that is written: a page of the Windows driver documentation, or a header.
+    pub source: &'static str,
+}
+
+/// Every table of rules.
+pub static TABLES: &[&[&Rule]] = &[CORE];
+
+macro_rules! rules {
+    ($($(#[$meta:meta])* $name:ident: $id:literal, $fatal:literal, $title:literal, $source:literal;)*) => {
+        $($(#[$meta])* #[doc = $title] pub static $name: Rule = Rule { id: $id, fatal: $fatal, title: $title, source: $source };)*
+        /// The rules of the kernel itself.
+        pub static CORE: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    ACCESS_VIOLATION: "access-violation", true,
+        "A driver touches only memory that is there, in the way it may.",
+        "bug check 0x50 PAGE_FAULT_IN_NONPAGED_AREA and 0x1E KMODE_EXCEPTION_NOT_HANDLED";
+    EXECUTE_DATA: "execute-data", true,
+        "Only code sections are executed: data, pool and stack are not executable.",
+        "bug check 0xFC ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY";
+    ILLEGAL_INSTRUCTION: "illegal-instruction", true,
+        "A driver executes only valid instructions that are allowed in its place.",
+        "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED, STATUS_ILLEGAL_INSTRUCTION or STATUS_PRIVILEGED_INSTRUCTION";
+    ARITHMETIC: "arithmetic-fault", true,
+        "No division by zero and no quotient that does not fit.",
+        "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED, STATUS_INTEGER_DIVIDE_BY_ZERO";
+    BREAKPOINT: "breakpoint", true,
+        "No breakpoint instruction is reached: without a debugger it stops the machine.",
+        "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED, STATUS_BREAKPOINT";
+    STACK_OVERFLOW: "stack-overflow", true,
+        "A driver stays within the kernel stack.",
+        "bug check 0x7F UNEXPECTED_KERNEL_MODE_TRAP, double fault; \"Using the Kernel Stack\"";
+    STACK_USE: "stack-use", false,
+        "A chain of calls through a driver uses less than the 24 KB that a kernel stack has.",
+        "\"Using the Kernel Stack\"; KERNEL_STACK_SIZE in ntddk.h";
+    BUG_CHECK: "bug-check", true,
+        "A driver does not stop the machine.",
+        "wdm/nf-wdm-kebugcheckex";
+    FAST_FAIL: "fast-fail", true,
+        "No corruption is found that the compiler's or the library's own checks stop at (int 0x29).",
+        "bug check 0x139 KERNEL_SECURITY_CHECK_FAILURE; __fastfail intrinsic";
+    MISSING_IMPORT: "missing-import", true,
+        "The simulator has every function that the driver calls.",
+        "imports/mod.rs";
+    HANG: "hang", true,
+        "Something that can still happen ends every wait.",
+        "wdm/nf-wdm-kewaitforsingleobject";
+    RUNAWAY: "runaway", true,
+        "Driver code returns.",
+        "bug check 0x133 DPC_WATCHDOG_VIOLATION";
+    IRQL_CEILING: "irql-ceiling", false,
+        "A routine is called at an IRQL that its page allows.",
+        "the IRQL row on each routine's page; Driver Verifier, Force IRQL Checking";
+    IRQL_BALANCE: "irql-balance", false,
+        "A driver routine returns at the IRQL at which it was called.",
+        "bug checks 0xC7 and 0xC9; Driver Verifier, standard settings";
+    IRQL_ORDER: "irql-order", false,
+        "KeRaiseIrql never lowers, KeLowerIrql never raises.",
+        "wdm/nf-wdm-kelowerirql; bug check 0xC4 (0x30, 0x31, 0x32)";
+    POOL_LEAK: "pool-leak", false,
+        "A driver frees what it allocated before it is unloaded.",
+        "bug check 0xC4 (0x60, 0x62), Driver Verifier, Pool Tracking";
+    POOL_DOUBLE_FREE: "pool-double-free", true,
+        "Pool is freed once.",
+        "bug check 0xC2 BAD_POOL_CALLER (0x07)";
+    POOL_BAD_FREE: "pool-bad-free", true,
+        "Only addresses that the pool gave out are freed.",
+        "bug check 0xC2 BAD_POOL_CALLER (0x46)";
+    POOL_WRONG_TAG: "pool-wrong-tag", true,
+        "Pool is freed with the tag it was allocated with.",
+        "wdm/nf-wdm-exfreepoolwithtag; bug check 0xC2 BAD_POOL_CALLER (0x0A)";
+    POOL_OVERRUN: "pool-overrun", true,
+        "A driver writes only inside its allocations.",
+        "bug check 0xC1 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION";
+    POOL_ZERO: "pool-zero-size", false,
+        "An allocation has at least one byte, a tag, and flags that name one pool.",
+        "wdm/nf-wdm-exallocatepool2";
+    POOL_EXECUTABLE: "pool-executable", false,
+        "Pool that can be executed is not asked for.",
+        "\"NX and Execute Pool Types\"; HVCI compatibility, Driver Verifier code integrity checks (0xC4, 0x2000)";
+    POOL_PAGED_AT_DISPATCH: "pool-paged-at-dispatch", false,
+        "Paged pool is allocated and freed at APC_LEVEL or below.",
+        "wdm/nf-wdm-exallocatepool2; bug check 0xC4 (0x01, 0x11)";
+    LOCK_DEADLOCK: "lock-deadlock", true,
+        "A spin lock is not acquired by the processor that holds it.",
+        "wdm/nf-wdm-keacquirespinlockraisetodpc; bug check 0xC4 (0x1001)";
+    LOCK_NOT_HELD: "lock-not-held", true,
+        "Only a spin lock that is held is released.",
+        "bug check 0x10 SPIN_LOCK_NOT_OWNED";
+    LOCK_ORDER: "lock-order", false,
+        "Spin locks are released last first, and each with the IRQL that its acquisition gave.",
+        "wdm/nf-wdm-kereleasespinlock";
+    LOCK_HELD_AT_RETURN: "lock-held", false,
+        "No spin lock is held when a driver routine returns, and none when it waits.",
+        "\"Introduction to Spin Locks\"";
+    WAIT_AT_DISPATCH: "wait-at-dispatch", true,
+        "At DISPATCH_LEVEL a wait has a time-out of zero.",
+        "wdm/nf-wdm-kewaitforsingleobject; bug check 0xC4 (0x3B), 0xB8 ATTEMPTED_SWITCH_FROM_DPC";
+    OBJECT_UNINITIALIZED: "object-uninitialized", false,
+        "A timer, DPC, event, lock or queue is initialised before it is used.",
+        "wdm/nf-wdm-keinitializeevent and its siblings; bug check 0xC4 (0x0081 and following)";
+    TIMER_ABSOLUTE: "timer-absolute", true,
+        "A high-resolution timer has a relative due time.",
+        "wdm/nf-wdm-exsettimer";
+    TIMER_BAD: "timer-bad", true,
+        "A timer routine gets a timer that exists.",
+        "wdm/nf-wdm-exdeletetimer; bug check 0xC7 TIMER_OR_DPC_INVALID";
+    TIMER_LEAK: "timer-leak", true,
+        "No timer and no DPC of a driver is outstanding when it is unloaded or its memory is freed.",
+        "bug check 0xC7 TIMER_OR_DPC_INVALID; 0xC4 (0x0060 and following)";
+    IRP_DOUBLE_COMPLETE: "irp-double-complete", true,
+        "An IRP is completed once.",
+        "bug check 0x44 MULTIPLE_IRP_COMPLETE_REQUESTS";
+    IRP_PENDING_STATUS: "irp-pending-status", false,
+        "A dispatch routine returns STATUS_PENDING exactly when it marked the IRP pending.",
+        "\"Returning Status from Dispatch Routines\"; bug check 0xC9 (0x20E)";
+    IRP_STATUS_MISMATCH: "irp-status-mismatch", false,
+        "A dispatch routine returns the status with which it completed the IRP.",
+        "\"Returning Status from Dispatch Routines\"";
+    IRP_BAD_STATUS: "irp-bad-status", false,
+        "An IRP is not completed with STATUS_PENDING.",
+        "wdm/nf-wdm-iocompleterequest; bug check 0xC9 (0x06)";
+    IRP_CANCEL_ROUTINE: "irp-cancel-routine", false,
+        "No cancel routine is set when an IRP is completed.",
+        "\"Removing a Cancel Routine\"; bug check 0x48 CANCEL_STATE_IN_COMPLETED_IRP";
+    IRP_LOST: "irp-lost", false,
+        "Every IRP is completed before its device goes away.",
+        "bug check 0xC9 (0x23A and following); \"Completing IRPs\"";
+    IRP_BAD: "irp-bad", true,
+        "An IRP routine gets an IRP that exists and has a stack location left.",
+        "bug check 0x35 NO_MORE_IRP_STACK_LOCATIONS; 0xC4 (0x51)";
+    MDL_BAD: "mdl-bad", true,
+        "An MDL routine gets an MDL in the state it needs.",
+        "bug check 0xC4 (0xB0 to 0xB7), 0xDA SYSTEM_PTE_MISUSE";
+    MDL_DOUBLE_MAP: "mdl-double-map", false,
+        "Pages of an MDL are mapped once and unmapped before they are freed.",
+        "bug check 0xC4 (0x71004, 0x71009), 0xDA SYSTEM_PTE_MISUSE";
+    OBJECT_REFERENCES: "object-references", true,
+        "Every reference to an object is given back once.",
+        "bug check 0x18 REFERENCE_BY_POINTER";
+    HANDLE_BAD: "handle-bad", false,
+        "A handle that is used is open.",
+        "bug check 0x93 INVALID_KERNEL_HANDLE";
+    HANDLE_LEAK: "handle-leak", false,
+        "A driver closes the handles it opened before it is unloaded.",
+        "wdm/nf-wdm-zwclose";
+    DEVICE_LEAK: "device-leak", false,
+        "A driver deletes its device objects before it is unloaded.",
+        "wdm/nc-wdm-driver_unload";
+    BAD_ARGUMENT: "bad-argument", false,
+        "A routine gets arguments that its page allows.",
+        "the parameter table on each routine's page";
+    SIMULATOR_DEFECT: "simulator-defect", true,
+        "The simulator itself works.",
+        "vm/sim";
+}
+
+/// The rule with this short name.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    TABLES.iter().flat_map(|table| table.iter()).copied().find(|rule| rule.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn short_names_are_unique_and_every_rule_has_a_source() {
+        let mut seen = HashSet::new();
+        for rule in TABLES.iter().flat_map(|table| table.iter()) {
+            assert!(seen.insert(rule.id), "two rules are called {}", rule.id);
+            assert!(!rule.source.is_empty() && rule.title.ends_with('.'), "{rule:?}");
+        }
+        assert!(find("pool-leak").is_some_and(|rule| !rule.fatal));
+        assert!(find("no-such-rule").is_none());
+    }
+}

@@ -1,0 +1,48 @@
+//! The line to the host: everything the machine says goes through here, also its last words.
+
+use std::io::{Stdout, Write};
+use std::sync::Mutex;
+
+use serde::Serialize;
+use waverig_protocol::timeline::Stamped;
+use waverig_protocol::{Reply, frame};
+
+use crate::report::Report;
+use crate::user::journal::Sink;
+
+static LINE: Mutex<Option<Stdout>> = Mutex::new(None);
+
+/// From now on replies go to `output`.
+pub(super) fn open(output: Stdout) {
+    *LINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(output);
+}
+
+/// Sends one message. A host that no longer listens ends the machine: nobody is left to answer to.
+pub(super) fn send(reply: &impl Serialize, payload: &[u8]) {
+    let mut line = LINE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let Some(line) = line.as_mut() else { return };
+    if let Err(error) = frame::write(&mut line.lock(), reply, payload) {
+        let _ = writeln!(std::io::stderr(), "the host cannot be reached: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// Reports the end of the machine.
+pub(super) fn fault(report: &Report) {
+    let reply = Reply::Fault { summary: report.title.clone(), text: report.to_string() };
+    let json = serde_json::to_vec(report).unwrap_or_default();
+    send(&reply, &json);
+}
+
+/// Hands observations on to the host.
+pub(super) struct ToHost;
+
+impl Sink for ToHost {
+    fn events(&self, events: Vec<Stamped>) {
+        send(&Reply::Events { events }, &[]);
+    }
+
+    fn capture(&self, first: u64, bytes: Vec<u8>) {
+        send(&Reply::Capture { first_frame: first }, &bytes);
+    }
+}

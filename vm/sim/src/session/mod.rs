@@ -1,0 +1,175 @@
+//! The machine's side of the protocol: one request at a time over standard input and output.
+
+mod evidence;
+mod line;
+mod staging;
+
+use std::process::ExitCode;
+
+use waverig_protocol::frame::{self, FrameError};
+use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
+
+use crate::kernel::{Kernel, Options, kernel};
+use crate::pnp::Device;
+use crate::time::QPC_FREQUENCY;
+use crate::user::{self, journal::Journal};
+use crate::{report, sched};
+use evidence::Evidence;
+use staging::Staging;
+
+/// Serves the protocol on standard input and output until the host says `Shutdown` or closes the line.
+pub fn main_stdio() -> ExitCode {
+    line::open(std::io::stdout());
+    report::set_sink(line::fault);
+    Kernel::boot(Options::default());
+    let mut session = Session::default();
+    let mut input = std::io::stdin().lock();
+    loop {
+        match frame::read::<Request>(&mut input) {
+            Ok((Request::Shutdown, _)) => {
+                line::send(&Reply::Done, &[]);
+                return ExitCode::SUCCESS;
+            }
+            Ok((request, payload)) => {
+                let reply = session.answer(request, payload).unwrap_or_else(|reason| Reply::Refused(Refusal { reason }));
+                session.evidence.send_new();
+                line::send(&reply, &[]);
+            }
+            Err(FrameError::Closed) => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the host's request cannot be read: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+}
+
+/// What the host has set up so far.
+#[derive(Default)]
+struct Session {
+    greeted: bool,
+    staging: Option<Staging>,
+    certificates: Vec<Vec<u8>>,
+    device: Option<Device>,
+    evidence: Evidence,
+}
+
+impl Session {
+    /// Carries out one request: its final reply, or why it was not carried out.
+    fn answer(&mut self, request: Request, payload: Vec<u8>) -> Result<Reply, String> {
+        if !self.greeted && !matches!(request, Request::Hello { .. }) {
+            return Err("the first request must be Hello".into());
+        }
+        match request {
+            Request::Hello { version } => self.hello(version),
+            Request::Trust => {
+                self.certificates.push(payload);
+                Ok(Reply::Done)
+            }
+            Request::Stage { name } => {
+                self.staging()?.add(&name, &payload)?;
+                Ok(Reply::Done)
+            }
+            Request::Install { inf, hardware_id } => self.install(&inf, &hardware_id),
+            Request::Run { scenario, seed } => {
+                let device = self.device.as_ref().ok_or("nothing can be played before a package is installed")?;
+                let target = device.target()?;
+                kernel().random.reseed(seed);
+                let journal = Journal::new(line::ToHost);
+                let played = user::play(&scenario, &target, &journal);
+                journal.flush();
+                if let Err(error) = played {
+                    self.evidence.program_failed(&error.to_string());
+                }
+                Ok(Reply::Done)
+            }
+            Request::Remove => {
+                let device = self.device.take().ok_or("no device is installed")?;
+                device.remove()?;
+                sched::settle();
+                Ok(Reply::Done)
+            }
+            // Answered where the line is read: the machine ends with it.
+            Request::Shutdown => Ok(Reply::Done),
+        }
+    }
+
+    fn hello(&mut self, version: u32) -> Result<Reply, String> {
+        if version != PROTOCOL_VERSION {
+            return Err(format!("the host speaks protocol version {version}, this machine {PROTOCOL_VERSION}"));
+        }
+        self.greeted = true;
+        Ok(Reply::Ready(MachineInfo {
+            version: PROTOCOL_VERSION,
+            system: "simulator".into(),
+            qpc_frequency: QPC_FREQUENCY.cast_signed(),
+        }))
+    }
+
+    fn staging(&mut self) -> Result<&mut Staging, String> {
+        if self.staging.is_none() {
+            self.staging = Some(Staging::new()?);
+        }
+        self.staging.as_mut().ok_or_else(|| "no staging folder".into())
+    }
+
+    fn install(&mut self, inf: &str, hardware_id: &str) -> Result<Reply, String> {
+        if self.device.is_some() {
+            return Err("a device is installed already; remove it first".into());
+        }
+        let staging = self.staging.as_ref().ok_or("no file was staged")?;
+        let device = Device::install(staging.folder(), inf, hardware_id, &self.certificates)?;
+        let installed = device.installed();
+        self.device = Some(device);
+        Ok(Reply::Installed(installed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
+
+    fn check(requests: Vec<Request>, expect: &str) {
+        Kernel::boot(Options::default());
+        let mut session = Session::default();
+        let mut last = String::new();
+        for request in requests {
+            last = match session.answer(request, Vec::new()) {
+                Ok(reply) => format!("{reply:?}"),
+                Err(reason) => reason,
+            };
+        }
+        assert!(last.contains(expect), "{last:?} does not say {expect:?}");
+    }
+
+    fn hello() -> Request {
+        Request::Hello { version: PROTOCOL_VERSION }
+    }
+
+    fn run() -> Request {
+        let scenario = Scenario {
+            name: "t".into(),
+            about: "t".into(),
+            duration_ms: 1,
+            signal: Signal::Counter,
+            format: Format { rate: 48_000, channels: 2, sample: Sample::Pcm16 },
+            client: Client::EventDriven { packet_frames: 480 },
+            tap: Tap::default(),
+            disturbances: Vec::new(),
+        };
+        Request::Run { scenario, seed: 1 }
+    }
+
+    #[test]
+    fn requests_out_of_order_are_refused() {
+        check(vec![hello()], "Ready");
+        check(vec![Request::Hello { version: 99 }], "version 99");
+        check(vec![Request::Remove], "must be Hello");
+        check(vec![hello(), Request::Remove], "no device");
+        check(vec![hello(), run()], "before a package is installed");
+        let install = Request::Install { inf: "a.inf".into(), hardware_id: "x".into() };
+        check(vec![hello(), install], "no file was staged");
+        check(vec![hello(), Request::Stage { name: "../x".into() }], "bare file name");
+    }
+}

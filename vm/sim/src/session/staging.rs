@@ -1,0 +1,43 @@
+//! The folder that staged files are put into; gone when the session ends.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder of this process.
+pub(super) struct Staging {
+    folder: PathBuf,
+}
+
+impl Staging {
+    /// Makes the folder.
+    pub(super) fn new() -> Result<Self, String> {
+        let folder = std::env::temp_dir().join(format!("waverig-sim-{}", std::process::id()));
+        // A process before this one with the same number may have been ended before it could clean up.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(|error| format!("{}: cannot be emptied: {error}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    /// Where the files are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts a file into the folder.
+    pub(super) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let bare = Path::new(name).file_name().is_some_and(|only| only == name) && !name.contains('\\');
+        if !bare {
+            return Err(format!("{name:?} is no bare file name"));
+        }
+        fs::write(self.folder.join(name), bytes).map_err(|error| format!("{name}: cannot be staged: {error}"))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Whatever cannot be removed now is removed by the next process with this number.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

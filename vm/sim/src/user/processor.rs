@@ -1,0 +1,60 @@
+//! Disturbances: a processor that somebody else holds.
+
+use waverig_protocol::scenario::{Disturbance, Scenario};
+
+use crate::kernel::kernel;
+use crate::sched;
+use crate::time::{Hns, Qpc};
+
+/// Arranges the timer stalls of `scenario`, whose stream starts at `start`: time passes, and nothing on the one
+/// processor runs; what fell due meanwhile runs late.
+pub(super) fn arrange_stalls(scenario: &Scenario, start: Qpc) {
+    for disturbance in &scenario.disturbances {
+        if let Disturbance::TimerStall { at_ms, for_ms } = *disturbance {
+            sched::at(start + Hns::from_millis(at_ms.into()), "the processor is held", move || {
+                let now = kernel().now();
+                kernel().clock.advance_to(now + Hns::from_millis(for_ms.into()));
+            });
+        }
+    }
+}
+
+/// How much longer a wait may take because of them.
+pub(super) fn allowance(scenario: &Scenario) -> Hns {
+    let held = scenario.disturbances.iter().map(|disturbance| match *disturbance {
+        Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
+        Disturbance::ClientStall { .. } => 0,
+    });
+    Hns::from_millis(held.sum())
+}
+
+/// The client's own stalls, in the order they are due.
+pub(super) struct ClientStalls {
+    due: Vec<(Qpc, u32)>,
+}
+
+impl ClientStalls {
+    /// Those of `scenario`, whose stream starts at `start`.
+    pub(super) fn new(scenario: &Scenario, start: Qpc) -> Self {
+        let mut due: Vec<(Qpc, u32)> = scenario
+            .disturbances
+            .iter()
+            .filter_map(|disturbance| match *disturbance {
+                Disturbance::ClientStall { at_ms, for_ms } => Some((start + Hns::from_millis(at_ms.into()), for_ms)),
+                Disturbance::TimerStall { .. } => None,
+            })
+            .collect();
+        due.sort();
+        Self { due }
+    }
+
+    /// The stall that begins now, in milliseconds.
+    pub(super) fn take(&mut self) -> Option<u32> {
+        let (at, for_ms) = *self.due.first()?;
+        if kernel().now() < at {
+            return None;
+        }
+        self.due.remove(0);
+        Some(for_ms)
+    }
+}

@@ -1,0 +1,152 @@
+//! The tap's client: keeps reads pended and hands on every block, in order, until the stream's last.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use waverig_interface::wire::Wire;
+use waverig_interface::{Block, BlockFlags, Hello, HelloReply, ReadRequest, VERSION_MAX, VERSION_MIN, ioctl};
+use waverig_protocol::scenario::Scenario;
+use waverig_protocol::timeline::Event;
+
+use super::UserError;
+use super::journal::Journal;
+use super::ks::Handle;
+use crate::kernel::kernel;
+use crate::nt::status::{NtStatus, STATUS_CANCELLED};
+use crate::sched;
+use crate::time::Hns;
+
+/// A read has room for this many times the frames it waits for, so that one that comes late takes all there is.
+const ROOM: usize = 8;
+
+/// An open tap with its reads.
+pub(super) struct Tap {
+    state: Rc<State>,
+}
+
+struct State {
+    handle: Handle,
+    journal: Journal,
+    request: Vec<u8>,
+    room: usize,
+    frame_bytes: usize,
+    pended: Cell<u32>,
+    last_seen: Cell<bool>,
+    closing: Cell<bool>,
+    error: RefCell<Option<UserError>>,
+}
+
+impl Tap {
+    /// Opens the tap's interface, agrees on a version, and pends the reads.
+    pub(super) fn open(link: &str, scenario: &Scenario, journal: Journal) -> Result<Self, UserError> {
+        let failed = |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
+        let handle = Handle::open(link).map_err(|status| failed("opening the tap", status))?;
+        let hello = encode(&Hello { version_min: VERSION_MIN, version_max: VERSION_MAX, reserved: 0 });
+        let reply = handle.control(ioctl::HELLO, &hello, HelloReply::BYTES).map_err(|status| failed("the tap's HELLO", status))?;
+        let reply = HelloReply::from_wire(&reply)
+            .ok_or_else(|| UserError(format!("the tap's HELLO gave {} bytes", reply.len())))?;
+        if reply.qpc_frequency.cast_unsigned() != crate::time::QPC_FREQUENCY {
+            return Err(UserError(format!("the tap says that QPC runs at {} Hz", reply.qpc_frequency)));
+        }
+        let frames = scenario.tap.read_frames;
+        let request = encode(&ReadRequest { min_frames: frames, max_frames: 0, reserved: [0; 2] });
+        let frame_bytes = scenario.format.frame_bytes();
+        let state = Rc::new(State {
+            handle,
+            journal,
+            request,
+            room: reply.block_header_bytes as usize + ROOM * (frames as usize).max(1) * frame_bytes,
+            frame_bytes,
+            pended: Cell::new(0),
+            last_seen: Cell::new(false),
+            closing: Cell::new(false),
+            error: RefCell::default(),
+        });
+        for _ in 0..scenario.tap.reads.max(1) {
+            pend(&state);
+        }
+        Ok(Self { state })
+    }
+
+    /// Waits for the stream's last block when `wait`, then closes the tap.
+    pub(super) fn finish(self, wait: bool) -> Result<(), UserError> {
+        let state = &self.state;
+        if wait {
+            let deadline = kernel().now() + Hns::from_secs(2);
+            sched::run_until(|| state.last_seen.get() || state.error.borrow().is_some(), Some(deadline));
+        }
+        state.closing.set(true);
+        state.handle.cleanup();
+        sched::run_until(|| state.pended.get() == 0, Some(kernel().now() + Hns::from_secs(1)));
+        let left = state.pended.get();
+        state.handle.close_file();
+        if let Some(error) = state.error.take() {
+            return Err(error);
+        }
+        if left > 0 {
+            return Err(UserError(format!("{left} tap reads were not completed when the tap's handle was closed")));
+        }
+        if wait && !state.last_seen.get() {
+            return Err(UserError("the tap delivered no last block within 2 s after the stream stopped".into()));
+        }
+        Ok(())
+    }
+}
+
+fn encode<T: Wire>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![0; T::BYTES];
+    value.to_wire(&mut bytes).expect("room for the structure");
+    bytes
+}
+
+fn pend(state: &Rc<State>) {
+    state.pended.set(state.pended.get() + 1);
+    let later = Rc::clone(state);
+    state.handle.control_later(ioctl::READ, &state.request, state.room, move |status, bytes| {
+        // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
+        sched::soon("the tap's client", move || completed(&later, status, &bytes));
+    });
+}
+
+fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
+    state.pended.set(state.pended.get() - 1);
+    if status == STATUS_CANCELLED && (state.closing.get() || state.last_seen.get()) {
+        return;
+    }
+    let taken = if status.is_ok() { state.take(bytes) } else { Err(UserError(format!("a tap read failed with {status}"))) };
+    match taken {
+        Err(error) => {
+            state.error.borrow_mut().get_or_insert(error);
+        }
+        Ok(()) if state.last_seen.get() || state.closing.get() => {}
+        Ok(()) => pend(state),
+    }
+}
+
+impl State {
+    fn take(&self, bytes: &[u8]) -> Result<(), UserError> {
+        let block = Block::from_wire(bytes).ok_or_else(|| UserError(format!("a tap block of {} bytes", bytes.len())))?;
+        let frames = block.frames as usize * self.frame_bytes;
+        if block.frames > 0 && usize::from(block.format.frame_bytes) != self.frame_bytes {
+            return Err(UserError(format!("the tap delivers frames of {} bytes", block.format.frame_bytes)));
+        }
+        let audio = bytes
+            .get(block.header_bytes as usize..)
+            .filter(|audio| audio.len() == frames)
+            .ok_or_else(|| UserError(format!("a tap block of {} bytes says that it holds {} frames", bytes.len(), block.frames)))?;
+        self.journal.note(Event::Block {
+            generation: block.generation,
+            first_frame: block.first_frame,
+            frames: block.frames.into(),
+            first_qpc: block.qpc,
+            flags: block.flags.0,
+            lost: block.lost_frames,
+            clear: block.clear_frames.into(),
+        });
+        self.journal.capture(block.first_frame, block.frames.into(), audio);
+        if block.flags.contains(BlockFlags::LAST) {
+            self.last_seen.set(true);
+        }
+        Ok(())
+    }
+}
