@@ -1,0 +1,33 @@
+//! The bytes that go into the tap's ioctls.
+
+use waverig_interface::wire::Wire;
+use waverig_interface::{Hello, ReadRequest, VERSION_MAX, VERSION_MIN};
+
+/// Input of [`ioctl::HELLO`](crate::ioctl::HELLO): every version that this crate speaks.
+#[must_use]
+pub fn hello() -> [u8; Hello::BYTES] {
+    encode(&Hello {
+        version_min: VERSION_MIN,
+        version_max: VERSION_MAX,
+        reserved: 0,
+    })
+}
+
+/// Input of [`ioctl::READ`](crate::ioctl::READ): completes when `min_frames` are there (0: at once) with at most
+/// `max_frames` (0: as many as fit).
+#[must_use]
+pub fn read(min_frames: u32, max_frames: u32) -> [u8; ReadRequest::BYTES] {
+    encode(&ReadRequest {
+        min_frames,
+        max_frames,
+        reserved: [0; 2],
+    })
+}
+
+fn encode<const N: usize>(structure: &impl Wire) -> [u8; N] {
+    let mut out = [0; N];
+    // Every caller names the structure's own size, so there is always room.
+    let written = structure.to_wire(&mut out);
+    debug_assert!(written.is_some());
+    out
+}
