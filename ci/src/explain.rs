@@ -391,6 +391,3 @@ fn bits(expected: &[u8], got: &[u8]) -> String {
         _ => String::new(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,289 @@
-//! Model.
+//! A perfect machine, for tests: a device with a real cyclic buffer, and a client that writes into it. It shares no code
+//! with what works out the expected audio.
+
+use std::path::Path;
+
+use waverig_protocol::MachineInfo;
+use waverig_protocol::scenario::{Client, Disturbance};
+use waverig_protocol::timeline::{Event, Stamped};
+use waverig_signal::Generator;
+
+use crate::evidence::{Evidence, Piece};
+use crate::expected::Expected;
+use crate::golden::{CaptureGolden, Golden, TimingGolden};
+use crate::scenario::{ScenarioFile, load_all};
+use crate::stream::Stream;
+use crate::verdict::RunInfo;
+
+/// QPC ticks per second.
+const FREQUENCY: i64 = 10_000_000;
+/// When the stream starts.
+const START: i64 = 12_345;
+/// How late callbacks are: 100 us.
+const LATE: i64 = 1_000;
+
+/// A scenario of `ci/scenarios`.
+pub(crate) fn scenario(name: &str) -> ScenarioFile {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let all = load_all(&folder).expect("the scenarios are good");
+    all.into_iter()
+        .find(|file| file.name() == name)
+        .expect("the scenario is there")
+}
+
+/// The run of a perfect machine.
+pub(crate) fn run_info() -> RunInfo {
+    RunInfo {
+        machine: "sim".into(),
+        system: "model".into(),
+        driver_sha256: "0123abcd".into(),
+        seed: 1,
+        cannot_prove: vec!["Windows' own audio engine".into()],
+    }
+}
+
+/// The golden of a run.
+pub(crate) fn golden(file: &ScenarioFile, evidence: &Evidence) -> Golden {
+    let rate = file.scenario.format.rate;
+    let stream = Stream::from_timeline(&evidence.timeline, rate, FREQUENCY).expect("a timeline");
+    let expected = Expected::of(&stream).expect("a stream");
+    Golden {
+        capture: CaptureGolden::of(&file.scenario, &expected, 1).expect("a signal"),
+        timing: TimingGolden::of(&stream).expect("a timing"),
+    }
+}
+
+struct Machine<'a> {
+    file: &'a ScenarioFile,
+    generator: Generator,
+    buffer: Vec<u8>,
+    /// Frames taken out of the buffer so far, and their bytes.
+    taken: u64,
+    out: Vec<u8>,
+    timeline: Vec<Stamped>,
+    /// What the client writes next.
+    stream_frame: u64,
+    signal_frame: u64,
+}
+
+/// What a perfect machine tells about a scenario.
+pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
+    let format = file.scenario.format;
+    let (buffer_frames, packet_frames) = match file.scenario.client {
+        Client::EventDriven { packet_frames } => (packet_frames * 2, packet_frames),
+        Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
+    };
+    let mut machine = Machine {
+        file,
+        generator: Generator::new(&file.scenario.signal, format).expect("a signal"),
+        buffer: vec![0; buffer_frames as usize * format.frame_bytes()],
+        taken: 0,
+        out: Vec::new(),
+        timeline: Vec::new(),
+        stream_frame: 0,
+        signal_frame: 0,
+    };
+    machine.event(
+        0,
+        Event::Opened {
+            buffer_frames: buffer_frames.into(),
+            packet_frames: packet_frames.into(),
+        },
+    );
+    machine.write(1, buffer_frames.into());
+    machine.state(START, "run");
+    let end = match file.scenario.client {
+        Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into()),
+        Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
+    };
+    machine.look(end);
+    machine.state(end, "pause");
+    machine.blocks(end);
+    machine.state(end + 10, "stop");
+    machine.event(end + 20, Event::Closed);
+    machine.evidence()
+}
+
+impl Machine<'_> {
+    fn event(&mut self, qpc: i64, event: Event) {
+        self.timeline.push(Stamped { qpc, event });
+    }
+
+    fn state(&mut self, qpc: i64, state: &str) {
+        let state = state.into();
+        self.event(qpc, Event::State { state });
+    }
+
+    fn time(&self, frame: u64) -> i64 {
+        let rate = u64::from(self.file.scenario.format.rate);
+        START + (frame * FREQUENCY as u64).div_ceil(rate) as i64
+    }
+
+    fn position(&self, qpc: i64) -> u64 {
+        (qpc - START).max(0) as u64 * u64::from(self.file.scenario.format.rate) / FREQUENCY as u64
+    }
+
+    /// When a callback of the driver runs that is due at a time: a little later, or after the timer's stall.
+    fn callback(&self, due: i64) -> i64 {
+        for each in &self.file.scenario.disturbances {
+            if let Disturbance::TimerStall { at_ms, for_ms } = *each {
+                let from = START + i64::from(at_ms) * 10_000;
+                let to = from + i64::from(for_ms) * 10_000;
+                if (from..to).contains(&due) {
+                    return to + LATE;
+                }
+            }
+        }
+        due + LATE
+    }
+
+    /// Plays the buffer up to a time, and tells the position.
+    fn look(&mut self, qpc: i64) -> u64 {
+        let frame_bytes = self.file.scenario.format.frame_bytes();
+        let position = self.position(qpc);
+        while self.taken < position {
+            let at = self.taken as usize * frame_bytes % self.buffer.len();
+            let place = &mut self.buffer[at..at + frame_bytes];
+            self.out.extend_from_slice(place);
+            place.fill(0);
+            self.taken += 1;
+        }
+        self.event(qpc, Event::Position { frames: position });
+        position
+    }
+
+    /// Writes signal up to a frame of the stream.
+    fn write(&mut self, qpc: i64, until: u64) {
+        let left = self.file.scenario.frames() - self.signal_frame;
+        let frames = until.saturating_sub(self.stream_frame).min(left);
+        if frames == 0 {
+            return;
+        }
+        let frame_bytes = self.file.scenario.format.frame_bytes();
+        let signal = self
+            .generator
+            .bytes(self.signal_frame..self.signal_frame + frames);
+        for (frame, bytes) in (self.stream_frame..).zip(signal.chunks_exact(frame_bytes)) {
+            let at = frame as usize * frame_bytes % self.buffer.len();
+            self.buffer[at..at + frame_bytes].copy_from_slice(bytes);
+        }
+        self.event(
+            qpc,
+            Event::Wrote {
+                stream_frame: self.stream_frame,
+                signal_frame: self.signal_frame,
+                frames,
+            },
+        );
+        self.stream_frame += frames;
+        self.signal_frame += frames;
+    }
+
+    fn done(&self, position: u64) -> bool {
+        self.signal_frame == self.file.scenario.frames() && position >= self.stream_frame
+    }
+
+    fn event_driven(&mut self, packet: u64) -> i64 {
+        let mut busy_until = 0;
+        for boundary in 1.. {
+            let qpc = self.callback(self.time(boundary * packet));
+            self.event(qpc, Event::Notified);
+            if qpc < busy_until {
+                continue;
+            }
+            let mut now = qpc;
+            if let Some(stall) = self.stall(qpc, packet) {
+                // The client comes back after the stall; the driver goes on signalling meanwhile.
+                busy_until = qpc + stall;
+                now = busy_until;
+                let position = self.look(now);
+                self.stream_frame = self.stream_frame.max(position.next_multiple_of(packet));
+            }
+            let position = self.look(now);
+            self.write(now, position / packet * packet + 2 * packet);
+            if self.done(position) {
+                return now + 5_000;
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// How long the client stalls when it is woken at a time.
+    fn stall(&self, qpc: i64, packet: u64) -> Option<i64> {
+        self.file.scenario.disturbances.iter().find_map(|each| {
+            let Disturbance::ClientStall { at_ms, for_ms } = *each else {
+                return None;
+            };
+            let from = START + i64::from(at_ms) * 10_000;
+            let until = from + (self.time(packet) - START);
+            (from..until)
+                .contains(&qpc)
+                .then_some(i64::from(for_ms) * 10_000)
+        })
+    }
+
+    fn polling(&mut self, interval_ms: u32) -> i64 {
+        let buffer = (self.buffer.len() / self.file.scenario.format.frame_bytes()) as u64;
+        for tick in 1.. {
+            let qpc = START + tick * i64::from(interval_ms) * 10_000;
+            let position = self.look(qpc);
+            self.write(qpc, position + buffer);
+            if self.done(position) {
+                return qpc + 5_000;
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// The tap's blocks, worked out afterwards from what was played.
+    fn blocks(&mut self, end: i64) {
+        let frame_bytes = self.file.scenario.format.frame_bytes();
+        let read = u64::from(self.file.scenario.tap.read_frames);
+        let total = self.position(end);
+        let mut first_frame = 0;
+        while first_frame < total {
+            let frames = read.min(total - first_frame);
+            let bytes =
+                &self.out[first_frame as usize * frame_bytes..][..frames as usize * frame_bytes];
+            let clear = bytes
+                .chunks(frame_bytes)
+                .filter(|frame| frame.iter().all(|byte| *byte == 0))
+                .count() as u64;
+            let last = first_frame + frames == total;
+            let mut flags = u32::from(first_frame == 0);
+            flags |= u32::from(clear == frames) << 2;
+            flags |= u32::from(last) << 4;
+            let due = self.callback(self.time(first_frame + frames));
+            let event = Event::Block {
+                generation: 1,
+                first_frame,
+                frames,
+                first_qpc: self.time(first_frame),
+                flags,
+                lost: 0,
+                clear,
+            };
+            self.event(due.min(end), event);
+            first_frame += frames;
+        }
+    }
+
+    fn evidence(mut self) -> Evidence {
+        self.timeline.sort_by_key(|each| each.qpc);
+        let format = self.file.scenario.format;
+        let mut evidence = Evidence::new(MachineInfo {
+            version: 1,
+            system: "model".into(),
+            qpc_frequency: FREQUENCY,
+        });
+        let bytes = self.file.scenario.tap.read_frames as usize * format.frame_bytes();
+        for (index, piece) in (0..).zip(self.out.chunks(bytes)) {
+            evidence.capture.push(Piece {
+                first_frame: index * u64::from(self.file.scenario.tap.read_frames),
+                bytes: piece.to_vec(),
+            });
+        }
+        evidence.timeline = self.timeline;
+        evidence
+    }
+}

@@ -240,8 +240,7 @@ pub fn select<'a>(
         .iter()
         .min_by_key(|name| distance(name, filter))
         .filter(|name| distance(name, filter) <= filter.len().max(name.len()) / 2)
-        .map(|name| format!("; did you mean {name}?"))
-        .unwrap_or_default();
+        .map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
     Err(ScenarioError(format!(
         "no scenario is called {filter:?}{nearest} There are: {}",
         names.join(", ")

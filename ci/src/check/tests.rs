@@ -1,1 +1,461 @@
-//! Tests.
+//! Every check passes a perfect machine and has been seen to fail: each row doctors the evidence of a perfect run and
+//! says which check must reject it, and in which words.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::{Finding, Reply, Severity};
+
+use super::CHECKS;
+use crate::evidence::{Evidence, Fault, Piece};
+use crate::model::{golden, perfect, run_info, scenario};
+use crate::scenario::{ScenarioFile, load_all};
+use crate::verdict::{ScenarioReport, Verdict, judge};
+
+fn explained(report: &ScenarioReport) -> String {
+    report
+        .checks
+        .iter()
+        .filter(|check| check.verdict != Verdict::Passed)
+        .map(|check| {
+            format!(
+                "{} {}: {}\n",
+                check.id,
+                check.verdict.word(),
+                check.explanation
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_perfect_machine_passes_every_scenario() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    for file in load_all(&folder).expect("the scenarios are good") {
+        let evidence = perfect(&file);
+        let golden = golden(&file, &evidence);
+        let report = judge(&file, &evidence, Ok(&golden), &run_info());
+        assert_eq!(
+            report.verdict,
+            Verdict::Passed,
+            "{}\n{}",
+            file.name(),
+            explained(&report)
+        );
+    }
+}
+
+/// How evidence is doctored; the scenario gives the sizes.
+type Doctor = fn(&mut Evidence, &ScenarioFile);
+
+/// A doctored run: what was done to it, of which scenario, how, which check rejects it, how, and in which words.
+type Row = (
+    &'static str,
+    &'static str,
+    Doctor,
+    &'static str,
+    Verdict,
+    &'static str,
+);
+
+fn check(row: &Row) {
+    let (what, name, doctor, id, verdict, words) = row;
+    let file = scenario(name);
+    let mut evidence = perfect(&file);
+    let golden = golden(&file, &evidence);
+    doctor(&mut evidence, &file);
+    let report = judge(&file, &evidence, Ok(&golden), &run_info());
+    let found = report.checks.iter().find(|check| check.id == *id);
+    let found = found.unwrap_or_else(|| panic!("{what}: {id} does not apply"));
+    let said = format!("{} {}", found.explanation, found.observed);
+    assert!(
+        found.verdict == *verdict && said.contains(words),
+        "{what}: {id} should be {} and say {words:?}\n{}",
+        verdict.word(),
+        explained(&report)
+    );
+    assert!(report.verdict >= *verdict, "{what}");
+}
+
+/// Edits the capture as one stretch.
+fn audio(evidence: &mut Evidence, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes: Vec<u8> = evidence
+        .capture
+        .iter()
+        .flat_map(|piece| piece.bytes.clone())
+        .collect();
+    edit(&mut bytes);
+    evidence.capture = vec![Piece {
+        first_frame: 0,
+        bytes,
+    }];
+}
+
+/// Edits the `nth` event that a pattern picks out.
+fn nth(
+    evidence: &mut Evidence,
+    nth: usize,
+    picks: fn(&Event) -> bool,
+    edit: impl FnOnce(&mut Stamped),
+) {
+    let event = evidence
+        .timeline
+        .iter_mut()
+        .filter(|each| picks(&each.event))
+        .nth(nth);
+    edit(event.expect("the timeline has so many"));
+    evidence.timeline.sort_by_key(|each| each.qpc);
+}
+
+fn remove(evidence: &mut Evidence, nth: usize, picks: fn(&Event) -> bool) {
+    let at = (0..evidence.timeline.len())
+        .filter(|at| picks(&evidence.timeline[*at].event))
+        .nth(nth);
+    evidence
+        .timeline
+        .remove(at.expect("the timeline has so many"));
+}
+
+fn notified(event: &Event) -> bool {
+    matches!(event, Event::Notified)
+}
+
+fn position(event: &Event) -> bool {
+    matches!(event, Event::Position { .. })
+}
+
+fn block(event: &Event) -> bool {
+    matches!(event, Event::Block { .. })
+}
+
+fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Block)) {
+    nth(evidence, index, block, |stamped| {
+        if let Event::Block {
+            generation,
+            first_frame,
+            first_qpc,
+            flags,
+            lost,
+            clear,
+            ..
+        } = &mut stamped.event
+        {
+            edit(&mut Block {
+                generation,
+                first_frame,
+                first_qpc,
+                flags,
+                lost,
+                clear,
+            });
+        }
+    });
+}
+
+struct Block<'a> {
+    generation: &'a mut u32,
+    first_frame: &'a mut u64,
+    first_qpc: &'a mut i64,
+    flags: &'a mut u32,
+    lost: &'a mut u64,
+    clear: &'a mut u64,
+}
+
+fn finding(severity: Severity) -> Finding {
+    Finding {
+        rule: "pool-leak".into(),
+        severity,
+        text: "64 bytes with tag WRig are left at unload".into(),
+        place: Some("stop, stream.rs:12".into()),
+        source: "ExAllocatePool2".into(),
+    }
+}
+
+const COUNTER: &str = "counter-24bit-3ms";
+const SINE: &str = "sine-16bit-event";
+const STALL: &str = "stall-163ms";
+/// Bytes in a frame of the counter scenarios.
+const FRAME: usize = 6;
+
+use Verdict::{Failed, Inconclusive, NotProven};
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    // The audio.
+    ("a dropped period", COUNTER, |e, _| audio(e, |a| { a.drain(28_800 * FRAME..28_944 * FRAME); }),
+        "capture-exact", Failed, "lost 144 frames (1 packet(s)) at frame 28800 (0.600000 s, packet 200 + 0)"),
+    ("a dropped period moves the audio", COUNTER, |e, _| audio(e, |a| { a.drain(28_800 * FRAME..28_944 * FRAME); }),
+        "drift", Failed, "144 frames early"),
+    ("a slipped frame", COUNTER, |e, _| audio(e, |a| { a.drain(5_000 * FRAME..5_001 * FRAME); }),
+        "capture-exact", Failed, "lost 1 frames at frame 5000"),
+    ("a repeated packet", COUNTER, |e, _| audio(e, |a| {
+        let packet = a[1_440 * FRAME..1_584 * FRAME].to_vec();
+        a.splice(1_584 * FRAME..1_584 * FRAME, packet);
+        let end = a.len() - 144 * FRAME;
+        a.truncate(end);
+    }), "capture-exact", Failed, "repeated 144 frames (1 packet(s)) at frame 1584"),
+    ("inserted silence", COUNTER, |e, _| audio(e, |a| {
+        a.splice(9_600 * FRAME..9_600 * FRAME, [0; 10 * FRAME]);
+        let end = a.len() - 10 * FRAME;
+        a.truncate(end);
+    }), "capture-exact", Failed, "inserted silence of 10 frames at frame 9600"),
+    ("a stale lap over new audio", COUNTER, |e, _| audio(e, |a| {
+        a.copy_within((9_600 - 288) * FRAME..(9_600 - 144) * FRAME, 9_600 * FRAME);
+    }), "capture-exact", Failed, "stale lap: 144 frames are those of 1 buffer length(s) of 288 frames before"),
+    ("a stale lap during a stall", STALL, |e, _| audio(e, |a| {
+        let end = silence_start(a);
+        a.copy_within(end - 960 * FRAME..end, end);
+    }), "capture-exact", Failed, "where silence was due"),
+    ("frames of another moment", COUNTER, |e, _| audio(e, |a| {
+        a.copy_within(9_000 * FRAME..9_100 * FRAME, 9_650 * FRAME);
+    }), "capture-exact", Failed, "100 frames are those due 650 frames before"),
+    ("one bit flipped", COUNTER, |e, _| audio(e, |a| a[7_001 * FRAME + 4] ^= 0x10),
+        "capture-exact", Failed, "altered 1 frame(s) at frame 7001 (0.145854 s, packet 48 + 89) (channel 1: expected"),
+    ("one bit flipped, the bit", COUNTER, |e, _| audio(e, |a| a[7_001 * FRAME + 4] ^= 0x10),
+        "capture-exact", Failed, "bit 12 differs"),
+    ("all of another gain", SINE, |e, _| audio(e, |a| for byte in a.iter_mut() { *byte >>= 1; }),
+        "capture-exact", Failed, "altered"),
+    ("other bits everywhere", COUNTER, |e, _| audio(e, |a| for byte in a.iter_mut() { *byte ^= 0x55; }),
+        "capture-exact", Failed, "altered 96480 frame(s) at frame 0"),
+    ("an altered last frame", COUNTER, |e, _| audio(e, |a| *a.last_mut().expect("audio") = 1),
+        "capture-exact", Failed, "1 frames of unknown audio where silence was due"),
+    ("silence in place of the signal", COUNTER, |e, _| audio(e, |a| a[600 * FRAME..700 * FRAME].fill(0)),
+        "capture-exact", Failed, "100 frames of silence where the signal was due, from frame 600"),
+    ("noise in place of silence", STALL, |e, _| audio(e, |a| {
+        let end = silence_start(a);
+        a[end + 60..end + 120].fill(0x55);
+    }), "capture-exact", Failed, "10 frames of unknown audio where silence was due"),
+    ("a truncated capture", COUNTER, |e, _| e.capture.truncate(1_000),
+        "capture-exact", Failed, "frames are missing from the capture, from frame 48000"),
+    ("a gap in the capture", COUNTER, |e, _| { e.capture.remove(7); },
+        "capture-exact", Failed, "48 frames are missing from the capture, from frame 336"),
+    ("a block delivered twice", COUNTER, |e, _| { let piece = e.capture[7].clone(); e.capture.insert(8, piece); },
+        "capture-exact", Failed, "48 frames were delivered twice, from frame 336"),
+    ("audio after the end", COUNTER, |e, _| audio(e, |a| a.extend([1; 20 * FRAME])),
+        "capture-exact", Failed, "20 frames more than the stream played"),
+    ("half a frame", COUNTER, |e, _| { e.capture[3].bytes.pop(); },
+        "capture-exact", NotProven, "no whole frames of 6 bytes"),
+    ("no audio", COUNTER, |e, _| e.capture.clear(), "capture-exact", NotProven, "delivered no audio"),
+    ("a client that writes too late", COUNTER, late_client, "capture-exact", Inconclusive, "its own doing"),
+    // The golden.
+    ("a golden differs", COUNTER, |e, _| audio(e, |a| a[7_001 * FRAME] ^= 1),
+        "golden-capture", Failed, "from block 1 on (of 20 blocks of 100 ms); altered 1 frame(s) at frame 7001"),
+    ("a client that played something else", COUNTER, other_signal, "golden-capture", Failed, "differs from the golden"),
+    ("a shifted notification", COUNTER, |e, _| nth(e, 9, notified, |s| s.qpc += 15_000),
+        "golden-timing", Failed, "notification 10 came 1500 us after its golden time of 30100 us"),
+    ("fewer notifications", COUNTER, |e, _| remove(e, 9, notified),
+        "golden-timing", Failed, "666 notifications, the golden run had 667"),
+    ("another position", COUNTER, |e, _| nth(e, 9, position, |s| s.event = Event::Position { frames: 5 }),
+        "golden-timing", Failed, "position 10 was 5 frames, the golden run told"),
+    // Starvation.
+    ("an unreported clear frame", STALL, |e, _| edit_block(e, 1_520, |b| *b.clear = 0),
+        "starvation", Failed, "the tap says that 0 frames were clear in the block at frame 72960"),
+    ("a missing flag", STALL, |e, _| edit_block(e, 1_520, |b| *b.flags = 0),
+        "starvation", Failed, "lacks the flag SILENT, with 48 of 48 frames clear"),
+    ("a flag too many", STALL, |e, _| edit_block(e, 3, |b| *b.flags = 4),
+        "starvation", Failed, "has the flag SILENT, with 0 of 48"),
+    ("an idle client", COUNTER, idle_client, "starvation", Failed, "although nothing stalled it"),
+    ("a stall that starves nothing", STALL, |e, _| unstalled(e), "starvation", NotProven, "too short to starve"),
+    // The tap.
+    ("lost frames reported", COUNTER, |e, _| edit_block(e, 5, |b| *b.lost = 7),
+        "tap-order", Failed, "the tap says that it lost 7 frames before frame 240"),
+    ("lost frames unreported", COUNTER, |e, _| remove(e, 5, block),
+        "tap-order", Failed, "48 frames are left out before frame 288 (0.006000 s, packet 2 + 0), and not reported"),
+    ("an index that goes back", COUNTER, |e, _| edit_block(e, 5, |b| *b.first_frame -= 3),
+        "tap-order", Failed, "the index goes back by 3 frames"),
+    ("another stream's block", COUNTER, |e, _| edit_block(e, 5, |b| *b.generation = 2),
+        "tap-order", Failed, "belongs to stream 2, the first one to stream 1"),
+    ("the last block left out", COUNTER, |e, _| { let last = e.timeline.iter().filter(|s| block(&s.event)).count() - 1; remove(e, last, block) },
+        "tap-order", Failed, "the blocks end at"),
+    ("less audio than blocks", COUNTER, |e, _| { e.capture.pop(); }, "tap-order", Failed, "the blocks hold"),
+    ("a tap time off", COUNTER, |e, _| edit_block(e, 5, |b| *b.first_qpc += 208),
+        "tap-time", Failed, "20.8 us after the clock's for frame 240"),
+    ("a late block", COUNTER, |e, _| nth(e, 5, block, |s| s.qpc += 30_000),
+        "tap-latency", Failed, "the block at frame 240 (0.005000 s, packet 1 + 96) came 3100 us after"),
+    ("a block from the future", COUNTER, |e, _| nth(e, 5, block, |s| s.qpc -= 2_000),
+        "tap-latency", Failed, "came 5 frames before they were played"),
+    ("no tap", COUNTER, |e, _| e.timeline.retain(|s| !block(&s.event)), "tap-latency", NotProven, "no tap read"),
+    // The clock.
+    ("a position off by one", COUNTER, |e, _| nth(e, 9, position, |s| if let Event::Position { frames } = &mut s.event { *frames += 1; }),
+        "position-clock", Failed, "+1 frames off at frame 1444"),
+    ("no position", COUNTER, |e, _| e.timeline.retain(|s| !position(&s.event)), "position-clock", NotProven, "never asked"),
+    ("a missing notification", COUNTER, |e, _| remove(e, 9, notified),
+        "notifications", Failed, "the notification of boundary 10 is missing"),
+    ("missing last notifications", COUNTER, |e, _| { for _ in 0..5 { remove(e, 662, notified); } },
+        "notifications", Failed, "the notification of boundary 664 is missing: none came after"),
+    ("a late notification", COUNTER, |e, _| nth(e, 9, notified, |s| s.qpc += 15_000),
+        "notifications", Failed, "the notification of boundary 10 was late: the next one came 1600 us after it"),
+    ("an early notification", COUNTER, |e, _| nth(e, 9, notified, |s| s.qpc -= 2_000),
+        "notifications", Failed, "notification 10 was early: it came before its boundary"),
+    ("an extra notification", COUNTER, |e, _| { let s = e.timeline.iter().rfind(|s| notified(&s.event)).expect("some").clone(); e.timeline.push(s); e.timeline.sort_by_key(|s| s.qpc); },
+        "notifications", Failed, "was extra"),
+    ("a notification nobody asked for", "polling-24bit", |e, _| { let qpc = e.timeline[2].qpc; e.timeline.insert(3, Stamped { qpc, event: Event::Notified }); },
+        "notifications", Failed, "registered no event"),
+    ("a drifting position", COUNTER, |e, _| for s in &mut e.timeline { if let Event::Position { frames } = &mut s.event { *frames += *frames / 20_000; } },
+        "drift", Failed, "the position drifts by +4"),
+    // The tone.
+    ("a quieter sine", SINE, |e, _| audio(e, |a| for s in a.chunks_exact_mut(2) {
+        let quiet = i16::from_le_bytes([s[0], s[1]]) / 2;
+        s.copy_from_slice(&quiet.to_le_bytes());
+    }), "tone", Failed, "the level is off by -6.02"),
+    ("a sine resampled", SINE, |e, _| audio(e, |a| { for at in (1..40).rev() { let at = at * 2_400 * 4; a.drain(at..at + 4); } }),
+        "tone", Failed, "the frequency is off by"),
+    ("no sine", SINE, |e, _| e.capture.truncate(2), "tone", NotProven, "no sine of at least 40 ms"),
+    // The run.
+    ("a broken rule", COUNTER, |e, _| e.take(Reply::Finding(finding(Severity::Error)), Vec::new()),
+        "no-findings", Failed, "pool-leak at stop, stream.rs:12: 64 bytes with tag WRig are left at unload (rule: ExAllocatePool2)"),
+    ("a crash", COUNTER, crash, "no-fault", Failed, "access violation in waverig!tick"),
+    ("a crash hides later findings", COUNTER, crash, "no-findings", NotProven, "the machine crashed"),
+    ("a crash is no end", COUNTER, crash, "complete", Failed, "the machine crashed"),
+    ("a deadline", COUNTER, |e, _| e.ended_early("no reply within 30 s"), "complete", Failed, "no reply within 30 s"),
+    ("a refusal", COUNTER, |e, _| e.ended_early("the catalog does not cover waverig.sys"), "no-fault", NotProven, "catalog"),
+    ("an unclosed stream", COUNTER, |e, _| { e.timeline.pop(); }, "complete", Failed, "never closed"),
+    ("no timeline", COUNTER, |e, _| e.timeline.clear(), "complete", Failed, "no timeline"),
+    ("a timeline that runs backwards", COUNTER, |e, _| e.timeline[5].qpc = -1, "complete", Failed, "backwards at entry 6"),
+    ("an unknown state", COUNTER, |e, _| e.timeline[2].event = Event::State { state: "ran".into() }, "complete", Failed, "\"ran\""),
+];
+
+/// Where the silence of the stall begins.
+fn silence_start(audio: &[u8]) -> usize {
+    let frame = audio.chunks(FRAME).position(|frame| frame == [0; FRAME]);
+    frame.expect("a stall") * FRAME
+}
+
+fn crash(evidence: &mut Evidence, _: &ScenarioFile) {
+    evidence.timeline.truncate(100);
+    evidence.fault = Some(Fault {
+        summary: "access violation in waverig!tick".into(),
+        text: "registers".into(),
+        json: Vec::new(),
+    });
+}
+
+/// Writes of one packet are told 3 ms later than they happened: too late for their frames.
+fn late_client(evidence: &mut Evidence, file: &ScenarioFile) {
+    let picks = |event: &Event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 28_800,
+                ..
+            }
+        )
+    };
+    nth(evidence, 0, picks, |stamped| stamped.qpc += 50_000);
+    // The device plays them a lap later, over what the client wrote meanwhile, and silence in their place.
+    let replaced = |event: &Event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 29_088,
+                ..
+            }
+        )
+    };
+    remove(evidence, 0, replaced);
+    replay(evidence, file);
+}
+
+/// One packet is never written.
+fn idle_client(evidence: &mut Evidence, file: &ScenarioFile) {
+    remove(evidence, 0, |event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 28_800,
+                ..
+            }
+        )
+    });
+    replay(evidence, file);
+}
+
+/// The client writes other signal frames than in the golden run.
+fn other_signal(evidence: &mut Evidence, file: &ScenarioFile) {
+    for each in &mut evidence.timeline {
+        if let Event::Wrote { signal_frame, .. } = &mut each.event {
+            *signal_frame += 1;
+        }
+    }
+    replay(evidence, file);
+}
+
+/// The client wrote through its stall.
+fn unstalled(evidence: &mut Evidence) {
+    let mut file = scenario(STALL);
+    file.scenario.disturbances.clear();
+    *evidence = perfect(&file);
+}
+
+/// Lets a perfect device play what the client now wrote.
+fn replay(evidence: &mut Evidence, file: &ScenarioFile) {
+    let stream = crate::stream::Stream::from_timeline(&evidence.timeline, 48_000, 10_000_000)
+        .expect("a timeline");
+    let expected = crate::expected::Expected::of(&stream).expect("a stream");
+    let bytes = crate::golden::audio(&file.scenario, &expected.runs).expect("a signal");
+    evidence.capture = vec![Piece {
+        first_frame: 0,
+        bytes,
+    }];
+}
+
+#[test]
+fn doctored_evidence_is_rejected_in_words() {
+    for row in ROWS {
+        check(row);
+    }
+}
+
+#[test]
+fn every_check_has_been_seen_to_fail() {
+    let failed: BTreeSet<&str> = ROWS
+        .iter()
+        .filter(|row| row.4 == Failed)
+        .map(|row| row.3)
+        .collect();
+    let all: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(failed, all);
+}
+
+#[test]
+fn notes_do_not_change_the_verdict() {
+    let file = scenario(COUNTER);
+    let mut evidence = perfect(&file);
+    let golden = golden(&file, &evidence);
+    evidence.findings.push(finding(Severity::Note));
+    let report = judge(&file, &evidence, Ok(&golden), &run_info());
+    assert_eq!(report.verdict, Verdict::Passed, "{}", explained(&report));
+}
+
+#[test]
+fn without_any_evidence_nothing_passes() {
+    let file = scenario(SINE);
+    let full = perfect(&file);
+    let golden = golden(&file, &full);
+    let empty = Evidence::new(full.machine);
+    let report = judge(&file, &empty, Ok(&golden), &run_info());
+    assert_eq!(report.verdict, Failed);
+    for check in &report.checks {
+        assert_ne!(check.verdict, Verdict::Passed, "{}", check.id);
+    }
+}
+
+#[test]
+fn another_seed_may_move_a_stall_but_not_the_order() {
+    let file = scenario(STALL);
+    let evidence = perfect(&file);
+    let mut golden = golden(&file, &evidence);
+    golden.capture.seed = 99;
+    golden.capture.runs[1].first += 20;
+    golden.capture.runs[1].frames -= 20;
+    let report = judge(&file, &evidence, Ok(&golden), &run_info());
+    assert_eq!(report.verdict, Verdict::Passed, "{}", explained(&report));
+    golden.capture.runs[1].first += 100;
+    let report = judge(&file, &evidence, Ok(&golden), &run_info());
+    assert!(
+        explained(&report).contains("golden-capture failed: the stretch from frame"),
+        "{}",
+        explained(&report)
+    );
+}
