@@ -15,10 +15,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(out)?;
     let now = UnixTime::now();
     let identity = cert::Identity::ensure(&out.join("identity"), "CN=waverig test (example)", now)?;
-    let name = Path::new(inx).file_stem().ok_or("INX has no name")?.to_string_lossy();
+    let name = Path::new(inx)
+        .file_stem()
+        .ok_or("INX has no name")?
+        .to_string_lossy();
     let (image, inx) = (std::fs::read(image)?, std::fs::read(inx)?);
     let pdb = pdb.first().map(std::fs::read).transpose()?;
-    let rules = pe::Rules { arch: Arch::Amd64, imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"], exports: &[], forbidden: &[] };
+    let rules = pe::Rules {
+        arch: Arch::Amd64,
+        imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
+        exports: &[],
+        forbidden: &[],
+    };
     let inputs = package::Inputs {
         name: &name,
         image: &image,
@@ -36,8 +44,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let package = package::build(&dir, &inputs)?;
     println!("{package:#?}");
     let trust = cert::Trust::test_machine(&[identity.certificate().clone()], now);
-    let target = inf::Target { hardware_id: &format!("Root\\{name}"), arch: Arch::Amd64, build: OsBuild(22631) };
+    let target = inf::Target {
+        hardware_id: &format!("Root\\{name}"),
+        arch: Arch::Amd64,
+        build: OsBuild(22631),
+    };
     let verified = package::verify(&dir, &format!("{name}.inf"), &trust, &target)?;
-    println!("verified; signed by {}; installs {}", verified.signer, verified.plan.description);
+    println!(
+        "verified; signed by {}; installs {}",
+        verified.signer, verified.plan.description
+    );
     Ok(())
 }

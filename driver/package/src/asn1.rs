@@ -96,7 +96,8 @@ impl<'a> Element<'a> {
 
     /// The content as an OID.
     pub(crate) fn as_oid(&self) -> Result<ObjectIdentifier, String> {
-        ObjectIdentifier::from_bytes(self.content).map_err(|_| "a malformed object identifier".into())
+        ObjectIdentifier::from_bytes(self.content)
+            .map_err(|_| "a malformed object identifier".into())
     }
 }
 
@@ -129,7 +130,11 @@ impl<'a> Reader<'a> {
 
     /// The next element if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8, what: &str) -> Result<Option<Element<'a>>, String> {
-        if self.0.first() == Some(&tag) { self.any(what).map(Some) } else { Ok(None) }
+        if self.0.first() == Some(&tag) {
+            self.any(what).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The next element, whatever it is.
@@ -141,7 +146,9 @@ impl<'a> Reader<'a> {
             0x81..=0x84 => {
                 let count = usize::from(first & 0x7F);
                 let digits = self.0.get(2..2 + count).ok_or_else(cut)?;
-                let length = digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit));
+                let length = digits
+                    .iter()
+                    .fold(0, |length, &digit| length << 8 | usize::from(digit));
                 if length < 0x80 || digits[0] == 0 {
                     return Err(format!("{what}: a length is not in its shortest form"));
                 }
@@ -151,15 +158,27 @@ impl<'a> Reader<'a> {
         };
         let whole = self.0.get(..header + length).ok_or_else(cut)?;
         self.0 = &self.0[whole.len()..];
-        Ok(Element { content: &whole[header..], whole })
+        Ok(Element {
+            content: &whole[header..],
+            whole,
+        })
     }
 
     /// The rest as elements with one tag, in DER's order when they form a set.
-    pub(crate) fn rest(&mut self, tag: u8, is_set: bool, what: &str) -> Result<Vec<Element<'a>>, String> {
+    pub(crate) fn rest(
+        &mut self,
+        tag: u8,
+        is_set: bool,
+        what: &str,
+    ) -> Result<Vec<Element<'a>>, String> {
         let mut elements: Vec<Element> = Vec::new();
         while !self.0.is_empty() {
             let element = self.next(tag, what)?;
-            if is_set && elements.last().is_some_and(|last| last.whole > element.whole) {
+            if is_set
+                && elements
+                    .last()
+                    .is_some_and(|last| last.whole > element.whole)
+            {
                 return Err(format!("{what}: a set is not in DER's order"));
             }
             elements.push(element);
@@ -174,7 +193,11 @@ impl<'a> Reader<'a> {
 
     /// Checks that nothing is left.
     pub(crate) fn finish(&self, what: &str) -> Result<(), String> {
-        if self.0.is_empty() { Ok(()) } else { Err(format!("{what}: {} bytes are left over", self.0.len())) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{what}: {} bytes are left over", self.0.len()))
+        }
     }
 }
 
@@ -197,7 +220,10 @@ mod tests {
         assert_eq!(element(4, [0; 0x7F])[..2], [4, 0x7F]);
         assert_eq!(element(4, [0; 0x80])[..3], [4, 0x81, 0x80]);
         assert_eq!(element(4, [0; 0x100])[..4], [4, 0x82, 1, 0]);
-        assert_eq!(set_of(tag::SET, vec![vec![4, 1, 2], vec![2, 1, 9], vec![4, 1, 1]]), [0x31, 9, 2, 1, 9, 4, 1, 1, 4, 1, 2]);
+        assert_eq!(
+            set_of(tag::SET, vec![vec![4, 1, 2], vec![2, 1, 9], vec![4, 1, 1]]),
+            [0x31, 9, 2, 1, 9, 4, 1, 1, 4, 1, 2]
+        );
     }
 
     #[test]
@@ -217,6 +243,9 @@ mod tests {
         }
         let unsorted = [4, 1, 2, 4, 1, 1];
         assert!(Reader::new(&unsorted).rest(4, true, "it").is_err());
-        assert_eq!(Reader::new(&unsorted).rest(4, false, "it").unwrap().len(), 2);
+        assert_eq!(
+            Reader::new(&unsorted).rest(4, false, "it").unwrap().len(),
+            2
+        );
     }
 }

@@ -36,16 +36,26 @@ pub struct Signature {
 ///
 /// # Errors
 /// Something that is not an image, is signed already or has no room for a certificate table.
-pub fn sign(image: &[u8], identity: &Identity, page_hashes: bool) -> Result<Vec<u8>, SignatureError> {
+pub fn sign(
+    image: &[u8],
+    identity: &Identity,
+    page_hashes: bool,
+) -> Result<Vec<u8>, SignatureError> {
     let mut bytes = image.to_owned();
     bytes.resize(bytes.len().next_multiple_of(CERTIFICATE_ALIGNMENT), 0);
     let image = Image::parse(&bytes)?;
     let entry = image.directory_at(Directory::Certificate);
-    let entry = entry.ok_or_else(|| SignatureError("the image's header has no room for a certificate table".into()))?;
+    let entry = entry.ok_or_else(|| {
+        SignatureError("the image's header has no room for a certificate table".into())
+    })?;
     if !image.certificate_table().is_empty() {
-        return Err(SignatureError("the image is signed already; sign the one that was sealed".into()));
+        return Err(SignatureError(
+            "the image is signed already; sign the one that was sealed".into(),
+        ));
     }
-    let subject = Subject::Image { page_hashes: page_hashes.then(|| pe::page_hashes(&image)).transpose()? };
+    let subject = Subject::Image {
+        page_hashes: page_hashes.then(|| pe::page_hashes(&image)).transpose()?,
+    };
     let content = spc::write(&subject, pe::image_digest(&image), Place::Signature);
     let table = certificate_table(&cms::sign(INDIRECT_DATA, &content, identity)?);
     let start = bytes.len();
@@ -81,33 +91,56 @@ pub fn verify(image: &[u8], trust: &Trust) -> Result<Signature, SignatureError> 
     let verified = cms::verify(message(image.certificate_table())?, INDIRECT_DATA, trust)?;
     let (subject, digest) = spc::read(&verified.content)?;
     let Subject::Image { page_hashes } = subject else {
-        return Err(SignatureError("the signature is not one of an image".into()));
+        return Err(SignatureError(
+            "the signature is not one of an image".into(),
+        ));
     };
     if digest != pe::image_digest(&image) {
         let found = pe::image_digest(&image);
-        return Err(SignatureError(format!("it was changed after it was signed: its digest is {found}, the signed one {digest}")));
+        return Err(SignatureError(format!(
+            "it was changed after it was signed: its digest is {found}, the signed one {digest}"
+        )));
     }
-    if page_hashes.as_ref().is_some_and(|table| pe::page_hashes(&image).as_ref() != Ok(table)) {
-        return Err(SignatureError("the signed page hashes are not those of its pages".into()));
+    if page_hashes
+        .as_ref()
+        .is_some_and(|table| pe::page_hashes(&image).as_ref() != Ok(table))
+    {
+        return Err(SignatureError(
+            "the signed page hashes are not those of its pages".into(),
+        ));
     }
     if stated != right {
-        return Err(SignatureError(format!("its checksum is {stated:#010x} instead of {right:#010x}")));
+        return Err(SignatureError(format!(
+            "its checksum is {stated:#010x} instead of {right:#010x}"
+        )));
     }
-    Ok(Signature { signer: verified.signer, digest, page_hashes: page_hashes.is_some() })
+    Ok(Signature {
+        signer: verified.signer,
+        digest,
+        page_hashes: page_hashes.is_some(),
+    })
 }
 
 /// The message in a certificate table that has exactly one entry and nothing but zeros behind it.
 fn message(table: &[u8]) -> Result<&[u8], String> {
-    let header: [u8; 8] = table.get(..8).and_then(|header| header.try_into().ok()).ok_or("the certificate table is cut short")?;
+    let header: [u8; 8] = table
+        .get(..8)
+        .and_then(|header| header.try_into().ok())
+        .ok_or("the certificate table is cut short")?;
     let [a, b, c, d, revision_low, revision_high, kind_low, kind_high] = header;
     if u32::from_le_bytes([a, b, c, d]) as usize != table.len() {
         return Err("the certificate table does not consist of one entry".into());
     }
-    if u16::from_le_bytes([revision_low, revision_high]) != REVISION || u16::from_le_bytes([kind_low, kind_high]) != PKCS_SIGNED_DATA {
+    if u16::from_le_bytes([revision_low, revision_high]) != REVISION
+        || u16::from_le_bytes([kind_low, kind_high]) != PKCS_SIGNED_DATA
+    {
         return Err("the certificate table's entry is not PKCS#7 signed data, revision 2".into());
     }
     let rest = &table[8..];
-    let length = crate::asn1::Reader::new(rest).any("the signature")?.whole.len();
+    let length = crate::asn1::Reader::new(rest)
+        .any("the signature")?
+        .whole
+        .len();
     let (message, padding) = rest.split_at(length);
     if padding.len() >= CERTIFICATE_ALIGNMENT || padding.iter().any(|&byte| byte != 0) {
         return Err("there is something behind the signature in the certificate table".into());

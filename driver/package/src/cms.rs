@@ -11,7 +11,9 @@ use std::fmt;
 use der::asn1::ObjectIdentifier;
 
 use crate::Sha256Digest;
-use crate::asn1::{self, Element, Reader, constructed, element, integer, null, oid, sequence, set_of, tag};
+use crate::asn1::{
+    self, Element, Reader, constructed, element, integer, null, oid, sequence, set_of, tag,
+};
 use crate::cert::{CertError, Certificate, Identity, Trust};
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -57,14 +59,21 @@ pub(crate) fn read_sha256(reader: &mut Reader, what: &str) -> Result<(), String>
     read_algorithm(reader, SHA256, what)
 }
 
-fn read_algorithm(reader: &mut Reader, expected: ObjectIdentifier, what: &str) -> Result<(), String> {
+fn read_algorithm(
+    reader: &mut Reader,
+    expected: ObjectIdentifier,
+    what: &str,
+) -> Result<(), String> {
     let mut fields = reader.next(tag::SEQUENCE, what)?.reader();
     let found = fields.next(tag::OID, what)?.as_oid()?;
     if found != expected {
         return Err(format!("{what} is {found}; only {expected} is accepted"));
     }
     // Microsoft writes NULL parameters; leaving them out means the same.
-    if fields.optional(tag::NULL, what)?.is_some_and(|null| !null.content.is_empty()) {
+    if fields
+        .optional(tag::NULL, what)?
+        .is_some_and(|null| !null.content.is_empty())
+    {
         return Err(format!("{what} has unknown parameters"));
     }
     fields.finish(what)
@@ -72,17 +81,27 @@ fn read_algorithm(reader: &mut Reader, expected: ObjectIdentifier, what: &str) -
 
 /// The value of an element: what signatures over PKCS#7 content cover.
 fn value(content: &[u8]) -> Result<&[u8], String> {
-    Reader::new(content).any("the content").map(|element| element.content)
+    Reader::new(content)
+        .any("the content")
+        .map(|element| element.content)
 }
 
 /// A message without signers: what makecat writes for a catalog.
 pub(crate) fn unsigned(content_type: ObjectIdentifier, content: &[u8]) -> Vec<u8> {
     let empty = || element(tag::SET, []);
-    message(sequence([integer(1), empty(), encapsulated(content_type, content), empty()]))
+    message(sequence([
+        integer(1),
+        empty(),
+        encapsulated(content_type, content),
+        empty(),
+    ]))
 }
 
 fn message(signed_data: Vec<u8>) -> Vec<u8> {
-    sequence([oid(SIGNED_DATA), constructed(tag::context(0), [signed_data])])
+    sequence([
+        oid(SIGNED_DATA),
+        constructed(tag::context(0), [signed_data]),
+    ])
 }
 
 fn encapsulated(content_type: ObjectIdentifier, content: &[u8]) -> Vec<u8> {
@@ -94,10 +113,17 @@ fn attribute(id: ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
 }
 
 /// Signs `content`, one element of DER. No signing time is written: the same inputs give the same bytes.
-pub(crate) fn sign(content_type: ObjectIdentifier, content: &[u8], identity: &Identity) -> Result<Vec<u8>, SignatureError> {
+pub(crate) fn sign(
+    content_type: ObjectIdentifier,
+    content: &[u8],
+    identity: &Identity,
+) -> Result<Vec<u8>, SignatureError> {
     let attributes = vec![
         attribute(CONTENT_TYPE, oid(content_type)),
-        attribute(MESSAGE_DIGEST, element(tag::OCTET_STRING, Sha256Digest::of(value(content)?).0)),
+        attribute(
+            MESSAGE_DIGEST,
+            element(tag::OCTET_STRING, Sha256Digest::of(value(content)?).0),
+        ),
         attribute(OPUS_INFO, sequence([])),
         attribute(STATEMENT_TYPE, sequence([oid(INDIVIDUAL)])),
     ];
@@ -145,9 +171,13 @@ fn read<'a>(bytes: &'a [u8], content_type: ObjectIdentifier) -> Result<Parts<'a>
     }
     algorithms.finish("the digest algorithms")?;
     let mut encapsulated = fields.next(tag::SEQUENCE, "the content")?.reader();
-    let found = encapsulated.next(tag::OID, "the content's type")?.as_oid()?;
+    let found = encapsulated
+        .next(tag::OID, "the content's type")?
+        .as_oid()?;
     if found != content_type {
-        return Err(format!("the content's type is {found} instead of {content_type}"));
+        return Err(format!(
+            "the content's type is {found} instead of {content_type}"
+        ));
     }
     let wrapped = encapsulated.next(tag::context(0), "the content")?;
     encapsulated.finish("the content")?;
@@ -156,9 +186,15 @@ fn read<'a>(bytes: &'a [u8], content_type: ObjectIdentifier) -> Result<Parts<'a>
         Some(set) => set.reader().rest(tag::SEQUENCE, true, "the certificates")?,
         None => Vec::new(),
     };
-    let certificates = certificates.iter().map(|certificate| Certificate::from_der(certificate.whole).map_err(|error| error.0));
+    let certificates = certificates
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate.whole).map_err(|error| error.0));
     let certificates = certificates.collect::<Result<_, _>>()?;
-    let mut signers = fields.next(tag::SET, "the signers")?.reader().rest(tag::SEQUENCE, true, "the signers")?;
+    let mut signers =
+        fields
+            .next(tag::SET, "the signers")?
+            .reader()
+            .rest(tag::SEQUENCE, true, "the signers")?;
     fields.finish("the signed data")?;
     let signer = signers.pop();
     if !signers.is_empty() {
@@ -167,7 +203,11 @@ fn read<'a>(bytes: &'a [u8], content_type: ObjectIdentifier) -> Result<Parts<'a>
     if has_algorithm != signer.is_some() {
         return Err("the digest algorithms do not match the signers".into());
     }
-    Ok(Parts { content, certificates, signer })
+    Ok(Parts {
+        content,
+        certificates,
+        signer,
+    })
 }
 
 fn read_version(reader: &mut Reader, what: &str) -> Result<(), String> {
@@ -178,11 +218,16 @@ fn read_version(reader: &mut Reader, what: &str) -> Result<(), String> {
 }
 
 /// The content of an unsigned message.
-pub(crate) fn read_unsigned(bytes: &[u8], content_type: ObjectIdentifier) -> Result<Vec<u8>, SignatureError> {
+pub(crate) fn read_unsigned(
+    bytes: &[u8],
+    content_type: ObjectIdentifier,
+) -> Result<Vec<u8>, SignatureError> {
     let parts = read(bytes, content_type)?;
     match parts.signer {
         None => Ok(parts.content.whole.to_owned()),
-        Some(_) => Err(SignatureError("it is signed already; sign the unsigned one".into())),
+        Some(_) => Err(SignatureError(
+            "it is signed already; sign the unsigned one".into(),
+        )),
     }
 }
 
@@ -195,30 +240,56 @@ pub(crate) struct Verified {
 }
 
 /// Checks form, digest, signature and trust.
-pub(crate) fn verify(bytes: &[u8], content_type: ObjectIdentifier, trust: &Trust) -> Result<Verified, SignatureError> {
+pub(crate) fn verify(
+    bytes: &[u8],
+    content_type: ObjectIdentifier,
+    trust: &Trust,
+) -> Result<Verified, SignatureError> {
     let parts = read(bytes, content_type)?;
-    let info = parts.signer.ok_or_else(|| SignatureError("it has no signature; sign it".into()))?;
+    let info = parts
+        .signer
+        .ok_or_else(|| SignatureError("it has no signature; sign it".into()))?;
     let mut fields = info.reader();
     read_version(&mut fields, "the signer's version")?;
     let name = fields.next(tag::SEQUENCE, "the signer's name")?.whole;
     read_sha256(&mut fields, "the signer's digest algorithm")?;
     let attributes = fields.next(tag::context(0), "the signed attributes")?;
     read_algorithm(&mut fields, RSA_ENCRYPTION, "the signer's algorithm")?;
-    let signature = fields.next(tag::OCTET_STRING, "the signature's value")?.content;
+    let signature = fields
+        .next(tag::OCTET_STRING, "the signature's value")?
+        .content;
     fields.finish("the signer (no unsigned attributes are known here)")?;
 
-    let is_named = |certificate: &&Certificate| certificate.issuer_and_serial().is_ok_and(|found| found == name);
-    let signer = parts.certificates.iter().find(is_named).ok_or_else(|| "the signer's certificate is not in the signature".to_owned())?;
+    let is_named = |certificate: &&Certificate| {
+        certificate
+            .issuer_and_serial()
+            .is_ok_and(|found| found == name)
+    };
+    let signer = parts
+        .certificates
+        .iter()
+        .find(is_named)
+        .ok_or_else(|| "the signer's certificate is not in the signature".to_owned())?;
     check_attributes(attributes, content_type, parts.content.content)?;
     signer.verify(&element(tag::SET, attributes.content), signature)?;
     trust.check(signer, &parts.certificates)?;
-    Ok(Verified { content: parts.content.whole.to_owned(), signer: signer.clone() })
+    Ok(Verified {
+        content: parts.content.whole.to_owned(),
+        signer: signer.clone(),
+    })
 }
 
 /// The signed attributes name the content's type and digest, each once.
-fn check_attributes(attributes: Element, content_type: ObjectIdentifier, content: &[u8]) -> Result<(), String> {
+fn check_attributes(
+    attributes: Element,
+    content_type: ObjectIdentifier,
+    content: &[u8],
+) -> Result<(), String> {
     let (mut types, mut digests) = (Vec::new(), Vec::new());
-    for entry in attributes.reader().rest(tag::SEQUENCE, true, "the signed attributes")? {
+    for entry in attributes
+        .reader()
+        .rest(tag::SEQUENCE, true, "the signed attributes")?
+    {
         let mut fields = entry.reader();
         let id = fields.next(tag::OID, "an attribute's type")?.as_oid()?;
         let values = fields.next(tag::SET, "an attribute's values")?;
@@ -233,7 +304,10 @@ fn check_attributes(attributes: Element, content_type: ObjectIdentifier, content
         return Err(format!("the signed content type is not {content_type}"));
     }
     if digests != [element(tag::OCTET_STRING, Sha256Digest::of(content).0)] {
-        return Err("the signed digest is not that of the content: it was changed after it was signed".into());
+        return Err(
+            "the signed digest is not that of the content: it was changed after it was signed"
+                .into(),
+        );
     }
     Ok(())
 }

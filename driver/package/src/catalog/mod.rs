@@ -15,16 +15,17 @@ pub use write::{CatalogSpec, sign, unsigned};
 
 use der::asn1::ObjectIdentifier;
 
+use crate::Sha256Digest;
 use crate::pe::{self, Image, PeError};
 use crate::spc::Subject;
-use crate::Sha256Digest;
 
 /// `szOID_CTL`
 const CTL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.1");
 /// `szOID_CATALOG_LIST`
 const CATALOG_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.1.1");
 /// `szOID_CATALOG_LIST_MEMBER2`
-const CATALOG_LIST_MEMBER2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.1.3");
+const CATALOG_LIST_MEMBER2: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.1.3");
 /// `CAT_NAMEVALUE_OBJID`
 const NAME_VALUE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.12.2.1");
 /// `CAT_MEMBERINFO2_OBJID`
@@ -43,7 +44,11 @@ pub struct Member {
 impl Member {
     /// Any file: listed under the digest of all its bytes.
     pub fn flat(name: &str, bytes: &[u8]) -> Self {
-        Self { name: name.to_owned(), digest: Sha256Digest::of(bytes), subject: Subject::Flat }
+        Self {
+            name: name.to_owned(),
+            digest: Sha256Digest::of(bytes),
+            subject: Subject::Flat,
+        }
     }
 
     /// An image: listed under its Authenticode digest, with its page hashes, so that signing it later changes nothing.
@@ -52,7 +57,13 @@ impl Member {
     /// Something that is not a usable image.
     pub fn image(name: &str, bytes: &[u8]) -> Result<Self, PeError> {
         let image = Image::parse(bytes)?;
-        let subject = Subject::Image { page_hashes: Some(pe::page_hashes(&image)?) };
-        Ok(Self { name: name.to_owned(), digest: pe::image_digest(&image), subject })
+        let subject = Subject::Image {
+            page_hashes: Some(pe::page_hashes(&image)?),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            digest: pe::image_digest(&image),
+            subject,
+        })
     }
 }

@@ -30,18 +30,35 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Catalog, SignatureError> {
     }
     list.next(tag::OCTET_STRING, "the list's identifier")?;
     list.next(tag::UTC_TIME, "the list's time")?;
-    let version = list.next(tag::SEQUENCE, "the list's version")?.reader().next(tag::OID, "the list's version")?.as_oid()?;
+    let version = list
+        .next(tag::SEQUENCE, "the list's version")?
+        .reader()
+        .next(tag::OID, "the list's version")?
+        .as_oid()?;
     if version != CATALOG_LIST_MEMBER2 {
-        return Err(SignatureError(format!("members of type {version}; only version 2 ({CATALOG_LIST_MEMBER2}) is known here")));
+        return Err(SignatureError(format!(
+            "members of type {version}; only version 2 ({CATALOG_LIST_MEMBER2}) is known here"
+        )));
     }
-    let members = list.next(tag::SEQUENCE, "the members")?.reader().rest(tag::SEQUENCE, false, "the members")?;
-    let members = members.into_iter().map(read_member).collect::<Result<Vec<_>, _>>()?;
+    let members = list.next(tag::SEQUENCE, "the members")?.reader().rest(
+        tag::SEQUENCE,
+        false,
+        "the members",
+    )?;
+    let members = members
+        .into_iter()
+        .map(read_member)
+        .collect::<Result<Vec<_>, _>>()?;
     let attributes = match list.optional(tag::context(0), "the list's attributes")? {
         Some(attributes) => read_attributes(attributes)?,
         None => Vec::new(),
     };
     list.finish("the list")?;
-    Ok(Catalog { signer: verified.signer, members, attributes })
+    Ok(Catalog {
+        signer: verified.signer,
+        members,
+        attributes,
+    })
 }
 
 impl Catalog {
@@ -55,10 +72,19 @@ impl Catalog {
         let same = |member: &Member| member.digest == file.digest && member.subject == file.subject;
         match self.members.iter().find(named) {
             Some(member) if same(member) => Ok(()),
-            Some(member) if member.digest == file.digest => Err("it is listed with other page hashes or as another kind of file".into()),
-            Some(member) => Err(format!("its digest is {}, the catalog lists {}", file.digest, member.digest)),
+            Some(member) if member.digest == file.digest => {
+                Err("it is listed with other page hashes or as another kind of file".into())
+            }
+            Some(member) => Err(format!(
+                "its digest is {}, the catalog lists {}",
+                file.digest, member.digest
+            )),
             None => {
-                let names: Vec<&str> = self.members.iter().map(|member| member.name.as_str()).collect();
+                let names: Vec<&str> = self
+                    .members
+                    .iter()
+                    .map(|member| member.name.as_str())
+                    .collect();
                 Err(format!("the catalog lists only {}", names.join(", ")))
             }
         }
@@ -68,13 +94,19 @@ impl Catalog {
 fn read_member(member: Element) -> Result<Member, String> {
     let mut fields = member.reader();
     let digest = fields.next(tag::OCTET_STRING, "a member's digest")?.content;
-    let attributes = fields.next(tag::SET, "a member's attributes")?.reader().rest(tag::SEQUENCE, true, "a member's attributes")?;
+    let attributes = fields
+        .next(tag::SET, "a member's attributes")?
+        .reader()
+        .rest(tag::SEQUENCE, true, "a member's attributes")?;
     fields.finish("a member")?;
     let (mut name, mut data, mut info) = (None, None, false);
     for attribute in attributes {
         let mut fields = attribute.reader();
         let id = fields.next(tag::OID, "a member's attribute")?.as_oid()?;
-        let value = fields.next(tag::SET, "a member's attribute")?.reader().any("a member's attribute")?;
+        let value = fields
+            .next(tag::SET, "a member's attribute")?
+            .reader()
+            .any("a member's attribute")?;
         fields.finish("a member's attribute")?;
         match id {
             NAME_VALUE => {
@@ -92,15 +124,24 @@ fn read_member(member: Element) -> Result<Member, String> {
     if stated.0 != digest || !info {
         return Err("a member's tag is not its digest, or it lacks member info".into());
     }
-    Ok(Member { name: name.ok_or("a member has no file name")?, digest: stated, subject })
+    Ok(Member {
+        name: name.ok_or("a member has no file name")?,
+        digest: stated,
+        subject,
+    })
 }
 
 fn read_attributes(attributes: Element) -> Result<Vec<(String, String)>, String> {
     let list = Reader::whole(attributes.content, tag::SEQUENCE, "the list's attributes")?;
     let mut result = Vec::new();
-    for attribute in list.reader().rest(tag::SEQUENCE, false, "the list's attributes")? {
+    for attribute in list
+        .reader()
+        .rest(tag::SEQUENCE, false, "the list's attributes")?
+    {
         let mut fields = attribute.reader();
-        let id = fields.next(tag::OID, "an attribute of the list")?.as_oid()?;
+        let id = fields
+            .next(tag::OID, "an attribute of the list")?
+            .as_oid()?;
         let value = fields.next(tag::OCTET_STRING, "an attribute of the list")?;
         if id == NAME_VALUE {
             result.push(read_name_value(value.content)?);
@@ -117,8 +158,16 @@ fn read_name_value(bytes: &[u8]) -> Result<(String, String), String> {
     let value = fields.next(tag::OCTET_STRING, WHAT)?.content;
     fields.finish(WHAT)?;
     let text = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units).trim_end_matches('\0').to_owned()
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| unit([pair[0], pair[1]]))
+            .collect();
+        String::from_utf16_lossy(&units)
+            .trim_end_matches('\0')
+            .to_owned()
     };
-    Ok((text(name, u16::from_be_bytes), text(value, u16::from_le_bytes)))
+    Ok((
+        text(name, u16::from_be_bytes),
+        text(value, u16::from_le_bytes),
+    ))
 }

@@ -32,14 +32,20 @@ pub fn unsigned(spec: &CatalogSpec) -> Vec<u8> {
     let mut members: Vec<&Member> = spec.members.iter().collect();
     members.sort_by_key(|member| member.digest);
     members.dedup_by_key(|member| member.digest);
-    let members: Vec<Vec<u8>> = members.into_iter().map(|member| write_member(member, spec.os_attribute)).collect();
+    let members: Vec<Vec<u8>> = members
+        .into_iter()
+        .map(|member| write_member(member, spec.os_attribute))
+        .collect();
     let list = sequence([
         sequence([oid(CATALOG_LIST)]),
         element(tag::OCTET_STRING, spec.list_id),
         element(tag::UTC_TIME, utc_time(spec.time)),
         sequence([oid(CATALOG_LIST_MEMBER2), null()]),
         element(tag::SEQUENCE, members.concat()),
-        constructed(tag::context(0), [element(tag::SEQUENCE, extensions(spec).concat())]),
+        constructed(
+            tag::context(0),
+            [element(tag::SEQUENCE, extensions(spec).concat())],
+        ),
     ]);
     cms::unsigned(CTL, &list)
 }
@@ -63,17 +69,31 @@ fn write_member(member: &Member, os_attribute: &str) -> Vec<u8> {
         attribute(MEMBER_INFO2, info),
         attribute(NAME_VALUE, name_value("File", &member.name)),
         attribute(NAME_VALUE, name_value("OSAttr", os_attribute)),
-        attribute(INDIRECT_DATA, spc::write(&member.subject, member.digest, Place::Catalog)),
+        attribute(
+            INDIRECT_DATA,
+            spc::write(&member.subject, member.digest, Place::Catalog),
+        ),
     ];
-    sequence([element(tag::OCTET_STRING, member.digest.0), set_of(tag::SET, attributes)])
+    sequence([
+        element(tag::OCTET_STRING, member.digest.0),
+        set_of(tag::SET, attributes),
+    ])
 }
 
 /// The list's own attributes: the systems, and the hardware ids counted from 1, the last one first.
 fn extensions(spec: &CatalogSpec) -> Vec<Vec<u8>> {
-    let extension = |name: &str, value: &str| sequence([oid(NAME_VALUE), element(tag::OCTET_STRING, name_value(name, value))]);
+    let extension = |name: &str, value: &str| {
+        sequence([
+            oid(NAME_VALUE),
+            element(tag::OCTET_STRING, name_value(name, value)),
+        ])
+    };
     let mut result = vec![extension("OS", spec.os)];
     for (index, id) in spec.hardware_ids.iter().enumerate().rev() {
-        result.push(extension(&format!("HWID{}", index + 1), &id.to_ascii_lowercase()));
+        result.push(extension(
+            &format!("HWID{}", index + 1),
+            &id.to_ascii_lowercase(),
+        ));
     }
     result
 }
@@ -81,12 +101,26 @@ fn extensions(spec: &CatalogSpec) -> Vec<Vec<u8>> {
 /// `CatalogNameValue`: the name in big-endian UCS-2, the value in little-endian with a NUL.
 fn name_value(name: &str, value: &str) -> Vec<u8> {
     let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let value: Vec<u8> = value.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
-    sequence([element(tag::BMP_STRING, name), integer(NAME_VALUE_FLAGS), element(tag::OCTET_STRING, value)])
+    let value: Vec<u8> = value
+        .encode_utf16()
+        .chain([0])
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    sequence([
+        element(tag::BMP_STRING, name),
+        integer(NAME_VALUE_FLAGS),
+        element(tag::OCTET_STRING, value),
+    ])
 }
 
 fn utc_time(time: UnixTime) -> String {
     let Date { year, month, day } = time.date();
     let second = time.0 % 86_400;
-    format!("{:02}{month:02}{day:02}{:02}{:02}{:02}Z", year % 100, second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{:02}{month:02}{day:02}{:02}{:02}{:02}Z",
+        year % 100,
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }

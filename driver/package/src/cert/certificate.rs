@@ -14,7 +14,8 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use crate::{Sha256Digest, UnixTime};
 
 pub(crate) const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
-pub(crate) const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+pub(crate) const SHA256_WITH_RSA: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
@@ -51,11 +52,17 @@ impl Certificate {
     /// # Errors
     /// Anything that is not one certificate in strict DER.
     pub fn from_der(der: &[u8]) -> Result<Self, CertError> {
-        let parsed = x509_cert::Certificate::from_der(der).map_err(|error| CertError(format!("not an X.509 certificate: {error}")))?;
+        let parsed = x509_cert::Certificate::from_der(der)
+            .map_err(|error| CertError(format!("not an X.509 certificate: {error}")))?;
         if parsed.to_der().is_ok_and(|again| again == der) {
-            Ok(Self { der: der.to_owned(), parsed })
+            Ok(Self {
+                der: der.to_owned(),
+                parsed,
+            })
         } else {
-            Err(CertError("an X.509 certificate that is not in strict DER".into()))
+            Err(CertError(
+                "an X.509 certificate that is not in strict DER".into(),
+            ))
         }
     }
 
@@ -69,7 +76,9 @@ impl Certificate {
         }
         match der::pem::decode_vec(bytes) {
             Ok(("CERTIFICATE", der)) => Self::from_der(&der),
-            Ok((label, _)) => Err(CertError(format!("a PEM file with {label} instead of CERTIFICATE"))),
+            Ok((label, _)) => Err(CertError(format!(
+                "a PEM file with {label} instead of CERTIFICATE"
+            ))),
             Err(error) => Err(CertError(format!("a damaged PEM file: {error}"))),
         }
     }
@@ -81,7 +90,8 @@ impl Certificate {
 
     /// The certificate in PEM.
     pub fn pem(&self) -> String {
-        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der).unwrap_or_default()
+        der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der)
+            .unwrap_or_default()
     }
 
     /// The subject's name, e.g. `CN=waverig test`.
@@ -122,14 +132,25 @@ impl Certificate {
     /// Checks a PKCS#1 v1.5 signature with SHA-256 by this certificate's key.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
         let subject = self.subject();
-        let spki = self.parsed.tbs_certificate.subject_public_key_info.to_der().map_err(|error| error.to_string())?;
-        let key = rsa::RsaPublicKey::from_public_key_der(&spki).map_err(|_| format!("the key of {subject} is not an RSA key"))?;
+        let spki = self
+            .parsed
+            .tbs_certificate
+            .subject_public_key_info
+            .to_der()
+            .map_err(|error| error.to_string())?;
+        let key = rsa::RsaPublicKey::from_public_key_der(&spki)
+            .map_err(|_| format!("the key of {subject} is not an RSA key"))?;
         if key.size() < 256 {
-            return Err(format!("the key of {subject} has {} bits; 2048 are the least", 8 * key.size()));
+            return Err(format!(
+                "the key of {subject} has {} bits; 2048 are the least",
+                8 * key.size()
+            ));
         }
-        let signature = Signature::try_from(signature).map_err(|_| "not an RSA signature".to_owned())?;
+        let signature =
+            Signature::try_from(signature).map_err(|_| "not an RSA signature".to_owned())?;
         let key = VerifyingKey::<Sha256>::new(key);
-        key.verify(message, &signature).map_err(|_| format!("the signature was not made with the key of {subject}"))
+        key.verify(message, &signature)
+            .map_err(|_| format!("the signature was not made with the key of {subject}"))
     }
 
     /// Whether `issuer` signed this certificate and may have.
@@ -138,7 +159,10 @@ impl Certificate {
         if self.parsed.tbs_certificate.issuer != issuer.parsed.tbs_certificate.subject {
             return Err(format!("{subject} is not issued by {by}"));
         }
-        if !issuer.extension::<BasicConstraints>(BASIC_CONSTRAINTS)?.is_some_and(|constraints| constraints.ca) {
+        if !issuer
+            .extension::<BasicConstraints>(BASIC_CONSTRAINTS)?
+            .is_some_and(|constraints| constraints.ca)
+        {
             return Err(format!("{by} is not a certificate authority"));
         }
         self.check_signature(issuer)
@@ -147,14 +171,24 @@ impl Certificate {
     /// Whether the certificate's own signature is by the key of `issuer`, with the one algorithm that is accepted here.
     pub(crate) fn check_signature(&self, issuer: &Self) -> Result<(), String> {
         if self.parsed.signature_algorithm.oid != SHA256_WITH_RSA {
-            return Err(format!("{} is signed with {}, not with RSA and SHA-256", self.subject(), self.parsed.signature_algorithm.oid));
+            return Err(format!(
+                "{} is signed with {}, not with RSA and SHA-256",
+                self.subject(),
+                self.parsed.signature_algorithm.oid
+            ));
         }
         if self.parsed.signature_algorithm != self.parsed.tbs_certificate.signature {
             return Err(format!("{} names two signature algorithms", self.subject()));
         }
-        let message = self.parsed.tbs_certificate.to_der().map_err(|error| error.to_string())?;
+        let message = self
+            .parsed
+            .tbs_certificate
+            .to_der()
+            .map_err(|error| error.to_string())?;
         let signature = self.parsed.signature.as_bytes().unwrap_or_default();
-        issuer.verify(&message, signature).map_err(|error| format!("certificate {}: {error}", self.subject()))
+        issuer
+            .verify(&message, signature)
+            .map_err(|error| format!("certificate {}: {error}", self.subject()))
     }
 
     /// Whether it may sign code: extended key usage, key usage, no critical extension that is not understood.
@@ -162,15 +196,33 @@ impl Certificate {
         let subject = self.subject();
         let purposes = self.extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?;
         if !purposes.is_some_and(|purposes| purposes.0.contains(&CODE_SIGNING)) {
-            return Err(format!("{subject} is not for code signing (extended key usage {CODE_SIGNING})"));
+            return Err(format!(
+                "{subject} is not for code signing (extended key usage {CODE_SIGNING})"
+            ));
         }
-        if self.extension::<KeyUsage>(KEY_USAGE)?.is_some_and(|usage| !usage.digital_signature()) {
-            return Err(format!("the key usage of {subject} lacks digital signatures"));
+        if self
+            .extension::<KeyUsage>(KEY_USAGE)?
+            .is_some_and(|usage| !usage.digital_signature())
+        {
+            return Err(format!(
+                "the key usage of {subject} lacks digital signatures"
+            ));
         }
-        let known = [KEY_USAGE, EXTENDED_KEY_USAGE, BASIC_CONSTRAINTS, SUBJECT_ALTERNATIVE_NAME];
+        let known = [
+            KEY_USAGE,
+            EXTENDED_KEY_USAGE,
+            BASIC_CONSTRAINTS,
+            SUBJECT_ALTERNATIVE_NAME,
+        ];
         let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
-        match extensions.filter(|extension| extension.critical).find(|extension| !known.contains(&extension.extn_id)) {
-            Some(extension) => Err(format!("{subject} has a critical extension {} that is not understood", extension.extn_id)),
+        match extensions
+            .filter(|extension| extension.critical)
+            .find(|extension| !known.contains(&extension.extn_id))
+        {
+            Some(extension) => Err(format!(
+                "{subject} has a critical extension {} that is not understood",
+                extension.extn_id
+            )),
             None => Ok(()),
         }
     }
@@ -178,7 +230,12 @@ impl Certificate {
     fn extension<'a, T: Decode<'a>>(&'a self, id: ObjectIdentifier) -> Result<Option<T>, String> {
         let mut extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
         let found = extensions.find(|extension| extension.extn_id == id);
-        let decode = |bytes| T::from_der(bytes).map_err(|_| format!("{} has a damaged extension {id}", self.subject()));
-        found.map(|extension| decode(extension.extn_value.as_bytes())).transpose()
+        let decode = |bytes| {
+            T::from_der(bytes)
+                .map_err(|_| format!("{} has a damaged extension {id}", self.subject()))
+        };
+        found
+            .map(|extension| decode(extension.extn_value.as_bytes()))
+            .transpose()
     }
 }

@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 use der::asn1::{BitString, OctetString, UtcTime};
 use der::{Decode, Encode};
+use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use rsa::rand_core::{CryptoRngCore, OsRng};
 use rsa::signature::{SignatureEncoding, Signer};
-use rsa::RsaPrivateKey;
 use sha2::Sha256;
 use x509_cert::certificate::{TbsCertificate, Version};
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier};
@@ -76,33 +76,57 @@ impl Identity {
     }
 
     /// Makes an identity with a key from `random`.
-    pub(crate) fn make(subject: &str, now: UnixTime, random: &mut impl CryptoRngCore) -> Result<Self, CertError> {
-        let key = RsaPrivateKey::new(random, KEY_BITS).map_err(|error| CertError(format!("no key could be made: {error}")))?;
-        let certificate = self_signed(subject, now, &key).map_err(|error| CertError(format!("no certificate could be made: {error}")))?;
-        Ok(Self { certificate, key: SigningKey::new(key), created: true })
+    pub(crate) fn make(
+        subject: &str,
+        now: UnixTime,
+        random: &mut impl CryptoRngCore,
+    ) -> Result<Self, CertError> {
+        let key = RsaPrivateKey::new(random, KEY_BITS)
+            .map_err(|error| CertError(format!("no key could be made: {error}")))?;
+        let certificate = self_signed(subject, now, &key)
+            .map_err(|error| CertError(format!("no certificate could be made: {error}")))?;
+        Ok(Self {
+            certificate,
+            key: SigningKey::new(key),
+            created: true,
+        })
     }
 
     #[cfg(test)]
     pub(crate) fn save_for_tests(&self, folder: &Path) {
-        self.save(folder).expect("a temporary folder can be written");
+        self.save(folder)
+            .expect("a temporary folder can be written");
     }
 
     fn save(&self, folder: &Path) -> Result<(), CertError> {
-        let failed = |path: &Path, error: std::io::Error| CertError(format!("{}: {error}; choose a folder that can be written", path.display()));
-        let key = self.key.as_ref().to_pkcs8_pem(LineEnding::LF).map_err(|error| CertError(error.to_string()))?;
+        let failed = |path: &Path, error: std::io::Error| {
+            CertError(format!(
+                "{}: {error}; choose a folder that can be written",
+                path.display()
+            ))
+        };
+        let key = self
+            .key
+            .as_ref()
+            .to_pkcs8_pem(LineEnding::LF)
+            .map_err(|error| CertError(error.to_string()))?;
         let pem = self.certificate.pem();
         // Written beside its place and renamed, so that nobody ever finds half of it.
         let parent = folder.parent().unwrap_or(Path::new("."));
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let draft = parent.join(format!(".{name}.{}", std::process::id()));
         fs::create_dir_all(&draft).map_err(|error| failed(&draft, error))?;
-        let files: [(&str, &[u8]); 3] =
-            [(KEY_PEM, key.as_bytes()), (CERTIFICATE_PEM, pem.as_bytes()), (CERTIFICATE_DER, self.certificate.der())];
+        let files: [(&str, &[u8]); 3] = [
+            (KEY_PEM, key.as_bytes()),
+            (CERTIFICATE_PEM, pem.as_bytes()),
+            (CERTIFICATE_DER, self.certificate.der()),
+        ];
         let written = files.iter().try_for_each(|(name, bytes)| {
             let path = draft.join(name);
             write(&path, bytes, *name == KEY_PEM).map_err(|error| failed(&path, error))
         });
-        let placed = written.and_then(|()| fs::rename(&draft, folder).map_err(|error| failed(folder, error)));
+        let placed = written
+            .and_then(|()| fs::rename(&draft, folder).map_err(|error| failed(folder, error)));
         if placed.is_err() {
             let _ = fs::remove_dir_all(&draft);
         }
@@ -110,25 +134,51 @@ impl Identity {
     }
 
     fn load(folder: &Path) -> Result<Self, CertError> {
-        let advice = format!("delete the folder {} to make a new certificate", folder.display());
-        let at = |path: &PathBuf, what: String| CertError(format!("{}: {what}; {advice}", path.display()));
+        let advice = format!(
+            "delete the folder {} to make a new certificate",
+            folder.display()
+        );
+        let at = |path: &PathBuf, what: String| {
+            CertError(format!("{}: {what}; {advice}", path.display()))
+        };
         let read = |name: &str| {
             let path = folder.join(name);
-            fs::read(&path).map_err(|error| at(&path, error.to_string())).map(|bytes| (path, bytes))
+            fs::read(&path)
+                .map_err(|error| at(&path, error.to_string()))
+                .map(|bytes| (path, bytes))
         };
         let (certificate_path, pem) = read(CERTIFICATE_PEM)?;
-        let certificate = Certificate::from_pem_or_der(&pem).map_err(|error| at(&certificate_path, error.0))?;
+        let certificate =
+            Certificate::from_pem_or_der(&pem).map_err(|error| at(&certificate_path, error.0))?;
         let (der_path, der) = read(CERTIFICATE_DER)?;
         if der != certificate.der() {
-            return Err(at(&der_path, format!("it is not the certificate in {CERTIFICATE_PEM}")));
+            return Err(at(
+                &der_path,
+                format!("it is not the certificate in {CERTIFICATE_PEM}"),
+            ));
         }
         let (key_path, key) = read(KEY_PEM)?;
-        let key = std::str::from_utf8(&key).ok().and_then(|pem| RsaPrivateKey::from_pkcs8_pem(pem).ok());
-        let key = SigningKey::<Sha256>::new(key.ok_or_else(|| at(&key_path, "not a PKCS#8 RSA key in PEM".into()))?);
+        let key = std::str::from_utf8(&key)
+            .ok()
+            .and_then(|pem| RsaPrivateKey::from_pkcs8_pem(pem).ok());
+        let key = SigningKey::<Sha256>::new(
+            key.ok_or_else(|| at(&key_path, "not a PKCS#8 RSA key in PEM".into()))?,
+        );
         let probe = key.sign(b"probe").to_vec();
-        certificate.verify(b"probe", &probe).map_err(|_| at(&key_path, format!("the key does not belong to {CERTIFICATE_PEM}")))?;
-        certificate.check_code_signing().map_err(|error| at(&certificate_path, error))?;
-        Ok(Self { certificate, key, created: false })
+        certificate.verify(b"probe", &probe).map_err(|_| {
+            at(
+                &key_path,
+                format!("the key does not belong to {CERTIFICATE_PEM}"),
+            )
+        })?;
+        certificate
+            .check_code_signing()
+            .map_err(|error| at(&certificate_path, error))?;
+        Ok(Self {
+            certificate,
+            key,
+            created: false,
+        })
     }
 
     /// The certificate.
@@ -158,12 +208,21 @@ fn write(path: &Path, bytes: &[u8], secret: bool) -> std::io::Result<()> {
 }
 
 /// A certificate for code signing that is its own root, valid from the day before `now`.
-fn self_signed(subject: &str, now: UnixTime, key: &RsaPrivateKey) -> Result<Certificate, Box<dyn std::error::Error>> {
+fn self_signed(
+    subject: &str,
+    now: UnixTime,
+    key: &RsaPrivateKey,
+) -> Result<Certificate, Box<dyn std::error::Error>> {
     let public = key.to_public_key().to_public_key_der()?;
     let identifier = Sha256Digest::of(public.as_bytes()).0;
     let name = Name::from_str(subject)?;
-    let algorithm = AlgorithmIdentifierOwned { oid: SHA256_WITH_RSA, parameters: Some(der::asn1::Any::null()) };
-    let time = |time: UnixTime| UtcTime::from_unix_duration(std::time::Duration::from_secs(time.0)).map(Time::UtcTime);
+    let algorithm = AlgorithmIdentifierOwned {
+        oid: SHA256_WITH_RSA,
+        parameters: Some(der::asn1::Any::null()),
+    };
+    let time = |time: UnixTime| {
+        UtcTime::from_unix_duration(std::time::Duration::from_secs(time.0)).map(Time::UtcTime)
+    };
     // The serial number follows from the key, so that it is unique without being drawn. Its first bit keeps it positive.
     let mut serial = identifier[..16].to_vec();
     serial[0] = serial[0] & 0x7F | 0x40;
@@ -172,7 +231,10 @@ fn self_signed(subject: &str, now: UnixTime, key: &RsaPrivateKey) -> Result<Cert
         serial_number: SerialNumber::new(&serial)?,
         signature: algorithm.clone(),
         issuer: name.clone(),
-        validity: Validity { not_before: time(UnixTime(now.0.saturating_sub(86_400)))?, not_after: time(now.plus_days(DAYS))? },
+        validity: Validity {
+            not_before: time(UnixTime(now.0.saturating_sub(86_400)))?,
+            not_after: time(now.plus_days(DAYS))?,
+        },
         subject: name.clone(),
         subject_public_key_info: SubjectPublicKeyInfoOwned::from_der(public.as_bytes())?,
         issuer_unique_id: None,
@@ -186,7 +248,10 @@ fn self_signed(subject: &str, now: UnixTime, key: &RsaPrivateKey) -> Result<Cert
         SubjectKeyIdentifier(OctetString::new(&identifier[..20])?).to_extension(&name, none)?,
     ]);
     let signature = SigningKey::<Sha256>::new(key.clone()).sign(&tbs.to_der()?);
-    let certificate =
-        x509_cert::Certificate { tbs_certificate: tbs, signature_algorithm: algorithm, signature: BitString::from_bytes(&signature.to_bytes())? };
+    let certificate = x509_cert::Certificate {
+        tbs_certificate: tbs,
+        signature_algorithm: algorithm,
+        signature: BitString::from_bytes(&signature.to_bytes())?,
+    };
     Ok(Certificate::from_der(&certificate.to_der()?)?)
 }

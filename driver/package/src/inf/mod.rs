@@ -14,6 +14,7 @@ mod rules;
 mod services;
 mod stamp;
 mod system;
+mod unused;
 
 #[cfg(test)]
 mod tests;

@@ -224,9 +224,17 @@ pub(super) fn install_section(
 pub(super) fn devices(inf: &Inf, arch: Arch) -> Result<Vec<(&str, OsBuild)>, InfError> {
     let mut result = Vec::new();
     for models in all(inf)? {
-        let Some(decoration) = models.decoration.filter(|decoration| decoration.arch == Some(arch.into())) else { continue };
+        let Some(decoration) = models
+            .decoration
+            .filter(|decoration| decoration.arch == Some(arch.into()))
+        else {
+            continue;
+        };
         let section = inf.referenced(&models.section, models.line)?;
-        let ids = section.entries.iter().flat_map(|entry| entry.names().skip(1));
+        let ids = section
+            .entries
+            .iter()
+            .flat_map(|entry| entry.names().skip(1));
         result.extend(ids.map(|id| (id, OsBuild(decoration.build.unwrap_or(0)))));
     }
     Ok(result)

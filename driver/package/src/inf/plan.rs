@@ -132,7 +132,14 @@ pub fn plans(inf: &Inf, requirements: &Requirements) -> Result<Vec<InstallPlan>,
     let mut plans = Vec::new();
     for (hardware_id, build) in models::devices(inf, requirements.arch)? {
         let build = build.max(requirements.min_build);
-        plans.push(plan(inf, &Target { hardware_id, arch: requirements.arch, build })?);
+        plans.push(plan(
+            inf,
+            &Target {
+                hardware_id,
+                arch: requirements.arch,
+                build,
+            },
+        )?);
     }
     Ok(plans)
 }

@@ -79,7 +79,12 @@ pub struct PackageError {
 
 impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not packaged: {}", self.file, self.reasons.join("\n  "))
+        write!(
+            f,
+            "{} is not packaged: {}",
+            self.file,
+            self.reasons.join("\n  ")
+        )
     }
 }
 
@@ -91,16 +96,20 @@ impl std::error::Error for PackageError {}
 /// An image or INF that breaks a rule (all broken rules are listed), a file that cannot be signed or written. Nothing is
 /// written unless everything is good.
 pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
-    let [sys, inf, cat, pdb] = ["sys", "inf", "cat", "pdb"].map(|extension| format!("{}.{extension}", inputs.name));
+    let [sys, inf, cat, pdb] =
+        ["sys", "inf", "cat", "pdb"].map(|extension| format!("{}.{extension}", inputs.name));
     let sealed = sealed_image(&sys, inputs)?;
-    let image = authenticode::sign(&sealed, inputs.identity, true).map_err(|error| one(&sys, error))?;
+    let image =
+        authenticode::sign(&sealed, inputs.identity, true).map_err(|error| one(&sys, error))?;
     let (stamped, hardware_ids) = stamped_inf(&inf, &sys, &cat, inputs)?;
     let member = Member::image(&sys, &image).map_err(|error| one(&sys, error))?;
     let image_digest = member.digest;
     let members = [member, Member::flat(&inf, &stamped)];
     let list_id = Sha256Digest::of_parts(members.iter().map(|member| &member.digest.0[..]));
     let spec = CatalogSpec {
-        list_id: list_id.0[..16].try_into().expect("a digest has more than 16 bytes"),
+        list_id: list_id.0[..16]
+            .try_into()
+            .expect("a digest has more than 16 bytes"),
         time: inputs.time,
         os: &os_names(inputs.arch, inputs.min_build),
         os_attribute: "2:10.0",
@@ -125,52 +134,106 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
         image_digest,
         unsigned_catalog: Sha256Digest::of(&unsigned),
     };
-    let mut manifest = serde_json::to_vec_pretty(&package).map_err(|error| one("manifest.json", error))?;
+    let mut manifest =
+        serde_json::to_vec_pretty(&package).map_err(|error| one("manifest.json", error))?;
     manifest.push(b'\n');
     files.push(("manifest.json".to_owned(), &manifest));
     fs::create_dir_all(dir).map_err(|error| one(&dir.display().to_string(), error))?;
     for (name, bytes) in files {
-        replace(&dir.join(&name), bytes).map_err(|error| one(&dir.join(&name).display().to_string(), error))?;
+        replace(&dir.join(&name), bytes)
+            .map_err(|error| one(&dir.join(&name).display().to_string(), error))?;
     }
     Ok(package)
 }
 
 fn one(file: &str, reason: impl fmt::Display) -> PackageError {
-    PackageError { file: file.to_owned(), reasons: vec![reason.to_string()] }
+    PackageError {
+        file: file.to_owned(),
+        reasons: vec![reason.to_string()],
+    }
 }
 
 /// Refuses when there are reasons.
 fn refuse(file: &str, reasons: Vec<String>) -> Result<(), PackageError> {
-    if reasons.is_empty() { Ok(()) } else { Err(PackageError { file: file.to_owned(), reasons }) }
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        Err(PackageError {
+            file: file.to_owned(),
+            reasons,
+        })
+    }
 }
 
 fn sealed_image(sys: &str, inputs: &Inputs) -> Result<Vec<u8>, PackageError> {
     let sealed = pe::seal(inputs.image.to_owned()).map_err(|error| one(sys, error))?;
     let image = Image::parse(&sealed).map_err(|error| one(sys, error))?;
-    let rules = pe::Rules { arch: inputs.arch, ..inputs.rules };
-    refuse(sys, pe::check(&image, &rules).iter().map(ToString::to_string).collect())?;
+    let rules = pe::Rules {
+        arch: inputs.arch,
+        ..inputs.rules
+    };
+    refuse(
+        sys,
+        pe::check(&image, &rules)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )?;
     Ok(sealed)
 }
 
 /// The stamped INF and the hardware ids it serves. It must install the image that it is packaged with.
-fn stamped_inf(inf: &str, sys: &str, cat: &str, inputs: &Inputs) -> Result<(Vec<u8>, Vec<String>), PackageError> {
-    let stamp = Stamp { date: inputs.date, version: inputs.version, arch: inputs.arch, catalog: cat };
+fn stamped_inf(
+    inf: &str,
+    sys: &str,
+    cat: &str,
+    inputs: &Inputs,
+) -> Result<(Vec<u8>, Vec<String>), PackageError> {
+    let stamp = Stamp {
+        date: inputs.date,
+        version: inputs.version,
+        arch: inputs.arch,
+        catalog: cat,
+    };
     let bytes = inf::stamp(inf, inputs.inx, &stamp).map_err(|error| one(inf, error))?;
     let parsed = Inf::parse(inf, &bytes).map_err(|error| one(inf, error))?;
-    let requirements = Requirements { arch: inputs.arch, min_build: inputs.min_build };
-    refuse(inf, inf::check(&parsed, &requirements).iter().map(ToString::to_string).collect())?;
+    let requirements = Requirements {
+        arch: inputs.arch,
+        min_build: inputs.min_build,
+    };
+    refuse(
+        inf,
+        inf::check(&parsed, &requirements)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )?;
     let plans = inf::plans(&parsed, &requirements).map_err(|error| one(inf, error))?;
     let mut reasons = Vec::new();
     for plan in &plans {
-        for file in plan.files.iter().filter(|file| !file.source.eq_ignore_ascii_case(sys)) {
-            reasons.push(format!("it copies {}, which is not part of the package", file.source));
+        for file in plan
+            .files
+            .iter()
+            .filter(|file| !file.source.eq_ignore_ascii_case(sys))
+        {
+            reasons.push(format!(
+                "it copies {}, which is not part of the package",
+                file.source
+            ));
         }
-        if !plan.services.iter().any(|service| service.function_driver && service.binary.file.eq_ignore_ascii_case(sys)) {
+        if !plan
+            .services
+            .iter()
+            .any(|service| service.function_driver && service.binary.file.eq_ignore_ascii_case(sys))
+        {
             reasons.push(format!("no service of {} runs {sys}", plan.hardware_id));
         }
     }
     refuse(inf, reasons)?;
-    let mut ids: Vec<String> = plans.into_iter().map(|plan| plan.hardware_id.to_ascii_lowercase()).collect();
+    let mut ids: Vec<String> = plans
+        .into_iter()
+        .map(|plan| plan.hardware_id.to_ascii_lowercase())
+        .collect();
     ids.sort();
     ids.dedup();
     Ok((bytes, ids))
@@ -185,14 +248,22 @@ fn os_names(arch: Arch, min_build: OsBuild) -> String {
         Arch::Arm64 => "ARM64",
     };
     let newer = SYSTEMS.iter().filter(|(build, _)| *build >= min_build.0);
-    let names: Vec<String> = newer.map(|(_, name)| format!("_v100_{arch}_{name}")).collect();
-    if names.is_empty() { format!("_v100_{arch}") } else { names.join(",") }
+    let names: Vec<String> = newer
+        .map(|(_, name)| format!("_v100_{arch}_{name}"))
+        .collect();
+    if names.is_empty() {
+        format!("_v100_{arch}")
+    } else {
+        names.join(",")
+    }
 }
 
 /// Writes beside the file and renames, so that nobody finds half of it.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&draft);
-    })
+    fs::write(&draft, bytes)
+        .and_then(|()| fs::rename(&draft, path))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&draft);
+        })
 }

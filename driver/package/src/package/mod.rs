@@ -4,6 +4,8 @@ mod build;
 mod verify;
 
 #[cfg(test)]
+mod independent;
+#[cfg(test)]
 mod tests;
 
 pub use build::{Inputs, Package, PackageError, PackagedFile, build};

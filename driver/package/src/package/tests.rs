@@ -11,8 +11,12 @@ use crate::inf::{DriverVersion, Target};
 use crate::sample::Sample;
 use crate::{Arch, Date, OsBuild, Sha256Digest, pe};
 
-const DATE: Date = Date { year: 2026, month: 11, day: 20 };
-const INX: &[u8] = br#"[Version]
+const DATE: Date = Date {
+    year: 2026,
+    month: 11,
+    day: 20,
+};
+pub(super) const INX: &[u8] = br#"[Version]
 Signature = "$Windows NT$"
 Class = MEDIA
 ClassGuid = {4d36e96c-e325-11ce-bfc1-08002be10318}
@@ -44,13 +48,18 @@ ErrorControl = 1
 ServiceBinary = %13%\card.sys
 "#;
 
-const TARGET: Target = Target { hardware_id: r"root\card", arch: Arch::Amd64, build: OsBuild(22631) };
+const TARGET: Target = Target {
+    hardware_id: r"root\card",
+    arch: Arch::Amd64,
+    build: OsBuild(22631),
+};
 
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("waverig-package-{name}-{}", std::process::id()));
+    pub(super) fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("waverig-package-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         Self(folder)
     }
@@ -62,7 +71,7 @@ impl Drop for Folder {
     }
 }
 
-fn inputs<'a>(image: &'a [u8], inx: &'a [u8]) -> Inputs<'a> {
+pub(super) fn inputs<'a>(image: &'a [u8], inx: &'a [u8]) -> Inputs<'a> {
     Inputs {
         name: "card",
         image,
@@ -72,7 +81,12 @@ fn inputs<'a>(image: &'a [u8], inx: &'a [u8]) -> Inputs<'a> {
         date: DATE,
         arch: Arch::Amd64,
         min_build: OsBuild(19041),
-        rules: pe::Rules { arch: Arch::Amd64, imports: &["ntoskrnl.exe", "portcls.sys"], exports: &[], forbidden: &[b"BUILT-TO-FAIL"] },
+        rules: pe::Rules {
+            arch: Arch::Amd64,
+            imports: &["ntoskrnl.exe", "portcls.sys"],
+            exports: &[],
+            forbidden: &[b"BUILT-TO-FAIL"],
+        },
         identity: test_identity(),
         time: DATE.midnight(),
     }
@@ -86,11 +100,30 @@ fn trust() -> Trust {
 fn good(name: &str) -> HashMap<String, Vec<u8>> {
     let folder = Folder::new(name);
     let package = build(&folder.0, &inputs(&Sample::default().build(), INX)).unwrap();
-    package.files.iter().map(|file| (file.name.clone(), std::fs::read(folder.0.join(&file.name)).unwrap())).collect()
+    package
+        .files
+        .iter()
+        .map(|file| {
+            (
+                file.name.clone(),
+                std::fs::read(folder.0.join(&file.name)).unwrap(),
+            )
+        })
+        .collect()
 }
 
 fn decision(files: &HashMap<String, Vec<u8>>) -> Result<Verified, Refusal> {
-    decide(&|name| files.get(name).cloned().ok_or(io::ErrorKind::NotFound.into()), "card.inf", &trust(), &TARGET)
+    decide(
+        &|name| {
+            files
+                .get(name)
+                .cloned()
+                .ok_or(io::ErrorKind::NotFound.into())
+        },
+        "card.inf",
+        &trust(),
+        &TARGET,
+    )
 }
 
 #[test]
@@ -106,9 +139,16 @@ fn a_good_package_verifies() {
     assert_eq!(verified.plan.services[0].name, "card");
     let manifest = std::fs::read_to_string(folder.0.join("manifest.json")).unwrap();
     for file in &package.files {
-        assert!(manifest.contains(&file.name) && manifest.contains(&file.sha256.to_string()), "{manifest}");
+        assert!(
+            manifest.contains(&file.name) && manifest.contains(&file.sha256.to_string()),
+            "{manifest}"
+        );
     }
-    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 5, "four files and the manifest, no drafts");
+    assert_eq!(
+        std::fs::read_dir(&folder.0).unwrap().count(),
+        5,
+        "four files and the manifest, no drafts"
+    );
 }
 
 #[test]
@@ -167,25 +207,76 @@ fn refusals_say_what_a_machine_would() {
     let mut edited = all["card.inf"].clone();
     edited.extend_from_slice(b"; edited\r\n");
     let unsigned = Sample::default().build();
-    let resigned = crate::authenticode::sign(&Sample { mark: b"other", ..Sample::default() }.build(), test_identity(), true).unwrap();
+    let resigned = crate::authenticode::sign(
+        &Sample {
+            mark: b"other",
+            ..Sample::default()
+        }
+        .build(),
+        test_identity(),
+        true,
+    )
+    .unwrap();
     for (message, part) in [
-        (with("card.cat", None), "card.inf: its catalog card.cat cannot be read"),
+        (
+            with("card.cat", None),
+            "card.inf: its catalog card.cat cannot be read",
+        ),
         (with("card.sys", None), "card.sys: it cannot be read"),
-        (with("card.inf", Some(edited)), "card.inf is not covered by card.cat: its digest is"),
-        (with("card.sys", Some(unsigned)), "card.sys: the image is not accepted: it has no signature; sign it"),
-        (with("card.sys", Some(resigned)), "card.sys is not covered by card.cat"),
-        (with("card.cat", Some(all["card.inf"].clone())), "card.cat: the catalog is not accepted"),
+        (
+            with("card.inf", Some(edited)),
+            "card.inf is not covered by card.cat: its digest is",
+        ),
+        (
+            with("card.sys", Some(unsigned)),
+            "card.sys: the image is not accepted: it has no signature; sign it",
+        ),
+        (
+            with("card.sys", Some(resigned)),
+            "card.sys is not covered by card.cat",
+        ),
+        (
+            with("card.cat", Some(all["card.inf"].clone())),
+            "card.cat: the catalog is not accepted",
+        ),
     ] {
         assert!(message.contains(part), "{message} lacks {part}");
     }
     let read = |name: &str| all.get(name).cloned().ok_or(io::ErrorKind::NotFound.into());
     for (trust, target, part) in [
-        (Trust::new(vec![], vec![], DATE.midnight()), TARGET, "card.cat: the catalog is not accepted: certificate CN=test (package) is not in the machine's Root"),
-        (Trust::test_machine(&[test_identity().certificate().clone()], DATE.midnight().plus_days(9999)), TARGET, "is valid from"),
-        (trust(), Target { hardware_id: r"root\other", ..TARGET }, "card.inf:"),
-        (trust(), Target { build: OsBuild(17763), ..TARGET }, "no models section for amd64 build 17763"),
+        (
+            Trust::new(vec![], vec![], DATE.midnight()),
+            TARGET,
+            "card.cat: the catalog is not accepted: certificate CN=test (package) is not in the machine's Root",
+        ),
+        (
+            Trust::test_machine(
+                &[test_identity().certificate().clone()],
+                DATE.midnight().plus_days(9999),
+            ),
+            TARGET,
+            "is valid from",
+        ),
+        (
+            trust(),
+            Target {
+                hardware_id: r"root\other",
+                ..TARGET
+            },
+            "card.inf:",
+        ),
+        (
+            trust(),
+            Target {
+                build: OsBuild(17763),
+                ..TARGET
+            },
+            "no models section for amd64 build 17763",
+        ),
     ] {
-        let message = decide(&read, "card.inf", &trust, &target).unwrap_err().to_string();
+        let message = decide(&read, "card.inf", &trust, &target)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(part), "{message} lacks {part}");
     }
 }
@@ -194,17 +285,52 @@ fn refusals_say_what_a_machine_would() {
 fn what_breaks_a_rule_is_not_packaged() {
     let refused = |sample: Sample, inx: &[u8]| {
         let folder = Folder::new("refused");
-        let error = build(&folder.0, &inputs(&sample.build(), inx)).unwrap_err().to_string();
+        let error = build(&folder.0, &inputs(&sample.build(), inx))
+            .unwrap_err()
+            .to_string();
         assert!(!folder.0.exists(), "nothing is written");
         error
     };
-    let replaced = |from: &str, to: &str| String::from_utf8(INX.to_vec()).unwrap().replace(from, to).into_bytes();
+    let replaced = |from: &str, to: &str| {
+        String::from_utf8(INX.to_vec())
+            .unwrap()
+            .replace(from, to)
+            .into_bytes()
+    };
     for (message, part) in [
-        (refused(Sample { mark: b"BUILT-TO-FAIL", ..Sample::default() }, INX), "card.sys is not packaged: the image contains BUILT-TO-FAIL"),
-        (refused(Sample { subsystem: 3, dll_characteristics: 0, ..Sample::default() }, INX), "(rule nx-compat"),
-        (refused(Sample::default(), &replaced("PnpLockdown = 1", "")), "card.inf is not packaged: card.inf: [Version] lacks PnpLockdown"),
-        (refused(Sample::default(), &replaced("[Version]", "[Version")), "card.inf:1: `]` is missing"),
-        (refused(Sample::default(), &replaced("card.sys", "other.sys")), "it copies other.sys, which is not part of the package"),
+        (
+            refused(
+                Sample {
+                    mark: b"BUILT-TO-FAIL",
+                    ..Sample::default()
+                },
+                INX,
+            ),
+            "card.sys is not packaged: the image contains BUILT-TO-FAIL",
+        ),
+        (
+            refused(
+                Sample {
+                    subsystem: 3,
+                    dll_characteristics: 0,
+                    ..Sample::default()
+                },
+                INX,
+            ),
+            "(rule nx-compat",
+        ),
+        (
+            refused(Sample::default(), &replaced("PnpLockdown = 1", "")),
+            "card.inf is not packaged: card.inf: [Version] lacks PnpLockdown",
+        ),
+        (
+            refused(Sample::default(), &replaced("[Version]", "[Version")),
+            "card.inf:1: `]` is missing",
+        ),
+        (
+            refused(Sample::default(), &replaced("card.sys", "other.sys")),
+            "it copies other.sys, which is not part of the package",
+        ),
     ] {
         assert!(message.contains(part), "{message} lacks {part}");
     }
@@ -214,7 +340,12 @@ fn what_breaks_a_rule_is_not_packaged() {
 fn a_folder_that_cannot_be_made_is_named() {
     let folder = Folder::new("blocked");
     std::fs::write(&folder.0, "").unwrap();
-    let error = build(&folder.0.join("package"), &inputs(&Sample::default().build(), INX)).unwrap_err().to_string();
+    let error = build(
+        &folder.0.join("package"),
+        &inputs(&Sample::default().build(), INX),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("waverig-package-blocked"), "{error}");
     std::fs::remove_file(&folder.0).unwrap();
 }

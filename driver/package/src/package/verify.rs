@@ -38,7 +38,11 @@ impl std::error::Error for Refusal {}
 
 impl From<inf::InfError> for Refusal {
     fn from(error: inf::InfError) -> Self {
-        Self { file: error.file, line: error.line, reason: error.message }
+        Self {
+            file: error.file,
+            line: error.line,
+            reason: error.message,
+        }
     }
 }
 
@@ -63,7 +67,12 @@ pub struct Verified {
 ///
 /// # Errors
 /// The first thing that a machine would refuse, with the file.
-pub fn verify(dir: &Path, inf_name: &str, trust: &Trust, target: &Target) -> Result<Verified, Refusal> {
+pub fn verify(
+    dir: &Path,
+    inf_name: &str,
+    trust: &Trust,
+    target: &Target,
+) -> Result<Verified, Refusal> {
     let read = |name: &str| std::fs::read(dir.join(name));
     let mut verified = decide(&read, inf_name, trust, target)?;
     let pdb = dir.join(&verified.image_name).with_extension("pdb");
@@ -78,41 +87,88 @@ pub(super) fn decide(
     trust: &Trust,
     target: &Target,
 ) -> Result<Verified, Refusal> {
-    let refuse = |file: &str, reason: String| Refusal { file: file.to_owned(), line: None, reason };
-    let inf_bytes = read(inf_name).map_err(|error| refuse(inf_name, format!("it cannot be read: {error}")))?;
+    let refuse = |file: &str, reason: String| Refusal {
+        file: file.to_owned(),
+        line: None,
+        reason,
+    };
+    let inf_bytes =
+        read(inf_name).map_err(|error| refuse(inf_name, format!("it cannot be read: {error}")))?;
     let inf = Inf::parse(inf_name, &inf_bytes)?;
-    let catalog_name = inf.version("CatalogFile").map_or("", |entry| entry.field(0));
+    let catalog_name = inf
+        .version("CatalogFile")
+        .map_or("", |entry| entry.field(0));
     if catalog_name.is_empty() {
-        return Err(refuse(inf_name, "it names no catalog (CatalogFile in [Version]), so nothing vouches for it".into()));
+        return Err(refuse(
+            inf_name,
+            "it names no catalog (CatalogFile in [Version]), so nothing vouches for it".into(),
+        ));
     }
-    let catalog_bytes = plain_name(catalog_name).and_then(|()| read(catalog_name).map_err(|error| error.to_string()));
-    let catalog_bytes = catalog_bytes.map_err(|error| refuse(inf_name, format!("its catalog {catalog_name} cannot be read: {error}")))?;
-    let catalog = catalog::verify(&catalog_bytes, trust)
-        .map_err(|error| refuse(catalog_name, format!("the catalog is not accepted: {error}")))?;
+    let catalog_bytes = plain_name(catalog_name)
+        .and_then(|()| read(catalog_name).map_err(|error| error.to_string()));
+    let catalog_bytes = catalog_bytes.map_err(|error| {
+        refuse(
+            inf_name,
+            format!("its catalog {catalog_name} cannot be read: {error}"),
+        )
+    })?;
+    let catalog = catalog::verify(&catalog_bytes, trust).map_err(|error| {
+        refuse(
+            catalog_name,
+            format!("the catalog is not accepted: {error}"),
+        )
+    })?;
     covered(&catalog, catalog_name, &Member::flat(inf_name, &inf_bytes))?;
     let plan = inf::plan(&inf, target)?;
 
     let driver = plan.services.iter().find(|service| service.function_driver);
-    let driver = driver.ok_or_else(|| refuse(inf_name, format!("[{}.Services] names no function driver", plan.section)))?;
+    let driver = driver.ok_or_else(|| {
+        refuse(
+            inf_name,
+            format!("[{}.Services] names no function driver", plan.section),
+        )
+    })?;
     let image_name = driver.binary.file.clone();
     let mut image = None;
     for file in &plan.files {
         let name = &file.source;
         let bytes = plain_name(name).and_then(|()| read(name).map_err(|error| error.to_string()));
-        let bytes = bytes.map_err(|error| refuse(name, format!("it cannot be read: {error}; {inf_name} copies it")))?;
+        let bytes = bytes.map_err(|error| {
+            refuse(
+                name,
+                format!("it cannot be read: {error}; {inf_name} copies it"),
+            )
+        })?;
         if !is_image(name) {
             covered(&catalog, catalog_name, &Member::flat(name, &bytes))?;
             continue;
         }
-        authenticode::verify(&bytes, trust).map_err(|error| refuse(name, format!("the image is not accepted: {error}")))?;
-        covered(&catalog, catalog_name, &Member::image(name, &bytes).map_err(|error| refuse(name, error.to_string()))?)?;
+        authenticode::verify(&bytes, trust)
+            .map_err(|error| refuse(name, format!("the image is not accepted: {error}")))?;
+        covered(
+            &catalog,
+            catalog_name,
+            &Member::image(name, &bytes).map_err(|error| refuse(name, error.to_string()))?,
+        )?;
         if file.target.eq_ignore_ascii_case(&image_name) {
             image = Some(bytes);
         }
     }
-    let image = image.ok_or_else(|| refuse(inf_name, format!("{image_name} of service {} is not copied", driver.name)))?;
+    let image = image.ok_or_else(|| {
+        refuse(
+            inf_name,
+            format!("{image_name} of service {} is not copied", driver.name),
+        )
+    })?;
     let image_sha256 = Sha256Digest::of(&image);
-    Ok(Verified { plan, image_name, image, image_sha256, pdb: None, signer: catalog.signer.subject() })
+    Ok(Verified {
+        plan,
+        image_name,
+        image,
+        image_sha256,
+        pdb: None,
+        signer: catalog.signer.subject(),
+    })
 }
 
 fn covered(catalog: &Catalog, catalog_name: &str, file: &Member) -> Result<(), Refusal> {
@@ -126,10 +182,16 @@ fn covered(catalog: &Catalog, catalog_name: &str, file: &Member) -> Result<(), R
 /// Whether signatures of this file are those of images.
 fn is_image(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".sys", ".dll", ".exe"].iter().any(|extension| name.ends_with(extension))
+    [".sys", ".dll", ".exe"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
 }
 
 /// A file lies beside the INF; a path would leave the package.
 fn plain_name(name: &str) -> Result<(), String> {
-    if name.contains(['/', '\\', ':']) || name == ".." { Err("it is not a plain file name".into()) } else { Ok(()) }
+    if name.contains(['/', '\\', ':']) || name == ".." {
+        Err("it is not a plain file name".into())
+    } else {
+        Ok(())
+    }
 }
