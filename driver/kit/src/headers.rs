@@ -12,13 +12,18 @@ use crate::{files, layout};
 const BEFORE: &str = include_str!("../data/addendum-before.h");
 const AFTER: &str = include_str!("../data/addendum-after.h");
 
+/// Stands before clang's header of that name.
+pub(crate) const INTRINSICS: &str = include_str!("../data/x86intrin.h");
+
 /// The name under which mingw-w64's own `ntddk.h` stands beside the kit's.
 const ORIGINAL: &str = "ntddk_mingw.h";
 
 /// Makes `km`, `km/crt` and `shared` in `folder`.
 pub(crate) fn write(mingw: &Mingw, folder: &Path) -> Result<()> {
     let km = folder.join("km");
-    files::make_folder(&km.join("crt"))?;
+    let crt = km.join("crt");
+    files::make_folder(&crt)?;
+    files::write(&crt.join("x86intrin.h"), INTRINSICS)?;
     link(&mingw.include, &folder.join("shared"))?;
     let ddk = mingw.include.join("ddk");
     for entry in fs::read_dir(&ddk).with_context(|| format!("cannot read {}", ddk.display()))? {

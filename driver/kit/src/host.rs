@@ -25,7 +25,7 @@ pub(crate) struct Mingw {
     pub(crate) lib: PathBuf,
 }
 
-/// The oldest libclang that bindgen 0.73 accepts is 9; the oldest seen to parse these headers is 14.
+/// The oldest libclang seen to parse these headers; 16, 19 and 22 parse them too, with the same driver as a result.
 const OLDEST_CLANG: u32 = 14;
 
 /// Finds the newest libclang whose headers are installed too. `LIBCLANG_PATH` narrows the search to that folder.

@@ -78,6 +78,7 @@ fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libcla
         .add_file(&mingw.lib.join("libhal.a"))?
         .add(libclang.resource_folder.as_os_str().as_encoded_bytes())
         .add(headers::ntddk()?)
+        .add(headers::INTRINSICS)
         .add(implib::EXTRA_EXPORTS)
         .stamp(&kit, "wdk");
     if stamp.is_current() {
@@ -97,10 +98,9 @@ fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libcla
 
 /// What wdk-build and bindgen read.
 fn environment(kit: &Path, arch: Arch, libclang: &Libclang) -> Vec<(OsString, OsString)> {
-    // mingw-w64's headers are GCC's: Microsoft's compatibility rules, which wdk-build switches on, are switched off again, and an
-    // intrinsics header of clang that those headers collide with is left out.
+    // mingw-w64's headers are GCC's: Microsoft's compatibility rules, which wdk-build switches on, are switched off again.
     let mut clang = OsString::from(format!(
-        "--target={} -fno-ms-compatibility -D__AMXINTRIN_H -resource-dir=",
+        "--target={} -fno-ms-compatibility -resource-dir=",
         arch.clang_target()
     ));
     clang.push(&libclang.resource_folder);

@@ -99,26 +99,30 @@ impl PackageManager {
     }
 }
 
-/// Debian names libclang's packages by version: the newest that the host's lists know. Without lists, the unversioned package,
-/// which is larger but depends on the right ones.
+/// Debian names libclang's packages by version: the one that the distribution has chosen for `libclang-dev`. Without package lists,
+/// `libclang-dev` itself, which is larger but depends on the right ones.
 fn apt_libclang(runner: &dyn Runner) -> Vec<String> {
-    let ask = Invocation::new("apt-cache").args(["pkgnames", "libclang1-"]);
-    let names = runner
-        .run(&ask)
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    let number = |name: &str| {
-        name.strip_prefix("libclang1-")?
-            .trim_end_matches("t64")
-            .parse::<u32>()
-            .ok()
+    let ask = |args: &[&str]| {
+        let output = runner.run(&Invocation::new("apt-cache").args(args.iter().copied()));
+        output.map(|output| output.stdout).unwrap_or_default()
     };
-    match names
-        .lines()
-        .filter_map(|name| Some((number(name)?, name)))
-        .max()
-    {
-        Some((version, name)) => vec![name.to_owned(), format!("libclang-common-{version}-dev")],
-        None => vec!["libclang-dev".to_owned()],
-    }
+    let depends = ask(&["depends", "libclang-dev"]);
+    let chosen = || {
+        let names = depends
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Depends: libclang-"));
+        let version = names.filter_map(|name| name.strip_suffix("-dev")).next()?;
+        // Ubuntu gave some libraries a suffix when their time type became 64 bits wide.
+        let base = format!("libclang1-{version}");
+        let known = ask(&["pkgnames", &base]);
+        let library = known
+            .lines()
+            .filter(|name| name.trim_end_matches("t64") == base)
+            .max()?;
+        Some(vec![
+            library.to_owned(),
+            format!("libclang-common-{version}-dev"),
+        ])
+    };
+    chosen().unwrap_or_else(|| vec!["libclang-dev".to_owned()])
 }
