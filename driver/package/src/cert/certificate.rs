@@ -129,16 +129,19 @@ impl Certificate {
         Ok(crate::asn1::sequence([issuer?, serial?]))
     }
 
-    /// Checks a PKCS#1 v1.5 signature with SHA-256 by this certificate's key.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
-        let subject = self.subject();
-        let spki = self
-            .parsed
+    /// `SubjectPublicKeyInfo`
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        self.parsed
             .tbs_certificate
             .subject_public_key_info
             .to_der()
-            .map_err(|error| error.to_string())?;
-        let key = rsa::RsaPublicKey::from_public_key_der(&spki)
+            .unwrap_or_default()
+    }
+
+    /// Checks a PKCS#1 v1.5 signature with SHA-256 by this certificate's key.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
+        let subject = self.subject();
+        let key = rsa::RsaPublicKey::from_public_key_der(&self.public_key())
             .map_err(|_| format!("the key of {subject} is not an RSA key"))?;
         if key.size() < 256 {
             return Err(format!(

@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::OnceLock;
 
+use der::Encode;
+use der::asn1::ObjectIdentifier;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
+
+use x509_cert::name::Name;
 
 use super::*;
 use crate::UnixTime;
@@ -173,6 +178,114 @@ fn trust_needs_root_publisher_and_time() {
     ] {
         let error = result.unwrap_err();
         assert!(error.contains(part), "{error}");
+    }
+}
+
+/// A certificate by `issuer` for the key of `subject`, with these extensions (identifier, critical, DER).
+fn issued(
+    subject: &str,
+    key: &Identity,
+    issuer: &Identity,
+    issuer_name: &str,
+    extensions: &[(&str, bool, &[u8])],
+) -> Certificate {
+    use crate::asn1::{constructed, element, null, oid, sequence, tag};
+    let algorithm = || sequence([oid(super::certificate::SHA256_WITH_RSA), null()]);
+    let name = |text: &str| Name::from_str(text).unwrap().to_der().unwrap();
+    let time = |text: &str| element(tag::UTC_TIME, text);
+    let extensions: Vec<Vec<u8>> = extensions
+        .iter()
+        .map(|(id, critical, value)| {
+            let critical = if *critical { vec![1, 1, 0xFF] } else { vec![] };
+            sequence([
+                oid(ObjectIdentifier::new_unwrap(id)),
+                critical,
+                element(tag::OCTET_STRING, value),
+            ])
+        })
+        .collect();
+    let tbs = sequence([
+        constructed(tag::context(0), [crate::asn1::integer(2)]),
+        crate::asn1::integer(7),
+        algorithm(),
+        name(issuer_name),
+        sequence([time("260101000000Z"), time("300101000000Z")]),
+        name(subject),
+        key.certificate().public_key(),
+        constructed(
+            tag::context(3),
+            [element(tag::SEQUENCE, extensions.concat())],
+        ),
+    ]);
+    let signature = element(tag::BIT_STRING, [vec![0], issuer.sign(&tbs)].concat());
+    Certificate::from_der(&sequence([tbs, algorithm(), signature])).unwrap()
+}
+
+#[test]
+fn chains_and_purposes() {
+    const CA: (&str, bool, &[u8]) = ("2.5.29.19", true, &[0x30, 3, 1, 1, 0xFF]);
+    const CODE: (&str, bool, &[u8]) = (
+        "2.5.29.37",
+        false,
+        &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 3],
+    );
+    const SERVER: (&str, bool, &[u8]) = (
+        "2.5.29.37",
+        false,
+        &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 1],
+    );
+    const CERT_SIGN: (&str, bool, &[u8]) = ("2.5.29.15", true, &[3, 2, 2, 4]);
+    const STRANGE: (&str, bool, &[u8]) = ("1.2.3.4", true, &[5, 0]);
+    let (root_key, leaf_key) = (other_identity(), test_identity());
+    let root = issued("CN=root", root_key, root_key, "CN=root", &[CA]);
+    let plain_root = issued("CN=root", root_key, root_key, "CN=root", &[]);
+    let leaf = |extensions: &[(&str, bool, &[u8])]| {
+        issued("CN=leaf", leaf_key, root_key, "CN=root", extensions)
+    };
+    let forged = issued("CN=leaf", leaf_key, leaf_key, "CN=root", &[CODE]);
+    let check = |root: &Certificate, leaf: &Certificate, carried: &[Certificate]| {
+        Trust::new(vec![root.clone()], vec![leaf.clone()], NOW)
+            .check(leaf, &[std::slice::from_ref(leaf), carried].concat())
+    };
+    assert_eq!(check(&root, &leaf(&[CODE]), &[]), Ok(()));
+    assert_eq!(
+        check(&root, &leaf(&[CODE]), std::slice::from_ref(&root)),
+        Ok(())
+    );
+    let foreign = other_identity().certificate();
+    for (result, part) in [
+        (
+            check(foreign, &leaf(&[CODE]), &[]),
+            "the issuer of CN=leaf, CN=root, is not in the machine's Root store",
+        ),
+        (
+            check(foreign, &leaf(&[CODE]), std::slice::from_ref(&root)),
+            "CN=root is not in the machine's Root store",
+        ),
+        (
+            check(&plain_root, &leaf(&[CODE]), &[]),
+            "CN=root is not a certificate authority",
+        ),
+        (
+            check(&root, &forged, &[]),
+            "was not made with the key of CN=root",
+        ),
+        (check(&root, &leaf(&[]), &[]), "is not for code signing"),
+        (
+            check(&root, &leaf(&[SERVER]), &[]),
+            "is not for code signing",
+        ),
+        (
+            check(&root, &leaf(&[CODE, CERT_SIGN]), &[]),
+            "lacks digital signatures",
+        ),
+        (
+            check(&root, &leaf(&[CODE, STRANGE]), &[]),
+            "critical extension 1.2.3.4",
+        ),
+    ] {
+        let error = result.unwrap_err();
+        assert!(error.contains(part), "{error} lacks {part}");
     }
 }
 

@@ -17,6 +17,8 @@ mod system;
 mod unused;
 
 #[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
 mod tests;
 
 pub use check::{Finding, Requirements, check};
