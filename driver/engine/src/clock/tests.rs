@@ -57,7 +57,8 @@ fn check_exact(timeline: &Timeline, at: Qpc) {
 
 #[test]
 fn exact_at_every_rate_at_the_edges_of_100_days() {
-    for rate in RATES {
+    // Miri needs not see every rate.
+    for rate in RATES.into_iter().step_by(if cfg!(miri) { 5 } else { 1 }) {
         for frequency in FREQUENCIES {
             for start in [0, 1, -7, i64::MAX / 4] {
                 let timeline = timeline(rate, frequency, start, 12_345);
@@ -99,7 +100,7 @@ proptest! {
     fn states_freeze_resume_and_zero(
         rate in proptest::sample::select(&RATES[..]),
         frequency in proptest::sample::select(&FREQUENCIES[..]),
-        steps in proptest::collection::vec((0u32..8, -1_000i64..30_000_000), 1..40),
+        steps in proptest::collection::vec((0u32..8, prop_oneof![-9_000i64..9_000, 0i64..30_000_000]), 1..40),
     ) {
         let mut clock = Clock::new(FrameRate::new(rate).unwrap(), QpcFrequency::new(frequency).unwrap());
         let (mut now, mut base, mut started, mut told) = (1i64 << 40, 0i128, None, 0i128);

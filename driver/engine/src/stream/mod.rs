@@ -130,7 +130,6 @@ impl Stream {
         S: AsRef<[u8]> + AsMut<[u8]>,
     {
         let from = self.position();
-        let packets = self.packets();
         let position = self.clock.position(at);
         let lap = self.geometry.map_or(0, |geometry| geometry.frames());
         let due = self.consumed.due(position, lap);
@@ -140,10 +139,11 @@ impl Stream {
             }
         }
         tap.silence(self.generation, due.beyond, &mut self.starvation);
+        let packet = self.geometry.and_then(|geometry| geometry.packet());
         Advance {
             position,
             byte_offset: self.byte_offset(),
-            packets_completed: self.packets().saturating_sub(packets),
+            packets_completed: packet.map_or(0, |packet| packet::crossed(from, position, packet)),
             taken: position.saturating_sub(from),
         }
     }

@@ -20,21 +20,28 @@ pub(super) fn ones(bits: &[u8], start: u64, count: u64) -> u32 {
     sum
 }
 
-/// Where the bits of `count` frames from `ordinal` lie in `len` bytes: up to their end, then from their start. At most all
-/// of them.
-pub(super) fn ranges(len: usize, ordinal: u64, count: u64) -> [(u64, u64); 2] {
-    let bits = (len as u64).saturating_mul(8);
-    let start = ordinal.checked_rem(bits).unwrap_or(0);
+/// Number of the bit that belongs to the frame with this ordinal, in `len` bytes; 0 when there are none.
+pub(super) fn index(len: usize, ordinal: u64) -> u64 {
+    ordinal.checked_rem(bits(len)).unwrap_or(0)
+}
+
+/// Where the bits of `count` frames lie in `len` bytes, counted from bit `start`, which may be up to a lap too high: up to
+/// their end, then from their start. At most all of them. No division, because it is called for each run of frames.
+pub(super) fn ranges(len: usize, start: u64, count: u64) -> [(u64, u64); 2] {
+    let bits = bits(len);
+    let start = start.checked_sub(bits).unwrap_or(start);
     let count = count.min(bits);
     let before_end = count.min(bits.saturating_sub(start));
     [(start, before_end), (0, count.saturating_sub(before_end))]
 }
 
+fn bits(len: usize) -> u64 {
+    (len as u64).saturating_mul(8)
+}
+
 /// Calls `visit(byte, mask)` for each byte that holds some of the bits.
 fn edit(len: usize, start: u64, count: u64, mut visit: impl FnMut(usize, u8)) {
-    let end = start
-        .saturating_add(count)
-        .min((len as u64).saturating_mul(8));
+    let end = start.saturating_add(count).min(bits(len));
     let mut at = start;
     while at < end {
         let stop = (at | 7).saturating_add(1).min(end);

@@ -97,12 +97,22 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     /// into the same block. More than the ring holds is taken as what the ring holds; 0 is always answered.
     #[must_use]
     pub fn ready(&self, cursor: &Cursor, min_frames: u32) -> bool {
+        self.missing(cursor, min_frames) == Frames::ZERO
+    }
+
+    /// After how many more frames such a read gets its answer; 0 when it is [`ready`](Self::ready).
+    #[must_use]
+    pub fn missing(&self, cursor: &Cursor, min_frames: u32) -> Frames {
+        let wanted = u64::from(min_frames);
         let Some(place) = self.place(cursor) else {
-            return min_frames == 0;
+            return Frames(wanted);
         };
+        if place.closed {
+            return Frames::ZERO;
+        }
         let holds = place.segment.slots.map_or(0, |slots| slots.per_lap());
         let there = place.end.saturating_sub(place.start);
-        place.closed || there >= u64::from(min_frames).min(holds)
+        Frames(wanted.min(holds).saturating_sub(there))
     }
 
     /// Copies the next frames into `out`, at most `max_frames` (0: as many as fit), and moves the cursor behind them.
@@ -224,7 +234,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
 
     fn clear_in(&self, start: u64, frames: u64) -> u32 {
         let bits = self.storage.as_ref().get(self.audio..).unwrap_or_default();
-        let ranges = marks::ranges(bits.len(), start, frames);
+        let ranges = marks::ranges(bits.len(), marks::index(bits.len(), start), frames);
         ranges
             .iter()
             .map(|&(start, count)| marks::ones(bits, start, count))

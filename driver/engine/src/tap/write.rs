@@ -68,9 +68,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             let ordinal = self.head;
             let (audio, bits) = self.parts();
             let place = audio.get_mut(piece.bytes).unwrap_or_default();
+            let marked = marks::index(bits.len(), ordinal);
             memory.take(offset, place);
             zero::runs(place, piece.frame_bytes, |first, count, clear| {
-                mark(bits, ordinal.saturating_add(first), count, clear);
+                mark(bits, marked.saturating_add(first), count, clear);
                 if clear {
                     starvation.clear(piece.first.saturating_add(Frames(first)), count);
                 }
@@ -105,7 +106,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             let ordinal = self.head;
             let (audio, bits) = self.parts();
             audio.get_mut(piece.bytes).unwrap_or_default().fill(0);
-            mark(bits, ordinal, piece.frames, true);
+            mark(bits, marks::index(bits.len(), ordinal), piece.frames, true);
             frames = frames.saturating_sub(piece.frames);
             self.skip(generation, piece.frames);
         }
@@ -189,9 +190,9 @@ struct Piece {
     protected: bool,
 }
 
-/// Marks `count` frames from `ordinal`, at most as many as there are bits.
-fn mark(bits: &mut [u8], ordinal: u64, count: u64, clear: bool) {
-    for (start, count) in marks::ranges(bits.len(), ordinal, count) {
+/// Marks `count` frames whose bits begin with `start` (see [`marks::ranges`]).
+fn mark(bits: &mut [u8], start: u64, count: u64, clear: bool) {
+    for (start, count) in marks::ranges(bits.len(), start, count) {
         marks::set(bits, start, count, clear);
     }
 }
