@@ -161,3 +161,6 @@ fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsStrin
     }
     flags
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,8 +92,12 @@ fn library_version(folder: &Path) -> Option<u32> {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            let rest = &name["libclang".len()..];
-            rest.starts_with(['-', '.']) && (name.contains(".so") || name.ends_with(".dylib"))
+            // Not libclang-cpp, the compiler's C++ interface.
+            let ours = |rest: &str| {
+                rest.starts_with('.') || rest[1..].starts_with(|c: char| c.is_ascii_digit())
+            };
+            let shared = name.contains(".so") || name.ends_with(".dylib");
+            shared && name.strip_prefix("libclang").is_some_and(ours)
         })
         .filter_map(|path| {
             let real = fs::canonicalize(path).ok()?;
@@ -174,3 +178,6 @@ fn first_number(text: &str) -> Option<u32> {
         .find(|part| !part.is_empty())?;
     digits.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

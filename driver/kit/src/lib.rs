@@ -22,6 +22,8 @@ mod patch;
 mod requirements;
 mod runner;
 mod stamp;
+#[cfg(test)]
+mod testing;
 mod toolchain;
 mod vendor;
 mod wdk;

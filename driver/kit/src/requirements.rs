@@ -252,3 +252,6 @@ pub(crate) fn ensure_met(requirements: &[Requirement]) -> Result<()> {
         install_line(requirements)?
     )
 }
+
+#[cfg(test)]
+mod tests;
