@@ -1,0 +1,138 @@
+//! The heart of a device: the stream that plays, the tap's ring and its clients, under one lock.
+//!
+//! Everything that tells anybody how far playback is goes through [`Cable::at_now`]: it takes the lock, moves every frame that is
+//! due out of the shared buffer, clears its place, signals the notifications that this completes, and only then lets the
+//! caller look. So no client can overwrite a frame that was not taken, and no place is played twice.
+
+mod adapter;
+mod playing;
+
+pub(crate) use playing::{Buffer, Playing};
+
+use crate::irp::Completions;
+use crate::lock::SpinLock;
+use crate::pool::{self, Pool, PoolBox};
+use crate::tap::Clients;
+use crate::time;
+use crate::topology::Controls;
+use alloc::vec::Vec;
+use waverig_engine::{Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
+use waverig_interface::TapFormat;
+use waverig_portcls::NTSTATUS;
+use waverig_portcls::com::{Class, Object, Shared, Table};
+use waverig_portcls::status::STATUS_UNSUCCESSFUL;
+
+/// Audio that the tap's ring holds: one second of the largest format, 48 kHz, 2 channels, 4 bytes.
+const RING_BYTES: usize = 48_000 * MAX_FRAME_BYTES as usize;
+
+/// Bytes in the largest frame.
+pub(crate) const MAX_FRAME_BYTES: u16 = 2 * 4;
+
+/// A device's cable. Referenced by the device, its miniports, its streams and PortCls (as the adapter object).
+pub(crate) struct Cable {
+    /// Scale of every time.
+    pub(crate) frequency: QpcFrequency,
+    /// Volume and mute, stored and not applied.
+    pub(crate) controls: Controls,
+    /// The cable lock.
+    state: SpinLock<State>,
+}
+
+/// The tap's ring.
+pub(crate) type Ring = Tap<Vec<u8>>;
+
+/// A reference on a cable.
+pub(crate) type SharedCable = Shared<Cable, 1>;
+
+/// What the cable lock guards.
+pub(crate) struct State {
+    /// Rendered frames for the tap's clients.
+    pub(crate) tap: PoolBox<Ring>,
+    /// The stream, while one is open.
+    pub(crate) playing: Option<Playing>,
+    /// Open tap handles.
+    pub(crate) clients: Clients,
+    /// Format of the stream, or of the last one.
+    pub(crate) format: TapFormat,
+    /// What the last stream starved of, when it was closed.
+    pub(crate) starvation: Starvation,
+    /// The device is started; if not, reads are refused.
+    pub(crate) present: bool,
+}
+
+impl Cable {
+    /// PASSIVE_LEVEL.
+    pub(crate) fn create() -> Result<SharedCable, NTSTATUS> {
+        let tap = ring()?;
+        Object::create(Self {
+            frequency: time::frequency().ok_or(STATUS_UNSUCCESSFUL)?,
+            controls: Controls::new(),
+            state: SpinLock::new(State {
+                tap,
+                playing: None,
+                clients: Clients::new(),
+                format: TapFormat::default(),
+                starvation: Starvation::default(),
+                present: false,
+            }),
+        })
+    }
+
+    /// Consumes what is due, clears it, reports it; then `act`; then answers the reads that can be answered and sets the timer
+    /// for what comes next. IRQL ≤ DISPATCH_LEVEL, no lock held but the caller's own outside this driver.
+    pub(crate) fn at_now<R>(&self, act: impl FnOnce(&mut State, Qpc, &mut Completions) -> R) -> R {
+        let mut done = Completions::default();
+        let result = {
+            let mut state = self.state.lock();
+            let now = time::now();
+            state.advance(now);
+            let result = act(&mut state, now, &mut done);
+            state.answer(&mut done);
+            state.set_timer(now, self.frequency);
+            result
+        };
+        done.finish();
+        result
+    }
+
+    /// Looks at the state as it is. For what has nothing to do with time. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn state<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.state.lock())
+    }
+}
+
+/// A ring in a block of its own; not inlined, because it is built on the stack, of which a kernel thread has little.
+#[inline(never)]
+fn ring() -> Result<PoolBox<Ring>, NTSTATUS> {
+    PoolBox::new(Tap::new(pool::zeros(storage_bytes(RING_BYTES))?))
+}
+
+impl State {
+    /// DISPATCH_LEVEL, under the cable lock.
+    fn advance(&mut self, now: Qpc) {
+        if let Some(playing) = &mut self.playing {
+            playing.advance(now, &mut self.tap);
+        }
+    }
+
+    /// DISPATCH_LEVEL, under the cable lock.
+    fn answer(&mut self, done: &mut Completions) {
+        self.clients.answer(&self.tap, self.format, done);
+    }
+
+    /// DISPATCH_LEVEL, under the cable lock.
+    fn set_timer(&mut self, now: Qpc, frequency: QpcFrequency) {
+        let Some(playing) = &mut self.playing else {
+            return;
+        };
+        let wanted = self.clients.frames_missing(&self.tap, self.format);
+        playing.set_timer(wanted, now, frequency);
+    }
+}
+
+// SAFETY: the table is laid out as IAdapterPowerManagement3 demands, begins with this class's IUnknown, and its functions
+// expect a Cable.
+unsafe impl Class<1> for Cable {
+    type Memory = Pool;
+    const TABLES: [Table; 1] = [adapter::TABLE];
+}

@@ -1,0 +1,78 @@
+//! Faults built on purpose, to show that the rig rejects such a driver. Each is a Cargo feature that no release has; without
+//! them everything here compiles to nothing.
+
+use waverig_engine::Geometry;
+
+/// Bytes taken out of a buffer before the fault of that buffer happens.
+const HEALTHY_BYTES: usize = 96_000;
+
+/// The mark by which packaging recognises such an image.
+#[cfg(any(feature = "fault-drop-period", feature = "fault-slip-frame", feature = "fault-leak-pool"))]
+static MARK: [u8; 24] = *b"WAVERIG-DELIBERATE-FAULT";
+
+/// Keeps the mark in the image.
+pub(crate) fn announce() {
+    #[cfg(any(feature = "fault-drop-period", feature = "fault-slip-frame", feature = "fault-leak-pool"))]
+    // SAFETY: a static may be read.
+    unsafe {
+        core::ptr::read_volatile(&MARK);
+    }
+}
+
+/// `fault-leak-pool`: called when a stream stops.
+pub(crate) fn at_stop() {
+    if cfg!(feature = "fault-leak-pool") {
+        core::mem::forget(crate::pool::PoolBox::new([0u8; 64]));
+    }
+}
+
+/// What goes wrong when one buffer is read.
+pub(crate) struct Fault {
+    taken: usize,
+    frame_bytes: usize,
+    packet_bytes: usize,
+}
+
+impl Fault {
+    pub(crate) const fn none() -> Self {
+        Self { taken: 0, frame_bytes: 0, packet_bytes: 0 }
+    }
+
+    pub(crate) fn new(geometry: &Geometry) -> Self {
+        let frame_bytes = usize::from(geometry.frame_bytes());
+        let frames = geometry.packet().map_or(geometry.frames(), Into::into);
+        Self { taken: 0, frame_bytes, packet_bytes: frame_bytes.saturating_mul(frames as usize) }
+    }
+
+    /// `fault-slip-frame`: where bytes at `offset` are really taken from. One frame is skipped once, so all later ones are
+    /// shifted.
+    pub(crate) fn place(&self, offset: usize, len: usize) -> usize {
+        if cfg!(feature = "fault-slip-frame") && self.taken >= HEALTHY_BYTES {
+            return (offset + self.frame_bytes).checked_rem(len).unwrap_or(offset);
+        }
+        offset
+    }
+
+    /// Fills what lies behind the buffer's end: with zeros, and for `fault-slip-frame` from its start.
+    pub(crate) fn wrap(&self, beyond: &mut [u8], from_start: impl FnOnce(&mut [u8])) {
+        if cfg!(feature = "fault-slip-frame") && self.taken >= HEALTHY_BYTES {
+            from_start(beyond);
+        } else {
+            beyond.fill(0);
+        }
+    }
+
+    /// `fault-drop-period`: the bytes just taken. Those of one notification period vanish.
+    pub(crate) fn taken(&mut self, out: &mut [u8]) {
+        let from = self.taken;
+        self.taken = from.saturating_add(out.len());
+        if cfg!(feature = "fault-drop-period") {
+            let dropped = HEALTHY_BYTES..HEALTHY_BYTES + self.packet_bytes;
+            for (at, byte) in (from..).zip(out) {
+                if dropped.contains(&at) {
+                    *byte = 0;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Requests, as far as the driver looks into them; the inline functions of wdm.h are spelled out here.
+
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering};
+use waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
+use wdk_sys::_MEMORY_CACHING_TYPE::MmCached;
+use wdk_sys::_MM_PAGE_PRIORITY::NormalPagePriority;
+use wdk_sys::_MODE::KernelMode;
+use wdk_sys::ntddk::{IofCompleteRequest, MmMapLockedPagesSpecifyCache};
+use wdk_sys::{
+    DRIVER_CANCEL, IO_STACK_LOCATION, IRP, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, NTSTATUS,
+    PFILE_OBJECT, SL_PENDING_RETURNED,
+};
+
+/// `MdlMappingNoExecute` (wdm.h); not in every kit.
+const MDL_MAPPING_NO_EXECUTE: u32 = 0x4000_0000;
+
+/// A request that this driver owns at the moment: it came from the I/O manager and was neither completed nor passed on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Irp(NonNull<IRP>);
+
+// SAFETY: a request is handed from thread to thread; who owns it, uses it.
+unsafe impl Send for Irp {}
+
+impl Irp {
+    /// # Safety
+    /// `irp` is a request that the driver owns.
+    pub(crate) unsafe fn new(irp: *mut IRP) -> Option<Self> {
+        NonNull::new(irp).map(Self)
+    }
+
+    pub(crate) const fn as_ptr(self) -> *mut IRP {
+        self.0.as_ptr()
+    }
+
+    /// The driver's stack location (`IoGetCurrentIrpStackLocation`).
+    pub(crate) fn stack(&self) -> &IO_STACK_LOCATION {
+        // SAFETY: a request that the driver owns has a current stack location, which lives as long.
+        unsafe { &*(*self.as_ptr()).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation }
+    }
+
+    pub(crate) fn file(&self) -> PFILE_OBJECT {
+        self.stack().FileObject
+    }
+
+    /// Completes the request. IRQL ≤ DISPATCH_LEVEL, no lock held. The request is not touched again.
+    pub(crate) fn complete(self, status: NTSTATUS, information: usize) -> NTSTATUS {
+        self.set_status(status, information);
+        // SAFETY: the driver owns the request and gives it up here.
+        unsafe { IofCompleteRequest(self.as_ptr(), 0) };
+        status
+    }
+
+    fn set_status(self, status: NTSTATUS, information: usize) {
+        // SAFETY: the driver owns the request.
+        unsafe {
+            (*self.as_ptr()).IoStatus.__bindgen_anon_1.Status = status;
+            (*self.as_ptr()).IoStatus.Information = information as u64;
+        }
+    }
+
+    /// The request will be completed later (`IoMarkIrpPending`); the dispatch routine returns `STATUS_PENDING`.
+    pub(crate) fn mark_pending(self) {
+        // SAFETY: as in `stack`; the location is the driver's to write.
+        unsafe {
+            let stack = (*self.as_ptr()).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation;
+            (*stack).Control |= SL_PENDING_RETURNED as u8;
+        }
+    }
+
+    /// Sets or takes back the cancel routine (`IoSetCancelRoutine`); `true` when there was one before.
+    ///
+    /// Taking it back makes the request uncancellable; when there was none any more, the routine is on its way and owns the
+    /// request.
+    pub(crate) fn set_cancel_routine(self, routine: DRIVER_CANCEL) -> bool {
+        let new = routine.map_or(null_mut(), |routine| routine as *mut c_void);
+        // SAFETY: the field is a pointer that the I/O manager, too, changes only by interlocked exchange.
+        let field = unsafe { AtomicPtr::from_ptr((&raw mut (*self.as_ptr()).CancelRoutine).cast::<*mut c_void>()) };
+        !field.swap(new, Ordering::AcqRel).is_null()
+    }
+
+    /// Whether cancelling was asked for.
+    pub(crate) fn is_cancelled(self) -> bool {
+        // SAFETY: the driver owns the request; the flag changes under it.
+        unsafe { (&raw const (*self.as_ptr()).Cancel).read_volatile() != 0 }
+    }
+
+    /// One of the words that belong to the request's owner (`Tail.Overlay.DriverContext`); `index` below 4.
+    fn context<const INDEX: usize>(self) -> *mut *mut c_void {
+        const { assert!(INDEX < 4) };
+        // SAFETY: the words lie within the request.
+        unsafe {
+            let words = &raw mut (*self.as_ptr()).Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
+            words.cast::<*mut c_void>().add(INDEX)
+        }
+    }
+
+    /// Leaves a pointer in the request for the cancel routine.
+    pub(crate) fn set_owner(self, owner: *const c_void) {
+        // SAFETY: the driver owns the request and this word of it.
+        unsafe { *self.context::<0>() = owner.cast_mut() };
+    }
+
+    /// What [`Irp::set_owner`] left.
+    pub(crate) fn owner(self) -> *const c_void {
+        // SAFETY: as above.
+        unsafe { *self.context::<0>() }
+    }
+
+    /// Input of a buffered or direct device control.
+    pub(crate) fn input(&self) -> &[u8] {
+        let (input, _) = self.control_lengths();
+        self.system_buffer(input)
+    }
+
+    /// Room for the output of a buffered device control; the input lies in the same place.
+    pub(crate) fn output(&mut self) -> &mut [u8] {
+        let (_, output) = self.control_lengths();
+        // SAFETY: the I/O manager made the buffer as long as the longer of input and output, and it is the request's own;
+        // the borrow of the request keeps others away.
+        match unsafe { (*self.as_ptr()).AssociatedIrp.SystemBuffer } {
+            buffer if buffer.is_null() => &mut [],
+            buffer => unsafe { core::slice::from_raw_parts_mut(buffer.cast(), output) },
+        }
+    }
+
+    fn system_buffer(&self, len: usize) -> &[u8] {
+        // SAFETY: as in `output`.
+        match unsafe { (*self.as_ptr()).AssociatedIrp.SystemBuffer } {
+            buffer if buffer.is_null() => &[],
+            buffer => unsafe { core::slice::from_raw_parts(buffer.cast(), len) },
+        }
+    }
+
+    /// The control code of a device control.
+    pub(crate) fn control_code(&self) -> u32 {
+        // SAFETY: every bit pattern is a control code.
+        unsafe { self.stack().Parameters.DeviceIoControl.IoControlCode }
+    }
+
+    /// Bytes of input and output of a device control.
+    fn control_lengths(&self) -> (usize, usize) {
+        // SAFETY: every bit pattern is a length.
+        let control = unsafe { &self.stack().Parameters.DeviceIoControl };
+        (control.InputBufferLength as usize, control.OutputBufferLength as usize)
+    }
+
+    /// The client's locked output pages of a direct device control, mapped (`MmGetSystemAddressForMdlSafe`). PASSIVE_LEVEL.
+    /// The mapping goes away with the request.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES` when they cannot be mapped.
+    pub(crate) fn direct_output(&self) -> Result<Output, NTSTATUS> {
+        // SAFETY: the I/O manager locked the pages and described them; the MDL lives as long as the request.
+        unsafe {
+            let Some(mdl) = (*self.as_ptr()).MdlAddress.as_mut() else {
+                return Ok(Output { base: NonNull::dangling(), len: 0 });
+            };
+            let mapped = mdl.MdlFlags as u32 & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0;
+            let base = if mapped {
+                mdl.MappedSystemVa
+            } else {
+                let priority = NormalPagePriority as u32 | MDL_MAPPING_NO_EXECUTE;
+                MmMapLockedPagesSpecifyCache(mdl, KernelMode as i8, MmCached, null_mut(), 0, priority as _)
+            };
+            let base = NonNull::new(base.cast()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+            let (_, output) = self.control_lengths();
+            Ok(Output { base, len: output.min(mdl.ByteCount as usize) })
+        }
+    }
+}
+
+/// A client's output pages, mapped into the system. Valid until the request they came with is completed.
+pub(crate) struct Output {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: system addresses are the same everywhere.
+unsafe impl Send for Output {}
+
+impl Output {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes, to be written and not read: user mode may change them at any time.
+    ///
+    /// # Safety
+    /// The request is not completed yet.
+    pub(crate) unsafe fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the pages are locked and mapped while the request lives; nobody else in the kernel refers to them.
+        unsafe { core::slice::from_raw_parts_mut(self.base.as_ptr(), self.len) }
+    }
+}
+
+/// Requests that are done, to be completed when no lock is held. In order.
+#[derive(Default)]
+pub(crate) struct Completions {
+    first: Option<Irp>,
+    last: Option<Irp>,
+}
+
+impl Completions {
+    /// Adds a request that the driver owns and that cannot be cancelled any more.
+    pub(crate) fn push(&mut self, irp: Irp, status: NTSTATUS, information: usize) {
+        irp.set_status(status, information);
+        // SAFETY: the driver owns these requests and their words.
+        unsafe {
+            *irp.context::<1>() = null_mut();
+            match self.last {
+                Some(last) => *last.context::<1>() = irp.as_ptr().cast(),
+                None => self.first = Some(irp),
+            }
+        }
+        self.last = Some(irp);
+    }
+
+    /// Completes them. IRQL ≤ DISPATCH_LEVEL, no lock held.
+    pub(crate) fn finish(self) {
+        let mut next = self.first;
+        while let Some(irp) = next {
+            // SAFETY: the word was set by `push`; the request is read before it is given up.
+            unsafe {
+                next = Irp::new((*irp.context::<1>()).cast());
+                IofCompleteRequest(irp.as_ptr(), 0);
+            }
+        }
+    }
+}

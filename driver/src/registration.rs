@@ -1,0 +1,183 @@
+//! What is registered at start with PortCls and the I/O manager. Each type undoes its part when it is dropped. All at PASSIVE_LEVEL, no
+//! lock held.
+
+use crate::cable::SharedCable;
+use crate::portcls::{
+    PcNewPort, PcRegisterAdapterPowerManagement, PcRegisterPhysicalConnection, PcRegisterSubdevice,
+    PcUnregisterAdapterPowerManagement, check,
+};
+use core::ffi::c_void;
+use core::ptr::null_mut;
+use waverig_portcls::com::Com;
+use waverig_portcls::status::STATUS_UNSUCCESSFUL;
+use waverig_portcls::{
+    DEVPROP_TYPE_BINARY, DEVPROPKEY, Guid, IPort, IUnregisterPhysicalConnection, IUnregisterSubdevice,
+};
+use wdk_sys::ntddk::{
+    IoRegisterDeviceInterface, IoSetDeviceInterfacePropertyData, IoSetDeviceInterfaceState, RtlFreeUnicodeString,
+};
+use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP, UNICODE_STRING};
+
+/// A name that lives as long as the driver: UTF-16 with a terminator, as PortCls keeps the pointer.
+pub(crate) type Name = &'static [u16];
+
+/// An ASCII name as UTF-16 with a terminator; `N` is one more than its length.
+pub(crate) const fn utf16<const N: usize>(ascii: &str) -> [u16; N] {
+    assert!(ascii.is_ascii() && ascii.len() + 1 == N);
+    let mut name = [0; N];
+    let mut at = 0;
+    while at < ascii.len() {
+        name[at] = ascii.as_bytes()[at] as u16;
+        at += 1;
+    }
+    name
+}
+
+/// The adapter's registration for power changes; exactly one per start.
+pub(crate) struct PowerManagement(PDEVICE_OBJECT);
+
+impl PowerManagement {
+    pub(crate) fn register(device: PDEVICE_OBJECT, cable: &SharedCable) -> Result<Self, NTSTATUS> {
+        // SAFETY: the device is PortCls's; the object offers IAdapterPowerManagement and is kept by PortCls.
+        check(unsafe { PcRegisterAdapterPowerManagement(cable.unknown(), device) })?;
+        Ok(Self(device))
+    }
+}
+
+impl Drop for PowerManagement {
+    fn drop(&mut self) {
+        // SAFETY: registered by `register`. There is nothing to be done about an error.
+        unsafe { PcUnregisterAdapterPowerManagement(self.0) };
+    }
+}
+
+/// A registered filter.
+pub(crate) struct Subdevice {
+    device: PDEVICE_OBJECT,
+    port: Com<IPort>,
+}
+
+impl Subdevice {
+    /// A port of a class, bound to a miniport.
+    pub(crate) fn new_port(
+        class: &Guid,
+        device: PDEVICE_OBJECT,
+        irp: PIRP,
+        miniport: *mut c_void,
+        adapter: *mut c_void,
+        resources: *mut c_void,
+    ) -> Result<Com<IPort>, NTSTATUS> {
+        let mut port = null_mut();
+        // SAFETY: a place for a pointer; on success it owns a reference.
+        let port = unsafe {
+            check(PcNewPort(&mut port, class))?;
+            Com::from_raw(port).ok_or(STATUS_UNSUCCESSFUL)?
+        };
+        // SAFETY: the pointers are those that PortCls gave to StartDevice, and two live objects.
+        check(unsafe { (port.vtbl().Init)(port.this(), device.cast(), irp.cast(), miniport, adapter, resources) })?;
+        Ok(port)
+    }
+
+    /// Registers the filter under the reference string that the INF uses.
+    pub(crate) fn register(device: PDEVICE_OBJECT, name: Name, port: Com<IPort>) -> Result<Self, NTSTATUS> {
+        // SAFETY: the name has a terminator and lives as long as the driver; the port is initialised.
+        check(unsafe { PcRegisterSubdevice(device, name.as_ptr(), port.this()) })?;
+        Ok(Self { device, port })
+    }
+}
+
+impl Drop for Subdevice {
+    fn drop(&mut self) {
+        if let Ok(unregister) = self.port.query::<IUnregisterSubdevice>() {
+            // SAFETY: registered by `register`. There is nothing to be done about an error.
+            unsafe { (unregister.vtbl().UnregisterSubdevice)(unregister.this(), self.device.cast(), self.port.this()) };
+        }
+    }
+}
+
+/// A physical connection between two filters' bridge pins.
+pub(crate) struct Connection {
+    device: PDEVICE_OBJECT,
+    from: (Com<IPort>, u32),
+    to: (Com<IPort>, u32),
+}
+
+impl Connection {
+    pub(crate) fn register(
+        device: PDEVICE_OBJECT,
+        from: &Subdevice,
+        from_pin: u32,
+        to: &Subdevice,
+        to_pin: u32,
+    ) -> Result<Self, NTSTATUS> {
+        let (from, to) = (from.port.clone(), to.port.clone());
+        // SAFETY: both filters are registered with the device.
+        check(unsafe { PcRegisterPhysicalConnection(device, from.this(), from_pin, to.this(), to_pin) })?;
+        Ok(Self { device, from: (from, from_pin), to: (to, to_pin) })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let ((from, from_pin), (to, to_pin)) = (&self.from, &self.to);
+        if let Ok(unregister) = from.query::<IUnregisterPhysicalConnection>() {
+            let remove = unregister.vtbl().UnregisterPhysicalConnection;
+            // SAFETY: registered by `register`. There is nothing to be done about an error.
+            unsafe { remove(unregister.this(), self.device.cast(), from.this(), *from_pin, to.this(), *to_pin) };
+        }
+    }
+}
+
+/// The symbolic link of a device interface.
+pub(crate) struct InterfaceLink(UNICODE_STRING);
+
+// SAFETY: the string is owned and lies in pool.
+unsafe impl Send for InterfaceLink {}
+
+impl InterfaceLink {
+    /// Registers the interface, or finds the one that is registered. It is not enabled by this.
+    pub(crate) fn register(physical: PDEVICE_OBJECT, class: &Guid, reference: Name) -> Result<Self, NTSTATUS> {
+        let bytes = size_of_val(reference) as u16;
+        let mut reference = UNICODE_STRING {
+            Length: bytes - size_of::<u16>() as u16,
+            MaximumLength: bytes,
+            Buffer: reference.as_ptr().cast_mut(),
+        };
+        let mut link = UNICODE_STRING::default();
+        // SAFETY: the device is the physical one; the class has the layout of GUID; the strings are valid, and the reference is
+        // only read.
+        check(unsafe {
+            IoRegisterDeviceInterface(physical, core::ptr::from_ref(class).cast(), &mut reference, &mut link)
+        })?;
+        Ok(Self(link))
+    }
+
+    /// Makes the interface seen, or unseen.
+    pub(crate) fn enable(&mut self, enable: bool) -> Result<(), NTSTATUS> {
+        // SAFETY: the link came from IoRegisterDeviceInterface.
+        check(unsafe { IoSetDeviceInterfaceState(&mut self.0, enable.into()) })
+    }
+
+    /// Sets a binary property of the interface.
+    pub(crate) fn set_property<T: Copy>(&self, key: &DEVPROPKEY, value: &T) -> Result<(), NTSTATUS> {
+        // SAFETY: the link came from IoRegisterDeviceInterface; the key has the layout of DEVPROPKEY; the value is only read.
+        check(unsafe {
+            IoSetDeviceInterfacePropertyData(
+                core::ptr::from_ref(&self.0).cast_mut(),
+                core::ptr::from_ref(key).cast(),
+                0,
+                0,
+                DEVPROP_TYPE_BINARY,
+                size_of::<T>() as u32,
+                core::ptr::from_ref(value).cast_mut().cast(),
+            )
+        })
+    }
+}
+
+impl Drop for InterfaceLink {
+    fn drop(&mut self) {
+        // SAFETY: the string was allocated by IoRegisterDeviceInterface.
+        unsafe { RtlFreeUnicodeString(&mut self.0) };
+    }
+}

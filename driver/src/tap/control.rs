@@ -1,0 +1,84 @@
+//! The tap's control codes. All at PASSIVE_LEVEL.
+
+use super::reads::Read;
+use super::wire;
+use crate::cable::{Cable, MAX_FRAME_BYTES};
+use crate::irp::Irp;
+use waverig_interface::wire::Wire;
+use waverig_interface::{Block, Hello, HelloReply, ReadRequest, Status, VERSION_MAX, VERSION_MIN, ioctl};
+use waverig_portcls::status::{
+    STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
+};
+use wdk_sys::NTSTATUS;
+
+/// Handles a device control on a tap handle.
+pub(super) fn dispatch(cable: &Cable, mut irp: Irp) -> NTSTATUS {
+    let answer = match irp.control_code() {
+        ioctl::HELLO => hello(cable, &irp).and_then(|reply| put(&mut irp, &reply)),
+        ioctl::STATUS => status(cable, &irp).and_then(|status| put(&mut irp, &status)),
+        ioctl::READ => match read(cable, irp) {
+            Ok(()) => return STATUS_PENDING,
+            Err(status) => Err(status),
+        },
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
+    };
+    match answer {
+        Ok(bytes) => irp.complete(STATUS_SUCCESS, bytes),
+        Err(status) => irp.complete(status, 0),
+    }
+}
+
+/// Writes a buffered reply and tells its length.
+fn put<T: Wire>(irp: &mut Irp, reply: &T) -> Result<usize, NTSTATUS> {
+    reply.to_wire(irp.output()).ok_or(STATUS_BUFFER_TOO_SMALL)?;
+    Ok(T::BYTES)
+}
+
+fn hello(cable: &Cable, irp: &Irp) -> Result<HelloReply, NTSTATUS> {
+    let hello = Hello::from_wire(irp.input()).ok_or(STATUS_BUFFER_TOO_SMALL)?;
+    if hello.reserved != 0 || hello.version_min > hello.version_max {
+        return Err(STATUS_INVALID_PARAMETER);
+    }
+    let version = hello.version_max.min(VERSION_MAX);
+    if version < hello.version_min.max(VERSION_MIN) {
+        return Err(STATUS_REVISION_MISMATCH);
+    }
+    cable.state(|state| {
+        let ring_frames = state.tap.least_frames(MAX_FRAME_BYTES);
+        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        client.version = Some(version);
+        Ok(HelloReply {
+            version,
+            reserved: 0,
+            block_header_bytes: Block::BYTES as u32,
+            qpc_frequency: cable.frequency.ticks(),
+            ring_frames,
+            reserved2: [0; 3],
+        })
+    })
+}
+
+fn status(cable: &Cable, irp: &Irp) -> Result<Status, NTSTATUS> {
+    cable.at_now(|state, now, _| {
+        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
+        let lost = client.lost();
+        Ok(wire::status(state, now, lost))
+    })
+}
+
+/// On success the request is pending.
+fn read(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
+    let request = ReadRequest::from_wire(irp.input()).ok_or(STATUS_INVALID_PARAMETER)?;
+    let output = irp.direct_output()?;
+    irp.set_owner(core::ptr::from_ref(cable).cast());
+    cable.at_now(|state, _, done| {
+        if !state.present {
+            return Err(STATUS_DEVICE_NOT_CONNECTED);
+        }
+        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
+        client.pend(Read::new(irp, output, request, state.format)?, done)
+    })
+}

@@ -1,0 +1,86 @@
+//! From the engine's types to the interface's.
+
+use crate::cable::{MAX_FRAME_BYTES, Ring, State};
+use waverig_engine::{Cursor, Format, Qpc, SampleFormat, State as PlayState};
+use waverig_interface::wire::Wire;
+use waverig_interface::{Block, BlockFlags, SampleKind, Status, StreamState, TapFormat};
+
+/// A format as the tap's clients see it.
+pub(crate) fn tap_format(format: &Format) -> TapFormat {
+    let sample = match format.sample {
+        SampleFormat::Pcm16 => SampleKind::Pcm16,
+        SampleFormat::Pcm24 => SampleKind::Pcm24,
+        SampleFormat::Pcm24In32 => SampleKind::Pcm24In32,
+        SampleFormat::Pcm32 => SampleKind::Pcm32,
+        SampleFormat::Float32 => SampleKind::Float32,
+    };
+    TapFormat {
+        rate: format.rate.hertz(),
+        channel_mask: format.channel_mask,
+        channels: format.channels,
+        sample: sample as u16,
+        frame_bytes: format.frame_bytes(),
+        reserved: 0,
+    }
+}
+
+/// Writes the next block, header and frames, and tells its length. DISPATCH_LEVEL, under the cable lock.
+pub(super) fn write_block(tap: &Ring, cursor: &mut Cursor, out: &mut [u8], max_frames: u32) -> usize {
+    let Some((header, frames)) = out.split_at_mut_checked(Block::BYTES) else {
+        return 0;
+    };
+    let block = tap.read(cursor, frames, max_frames);
+    let flags = [
+        (block.flags.first, BlockFlags::FIRST),
+        (block.flags.discontinuity, BlockFlags::DISCONTINUITY),
+        (block.flags.silent, BlockFlags::SILENT),
+        (block.flags.protected, BlockFlags::PROTECTED),
+        (block.flags.last, BlockFlags::LAST),
+    ];
+    let flags = flags
+        .into_iter()
+        .filter(|(set, _)| *set)
+        .fold(BlockFlags::default(), |flags, (_, flag)| flags.union(flag));
+    let written = Block {
+        header_bytes: Block::BYTES as u32,
+        flags,
+        generation: block.generation,
+        frames: block.frames,
+        first_frame: block.first_frame.0,
+        qpc: block.qpc.0,
+        lost_frames: block.lost,
+        clear_frames: block.clear,
+        reserved: 0,
+        format: block.format.as_ref().map(tap_format).unwrap_or_default(),
+    }
+    .to_wire(header);
+    written.map_or(0, |()| Block::BYTES.saturating_add(block.bytes))
+}
+
+/// A snapshot for a client that has lost `lost_frames`. DISPATCH_LEVEL, under the cable lock.
+pub(super) fn status(state: &mut State, now: Qpc, lost_frames: u64) -> Status {
+    let stream = state.playing.as_ref().map(|playing| playing.stream());
+    let play_state = stream.map_or(StreamState::Closed, |stream| match stream.state() {
+        PlayState::Stop => StreamState::Stop,
+        PlayState::Acquire => StreamState::Acquire,
+        PlayState::Pause => StreamState::Pause,
+        PlayState::Run => StreamState::Run,
+    });
+    let position = stream.map_or(0, |stream| stream.position().0);
+    let starvation = stream.map_or(state.starvation, |stream| stream.starvation());
+    Status {
+        state: play_state as u32,
+        generation: state.tap.generation(),
+        position,
+        qpc: now.0,
+        clear_frames: starvation.frames,
+        clear_runs: starvation.runs,
+        last_run_first: starvation.last_first,
+        last_run_frames: starvation.last_frames,
+        lost_frames,
+        clients: state.clients.count(),
+        ring_frames: state.tap.least_frames(MAX_FRAME_BYTES),
+        format: state.format,
+        reserved: 0,
+    }
+}

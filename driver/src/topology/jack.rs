@@ -1,0 +1,58 @@
+//! Jack descriptions of the speaker pin. PASSIVE_LEVEL.
+
+use super::filter::{PIN_BRIDGE, PIN_SPEAKER};
+use crate::property::{Plain, Request, Verb, bytes_of, status};
+use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+use waverig_portcls::{
+    KSAUDIO_SPEAKER_STEREO, KSJACK_DESCRIPTION, KSJACK_DESCRIPTION2, KSMULTIPLE_ITEM, NTSTATUS, PCPROPERTY_REQUEST,
+    VT_ILLEGAL, eConnTypeUnknown, eGenLocOther, eGeoLocNotApplicable, ePortConnUnknown,
+};
+
+/// A cable is no jack: nothing to see, always connected.
+const DESCRIPTION: KSJACK_DESCRIPTION = KSJACK_DESCRIPTION {
+    ChannelMapping: KSAUDIO_SPEAKER_STEREO,
+    Color: 0,
+    ConnectionType: eConnTypeUnknown,
+    GeoLocation: eGeoLocNotApplicable,
+    GenLocation: eGenLocOther,
+    PortConnection: ePortConnUnknown,
+    IsConnected: 1,
+};
+
+const DESCRIPTION_2: KSJACK_DESCRIPTION2 = KSJACK_DESCRIPTION2 { DeviceStateInfo: 0, JackCapabilities: 0 };
+
+// SAFETY: integers only.
+unsafe impl Plain for KSJACK_DESCRIPTION {}
+// SAFETY: as above.
+unsafe impl Plain for KSJACK_DESCRIPTION2 {}
+// SAFETY: as above.
+unsafe impl Plain for KSMULTIPLE_ITEM {}
+
+/// `KSPROPERTY_JACK_DESCRIPTION`.
+pub(super) unsafe extern "efiapi" fn description(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
+    // SAFETY: called by PortCls.
+    status(answer(unsafe { Request::new(request) }, &DESCRIPTION))
+}
+
+/// `KSPROPERTY_JACK_DESCRIPTION2`.
+pub(super) unsafe extern "efiapi" fn description_2(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
+    // SAFETY: called by PortCls.
+    status(answer(unsafe { Request::new(request) }, &DESCRIPTION_2))
+}
+
+/// One item behind a header that says so.
+fn answer<T: Plain>(mut request: Request<'_>, item: &T) -> Result<(), NTSTATUS> {
+    match request.verb()? {
+        Verb::BasicSupport => request.basic_support(VT_ILLEGAL, &[]),
+        Verb::Get => match request.instance::<u32>() {
+            Some(PIN_SPEAKER) => {
+                let bytes = size_of::<KSMULTIPLE_ITEM>() + size_of::<T>();
+                let header = KSMULTIPLE_ITEM { Size: bytes as u32, Count: 1 };
+                request.answer(&[bytes_of(&header), bytes_of(item)])
+            }
+            Some(PIN_BRIDGE) => Err(STATUS_NOT_SUPPORTED),
+            _ => Err(STATUS_INVALID_PARAMETER),
+        },
+        Verb::Set => Err(STATUS_INVALID_DEVICE_REQUEST),
+    }
+}

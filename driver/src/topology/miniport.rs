@@ -1,0 +1,64 @@
+//! The topology miniport: nothing but a description and a reference on the cable. PASSIVE_LEVEL.
+
+use super::{Controls, filter};
+use crate::cable::SharedCable;
+use crate::pool::Pool;
+use core::ffi::c_void;
+use waverig_portcls::com::{Class, Interface, Table};
+use waverig_portcls::status::{STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS};
+use waverig_portcls::{
+    IMiniport, IMiniportTopology, IMiniportTopologyVtbl, IMiniportVtbl, KSDATARANGE, NTSTATUS, PCFILTER_DESCRIPTOR,
+};
+
+pub(crate) struct Topology {
+    cable: SharedCable,
+}
+
+impl Topology {
+    pub(super) const fn new(cable: SharedCable) -> Self {
+        Self { cable }
+    }
+
+    pub(super) fn controls(&self) -> &Controls {
+        &self.cable.controls
+    }
+}
+
+// SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and no function looks at `this`.
+unsafe impl Class<1> for Topology {
+    type Memory = Pool;
+    const TABLES: [Table; 1] =
+        [Table { vtbl: (&raw const VTBL).cast(), iids: &[&IMiniport::IID, &IMiniportTopology::IID] }];
+}
+
+static VTBL: IMiniportTopologyVtbl = IMiniportTopologyVtbl {
+    base: IMiniportVtbl {
+        base: Topology::UNKNOWN,
+        GetDescription: get_description,
+        DataRangeIntersection: data_range_intersection,
+    },
+    Init: init,
+};
+
+unsafe extern "efiapi" fn get_description(_: *mut c_void, out: *mut *const PCFILTER_DESCRIPTOR) -> NTSTATUS {
+    // SAFETY: the port gives a place for a pointer.
+    unsafe { *out = &raw const filter::FILTER };
+    STATUS_SUCCESS
+}
+
+/// Analog pins have no formats; the port answers.
+unsafe extern "efiapi" fn data_range_intersection(
+    _: *mut c_void,
+    _: u32,
+    _: *mut KSDATARANGE,
+    _: *mut KSDATARANGE,
+    _: u32,
+    _: *mut c_void,
+    _: *mut u32,
+) -> NTSTATUS {
+    STATUS_NOT_IMPLEMENTED
+}
+
+unsafe extern "efiapi" fn init(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) -> NTSTATUS {
+    STATUS_SUCCESS
+}

@@ -1,0 +1,163 @@
+//! The wave filter's description.
+
+use super::{MODES, propose};
+use crate::topology::{connection, properties};
+use core::ptr::null;
+use waverig_portcls::{
+    Guid, KSATTRIBUTE, KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES,
+    KSDATARANGE_AUDIO, KSFILTER_NODE, KSPIN_COMMUNICATION, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK,
+    KSPIN_DATAFLOW, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_PIN_PROPOSEDATAFORMAT,
+    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_SET, PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR,
+    PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
+};
+
+/// The pin that clients open.
+pub(super) const PIN_STREAM: u32 = 0;
+/// To the topology filter.
+pub(super) const PIN_BRIDGE: u32 = 1;
+
+/// Streams that can be open at a time.
+const MAX_STREAMS: u32 = 1;
+
+/// An array of pointers to ranges and attribute lists, as a pin wants it.
+#[repr(transparent)]
+pub(crate) struct Ranges<const N: usize>(pub(crate) [*const KSDATARANGE; N]);
+
+// SAFETY: a constant description that nobody writes.
+unsafe impl<const N: usize> Sync for Ranges<N> {}
+
+const fn audio_range(sub_format: Guid, bits: u32) -> KSDATARANGE_AUDIO {
+    KSDATARANGE_AUDIO {
+        DataRange: KSDATARANGE {
+            FormatSize: size_of::<KSDATARANGE_AUDIO>() as u32,
+            Flags: KSDATARANGE_ATTRIBUTES,
+            SampleSize: 0,
+            Reserved: 0,
+            MajorFormat: id::KSDATAFORMAT_TYPE_AUDIO,
+            SubFormat: sub_format,
+            Specifier: id::KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+        },
+        MaximumChannels: 2,
+        MinimumBitsPerSample: bits,
+        MaximumBitsPerSample: bits,
+        MinimumSampleFrequency: 48_000,
+        MaximumSampleFrequency: 48_000,
+    }
+}
+
+/// The range of a bridge pin.
+pub(crate) const fn analog_range() -> KSDATARANGE {
+    KSDATARANGE {
+        FormatSize: size_of::<KSDATARANGE>() as u32,
+        Flags: 0,
+        SampleSize: 0,
+        Reserved: 0,
+        MajorFormat: id::KSDATAFORMAT_TYPE_AUDIO,
+        SubFormat: id::KSDATAFORMAT_SUBTYPE_ANALOG,
+        Specifier: id::KSDATAFORMAT_SPECIFIER_NONE,
+    }
+}
+
+static PCM_16: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 16);
+/// Both packed and in four bytes.
+static PCM_24: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 24);
+static PCM_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 32);
+static FLOAT_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, 32);
+static ANALOG: KSDATARANGE = analog_range();
+
+const fn mode(mode: Guid) -> KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE {
+    KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE {
+        AttributeHeader: KSATTRIBUTE {
+            Size: size_of::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>() as u32,
+            Flags: 0,
+            Attribute: id::KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE,
+        },
+        SignalProcessingMode: mode,
+    }
+}
+
+static FIRST_MODE: KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE = mode(MODES[0]);
+static SECOND_MODE: KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE = mode(MODES[1]);
+
+struct Attributes<const N: usize>([*const KSATTRIBUTE; N]);
+
+// SAFETY: a constant description that nobody writes.
+unsafe impl<const N: usize> Sync for Attributes<N> {}
+
+static MODE_ATTRIBUTES: Attributes<{ MODES.len() }> =
+    Attributes([(&raw const FIRST_MODE).cast(), (&raw const SECOND_MODE).cast()]);
+static MODE_LIST: KSATTRIBUTE_LIST =
+    KSATTRIBUTE_LIST { Count: MODES.len() as u32, Attributes: (&raw const MODE_ATTRIBUTES).cast() };
+
+/// Each range is followed by the list of its attributes, as its flag says.
+static STREAM_RANGES: Ranges<8> = Ranges([
+    (&raw const PCM_16).cast(),
+    (&raw const MODE_LIST).cast(),
+    (&raw const PCM_24).cast(),
+    (&raw const MODE_LIST).cast(),
+    (&raw const PCM_32).cast(),
+    (&raw const MODE_LIST).cast(),
+    (&raw const FLOAT_32).cast(),
+    (&raw const MODE_LIST).cast(),
+]);
+static BRIDGE_RANGES: Ranges<1> = Ranges([&raw const ANALOG]);
+
+const fn pin<const N: usize>(
+    instances: u32,
+    ranges: &'static Ranges<N>,
+    flow: KSPIN_DATAFLOW,
+    communication: KSPIN_COMMUNICATION,
+) -> PCPIN_DESCRIPTOR {
+    PCPIN_DESCRIPTOR {
+        MaxGlobalInstanceCount: instances,
+        MaxFilterInstanceCount: instances,
+        MinFilterInstanceCount: 0,
+        AutomationTable: null(),
+        KsPinDescriptor: KSPIN_DESCRIPTOR {
+            InterfacesCount: 0,
+            Interfaces: null(),
+            MediumsCount: 0,
+            Mediums: null(),
+            DataRangesCount: N as u32,
+            DataRanges: ranges.0.as_ptr(),
+            DataFlow: flow,
+            Communication: communication,
+            Category: &id::KSCATEGORY_AUDIO,
+            Name: null(),
+            ConstrainedDataRangesCount: 0,
+            ConstrainedDataRanges: null(),
+        },
+    }
+}
+
+static PINS: [PCPIN_DESCRIPTOR; 2] = [
+    pin(MAX_STREAMS, &STREAM_RANGES, KSPIN_DATAFLOW_IN, KSPIN_COMMUNICATION_SINK),
+    pin(0, &BRIDGE_RANGES, KSPIN_DATAFLOW_OUT, KSPIN_COMMUNICATION_NONE),
+];
+
+static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] =
+    [connection((KSFILTER_NODE, PIN_STREAM), (KSFILTER_NODE, PIN_BRIDGE))];
+
+static PROPERTIES: [PCPROPERTY_ITEM; 1] = [PCPROPERTY_ITEM {
+    Set: &id::KSPROPSETID_Pin,
+    Id: KSPROPERTY_PIN_PROPOSEDATAFORMAT,
+    Flags: KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_BASICSUPPORT,
+    Handler: propose::format,
+}];
+
+static AUTOMATION: PCAUTOMATION_TABLE = properties(&PROPERTIES);
+
+pub(super) static FILTER: PCFILTER_DESCRIPTOR = PCFILTER_DESCRIPTOR {
+    Version: 0,
+    AutomationTable: &AUTOMATION,
+    PinSize: size_of::<PCPIN_DESCRIPTOR>() as u32,
+    PinCount: PINS.len() as u32,
+    Pins: PINS.as_ptr(),
+    NodeSize: size_of::<PCNODE_DESCRIPTOR>() as u32,
+    NodeCount: 0,
+    Nodes: null(),
+    ConnectionCount: CONNECTIONS.len() as u32,
+    Connections: CONNECTIONS.as_ptr(),
+    CategoryCount: 0,
+    Categories: null(),
+};

@@ -1,0 +1,168 @@
+//! A stream: one open pin. What it plays lies in the cable, under its lock; this object owns the memory and the timer.
+
+use super::{buffer, format, stream_table};
+use crate::cable::{Buffer, Cable, Playing, Ring, SharedCable, State};
+use crate::pool::Pool;
+use crate::timer::Timer;
+use crate::{fault, tap};
+use waverig_engine::{Format, Geometry, Notifications, Qpc, State as PlayState};
+use waverig_portcls::com::{Class, Com, Object, Shared, Table};
+use waverig_portcls::status::{
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+};
+use waverig_portcls::{DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSSTATE, MDL, NTSTATUS};
+use wdk_sys::{PEX_TIMER, PVOID};
+
+/// The object that PortCls holds.
+pub(super) struct Stream {
+    cable: SharedCable,
+    port: Com<IPortWaveRTStream>,
+    /// Fires at what the cable sets it for; the cable's address is its context.
+    _timer: Timer,
+}
+
+// SAFETY: the tables are those of their interfaces, begin with this class's IUnknown, and expect a Stream.
+unsafe impl Class<2> for Stream {
+    type Memory = Pool;
+    const TABLES: [Table; 2] = stream_table::TABLES;
+}
+
+/// What a client gets for its request of a buffer.
+pub(super) struct Allocated {
+    pub(super) mdl: *mut MDL,
+    pub(super) bytes: u32,
+}
+
+impl Stream {
+    /// A stream in STOP at position 0. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES` when the cable already plays a stream, or without memory.
+    pub(super) fn create(
+        cable: SharedCable,
+        port: Com<IPortWaveRTStream>,
+        format: Format,
+    ) -> Result<Shared<Self, 2>, NTSTATUS> {
+        let timer = Timer::new(Some(timer_fired), core::ptr::from_ref::<Cable>(&cable).cast())?;
+        let playing = Playing::new(format, cable.frequency, timer.handle());
+        cable.state(|state| {
+            if state.playing.is_some() {
+                return Err(STATUS_INSUFFICIENT_RESOURCES);
+            }
+            state.playing = Some(playing);
+            state.format = tap::tap_format(&format);
+            Ok(())
+        })?;
+        // When there is no memory for the object, dropping the value closes the stream again.
+        Object::create(Self { cable, port, _timer: timer })
+    }
+
+    /// As [`Cable::at_now`], with the stream and the ring it feeds. IRQL ≤ DISPATCH_LEVEL.
+    fn at_now<R>(&self, act: impl FnOnce(&mut Playing, &mut Ring, Qpc) -> R) -> Result<R, NTSTATUS> {
+        self.cable.at_now(|state, now, _| {
+            let State { playing, tap, .. } = state;
+            let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
+            Ok(act(playing, tap, now))
+        })
+    }
+
+    /// A running stream keeps its format; a stopped one takes none but its own: Windows opens a new pin. PASSIVE_LEVEL.
+    ///
+    /// # Safety
+    /// `format` is as `IMiniportWaveRTStream::SetFormat` gets it.
+    pub(super) unsafe fn set_format(&self, format: *const KSDATAFORMAT) -> Result<(), NTSTATUS> {
+        // SAFETY: says the caller.
+        let format = format::accept(unsafe { format::bytes(format) }?)?;
+        self.at_now(|playing, _, _| match playing.stream().state() {
+            PlayState::Run => Err(STATUS_INVALID_PARAMETER),
+            _ if *playing.stream().format() == format => Ok(()),
+            _ => Err(STATUS_NOT_SUPPORTED),
+        })?
+    }
+
+    /// PASSIVE_LEVEL.
+    pub(super) fn set_state(&self, state: KSSTATE) -> Result<(), NTSTATUS> {
+        let wanted = u32::try_from(state).ok().and_then(PlayState::from_ks).ok_or(STATUS_INVALID_PARAMETER)?;
+        self.at_now(|playing, ring, now| playing.set_state(wanted, now, ring))?;
+        if wanted == PlayState::Stop {
+            fault::at_stop();
+        }
+        Ok(())
+    }
+
+    /// Where the stream is, exact to the frame. IRQL ≤ DISPATCH_LEVEL.
+    pub(super) fn position(&self) -> Result<KSAUDIO_POSITION, NTSTATUS> {
+        self.at_now(|playing, _, _| {
+            let offset = playing.stream().byte_offset().into();
+            KSAUDIO_POSITION { PlayOffset: offset, WriteOffset: offset }
+        })
+    }
+
+    /// A buffer of at least `requested` bytes. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_PARAMETER` for a size of 0 or a count that there is not, `STATUS_INVALID_DEVICE_STATE` when there is a
+    /// buffer, `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(super) fn allocate(&self, requested: u32, notifications: Notifications) -> Result<Allocated, NTSTATUS> {
+        let frame_bytes = self.at_now(|playing, _, _| playing.stream().format().frame_bytes())?;
+        let geometry = Geometry::for_request(requested, frame_bytes, notifications).map_err(buffer::refusal)?;
+        let buffer = buffer::allocate(&self.port, &geometry)?;
+        let attached = self.at_now(|playing, _, _| playing.attach(buffer, geometry));
+        if let Err(status) = attached.flatten() {
+            buffer::free(&self.port, buffer);
+            return Err(status);
+        }
+        Ok(Allocated { mdl: buffer.mdl, bytes: geometry.bytes() })
+    }
+
+    /// Frees the buffer, whatever the state is. PASSIVE_LEVEL.
+    pub(super) fn free(&self) {
+        let buffer: Option<Buffer> = self.at_now(|playing, _, _| playing.detach()).ok().flatten();
+        if let Some(buffer) = buffer {
+            buffer::free(&self.port, buffer);
+        }
+    }
+
+    /// PASSIVE_LEVEL.
+    pub(super) fn add_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
+        self.at_now(|playing, _, _| playing.add_event(event))?
+    }
+
+    /// PASSIVE_LEVEL.
+    pub(super) fn remove_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
+        self.at_now(|playing, _, _| playing.remove_event(event))?
+    }
+
+    /// Content that must not be copied, or not leave through a digital output, does not get into the tap. PASSIVE_LEVEL.
+    pub(super) fn set_rights(&self, rights: DRMRIGHTS) -> Result<(), NTSTATUS> {
+        let protected = rights.CopyProtect != 0 || rights.DigitalOutputDisable != 0;
+        self.at_now(|playing, ring, now| playing.set_protected(protected, now, ring))
+    }
+}
+
+impl Drop for Stream {
+    /// The stream ends like at a STOP; then nobody sets the timer any more, and dropping it waits for its callback.
+    /// PASSIVE_LEVEL.
+    fn drop(&mut self) {
+        // An error would mean that there is no stream, and then nothing is to be stopped.
+        let _ = self.at_now(|playing, ring, now| playing.set_state(PlayState::Stop, now, ring));
+        self.free();
+        self.cable.state(|state| {
+            if let Some(playing) = state.playing.take() {
+                state.starvation = playing.stream().starvation();
+            }
+        });
+    }
+}
+
+/// The timer's callback. DISPATCH_LEVEL.
+unsafe extern "C" fn timer_fired(_: PEX_TIMER, cable: PVOID) {
+    // SAFETY: the context is the cable, which the stream keeps alive until it has waited for this callback.
+    let cable = unsafe { &*cable.cast::<Cable>() };
+    cable.state(|state| {
+        if let Some(playing) = &mut state.playing {
+            playing.timer_fired();
+        }
+    });
+    cable.at_now(|_, _, _| ());
+}
