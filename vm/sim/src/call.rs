@@ -14,7 +14,7 @@ use crate::time::Qpc;
 /// Size of a kernel stack on x64 (KERNEL_STACK_SIZE, ntddk.h).
 const STACK_LIMIT: usize = 0x6000;
 /// Calls that a report shows.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 160;
 
 /// Non-volatile registers of the driver at a call into the kernel, enough to unwind from there.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,7 +35,7 @@ pub(crate) enum Frame {
     /// The kernel called the driver.
     IntoDriver { name: &'static str, target: usize, stack: usize },
     /// The driver called the kernel.
-    IntoKernel { import: u32, return_address: usize, stack: usize, registers: Nonvolatile },
+    IntoKernel { import: u32, return_address: usize, stack: usize, registers: Nonvolatile, quiet: bool },
 }
 
 /// One event of the ring that reports show.
@@ -63,8 +63,11 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    pub(crate) fn enter_kernel(&self, frame: Frame, import: u32, arguments: [u64; 4]) {
-        self.record(Event::Import { import, arguments });
+    /// Opens a call into the kernel; `quiet` ones (memory routines) do not fill the ring.
+    pub(crate) fn enter_kernel(&self, frame: Frame, import: u32, arguments: [u64; 4], quiet: bool) {
+        if !quiet {
+            self.record(Event::Import { import, arguments });
+        }
         self.nest.borrow_mut().push(frame);
         let used = self.stack_use();
         if used > STACK_LIMIT {
@@ -87,9 +90,12 @@ impl Calls {
 
     /// Closes the innermost call into the kernel and gives the address the driver continues at.
     pub(crate) fn leave_kernel(&self, result: u64) -> usize {
-        match self.nest.borrow_mut().pop() {
-            Some(Frame::IntoKernel { import, return_address, .. }) => {
-                self.record(Event::ImportReturn { import, result });
+        let innermost = self.nest.borrow_mut().pop();
+        match innermost {
+            Some(Frame::IntoKernel { import, return_address, quiet, .. }) => {
+                if !quiet {
+                    self.record(Event::ImportReturn { import, result });
+                }
                 return_address
             }
             other => unreachable!("an import returned while the innermost call was {other:?}"),
@@ -145,9 +151,21 @@ impl Calls {
         names.join(", called by ")
     }
 
-    /// The last calls, oldest first, one line each.
+    /// The last calls, oldest first, one line each; an import that called nothing takes one line with its result.
     pub(crate) fn history(&self) -> Vec<String> {
-        self.ring.borrow().iter().map(record_line).collect()
+        let ring = self.ring.borrow();
+        let mut lines: Vec<String> = Vec::new();
+        let mut before = None;
+        for record in ring.iter() {
+            match (before, record.event, lines.last_mut()) {
+                (Some(Event::Import { import, .. }), Event::ImportReturn { import: same, result }, Some(line)) if import == same => {
+                    line.push_str(&format!(" = {result:#x}"));
+                }
+                _ => lines.push(record_line(record)),
+            }
+            before = Some(record.event);
+        }
+        lines
     }
 }
 
@@ -199,9 +217,14 @@ fn bits_of<T>(value: &T) -> u64 {
     bits
 }
 
+// On x86-64 "efiapi" is "win64" under a name that other processors share; interfaces of waverig-portcls use it.
 macro_rules! driver_function {
     ($($argument:ident $place:tt),*) => {
-        impl<Output, $($argument: Copy),*> DriverFunction<($($argument,)*)> for unsafe extern "win64" fn($($argument),*) -> Output {
+        driver_function!("win64" $($argument $place),*);
+        driver_function!("efiapi" $($argument $place),*);
+    };
+    ($abi:literal $($argument:ident $place:tt),*) => {
+        impl<Output, $($argument: Copy),*> DriverFunction<($($argument,)*)> for unsafe extern $abi fn($($argument),*) -> Output {
             type Output = Output;
             fn address(self) -> usize {
                 self as usize

@@ -15,6 +15,11 @@ impl Random {
         Self { state: Cell::new(seed) }
     }
 
+    /// Starts anew from `seed`.
+    pub fn reseed(&self, seed: u64) {
+        self.state.set(seed);
+    }
+
     /// The next 64 bits.
     pub fn bits(&self) -> u64 {
         let state = self.state.get().wrapping_add(0x9E37_79B9_7F4A_7C15);

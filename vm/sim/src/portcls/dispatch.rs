@@ -1,7 +1,8 @@
 //! IRPs of an audio device: opening and closing filters and pins, properties, Plug and Play, power.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::c_void;
 use std::rc::Rc;
 
 use waverig_portcls::status::{
@@ -19,8 +20,8 @@ use super::resources::Resources;
 use crate::imports::{self, Levels};
 use crate::nt::irp;
 use crate::nt::layout::{DeviceObject, Dispatch, DriverObject, FileObject, IoStackLocation, Irp, Unload};
-use crate::nt::status::NtStatus;
-use crate::call;
+use crate::nt::status::{NtStatus, STATUS_MORE_PROCESSING_REQUIRED};
+use crate::{call, sched};
 
 /// IRP major codes (wdm.h).
 const CREATE: usize = 0;
@@ -39,6 +40,9 @@ const STOP_DEVICE: u8 = 4;
 const QUERY_STOP_DEVICE: u8 = 5;
 const CANCEL_STOP_DEVICE: u8 = 6;
 const SURPRISE_REMOVAL: u8 = 23;
+
+/// SL_INVOKE_ON_CANCEL, _SUCCESS and _ERROR (wdm.h).
+const INVOKE_ALWAYS: u8 = 0xE0;
 
 /// Prefix of the name of a pin (`KSNAME_Pin`, ks.h), followed by a backslash and a KSPIN_CONNECT.
 pub(crate) const PIN_NAME: &str = "{146F1A80-4791-11D0-A5D6-28DB04C10000}\\";
@@ -108,8 +112,37 @@ fn finish(request: *mut Irp, status: NTSTATUS, information: usize) -> NtStatus {
 }
 
 fn pass_on(adapter: &Adapter, request: *mut Irp) -> NtStatus {
-    irp::skip_stack(request);
+    // IoSkipCurrentIrpStackLocation: the device below gets the same location.
+    // SAFETY: the IRP is at the location that PortCls was called with.
+    unsafe {
+        (*request).current_location += 1;
+        (*request).current_stack_location = (*request).current_stack_location.add(1);
+    }
     irp::call_driver(adapter.lower, request)
+}
+
+/// Takes an IRP back when the devices below have completed it; the context is the event to set.
+extern "win64" fn take_back(_device: *mut DeviceObject, _irp: *mut Irp, done: *mut c_void) -> NtStatus {
+    // SAFETY: the context is a `Cell` in the frame of `forward_and_wait`, which waits for this.
+    unsafe { (*done.cast::<Cell<bool>>()).set(true) };
+    STATUS_MORE_PROCESSING_REQUIRED
+}
+
+/// Lets the devices below handle an IRP first (IoForwardIrpSynchronously).
+fn forward_and_wait(adapter: &Adapter, request: *mut Irp) -> NtStatus {
+    let done = Cell::new(false);
+    // SAFETY: an IRP has a location for each device below; this one's is copied to the next.
+    unsafe {
+        let next = irp::next_stack(request);
+        *next = *irp::current_stack(request);
+        (*next).completion_routine = Some(take_back);
+        (*next).context = (&raw const done).cast_mut().cast();
+        (*next).control = INVOKE_ALWAYS;
+    }
+    irp::call_driver(adapter.lower, request);
+    sched::must("the devices below to answer", || done.get());
+    // SAFETY: the completion routine kept the IRP for PortCls.
+    unsafe { (*request).io_status.status }
 }
 
 fn opened(file: *mut FileObject) -> Option<Opened> {
@@ -199,7 +232,7 @@ unsafe fn slice_mut<'a>(place: *mut u8, length: usize) -> &'a mut [u8] {
 fn pnp(adapter: &Rc<Adapter>, request: *mut Irp, stack: &IoStackLocation) -> NtStatus {
     match stack.minor_function {
         START_DEVICE => {
-            let status = irp::forward_and_wait(adapter.lower, request);
+            let status = forward_and_wait(adapter, request);
             let status = if status.is_ok() { start(adapter, request) } else { status.0 };
             finish(request, status, 0)
         }

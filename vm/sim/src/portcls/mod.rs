@@ -27,6 +27,9 @@ mod rtaudio;
 pub mod rules;
 pub(crate) mod subdevice;
 
+pub(crate) use dispatch::PIN_NAME;
+pub(crate) use property::IOCTL_KS_PROPERTY;
+
 use waverig_portcls::Guid;
 
 use crate::finding;
@@ -41,6 +44,11 @@ pub(crate) fn guid_of(guid: &Guid) -> layout::Guid {
 /// A GUID of the kernel's structures as PortCls's spell it.
 pub(crate) fn guid_from(guid: &layout::Guid) -> Guid {
     Guid { Data1: guid.data1, Data2: guid.data2, Data3: guid.data3, Data4: guid.data4 }
+}
+
+/// Whether a range makes its pin one that endpoints stream to.
+pub(crate) fn streams(range: &ranges::Range) -> bool {
+    range.streams()
 }
 
 /// The driver called something that exists in Windows but not here: the run ends and says where it would be added.

@@ -1,10 +1,8 @@
 //! The RTAUDIO properties of a pin: the cyclic buffer, notification events, positions, latency.
 
-use std::ffi::c_void;
-
 use waverig_portcls::status::{
     STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
     IMiniportWaveRTStreamNotification, KEVENT, KSAUDIO_POSITION, KSPROPERTY_RTAUDIO_BUFFER,

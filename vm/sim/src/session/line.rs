@@ -8,7 +8,8 @@ use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Reply, frame};
 
 use crate::report::Report;
-use crate::user::journal::Sink;
+use crate::session::staging;
+use crate::user::journal::{self, Sink};
 
 static LINE: Mutex<Option<Stdout>> = Mutex::new(None);
 
@@ -29,7 +30,9 @@ pub(super) fn send(reply: &impl Serialize, payload: &[u8]) {
 
 /// Reports the end of the machine.
 pub(super) fn fault(report: &Report) {
-    let reply = Reply::Fault { summary: report.title.clone(), text: report.to_string() };
+    journal::flush_current();
+    staging::remove_current();
+    let reply = Reply::Fault { summary: format!("{} [{}]", report.text, report.rule), text: report.to_string() };
     let json = serde_json::to_vec(report).unwrap_or_default();
     send(&reply, &json);
 }

@@ -1,7 +1,21 @@
 //! The folder that staged files are put into; gone when the session ends.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+thread_local! {
+    static CURRENT: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+}
+
+/// Removes the folder of the session on this thread, when the machine ends without dropping anything.
+pub(super) fn remove_current() {
+    let folder = CURRENT.try_with(|current| current.try_borrow_mut().ok().and_then(|mut current| current.take()));
+    if let Ok(Some(folder)) = folder {
+        // Nobody is left to tell; the report itself is what matters now.
+        let _ = fs::remove_dir_all(folder);
+    }
+}
 
 /// A folder of this process.
 pub(super) struct Staging {
@@ -17,6 +31,7 @@ impl Staging {
             fs::remove_dir_all(&folder).map_err(|error| format!("{}: cannot be emptied: {error}", folder.display()))?;
         }
         fs::create_dir_all(&folder).map_err(|error| format!("{}: cannot be made: {error}", folder.display()))?;
+        CURRENT.set(Some(folder.clone()));
         Ok(Self { folder })
     }
 

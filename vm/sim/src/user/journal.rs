@@ -1,7 +1,7 @@
 //! What the programs saw, in order, on its way out of the machine.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use waverig_protocol::timeline::{Event, Stamped};
 
@@ -40,11 +40,25 @@ struct Piece {
     bytes: Vec<u8>,
 }
 
+thread_local! {
+    /// The journal of the run that goes on now.
+    static CURRENT: RefCell<Weak<Inner>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Gives out what the journal of this run still has, when the machine ends in the middle of it.
+pub(crate) fn flush_current() {
+    let current = CURRENT.try_with(|current| current.try_borrow().ok().and_then(|inner| inner.upgrade()));
+    if let Ok(Some(inner)) = current {
+        inner.flush();
+    }
+}
+
 impl Journal {
-    /// A journal that gives out to `sink`.
+    /// A journal that gives out to `sink`; it becomes the current one.
     pub fn new(sink: impl Sink + 'static) -> Self {
-        let inner = Inner { events: RefCell::default(), piece: RefCell::default(), sink: Box::new(sink) };
-        Self { inner: Rc::new(inner) }
+        let inner = Rc::new(Inner { events: RefCell::default(), piece: RefCell::default(), sink: Box::new(sink) });
+        CURRENT.with_borrow_mut(|current| *current = Rc::downgrade(&inner));
+        Self { inner }
     }
 
     /// Notes what happens now.
@@ -65,25 +79,34 @@ impl Journal {
         }
         let mut piece = self.inner.piece.borrow_mut();
         if piece.bytes.is_empty() || piece.next != first || piece.bytes.len() >= BYTES {
-            self.send(&mut piece);
+            self.inner.send(&mut piece);
             piece.first = first;
         }
         piece.bytes.extend_from_slice(bytes);
         piece.next = first + frames;
     }
 
+    /// Gives out what is left.
+    pub(crate) fn flush(&self) {
+        self.inner.flush();
+    }
+}
+
+impl Inner {
     fn send(&self, piece: &mut Piece) {
         if !piece.bytes.is_empty() {
-            self.inner.sink.capture(piece.first, std::mem::take(&mut piece.bytes));
+            self.sink.capture(piece.first, std::mem::take(&mut piece.bytes));
         }
     }
 
-    /// Gives out what is left.
-    pub(crate) fn flush(&self) {
-        self.send(&mut self.inner.piece.borrow_mut());
-        let events = self.inner.events.take();
-        if !events.is_empty() {
-            self.inner.sink.events(events);
+    /// Parts that are being written to at this moment (the machine ends in the middle of that) are left out.
+    fn flush(&self) {
+        if let Ok(mut piece) = self.piece.try_borrow_mut() {
+            self.send(&mut piece);
+        }
+        let events = self.events.try_borrow_mut().map(|mut events| std::mem::take(&mut *events));
+        if let Some(events) = events.ok().filter(|events| !events.is_empty()) {
+            self.sink.events(events);
         }
     }
 }

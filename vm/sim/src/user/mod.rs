@@ -7,7 +7,7 @@ mod event_driven;
 mod feed;
 mod format;
 pub(crate) mod journal;
-mod ks;
+pub(crate) mod ks;
 mod pin;
 mod polling;
 mod processor;

@@ -12,7 +12,7 @@ use waverig_protocol::scenario::Format;
 
 use super::UserError;
 use super::format;
-use super::ks::Handle;
+use super::ks::{Handle, property};
 use crate::nt::status::NtStatus;
 
 /// KSINTERFACESETID_Standard and KSMEDIUMSETID_Standard (ks.h).
@@ -33,14 +33,6 @@ pub(super) struct Pin {
 pub(super) struct Buffer {
     address: *mut u8,
     pub(super) bytes: usize,
-}
-
-/// The 24 bytes of a KSPROPERTY.
-fn property(set: &Guid, id: u32, verb: u32) -> Vec<u8> {
-    let mut bytes = format::guid(set).to_vec();
-    bytes.extend(id.to_le_bytes());
-    bytes.extend(verb.to_le_bytes());
-    bytes
 }
 
 fn failed(what: &str, status: NtStatus) -> UserError {

@@ -1,0 +1,136 @@
+//! Plug and Play: a package is verified, installed and started on a root-enumerated device, and removed again.
+
+mod constraints;
+mod install;
+mod jack;
+mod remove;
+mod topology;
+
+use std::path::Path;
+
+use waverig_interface::{TAP_INTERFACE, TAP_REFERENCE};
+use waverig_package::cert::{Certificate, Trust};
+use waverig_package::inf::{InstallPlan, Target};
+use waverig_package::package::verify;
+use waverig_package::{Arch, OsBuild, UnixTime};
+use waverig_portcls::id::KSCATEGORY_AUDIO;
+use waverig_protocol::{Endpoint, Installed};
+
+use crate::endpoints::{self, Built, Topology};
+use crate::finding;
+use crate::nt::driver::Driver;
+use crate::nt::interface;
+use crate::nt::layout::{DeviceObject, Guid};
+use crate::portcls::guid_of;
+use crate::user;
+
+/// The Windows build that the machine plays: Windows 11 24H2.
+const BUILD: OsBuild = OsBuild(26_100);
+
+/// A device with its driver installed and started.
+pub struct Device {
+    driver: Driver,
+    pdo: *mut DeviceObject,
+    plan: InstallPlan,
+    sha256: String,
+    topology: Topology,
+    built: Built,
+}
+
+impl Device {
+    /// Installs the package in `folder` on a new device node and starts it.
+    ///
+    /// # Errors
+    /// Why a Windows machine in test mode would refuse the package, or where starting the device failed.
+    pub fn install(folder: &Path, inf: &str, hardware_id: &str, certificates: &[Vec<u8>]) -> Result<Self, String> {
+        let mut trusted = Vec::new();
+        for der in certificates {
+            trusted.push(Certificate::from_der(der).map_err(|error| format!("a certificate to trust: {error}"))?);
+        }
+        let trust = Trust::test_machine(&trusted, UnixTime::now());
+        let target = Target { hardware_id, arch: Arch::Amd64, build: BUILD };
+        let verified = verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
+        let (driver, pdo) = install::apply(folder, &verified)?;
+        let mut device = Self {
+            driver,
+            pdo,
+            plan: verified.plan,
+            sha256: verified.image_sha256.to_string(),
+            topology: Topology::default(),
+            built: Built::default(),
+        };
+        device.look();
+        Ok(device)
+    }
+
+    /// Lets the endpoint builder look at the device.
+    fn look(&mut self) {
+        self.topology = topology::of(self.pdo, &self.plan);
+        self.built = endpoints::build(&self.topology);
+        for missing in &self.built.missing {
+            finding::raise(missing.rule, missing.text.clone());
+        }
+        if self.built.endpoints.is_empty() {
+            finding::raise(&endpoints::rules::NONE_LISTED, "the device offers no endpoint");
+        }
+        constraints::check(self.pdo, &self.topology, &self.built);
+        for endpoint in &self.built.endpoints {
+            let filter = &self.topology.filters[endpoint.filter];
+            if let Some(link) = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), &filter.name) {
+                jack::check(&link, &filter.name, endpoint.pin);
+            }
+        }
+    }
+
+    /// What the host is told of the installation.
+    pub fn installed(&self) -> Installed {
+        let endpoints = self.built.endpoints.iter().map(|endpoint| {
+            let filter = &self.topology.filters[endpoint.filter];
+            let name = topology::pin_name(&self.plan, filter.pins[endpoint.pin as usize].name.as_ref());
+            let name = name.unwrap_or_else(|| endpoint.form_factor.display_name().to_owned());
+            Endpoint {
+                name: format!("{name} ({})", self.plan.description),
+                render: endpoint.render,
+                form_factor: endpoint.form_factor.id().into(),
+                filter: filter.name.clone(),
+            }
+        });
+        Installed { driver_sha256: self.sha256.clone(), endpoints: endpoints.collect() }
+    }
+
+    /// Where programs play to and capture from.
+    ///
+    /// # Errors
+    /// When the device has no render endpoint or no tap.
+    pub fn target(&self) -> Result<user::Target, String> {
+        let endpoint = self.built.endpoints.iter().find(|endpoint| endpoint.render);
+        let endpoint = endpoint.ok_or("the device has no render endpoint to play to")?;
+        let (filter, pin) = endpoint.host;
+        let name = &self.topology.filters[filter].name;
+        let wave = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), name).ok_or_else(|| format!("the filter {name:?} has no interface"))?;
+        let class = Guid {
+            data1: TAP_INTERFACE.data1,
+            data2: TAP_INTERFACE.data2,
+            data3: TAP_INTERFACE.data3,
+            data4: TAP_INTERFACE.data4,
+        };
+        let tap = link(self.pdo, &class, TAP_REFERENCE)
+            .ok_or("the device has no enabled interface of the tap; the driver registers it with IoRegisterDeviceInterface")?;
+        Ok(user::Target { wave, pin, tap })
+    }
+
+    /// Removes the device and unloads the driver; what either leaves behind becomes findings.
+    ///
+    /// # Errors
+    /// When the driver refuses to be removed or unloaded.
+    pub fn remove(self) -> Result<(), String> {
+        remove::remove(self.driver, self.pdo)
+    }
+}
+
+/// The enabled interface of a device with this class and reference string.
+fn link(pdo: *mut DeviceObject, class: &Guid, reference: &str) -> Option<String> {
+    let all = interface::list(class).into_iter();
+    let mut found = all.filter(|one| one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference));
+    found.next().map(|one| one.link)
+}

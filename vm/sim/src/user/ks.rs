@@ -1,0 +1,124 @@
+//! Handles of a program: opening, KS properties, I/O controls.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use waverig_portcls::Guid;
+
+use super::format;
+use crate::nt::io::{self, FileHandle};
+use crate::nt::irp;
+use crate::nt::layout::IoStatus;
+use crate::nt::pool::Owner;
+use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
+use crate::portcls::{IOCTL_KS_PROPERTY, PIN_NAME};
+use crate::sched;
+
+/// GENERIC_READ and GENERIC_WRITE (winnt.h).
+const ACCESS: u32 = 0xC000_0000;
+
+/// A handle that a program holds.
+pub(crate) struct Handle {
+    file: FileHandle,
+}
+
+/// The 24 bytes of a KSPROPERTY.
+pub(crate) fn property(set: &Guid, id: u32, verb: u32) -> Vec<u8> {
+    let mut bytes = format::guid(set).to_vec();
+    bytes.extend(id.to_le_bytes());
+    bytes.extend(verb.to_le_bytes());
+    bytes
+}
+
+impl Handle {
+    /// Opens what a symbolic link leads to.
+    pub(crate) fn open(link: &str) -> Result<Self, NtStatus> {
+        Ok(Self { file: io::open(link, ACCESS)? })
+    }
+
+    /// Opens a pin of this filter, as `KsCreatePin` does: `request` is a KSPIN_CONNECT and a data format.
+    pub(super) fn open_pin(&self, request: &[u8]) -> Result<Self, NtStatus> {
+        let mut name: Vec<u16> = PIN_NAME.encode_utf16().collect();
+        // A name is made of 16-bit units; KS rounds an odd length up the same way.
+        name.extend(request.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
+        Ok(Self { file: io::open_relative(&self.file, &name, ACCESS)? })
+    }
+
+    /// A property request: the status and the bytes written or needed.
+    pub(crate) fn ask(&self, input: &[u8], output: &mut [u8]) -> (NtStatus, usize) {
+        let file = self.file.file_object();
+        // SAFETY: the handle keeps the file object and its device alive.
+        let device = unsafe { (*file).device_object };
+        // SAFETY: as above.
+        let request = irp::allocate(unsafe { (*crate::nt::device::top_of_stack(device)).stack_size }, Owner::System);
+        // SAFETY: a fresh IRP with a location for each device; the buffers live until it is completed, which is waited
+        // for below.
+        unsafe {
+            (*request).user_buffer = output.as_mut_ptr().cast();
+            (*request).requestor_mode = 1;
+            (*request).original_file_object = file;
+            let stack = irp::next_stack(request);
+            (*stack).major_function = irp::MJ_DEVICE_CONTROL;
+            (*stack).file_object = file;
+            // METHOD_NEITHER: lengths, code and the input where the program has it.
+            (*stack).parameters = [output.len() as u64, input.len() as u64, IOCTL_KS_PROPERTY.into(), input.as_ptr() as u64];
+        }
+        let done = Rc::new(Cell::new(None));
+        let later = Rc::clone(&done);
+        irp::dispatch(device, request, move |status: IoStatus| later.set(Some(status)));
+        sched::must("a property request", || done.get().is_some());
+        done.get().map_or((NtStatus(0), 0), |status| (status.status, status.information))
+    }
+
+    /// A property request whose answer fills `output`.
+    pub(super) fn exchange(&self, input: &[u8], output: &mut [u8]) -> Result<(), NtStatus> {
+        match self.ask(input, output) {
+            (status, _) if status.is_ok() => Ok(()),
+            (status, _) => Err(status),
+        }
+    }
+
+    /// A value of a size that the driver says.
+    pub(super) fn get(&self, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
+        let (status, needed) = self.ask(input, &mut []);
+        if status != STATUS_BUFFER_OVERFLOW {
+            return if status.is_ok() { Ok(Vec::new()) } else { Err(status) };
+        }
+        let mut output = vec![0; needed];
+        self.exchange(input, &mut output)?;
+        Ok(output)
+    }
+
+    /// Sets a value.
+    pub(super) fn set(&self, input: &[u8], value: &[u8]) -> Result<(), NtStatus> {
+        self.exchange(input, &mut value.to_vec())
+    }
+
+    /// An I/O control that is answered at once.
+    pub(super) fn control(&self, code: u32, input: &[u8], room: usize) -> Result<Vec<u8>, NtStatus> {
+        match io::device_control_now(&self.file, code, input, room) {
+            (status, output) if status.status.is_ok() => Ok(output),
+            (status, _) => Err(status.status),
+        }
+    }
+
+    /// An I/O control that is answered later.
+    pub(super) fn control_later(&self, code: u32, input: &[u8], room: usize, done: impl FnOnce(NtStatus, Vec<u8>) + 'static) {
+        io::device_control(&self.file, code, input, room, move |status, output| done(status.status, output));
+    }
+
+    /// Sends CLEANUP: the last handle is closed, pended requests are to end.
+    pub(super) fn cleanup(&self) {
+        self.file.cleanup();
+    }
+
+    /// Sends CLOSE, after CLEANUP.
+    pub(super) fn close_file(&self) {
+        self.file.close_file();
+    }
+
+    /// Closes the handle.
+    pub(crate) fn close(self) {
+        self.file.close();
+    }
+}
