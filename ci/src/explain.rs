@@ -5,6 +5,8 @@
 //! difference the explanations are tried from the most telling to the least: silence in place of the signal; the audio
 //! of another moment, first of one buffer length ago; altered samples.
 
+use std::cell::Cell;
+
 use waverig_protocol::scenario::Format;
 use waverig_signal::compare::first_difference;
 
@@ -71,6 +73,9 @@ pub const MOST_DIFFERENCES: usize = 10;
 const WINDOW: usize = 32;
 const SMALLEST_WINDOW: usize = 8;
 
+/// Searches for audio of another moment in one comparison: a capture of noise must not take seconds to explain.
+const MOST_SEARCHES: u32 = 64;
+
 /// Compares captured pieces with the expected audio from frame 0 on; both in `format`.
 pub fn compare(expected: &[u8], pieces: &[Piece], format: Format, stream: &Stream) -> Comparison {
     let frame_bytes = format.frame_bytes();
@@ -81,6 +86,7 @@ pub fn compare(expected: &[u8], pieces: &[Piece], format: Format, stream: &Strea
         format,
         stream,
         shift: 0,
+        searches: Cell::new(MOST_SEARCHES),
         found: Comparison::default(),
     };
     let mut end = 0;
@@ -110,6 +116,8 @@ struct Walk<'a> {
     stream: &'a Stream,
     /// The audio captured for frame `f` is that of frame `f + shift`.
     shift: i64,
+    /// Searches that are left.
+    searches: Cell<u32>,
     found: Comparison,
 }
 
@@ -176,7 +184,7 @@ impl<'a> Walk<'a> {
     /// Explains the difference at the first captured frame and says how many captured frames are explained by it.
     fn difference(&mut self, index: u64, captured: &[u8]) -> usize {
         let expected = self.expected_from(index, self.shift).unwrap_or(&[]);
-        let captured_silent = self.run(captured, |frame| silent(frame));
+        let captured_silent = self.run(captured, silent);
         if captured_silent > 0 {
             let frames = captured_silent.min(self.run(expected, |frame| !silent(frame)));
             self.report(Kind::Silenced, index, frames as u64, || {
@@ -184,7 +192,7 @@ impl<'a> Walk<'a> {
             });
             return frames;
         }
-        let expected_silent = self.run(expected, |frame| silent(frame));
+        let expected_silent = self.run(expected, silent);
         if let Some(by) = self.displaced(index, captured) {
             return self.elsewhere(index, captured, by, expected_silent);
         }
@@ -311,6 +319,7 @@ impl<'a> Walk<'a> {
 
     /// How far away the audio of these captured frames is expected, if anywhere within a second.
     fn displaced(&self, index: u64, captured: &[u8]) -> Option<i64> {
+        self.searches.set(self.searches.get().checked_sub(1)?);
         let buffer = self.stream.buffer_frames as i64;
         let most = i64::from(self.format.rate).max(4 * buffer);
         let near = (1..=most).flat_map(|by| [by, -by]);

@@ -16,6 +16,8 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use terminal::terminal;
 
+use waverig_protocol::Finding;
+
 use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
 
 /// What a whole run found.
@@ -38,6 +40,21 @@ pub struct Problem {
     pub title: String,
     /// What exactly, where, and what to do.
     pub text: String,
+}
+
+impl From<&Finding> for Problem {
+    /// A rule that was broken while no scenario ran.
+    fn from(finding: &Finding) -> Self {
+        let place = finding
+            .place
+            .as_ref()
+            .map(|place| format!(" at {place}"))
+            .unwrap_or_default();
+        Self {
+            title: finding.rule.clone(),
+            text: format!("{}{place} (rule: {})", finding.text, finding.source),
+        }
+    }
 }
 
 impl RunReport {

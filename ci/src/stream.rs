@@ -17,12 +17,15 @@ pub struct Stream {
     pub notified: Vec<i64>,
     /// When the client asked for the position, and what it was told.
     pub positions: Vec<(i64, u64)>,
+    /// Positions that were told after the stream had been stopped, which sets the position to 0.
+    pub positions_stopped: Vec<u64>,
     /// What the client wrote.
     pub writes: Vec<Write>,
     /// The tap's blocks.
     pub blocks: Vec<Block>,
     /// Whether the client closed its stream at the end.
     pub closed: bool,
+    stopped: bool,
 }
 
 /// The client wrote signal into the buffer.
@@ -71,9 +74,11 @@ impl Stream {
             clock: Clock::new(rate, frequency)?,
             notified: Vec::new(),
             positions: Vec::new(),
+            positions_stopped: Vec::new(),
             writes: Vec::new(),
             blocks: Vec::new(),
             closed: false,
+            stopped: false,
         };
         let mut before = i64::MIN;
         for (index, Stamped { qpc, event }) in timeline.iter().enumerate() {
@@ -109,12 +114,18 @@ impl Stream {
                 self.packet_frames = packet_frames;
             }
             Event::State { ref state } => match state.as_str() {
-                "run" if self.closed => return Err("the timeline runs a closed stream".into()),
+                "run" if self.closed || self.stopped => {
+                    return Err("the timeline runs a stream again after it was stopped".into());
+                }
                 "run" => self.clock.run(qpc),
-                "stop" | "acquire" | "pause" => self.clock.halt(qpc),
+                "stop" | "acquire" | "pause" => {
+                    self.clock.halt(qpc);
+                    self.stopped |= state == "stop" && self.clock.start().is_some();
+                }
                 other => return Err(format!("the timeline has an unknown state {other:?}")),
             },
             Event::Notified => self.notified.push(qpc),
+            Event::Position { frames } if self.stopped => self.positions_stopped.push(frames),
             Event::Position { frames } => self.positions.push((qpc, frames)),
             Event::Wrote {
                 stream_frame,

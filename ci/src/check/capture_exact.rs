@@ -29,7 +29,10 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
                 sha256(&bytes.concat())
             )
         }
-        differences => format!("{} frames, {differences} differences", comparison.compared),
+        differences => format!(
+            "{} frames, {differences} difference(s)",
+            comparison.compared
+        ),
     };
     if complaints.is_empty() && (expected.stale > 0 || expected.torn > 0) {
         return Ok(Some(Outcome {

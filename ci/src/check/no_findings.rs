@@ -18,8 +18,8 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     }
     let notes = findings.len() - errors.len();
     let observed = match notes {
-        0 => format!("{} errors", errors.len()),
-        _ => format!("{} errors, {notes} notes", errors.len()),
+        0 => format!("{} error(s)", errors.len()),
+        _ => format!("{} error(s), {notes} note(s)", errors.len()),
     };
     Outcome::new("0 errors", observed, &first_few(errors))
 }

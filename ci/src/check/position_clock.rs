@@ -22,6 +22,11 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             ));
         }
     }
+    for told in stream.positions_stopped.iter().filter(|told| **told != 0) {
+        complaints.push(format!(
+            "{told} frames were told after the stream had been stopped, which sets the position to 0"
+        ));
+    }
     Outcome::new(
         format!("{limit} from the clock"),
         format!(

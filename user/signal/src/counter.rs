@@ -41,12 +41,12 @@ impl Counter {
     /// Writes frame `frame` to the first bytes of `out`.
     pub fn put(&self, frame: u64, out: &mut [u8]) {
         let sample = self.format.sample;
-        let mut count = (frame % self.period) * u64::from(self.format.channels);
-        for out in out[..self.format.frame_bytes()].chunks_exact_mut(sample.bytes()) {
+        let first = (frame % self.period) * u64::from(self.format.channels);
+        let samples = out[..self.format.frame_bytes()].chunks_exact_mut(sample.bytes());
+        for (count, out) in (first..).zip(samples) {
             // Below 2^bits ≤ 2^32 by the choice of the period.
             let code = (count as u32).wrapping_add(1).wrapping_mul(FACTOR);
             sample::put_code(sample, code as i32, out);
-            count += 1;
         }
     }
 

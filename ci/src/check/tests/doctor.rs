@@ -1,0 +1,190 @@
+//! How evidence is doctored.
+
+use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::{Finding, Severity};
+
+use crate::evidence::{Evidence, Fault, Piece};
+use crate::model::{perfect, scenario};
+use crate::scenario::ScenarioFile;
+
+pub(super) const STALL: &str = "stall-163ms";
+/// Bytes in a frame of the counter scenarios.
+pub(super) const FRAME: usize = 6;
+
+/// Edits the capture as one stretch.
+pub(super) fn audio(evidence: &mut Evidence, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes: Vec<u8> = evidence
+        .capture
+        .iter()
+        .flat_map(|piece| piece.bytes.clone())
+        .collect();
+    edit(&mut bytes);
+    evidence.capture = vec![Piece {
+        first_frame: 0,
+        bytes,
+    }];
+}
+
+/// Edits the `nth` event that a pattern picks out.
+pub(super) fn nth(
+    evidence: &mut Evidence,
+    nth: usize,
+    picks: fn(&Event) -> bool,
+    edit: impl FnOnce(&mut Stamped),
+) {
+    let event = evidence
+        .timeline
+        .iter_mut()
+        .filter(|each| picks(&each.event))
+        .nth(nth);
+    edit(event.expect("the timeline has so many"));
+    evidence.timeline.sort_by_key(|each| each.qpc);
+}
+
+pub(super) fn remove(evidence: &mut Evidence, nth: usize, picks: fn(&Event) -> bool) {
+    let at = (0..evidence.timeline.len())
+        .filter(|at| picks(&evidence.timeline[*at].event))
+        .nth(nth);
+    evidence
+        .timeline
+        .remove(at.expect("the timeline has so many"));
+}
+
+pub(super) fn notified(event: &Event) -> bool {
+    matches!(event, Event::Notified)
+}
+
+pub(super) fn position(event: &Event) -> bool {
+    matches!(event, Event::Position { .. })
+}
+
+pub(super) fn block(event: &Event) -> bool {
+    matches!(event, Event::Block { .. })
+}
+
+pub(super) fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Block)) {
+    nth(evidence, index, block, |stamped| {
+        if let Event::Block {
+            generation,
+            first_frame,
+            first_qpc,
+            flags,
+            lost,
+            clear,
+            ..
+        } = &mut stamped.event
+        {
+            edit(&mut Block {
+                generation,
+                first_frame,
+                first_qpc,
+                flags,
+                lost,
+                clear,
+            });
+        }
+    });
+}
+
+pub(super) struct Block<'a> {
+    pub(super) generation: &'a mut u32,
+    pub(super) first_frame: &'a mut u64,
+    pub(super) first_qpc: &'a mut i64,
+    pub(super) flags: &'a mut u32,
+    pub(super) lost: &'a mut u64,
+    pub(super) clear: &'a mut u64,
+}
+
+pub(super) fn finding(severity: Severity) -> Finding {
+    Finding {
+        rule: "pool-leak".into(),
+        severity,
+        text: "64 bytes with tag WRig are left at unload".into(),
+        place: Some("stop, stream.rs:12".into()),
+        source: "ExAllocatePool2".into(),
+    }
+}
+
+/// Where the silence of the stall begins.
+pub(super) fn silence_start(audio: &[u8]) -> usize {
+    let frame = audio.chunks(FRAME).position(|frame| frame == [0; FRAME]);
+    frame.expect("a stall") * FRAME
+}
+
+pub(super) fn crash(evidence: &mut Evidence, _: &ScenarioFile) {
+    evidence.timeline.truncate(100);
+    evidence.fault = Some(Fault {
+        summary: "access violation in waverig!tick".into(),
+        text: "registers".into(),
+        json: Vec::new(),
+    });
+}
+
+/// Writes of one packet are told 3 ms later than they happened: too late for their frames.
+pub(super) fn late_client(evidence: &mut Evidence, file: &ScenarioFile) {
+    let picks = |event: &Event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 28_800,
+                ..
+            }
+        )
+    };
+    nth(evidence, 0, picks, |stamped| stamped.qpc += 50_000);
+    // The device plays them a lap later, over what the client wrote meanwhile, and silence in their place.
+    let replaced = |event: &Event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 29_088,
+                ..
+            }
+        )
+    };
+    remove(evidence, 0, replaced);
+    replay(evidence, file);
+}
+
+/// One packet is never written.
+pub(super) fn idle_client(evidence: &mut Evidence, file: &ScenarioFile) {
+    remove(evidence, 0, |event| {
+        matches!(
+            event,
+            Event::Wrote {
+                stream_frame: 28_800,
+                ..
+            }
+        )
+    });
+    replay(evidence, file);
+}
+
+/// The client writes other signal frames than in the golden run.
+pub(super) fn other_signal(evidence: &mut Evidence, file: &ScenarioFile) {
+    for each in &mut evidence.timeline {
+        if let Event::Wrote { signal_frame, .. } = &mut each.event {
+            *signal_frame += 1;
+        }
+    }
+    replay(evidence, file);
+}
+
+/// The client wrote through its stall.
+pub(super) fn unstalled(evidence: &mut Evidence) {
+    let mut file = scenario(STALL);
+    file.scenario.disturbances.clear();
+    *evidence = perfect(&file);
+}
+
+/// Lets a perfect device play what the client now wrote.
+pub(super) fn replay(evidence: &mut Evidence, file: &ScenarioFile) {
+    let stream = crate::stream::Stream::from_timeline(&evidence.timeline, 48_000, 10_000_000)
+        .expect("a timeline");
+    let expected = crate::expected::Expected::of(&stream).expect("a stream");
+    let bytes = crate::golden::audio(&file.scenario, &expected.runs).expect("a signal");
+    evidence.capture = vec![Piece {
+        first_frame: 0,
+        bytes,
+    }];
+}
