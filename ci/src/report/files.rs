@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use waverig_protocol::scenario::{Format, Sample};
 use waverig_signal::wav;
 
 use super::write;
@@ -45,7 +46,11 @@ pub fn write_scenario(
     write(folder, "verdict.json", &verdict)?;
     if !evidence.capture.is_empty() {
         let mut capture = Vec::new();
-        wav::write(&mut capture, file.scenario.format, &audio(file, evidence))?;
+        wav::write(
+            &mut capture,
+            shown(file.scenario.format),
+            &audio(file, evidence),
+        )?;
         write(folder, "capture.wav", &capture)?;
     }
     if !evidence.log.is_empty() {
@@ -62,6 +67,16 @@ pub fn write_scenario(
         }
     }
     Ok(())
+}
+
+/// The format that `capture.wav` names. Common tools refuse 24 valid bits in a container of 32 (SoX 14.4) or take them
+/// for floats (FFmpeg 5.1); the same bytes named 32-bit PCM are read by all.
+fn shown(format: Format) -> Format {
+    let sample = match format.sample {
+        Sample::Pcm24In32 => Sample::Pcm32,
+        other => other,
+    };
+    Format { sample, ..format }
 }
 
 /// Longest gap that is filled with silence: ten minutes at 192 kHz. A longer one comes from a damaged index.
