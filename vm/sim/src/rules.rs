@@ -166,6 +166,9 @@ rules! {
     BAD_ARGUMENT: "bad-argument", false,
         "A routine gets arguments that its page allows.",
         "the parameter table on each routine's page";
+    BAD_ARGUMENT_FATAL: "bad-object", true,
+        "A routine gets an object that exists and is in the state it needs.",
+        "the parameter table on each routine's page";
     SIMULATOR_DEFECT: "simulator-defect", true,
         "The simulator itself works.",
         "vm/sim";

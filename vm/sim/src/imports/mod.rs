@@ -69,6 +69,8 @@ pub struct Import {
     pub binding: Binding,
     /// IRQLs at which it may be called.
     pub levels: Levels,
+    /// Whether calls are left out of the record of calls, because they would fill it.
+    pub quiet: bool,
     /// Page that states it, as a path in the repository MicrosoftDocs/windows-driver-docs-ddi, or a header.
     pub source: &'static str,
 }
@@ -80,7 +82,7 @@ impl Import {
     /// A row for a function.
     #[must_use]
     pub const fn function(dll: &'static str, name: &'static str, address: *const (), levels: Levels, source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Function(address), levels, source }
+        Self { dll, name, binding: Binding::Function(address), levels, quiet: false, source }
     }
 
     /// A row of the kernel itself.
@@ -89,16 +91,22 @@ impl Import {
         Self::function("ntoskrnl.exe", name, address, levels, source)
     }
 
+    /// A row of the kernel for a memory routine.
+    #[must_use]
+    pub const fn memory(name: &'static str, address: *const (), source: &'static str) -> Self {
+        Self { quiet: true, ..Self::nt(name, address, Levels::ANY, source) }
+    }
+
     /// A row for code with a calling convention of its own.
     #[must_use]
     pub const fn raw(dll: &'static str, name: &'static str, address: *const (), source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Raw(address), levels: Levels::ANY, source }
+        Self { dll, name, binding: Binding::Raw(address), levels: Levels::ANY, quiet: false, source }
     }
 
     /// A row for a variable.
     #[must_use]
     pub const fn data(dll: &'static str, name: &'static str, address: fn() -> usize, source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Data(address), levels: Levels::ANY, source }
+        Self { dll, name, binding: Binding::Data(address), levels: Levels::ANY, quiet: false, source }
     }
 }
 
@@ -115,7 +123,7 @@ pub fn find(dll: &str, name: &str) -> Option<&'static Import> {
 /// What a thunk leads to.
 #[derive(Debug, Clone)]
 enum Target {
-    Served { name: String, function: *const (), levels: Levels, source: &'static str },
+    Served { name: String, function: *const (), levels: Levels, quiet: bool, source: &'static str },
     Missing { dll: String, name: String },
 }
 
@@ -162,7 +170,8 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
             Binding::Raw(address) => (address as usize, true),
             Binding::Data(address) => (address(), true),
             Binding::Function(function) => {
-                let target = Target::Served { name: name.to_owned(), function, levels: row.levels, source: row.source };
+                let Import { levels, quiet, source, .. } = *row;
+                let target = Target::Served { name: name.to_owned(), function, levels, quiet, source };
                 (state.thunk(key, target), true)
             }
         },
@@ -176,7 +185,7 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
 /// Wraps a host function whose address the driver gets in another way than its import table (a vtable of an object that
 /// the kernel owns), so that calls to it are recorded and checked like imports.
 pub fn export(name: &str, function: *const (), levels: Levels, source: &'static str) -> *const () {
-    let target = Target::Served { name: name.to_owned(), function, levels, source };
+    let target = Target::Served { name: name.to_owned(), function, levels, quiet: false, source };
     kernel().imports.thunk(format!("export!{name}"), target) as *const ()
 }
 
@@ -185,13 +194,23 @@ pub fn call_site() -> Option<usize> {
     kernel().calls.driver_place()
 }
 
+/// The driver's code that calls, and its state.
+struct Caller {
+    return_address: usize,
+    stack: usize,
+    registers: Nonvolatile,
+}
+
 /// The one place that every call from the driver into the kernel passes, before the routine runs.
-fn enter(index: u32, frame: Frame, arguments: [u64; 4]) -> *const () {
+fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
     let kernel = kernel();
-    kernel.calls.enter_kernel(frame, index, arguments);
     let target = kernel.imports.targets.borrow()[index as usize];
+    let quiet = matches!(target, Target::Served { quiet: true, .. });
+    let Caller { return_address, stack, registers } = *caller;
+    let frame = Frame::IntoKernel { import: index, return_address, stack, registers, quiet };
+    kernel.calls.enter_kernel(frame, index, arguments, quiet);
     match target {
-        Target::Served { name, function, levels, source } => {
+        Target::Served { name, function, levels, source, .. } => {
             let level = irql::current();
             if !levels.contains(level) {
                 let text = format!("{name} was called at {level}; it may be called at {} ({source})", levels.words());
@@ -238,8 +257,8 @@ extern "win64" fn on_entry(index: u32, saved: *mut Saved) -> *const () {
     let registers = Nonvolatile { rbx, rbp, rsi, rdi, r12, r13, r14, r15 };
     // What the caller's rsp is again once the call has returned.
     let stack = (&raw const saved.return_address) as usize + size_of::<usize>();
-    let frame = Frame::IntoKernel { import: index, return_address: saved.return_address, stack, registers };
-    let function = enter(index, frame, saved.arguments);
+    let caller = Caller { return_address: saved.return_address, stack, registers };
+    let function = enter(index, &caller, saved.arguments);
     saved.return_address = thunk::exit as *const () as usize;
     function
 }

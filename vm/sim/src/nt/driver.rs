@@ -129,6 +129,7 @@ fn check_leftovers(driver: *mut DriverObject) {
     }
     crate::nt::extimer::check_leaks();
     crate::nt::irp::check_lost();
+    crate::nt::object::check_handles();
     // SAFETY: the driver object is the kernel's own memory, still allocated.
     let device = unsafe { (*driver).device_object };
     if !device.is_null() {

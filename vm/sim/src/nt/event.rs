@@ -8,6 +8,7 @@ use crate::finding;
 use crate::imports::{Import, Levels};
 use crate::kernel::kernel;
 use crate::nt::layout::{KEvent, ListEntry};
+use crate::nt::object::{self, Kind};
 use crate::nt::pool::{self, Owner};
 use crate::rules;
 use crate::time::Qpc;
@@ -50,20 +51,20 @@ pub fn initialize(event: *mut KEvent, kind: EventKind, signaled: bool) {
     }
 }
 
-/// Makes an event in kernel memory of its own.
+/// Makes an event object in kernel memory of its own. The caller holds its one reference and gives it back with
+/// [`object::dereference`]; `object::open` makes a handle for it.
 pub fn create(kind: EventKind, signaled: bool) -> *mut KEvent {
     let event = pool::allocate(size_of::<KEvent>(), *b"Even", Owner::System).cast::<KEvent>();
     initialize(event, kind, signaled);
+    object::track(event, Kind::Event, move || {
+        kernel().nt.events.observers.borrow_mut().remove(&(event as usize));
+        pool::free(event.cast());
+    });
     event
 }
 
-/// Frees an event that [`create`] made.
-pub fn destroy(event: *mut KEvent) {
-    kernel().nt.events.observers.borrow_mut().remove(&(event as usize));
-    pool::free(event.cast());
-}
-
-/// Calls `observer` each time the event is set, with the moment, whoever sets it.
+/// Calls `observer` each time the event is set, with the moment, whoever sets it. It may run inside a call of the driver,
+/// at DISPATCH_LEVEL with locks held: it notes things or uses `sched::soon`, and does not call the driver.
 pub fn observe(event: *mut KEvent, observer: impl FnMut(Qpc) + 'static) {
     let observer: Observer = Rc::new(RefCell::new(observer));
     kernel().nt.events.observers.borrow_mut().entry(event as usize).or_default().push(observer);
@@ -163,7 +164,7 @@ mod tests {
             assert!(!try_consume(event));
             assert_eq!((set(event), set(event)), (false, true));
             assert_eq!((try_consume(event), try_consume(event)), (true, second), "{kind:?}");
-            destroy(event);
+            object::dereference(event);
         }
     }
 

@@ -274,7 +274,8 @@ pub struct FileObject {
     section_object_pointer: *mut c_void,
     private_cache_map: *mut c_void,
     final_status: NtStatus,
-    related_file_object: *mut FileObject,
+    /// File that the name is relative to.
+    pub related_file_object: *mut FileObject,
     lock_operation: u8,
     delete_pending: u8,
     /// Opened for reading.

@@ -7,17 +7,27 @@ pub mod dpc;
 pub mod driver;
 pub mod event;
 pub mod extimer;
+pub mod file;
+pub mod interface;
+pub mod io;
 pub mod irp;
 pub mod irql;
 pub mod layout;
+pub mod mdl;
+pub mod mutex;
 pub mod names;
+pub mod object;
+pub mod pdo;
 pub mod pool;
+pub mod registry;
 pub mod rtl;
 pub mod spinlock;
 pub mod status;
+pub mod system;
 pub mod timer;
 pub mod unicode;
 pub mod wait;
+pub mod workitem;
 
 use crate::imports::Import;
 
@@ -29,12 +39,18 @@ pub(crate) struct NtState {
     pub(crate) events: event::EventState,
     pub(crate) extimers: extimer::ExTimerState,
     pub(crate) faults: crate::imports::faults::Faults,
+    pub(crate) interfaces: interface::InterfaceState,
     pub(crate) irps: irp::IrpState,
     pub(crate) irql: irql::IrqlState,
     pub(crate) locks: spinlock::LockState,
+    pub(crate) mdls: mdl::MdlState,
     pub(crate) names: names::NameState,
+    pub(crate) objects: object::ObjectState,
+    pub(crate) pdos: pdo::PdoState,
     pub(crate) pool: pool::PoolState,
+    pub(crate) registry: registry::RegistryState,
     pub(crate) timers: timer::TimerState,
+    pub(crate) work: workitem::WorkState,
 }
 
 /// Tables of the rows of ntoskrnl.exe.
@@ -45,13 +61,21 @@ pub(crate) static TABLES: &[&[Import]] = &[
     dpc::IMPORTS,
     event::IMPORTS,
     extimer::IMPORTS,
+    interface::IMPORTS,
     irp::IMPORTS,
     irp::csq::IMPORTS,
     irql::IMPORTS,
+    mdl::IMPORTS,
+    mutex::IMPORTS,
+    object::IMPORTS,
+    pdo::IMPORTS,
     pool::IMPORTS,
+    registry::IMPORTS,
     rtl::IMPORTS,
     spinlock::IMPORTS,
+    system::IMPORTS,
     timer::IMPORTS,
     unicode::IMPORTS,
     wait::IMPORTS,
+    workitem::IMPORTS,
 ];

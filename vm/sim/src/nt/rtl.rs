@@ -82,17 +82,17 @@ extern "win64" fn check_stack() {
 }
 
 pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("memcpy", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlcopymemory"),
-    Import::nt("memmove", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlmovememory"),
-    Import::nt("memset", memory_set as *const (), Levels::ANY, "wdm/nf-wdm-rtlfillmemory"),
-    Import::nt("memcmp", memory_compare as *const (), Levels::ANY, "wdm/nf-wdm-rtlequalmemory"),
-    Import::nt("RtlCopyMemory", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlcopymemory"),
-    Import::nt("RtlMoveMemory", memory_copy as *const (), Levels::ANY, "wdm/nf-wdm-rtlmovememory"),
-    Import::nt("RtlCompareMemory", rtl_compare_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlcomparememory"),
-    Import::nt("RtlZeroMemory", rtl_zero_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlzeromemory"),
-    Import::nt("RtlFillMemory", rtl_fill_memory as *const (), Levels::ANY, "wdm/nf-wdm-rtlfillmemory"),
-    Import::nt("strlen", string_length as *const (), Levels::ANY, "C run-time library, strlen"),
-    Import::nt("wcslen", wide_length as *const (), Levels::ANY, "C run-time library, wcslen"),
+    Import::memory("memcpy", memory_copy as *const (), "wdm/nf-wdm-rtlcopymemory"),
+    Import::memory("memmove", memory_copy as *const (), "wdm/nf-wdm-rtlmovememory"),
+    Import::memory("memset", memory_set as *const (), "wdm/nf-wdm-rtlfillmemory"),
+    Import::memory("memcmp", memory_compare as *const (), "wdm/nf-wdm-rtlequalmemory"),
+    Import::memory("RtlCopyMemory", memory_copy as *const (), "wdm/nf-wdm-rtlcopymemory"),
+    Import::memory("RtlMoveMemory", memory_copy as *const (), "wdm/nf-wdm-rtlmovememory"),
+    Import::memory("RtlCompareMemory", rtl_compare_memory as *const (), "wdm/nf-wdm-rtlcomparememory"),
+    Import::memory("RtlZeroMemory", rtl_zero_memory as *const (), "wdm/nf-wdm-rtlzeromemory"),
+    Import::memory("RtlFillMemory", rtl_fill_memory as *const (), "wdm/nf-wdm-rtlfillmemory"),
+    Import::memory("strlen", string_length as *const (), "C run-time library, strlen"),
+    Import::memory("wcslen", wide_length as *const (), "C run-time library, wcslen"),
     Import::nt("__C_specific_handler", c_specific_handler as *const (), Levels::ANY, "\"x64 exception handling\", Microsoft Learn"),
     Import::raw("ntoskrnl.exe", "__chkstk", check_stack as *const (), "\"_chkstk Routine\", Microsoft Learn"),
 ];

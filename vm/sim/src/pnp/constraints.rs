@@ -1,6 +1,6 @@
 //! Packet size constraints of the filters that endpoints stream to, checked as the audio engine reads them.
 
-use waverig_portcls::DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY;
+use waverig_portcls::{DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY, DEVPROP_TYPE_BINARY};
 use waverig_portcls::id::KSCATEGORY_AUDIO;
 
 use super::link;
@@ -19,9 +19,13 @@ pub(super) fn check(pdo: *mut DeviceObject, topology: &Topology, built: &Built) 
     let key = DevPropKey { fmtid: guid_of(&KEY.fmtid), pid: KEY.pid };
     for endpoint in &built.endpoints {
         let name = &topology.filters[endpoint.host.0].name;
-        let bytes = link(pdo, &guid_of(&KSCATEGORY_AUDIO), name).and_then(|link| interface::property(&link, &key));
+        let found = link(pdo, &guid_of(&KSCATEGORY_AUDIO), name).and_then(|link| interface::find(&link));
+        let bytes = found.and_then(|interface| interface.properties.get(&key).cloned());
         // Without the property the engine works in packets of 10 ms.
-        let Some(bytes) = bytes else { continue };
+        let Some((kind, bytes)) = bytes else { continue };
+        if kind != DEVPROP_TYPE_BINARY {
+            finding::raise(&rules::CONSTRAINTS, format!("filter {name:?}: the property has the type {kind:#x}, not DEVPROP_TYPE_BINARY"));
+        }
         if let Err(text) = whole(&bytes) {
             finding::raise(&rules::CONSTRAINTS, format!("filter {name:?}: {text}"));
         }

@@ -10,7 +10,8 @@ use waverig_portcls::id;
 use crate::nt::driver::{self, Driver};
 use crate::nt::layout::{DeviceObject, Guid};
 use crate::nt::registry::{self, Key, Value};
-use crate::nt::{device, interface, io};
+use super::bus;
+use crate::nt::{interface, io, pdo};
 use crate::portcls::guid_from;
 
 /// IRP_MN_START_DEVICE (wdm.h).
@@ -38,16 +39,15 @@ pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<(Driver, *mut 
         .find(|service| service.function_driver)
         .ok_or_else(|| format!("{}: it names no function driver for the device (AddService with flag 2)", plan.inf))?;
     write_services(plan);
-    let pdo = device::create_pdo(&[plan.hardware_id.as_str()], &format!("ROOT\\{}\\0000", plan.class.to_uppercase()));
-    let keys = device::keys(pdo);
-    let (software, hardware) = (registry::create(&keys.software), registry::create(&keys.hardware));
+    let pdo = bus::enumerate(plan);
+    let (software, hardware) = pdo::software_key(pdo).zip(pdo::enum_key(pdo)).ok_or("the device has no registry keys")?;
     for value in &plan.registry {
         let key = if value.key == RegistryKey::Device { &hardware } else { &software };
         write(key, value);
     }
     for one in &plan.interfaces {
         let link = interface::register(pdo, &guid(&one.category), &one.reference);
-        let key = interface::registry_key(&link);
+        let key = link.and_then(|link| interface::registry_key(&link)).ok_or("the device has no interfaces")?;
         for value in &one.registry {
             write(&key, value);
         }

@@ -1,5 +1,6 @@
 //! Plug and Play: a package is verified, installed and started on a root-enumerated device, and removed again.
 
+mod bus;
 mod constraints;
 mod install;
 mod jack;
@@ -130,7 +131,7 @@ impl Device {
 
 /// The enabled interface of a device with this class and reference string.
 fn link(pdo: *mut DeviceObject, class: &Guid, reference: &str) -> Option<String> {
-    let all = interface::list(class).into_iter();
+    let all = interface::list(Some(class)).into_iter();
     let mut found = all.filter(|one| one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference));
     found.next().map(|one| one.link)
 }

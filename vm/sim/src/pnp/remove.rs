@@ -3,7 +3,8 @@
 use crate::finding;
 use crate::nt::driver::{self, Driver};
 use crate::nt::layout::DeviceObject;
-use crate::nt::{device, io};
+use super::bus;
+use crate::nt::io;
 use crate::portcls::{com, rules};
 use crate::sched;
 
@@ -25,6 +26,6 @@ pub(super) fn remove(driver: Driver, pdo: *mut DeviceObject) -> Result<(), Strin
     for (name, count) in com::held() {
         finding::raise(&rules::COM_LEAK, format!("the driver still holds {count} references on the {name} after removal"));
     }
-    device::delete_pdo(pdo);
+    bus::forget(pdo);
     driver::unload(driver).map_err(|error| format!("{error:#}"))
 }

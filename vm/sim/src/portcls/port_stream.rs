@@ -11,6 +11,7 @@ use crate::finding;
 use crate::imports::Levels;
 use crate::nt::layout::Mdl;
 use crate::nt::mdl;
+use crate::nt::pool::Owner;
 
 /// Bytes in a page.
 const PAGE: usize = 4096;
@@ -54,10 +55,10 @@ extern "win64" fn allocate_pages(this: *mut c_void, high_address: i64, bytes: us
     if high_address < PAGE as i64 || bytes == 0 {
         return std::ptr::null_mut();
     }
-    let mdl = mdl::allocate_pages(bytes);
-    if !mdl.is_null() {
-        stream.pages.borrow_mut().push(Pages { mdl, bytes, mapped: None });
-    }
+    let Some(mdl) = mdl::allocate_pages(bytes, Owner::System) else {
+        return std::ptr::null_mut();
+    };
+    stream.pages.borrow_mut().push(Pages { mdl, bytes, mapped: None });
     mdl
 }
 
@@ -112,13 +113,12 @@ extern "win64" fn free(this: *mut c_void, mdl: *mut Mdl) {
         mdl::unmap(address, mdl);
     }
     mdl::free_pages(mdl);
+    mdl::release(mdl);
 }
 
 extern "win64" fn count(this: *mut c_void, mdl: *mut Mdl) -> u32 {
     let stream = com::host::<PortStream>(this);
-    let pages = stream.pages.borrow();
-    let bytes = pages.iter().find(|one| one.mdl == mdl).map_or(0, |one| one.bytes);
-    bytes.div_ceil(PAGE) as u32
+    if stream.owns(mdl) { mdl::page_count(mdl) as u32 } else { 0 }
 }
 
 extern "win64" fn address(_this: *mut c_void) -> u64 {

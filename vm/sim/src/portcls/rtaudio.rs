@@ -1,7 +1,7 @@
 //! The RTAUDIO properties of a pin: the cyclic buffer, notification events, positions, latency.
 
 use waverig_portcls::status::{
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
     STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
@@ -18,8 +18,8 @@ use super::property::{Answer, Incoming};
 use super::rules;
 use crate::nt::irql::Irql;
 use crate::nt::layout::{KEvent, Mdl};
-use crate::nt::mdl::{self, UserView};
-use crate::nt::handles::{self, Object};
+use crate::nt::{mdl, object};
+use crate::host::memory::View;
 use crate::{call, finding};
 
 /// Offsets behind the 24 bytes of the KSPROPERTY: BaseAddress, RequestedBufferSize, NotificationCount.
@@ -33,7 +33,7 @@ pub(super) struct Buffer {
     size: u32,
     with_notification: bool,
     /// The client's mapping; gone before the driver frees the pages.
-    view: UserView,
+    view: View,
 }
 
 impl Pin {
@@ -75,9 +75,7 @@ impl Pin {
     }
 
     fn register(&self, handle: u64) -> Result<Answer, NTSTATUS> {
-        let Some(Object::Event(event)) = handles::lookup(handle) else {
-            return Err(STATUS_INVALID_HANDLE);
-        };
+        let event = object::lookup(handle as usize).ok_or(STATUS_INVALID_HANDLE)?.cast::<KEvent>();
         if self.buffer.borrow().as_ref().is_none_or(|buffer| !buffer.with_notification) {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -87,6 +85,7 @@ impl Pin {
         // SAFETY: the stream's table; the event lives until the pin unregisters it.
         let status = unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
         if status >= 0 {
+            object::reference(event);
             self.events.borrow_mut().push((handle, event));
         }
         Ok((status, 0))
@@ -100,7 +99,9 @@ impl Pin {
         let function = stream.table().UnregisterNotificationEvent;
         let name = "IMiniportWaveRTStreamNotification::UnregisterNotificationEvent";
         // SAFETY: the stream's table; the event is still there.
-        unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) }
+        let status = unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
+        object::dereference(event);
+        status
     }
 
     fn register_of(&self, request: &mut Incoming<'_>) -> Result<Answer, NTSTATUS> {
@@ -176,7 +177,7 @@ impl Pin {
         let (mdl, size, offset) = made;
         self.check_buffer(requested, mdl, size, offset);
         let mdl = mdl.cast::<Mdl>();
-        let view = mdl::user_view(mdl);
+        let view = mdl::user_view(mdl).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let address = view.address() as usize + offset as usize;
         // SAFETY: the mapping covers the pages of the MDL, in which `check_buffer` found the buffer to lie.
         let silent = unsafe { std::slice::from_raw_parts(address as *const u8, size as usize) }.iter().all(|byte| *byte == 0);

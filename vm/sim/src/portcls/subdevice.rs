@@ -101,9 +101,11 @@ fn enable_interfaces(adapter: &Adapter, port: &Port, name: &str) -> Vec<String> 
     let categories = if own.is_empty() { default_categories(port.kind) } else { own };
     let mut links = Vec::new();
     for category in categories {
-        let link = interface::register(adapter.pdo, &guid_of(category), name);
-        interface::set_state(&link, true);
-        links.push(link);
+        // The device is one that a bus driver made, so it can have interfaces.
+        if let Some(link) = interface::register(adapter.pdo, &guid_of(category), name) {
+            interface::set_state(&link, true);
+            links.push(link);
+        }
     }
     links
 }

@@ -17,7 +17,7 @@ pub(super) fn walk(kernel: &Kernel, fault: Option<&Registers>) -> Vec<StackFrame
     }
     for frame in kernel.calls.nest().iter().rev() {
         match frame {
-            Frame::IntoKernel { import, return_address, stack, registers } => {
+            Frame::IntoKernel { import, return_address, stack, registers, .. } => {
                 frames.push(step(format!("{} (kernel)", kernel.imports.name(*import))));
                 driver_frames(&resume(*return_address, *stack, registers), true, &mut frames);
             }

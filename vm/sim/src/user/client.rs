@@ -14,8 +14,8 @@ use super::unroll::Unroll;
 use super::{Target, UserError};
 use crate::kernel::kernel;
 use crate::nt::event::{self, EventKind};
-use crate::nt::handles::{self, Object};
 use crate::nt::layout::KEvent;
+use crate::nt::object::{self, HandleOwner, Kind};
 use crate::sched;
 use crate::time::{Hns, Qpc};
 
@@ -32,7 +32,7 @@ pub(super) struct Playing {
     generator: Generator,
     pub(super) feed: Feed,
     journal: Journal,
-    notification: Option<(u64, *mut KEvent)>,
+    notification: Option<(usize, *mut KEvent)>,
     scenario: Scenario,
     unroll: Unroll,
     stalls: ClientStalls,
@@ -62,7 +62,11 @@ impl Playing {
             let event = event::create(EventKind::Synchronization, false);
             let noted = journal.clone();
             event::observe(event, move |_| noted.note(Event::Notified));
-            (handles::insert(Object::Event(event)), event)
+            object::track(event, Kind::Event, move || event::destroy(event));
+            let handle = object::open(event, HandleOwner::User);
+            // From here on the handle keeps the event.
+            object::dereference(event);
+            (handle, event)
         });
         if let Some((handle, _)) = notification {
             pin.register(handle)?;
@@ -162,9 +166,8 @@ impl Playing {
         };
         self.pin.close();
         self.filter.close();
-        if let Some((handle, event)) = self.notification {
-            handles::close(handle);
-            event::destroy(event);
+        if let Some((handle, _)) = self.notification {
+            object::close(handle);
         }
         self.journal.note(Event::Closed);
         run.and(stopped).and(unregistered)

@@ -6,20 +6,19 @@ use std::rc::Rc;
 use waverig_portcls::Guid;
 
 use super::format;
-use crate::nt::io::{self, FileHandle};
-use crate::nt::irp;
-use crate::nt::layout::IoStatus;
-use crate::nt::pool::Owner;
+use crate::nt::io::{self, File};
+use crate::nt::layout::{IoStatus, UnicodeString};
+use crate::nt::pool::{self, Owner};
+use crate::nt::{device, irp};
 use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
 use crate::portcls::{IOCTL_KS_PROPERTY, PIN_NAME};
 use crate::sched;
 
-/// GENERIC_READ and GENERIC_WRITE (winnt.h).
-const ACCESS: u32 = 0xC000_0000;
-
 /// A handle that a program holds.
 pub(crate) struct Handle {
-    file: FileHandle,
+    file: File,
+    /// The name of a pin, which is no text; it lives as long as the file object.
+    name: Option<UnicodeString>,
 }
 
 /// The 24 bytes of a KSPROPERTY.
@@ -33,7 +32,7 @@ pub(crate) fn property(set: &Guid, id: u32, verb: u32) -> Vec<u8> {
 impl Handle {
     /// Opens what a symbolic link leads to.
     pub(crate) fn open(link: &str) -> Result<Self, NtStatus> {
-        Ok(Self { file: io::open(link, ACCESS)? })
+        Ok(Self { file: io::open(link)?, name: None })
     }
 
     /// Opens a pin of this filter, as `KsCreatePin` does: `request` is a KSPIN_CONNECT and a data format.
@@ -41,16 +40,30 @@ impl Handle {
         let mut name: Vec<u16> = PIN_NAME.encode_utf16().collect();
         // A name is made of 16-bit units; KS rounds an odd length up the same way.
         name.extend(request.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
-        Ok(Self { file: io::open_relative(&self.file, &name, ACCESS)? })
+        let name = UnicodeString::copy_of(&name, Owner::System);
+        let filter = self.file.object();
+        let opened = io::open_with(self.file.device(), "", |stack| {
+            // SAFETY: the file object that is being opened, before the driver sees it; the filter's lives longer.
+            unsafe {
+                (*stack.file_object).related_file_object = filter;
+                (*stack.file_object).file_name = name;
+            }
+        });
+        match opened {
+            Ok(file) => Ok(Self { file, name: Some(name) }),
+            Err(status) => {
+                pool::free(name.buffer.cast());
+                Err(status)
+            }
+        }
     }
 
     /// A property request: the status and the bytes written or needed.
     pub(crate) fn ask(&self, input: &[u8], output: &mut [u8]) -> (NtStatus, usize) {
-        let file = self.file.file_object();
-        // SAFETY: the handle keeps the file object and its device alive.
-        let device = unsafe { (*file).device_object };
-        // SAFETY: as above.
-        let request = irp::allocate(unsafe { (*crate::nt::device::top_of_stack(device)).stack_size }, Owner::System);
+        let (file, device) = (self.file.object(), self.file.device());
+        // SAFETY: an open file keeps its device alive.
+        let locations = unsafe { (*device::top_of_stack(device)).stack_size };
+        let request = irp::allocate(locations, Owner::System);
         // SAFETY: a fresh IRP with a location for each device; the buffers live until it is completed, which is waited
         // for below.
         unsafe {
@@ -107,18 +120,11 @@ impl Handle {
         io::device_control(&self.file, code, input, room, move |status, output| done(status.status, output));
     }
 
-    /// Sends CLEANUP: the last handle is closed, pended requests are to end.
-    pub(super) fn cleanup(&self) {
-        self.file.cleanup();
-    }
-
-    /// Sends CLOSE, after CLEANUP.
-    pub(super) fn close_file(&self) {
-        self.file.close_file();
-    }
-
-    /// Closes the handle.
+    /// Closes the handle: requests that are pended on it are to end.
     pub(crate) fn close(self) {
         self.file.close();
+        if let Some(name) = self.name {
+            pool::free(name.buffer.cast());
+        }
     }
 }

@@ -98,18 +98,18 @@ impl Pin {
     }
 
     /// Has the event behind `handle` signalled.
-    pub(super) fn register(&self, handle: u64) -> Result<(), UserError> {
+    pub(super) fn register(&self, handle: usize) -> Result<(), UserError> {
         self.event(KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, handle, "registering the event")
     }
 
     /// Undoes [`Self::register`].
-    pub(super) fn unregister(&self, handle: u64) -> Result<(), UserError> {
+    pub(super) fn unregister(&self, handle: usize) -> Result<(), UserError> {
         self.event(KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, handle, "unregistering the event")
     }
 
-    fn event(&self, id: u32, handle: u64, what: &str) -> Result<(), UserError> {
+    fn event(&self, id: u32, handle: usize, what: &str) -> Result<(), UserError> {
         let mut question = property(&KSPROPSETID_RtAudio, id, KSPROPERTY_TYPE_GET);
-        question.extend(handle.to_le_bytes());
+        question.extend((handle as u64).to_le_bytes());
         self.handle.exchange(&question, &mut []).map_err(|status| failed(what, status))?;
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(super) struct Tap {
 }
 
 struct State {
-    handle: Handle,
+    handle: RefCell<Option<Handle>>,
     journal: Journal,
     request: Vec<u8>,
     room: usize,
@@ -52,7 +52,7 @@ impl Tap {
         let request = encode(&ReadRequest { min_frames: frames, max_frames: 0, reserved: [0; 2] });
         let frame_bytes = scenario.format.frame_bytes();
         let state = Rc::new(State {
-            handle,
+            handle: RefCell::new(Some(handle)),
             journal,
             request,
             room: reply.block_header_bytes as usize + ROOM * (frames as usize).max(1) * frame_bytes,
@@ -76,10 +76,11 @@ impl Tap {
             sched::run_until(|| state.last_seen.get() || state.error.borrow().is_some(), Some(deadline));
         }
         state.closing.set(true);
-        state.handle.cleanup();
+        if let Some(handle) = state.handle.take() {
+            handle.close();
+        }
         sched::run_until(|| state.pended.get() == 0, Some(kernel().now() + Hns::from_secs(1)));
         let left = state.pended.get();
-        state.handle.close_file();
         if let Some(error) = state.error.take() {
             return Err(error);
         }
@@ -100,9 +101,11 @@ fn encode<T: Wire>(value: &T) -> Vec<u8> {
 }
 
 fn pend(state: &Rc<State>) {
+    let handle = state.handle.borrow();
+    let Some(handle) = handle.as_ref() else { return };
     state.pended.set(state.pended.get() + 1);
     let later = Rc::clone(state);
-    state.handle.control_later(ioctl::READ, &state.request, state.room, move |status, bytes| {
+    handle.control_later(ioctl::READ, &state.request, state.room, move |status, bytes| {
         // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
         sched::soon("the tap's client", move || completed(&later, status, &bytes));
     });

@@ -1,0 +1,143 @@
+//! The I/O manager's side of requests: opening devices, device control, plug and play, power.
+
+mod control;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::nt::device;
+use crate::nt::irp;
+use crate::nt::layout::{DeviceObject, FileObject, IoStackLocation, IoStatus};
+use crate::nt::pool::Owner;
+use crate::nt::status::{NtStatus, STATUS_OBJECT_NAME_NOT_FOUND};
+use crate::nt::{file, interface, names, object};
+use crate::sched;
+
+pub use control::{Pending, device_control, device_control_now, request};
+
+/// Requests of the kernel itself.
+pub const KERNEL_MODE: i8 = 0;
+/// Requests of a client.
+pub const USER_MODE: i8 = 1;
+
+/// An open file of a client in user mode. It is closed by [`File::close`], or when it is dropped.
+#[derive(Debug)]
+pub struct File {
+    object: *mut FileObject,
+    device: *mut DeviceObject,
+    open: bool,
+}
+
+/// Sends a request whose stack location `fill` completes, and waits for its end.
+pub fn send(device: *mut DeviceObject, file: *mut FileObject, major: u8, minor: u8, mode: i8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
+    let irp = irp::allocate(stack_size(device), Owner::System);
+    let stack = irp::next_stack(irp);
+    // SAFETY: the IRP was just made with room for this location.
+    unsafe {
+        (*irp).requestor_mode = mode;
+        (*stack).major_function = major;
+        (*stack).minor_function = minor;
+        (*stack).file_object = file;
+        // Plug and play requests that nobody handles end with this.
+        if major == irp::MJ_PNP || major == irp::MJ_POWER {
+            (*irp).io_status.status = crate::nt::status::STATUS_NOT_SUPPORTED;
+        }
+        fill(&mut *stack);
+    }
+    let result = Rc::new(Cell::new(None));
+    let inside = Rc::clone(&result);
+    irp::dispatch(device, irp, move |status| inside.set(Some(status)));
+    sched::must(irp::major_name(major), || result.get().is_some());
+    result.get().expect("the wait ended")
+}
+
+/// Stack locations for a request to this device's stack.
+fn stack_size(device: *mut DeviceObject) -> i8 {
+    // SAFETY: a live device of a stack.
+    unsafe { (*device::top_of_stack(device)).stack_size }
+}
+
+/// Sends a plug and play request.
+pub fn pnp(device: *mut DeviceObject, minor: u8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
+    send(device, std::ptr::null_mut(), irp::MJ_PNP, minor, KERNEL_MODE, fill)
+}
+
+/// Sends a power request.
+pub fn power(device: *mut DeviceObject, minor: u8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
+    send(device, std::ptr::null_mut(), irp::MJ_POWER, minor, KERNEL_MODE, fill)
+}
+
+/// Opens a device by a name: a symbolic link of an interface, or a device name, each with more path behind it. `\\?\`
+/// at the start means `\??\`.
+///
+/// # Errors
+/// The status with which the open failed.
+pub fn open(name: &str) -> Result<File, NtStatus> {
+    let name = name.strip_prefix("\\\\?\\").map_or_else(|| name.to_owned(), |rest| format!("\\??\\{rest}"));
+    if interface::find(&name).is_some_and(|interface| !interface.enabled) {
+        return Err(STATUS_OBJECT_NAME_NOT_FOUND);
+    }
+    let (device, rest) = names::lookup(&name).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
+    open_device(device, &rest)
+}
+
+/// Opens a device; `name` is the path behind it, with its backslash.
+///
+/// # Errors
+/// The status with which the driver refused.
+pub fn open_device(device: *mut DeviceObject, name: &str) -> Result<File, NtStatus> {
+    open_with(device, name, |_| {})
+}
+
+/// Opens a device with a create request that `fill` completes: for a file relative to another one, or extra parameters.
+///
+/// # Errors
+/// The status with which the driver refused.
+pub fn open_with(device: *mut DeviceObject, name: &str, fill: impl FnOnce(&mut IoStackLocation)) -> Result<File, NtStatus> {
+    // FILE_OPEN in the options, FILE_SHARE_READ | FILE_SHARE_WRITE in the upper half of the third word.
+    const FILE_OPEN: u64 = 1 << 24;
+    const SHARE: u64 = 3 << 16;
+    let object = file::create(device, name);
+    let result = send(device, object, irp::MJ_CREATE, 0, USER_MODE, |stack| {
+        stack.parameters[1] = FILE_OPEN;
+        stack.parameters[2] = SHARE;
+        fill(stack);
+    });
+    if result.status.is_ok() {
+        return Ok(File { object, device, open: true });
+    }
+    object::dereference(object);
+    Err(result.status)
+}
+
+impl File {
+    /// The file object that the driver sees.
+    pub fn object(&self) -> *mut FileObject {
+        self.object
+    }
+
+    /// The device that was opened.
+    pub fn device(&self) -> *mut DeviceObject {
+        self.device
+    }
+
+    /// Closes the file: cleanup now, close when its last reference is gone.
+    pub fn close(mut self) {
+        self.shut();
+    }
+
+    fn shut(&mut self) {
+        if !std::mem::replace(&mut self.open, false) {
+            return;
+        }
+        send(self.device, self.object, irp::MJ_CLEANUP, 0, USER_MODE, |_| {});
+        send(self.device, self.object, irp::MJ_CLOSE, 0, USER_MODE, |_| {});
+        object::dereference(self.object);
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}

@@ -1,0 +1,172 @@
+//! Device control requests of clients, with every way of passing buffers.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::{File, USER_MODE, stack_size};
+use crate::host::Protection;
+use crate::host::memory::{SharedPages, View};
+use crate::nt::irp;
+use crate::nt::layout::{IoStatus, Irp, Mdl};
+use crate::nt::mdl;
+use crate::nt::pool::{self, Owner};
+use crate::nt::status::STATUS_BUFFER_OVERFLOW;
+use crate::sched;
+
+// Methods of control codes (wdm.h, METHOD_…): the low two bits.
+const METHOD_BUFFERED: u32 = 0;
+const METHOD_NEITHER: u32 = 3;
+
+/// A client's buffer: pages that the kernel can map once more.
+struct Buffer {
+    pages: Rc<SharedPages>,
+    view: View,
+}
+
+impl Buffer {
+    fn new(length: usize, content: &[u8]) -> Self {
+        let pages = Rc::new(SharedPages::create(length.max(1)).expect("memory for a client's buffer"));
+        let view = pages.map(Protection::ReadWrite).expect("address space for a client's buffer");
+        assert!(content.len() <= view.length());
+        // SAFETY: the view was just mapped and is at least as long.
+        unsafe { view.address().copy_from(content.as_ptr(), content.len()) };
+        Self { pages, view }
+    }
+
+    fn bytes(&self, length: usize) -> Vec<u8> {
+        let length = length.min(self.view.length());
+        // SAFETY: the view is live and at least as long.
+        unsafe { std::slice::from_raw_parts(self.view.address(), length) }.to_vec()
+    }
+}
+
+/// A request on its way.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    irp: Rc<Cell<*mut Irp>>,
+}
+
+impl Pending {
+    /// Whether it is still with the driver.
+    pub fn is_pending(&self) -> bool {
+        !self.irp.get().is_null()
+    }
+
+    /// Cancels it; `true` when the driver had a cancel routine for it, which was called.
+    pub fn cancel(&self) -> bool {
+        self.is_pending() && irp::cancel(self.irp.get())
+    }
+}
+
+/// What a request carries.
+struct Buffers {
+    /// Buffered: input and output share it.
+    system: Option<(*mut u8, usize)>,
+    /// Direct and neither: the client's output, or its second input.
+    output: Option<Buffer>,
+    input: Option<Buffer>,
+    mdl: Option<*mut Mdl>,
+}
+
+/// Sends a control request; `on_done` gets status and output when it ends, now or later. It may run inside a call of the
+/// driver: it must not call the driver itself, but may `sched::soon` it.
+pub fn device_control(file: &File, code: u32, input: &[u8], output_length: usize, on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static) -> Pending {
+    request(file, code, input, &vec![0; output_length], on_done)
+}
+
+/// Like [`device_control`], with content in the output buffer: drivers may read it.
+pub fn request(file: &File, code: u32, input: &[u8], output: &[u8], on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static) -> Pending {
+    let irp = irp::allocate(stack_size(file.device()), Owner::System);
+    let buffers = prepare(irp, code & 3, input, output);
+    let stack = irp::next_stack(irp);
+    // SAFETY: the IRP was just made with room for this location.
+    unsafe {
+        (*irp).requestor_mode = USER_MODE;
+        (*stack).major_function = irp::MJ_DEVICE_CONTROL;
+        (*stack).file_object = file.object();
+        let type3 = buffers.input.as_ref().map_or(0, |buffer| buffer.view.address() as u64);
+        (*stack).parameters = [output.len() as u64, input.len() as u64, u64::from(code), type3];
+    }
+    let pending = Pending { irp: Rc::new(Cell::new(irp)) };
+    let inside = Rc::clone(&pending.irp);
+    let length = output.len();
+    irp::dispatch(file.device(), irp, move |result| {
+        inside.set(std::ptr::null_mut());
+        let bytes = take(buffers, result, length);
+        on_done(result, bytes);
+    });
+    pending
+}
+
+fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
+    let mut buffers = Buffers { system: None, output: None, input: None, mdl: None };
+    let system = |length: usize| {
+        let address = pool::allocate(length.max(1), *b"IoSB", Owner::System);
+        // SAFETY: the block was just allocated and is at least as long as the input.
+        unsafe { address.copy_from(input.as_ptr(), input.len()) };
+        address
+    };
+    // SAFETY: the IRP was just made.
+    unsafe {
+        match method {
+            METHOD_BUFFERED => {
+                let length = input.len().max(output.len());
+                if length > 0 {
+                    let address = system(length);
+                    (*irp).system_buffer = address.cast();
+                    buffers.system = Some((address, length));
+                }
+            }
+            METHOD_NEITHER => {
+                buffers.input = (!input.is_empty()).then(|| Buffer::new(input.len(), input));
+                buffers.output = (!output.is_empty()).then(|| Buffer::new(output.len(), output));
+                (*irp).user_buffer = buffers.output.as_ref().map_or(std::ptr::null_mut(), |buffer| buffer.view.address().cast());
+            }
+            _ => {
+                if !input.is_empty() {
+                    let address = system(input.len());
+                    (*irp).system_buffer = address.cast();
+                    buffers.system = Some((address, input.len()));
+                }
+                if !output.is_empty() {
+                    let buffer = Buffer::new(output.len(), output);
+                    let described = mdl::describe_pages(Rc::clone(&buffer.pages), output.len(), Owner::System);
+                    (*irp).mdl_address = described;
+                    buffers.mdl = Some(described);
+                    buffers.output = Some(buffer);
+                }
+            }
+        }
+    }
+    buffers
+}
+
+/// The output of a finished request; frees what it used.
+fn take(buffers: Buffers, result: IoStatus, length: usize) -> Vec<u8> {
+    let length = result.information.min(length);
+    // Errors carry no data back; warnings such as a buffer overflow do.
+    let carries = result.status.is_ok() || result.status == STATUS_BUFFER_OVERFLOW;
+    let bytes = match (&buffers.output, buffers.system) {
+        _ if !carries => Vec::new(),
+        (Some(output), _) => output.bytes(length),
+        // SAFETY: the block is live until below and at least as long as the output.
+        (None, Some((address, size))) => unsafe { std::slice::from_raw_parts(address, length.min(size)) }.to_vec(),
+        (None, None) => Vec::new(),
+    };
+    if let Some(described) = buffers.mdl {
+        mdl::release(described);
+    }
+    if let Some((address, _)) = buffers.system {
+        pool::free(address);
+    }
+    bytes
+}
+
+/// Sends a control request and waits for its end in virtual time.
+pub fn device_control_now(file: &File, code: u32, input: &[u8], output_length: usize) -> (IoStatus, Vec<u8>) {
+    let result = Rc::new(RefCell::new(None));
+    let inside = Rc::clone(&result);
+    device_control(file, code, input, output_length, move |status, bytes| *inside.borrow_mut() = Some((status, bytes)));
+    sched::must("a control request", || result.borrow().is_some());
+    result.take().expect("the wait ended")
+}

@@ -1,0 +1,233 @@
+//! Memory descriptor lists: pages of their own that can be mapped into the kernel and into a client, or descriptions of
+//! pool.
+
+mod rows;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+
+use crate::finding;
+use crate::host::memory::{SharedPages, View};
+use crate::host::{PAGE_SIZE, Protection, pages};
+use crate::imports::faults;
+use crate::kernel::kernel;
+use crate::nt::layout::Mdl;
+use crate::nt::pool::{self, Owner};
+use crate::rules;
+
+pub(crate) use rows::IMPORTS;
+
+// Flags (wdm.h, MDL_…).
+pub(crate) const MAPPED_TO_SYSTEM_VA: i16 = 0x0001;
+pub(crate) const PAGES_LOCKED: i16 = 0x0002;
+pub(crate) const SOURCE_IS_NONPAGED_POOL: i16 = 0x0004;
+
+/// First page frame number that is given out; real machines do not start at 0 either.
+const FIRST_FRAME: u64 = 0x10_0000;
+
+/// What stands behind an MDL.
+#[derive(Debug)]
+struct Record {
+    /// Pages of its own, or those of a client's buffer; none when it describes pool.
+    pages: Option<Rc<SharedPages>>,
+    /// The kernel's mapping.
+    kernel_view: Option<View>,
+}
+
+/// All MDLs.
+#[derive(Debug, Default)]
+pub(crate) struct MdlState {
+    live: RefCell<HashMap<usize, Record>>,
+    frames: Cell<u64>,
+}
+
+fn state() -> &'static MdlState {
+    &kernel().nt.mdls
+}
+
+fn with<T>(mdl: *mut Mdl, what: &str, action: impl FnOnce(&mut Record) -> T) -> T {
+    match state().live.borrow_mut().get_mut(&(mdl as usize)) {
+        Some(record) => action(record),
+        None => finding::fatal(&rules::MDL_BAD, format!("{what} with {mdl:p}, which is no MDL or was freed")),
+    }
+}
+
+/// Makes the structure for a buffer of `length` bytes that starts `offset` bytes into its first page.
+fn structure(start_va: usize, offset: usize, length: usize, owner: Owner) -> *mut Mdl {
+    let count = (offset + length).div_ceil(PAGE_SIZE);
+    let size = size_of::<Mdl>() + 8 * count;
+    let mdl: *mut Mdl = pool::allocate(size, *b"Mdl ", owner).cast();
+    // SAFETY: the block was just allocated, zeroed, with room for the structure and its frames.
+    unsafe {
+        (*mdl).size = i16::try_from(size.min(0x7FF8)).expect("limited");
+        (*mdl).start_va = start_va as *mut _;
+        (*mdl).byte_count = u32::try_from(length).expect("an MDL describes less than 4 GB");
+        (*mdl).byte_offset = u32::try_from(offset).expect("within a page");
+        let first = FIRST_FRAME + state().frames.get();
+        state().frames.set(state().frames.get() + count as u64);
+        let frames = mdl.add(1).cast::<u64>();
+        (0..count).for_each(|index| frames.add(index).write(first + index as u64));
+    }
+    mdl
+}
+
+/// Takes `bytes` of fresh zero pages with an MDL that describes them; `None` when that fails. `owner` says who has to
+/// free the MDL structure.
+pub fn allocate_pages(bytes: usize, owner: Owner) -> Option<*mut Mdl> {
+    if faults::denied() {
+        return None;
+    }
+    let shared = Rc::new(SharedPages::create(bytes).ok()?);
+    Some(describe_pages(shared, bytes, owner))
+}
+
+/// An MDL over pages that somebody else holds too: a client's buffer.
+pub fn describe_pages(shared: Rc<SharedPages>, bytes: usize, owner: Owner) -> *mut Mdl {
+    let mdl = structure(0, 0, bytes, owner);
+    // SAFETY: just made.
+    unsafe { (*mdl).flags = PAGES_LOCKED };
+    state().live.borrow_mut().insert(mdl as usize, Record { pages: Some(shared), kernel_view: None });
+    mdl
+}
+
+/// An MDL for a buffer of the kernel, not yet locked or built.
+pub fn for_buffer(address: usize, length: usize) -> *mut Mdl {
+    let offset = address % PAGE_SIZE;
+    let mdl = structure(address - offset, offset, length, Owner::System);
+    state().live.borrow_mut().insert(mdl as usize, Record { pages: None, kernel_view: None });
+    mdl
+}
+
+/// Pages that the MDL describes.
+pub fn page_count(mdl: *mut Mdl) -> usize {
+    // SAFETY: the caller's MDL; a bad address faults into a report.
+    unsafe { pages((*mdl).byte_offset as usize + (*mdl).byte_count as usize) / PAGE_SIZE }
+}
+
+/// Physical address of one page.
+pub fn page_address(mdl: *mut Mdl, index: usize) -> Option<u64> {
+    // SAFETY: the frames follow the structure, as many as `page_count` says.
+    (index < page_count(mdl)).then(|| unsafe { mdl.add(1).cast::<u64>().add(index).read() << 12 })
+}
+
+/// Maps the pages into the kernel; null when that fails.
+pub fn map(mdl: *mut Mdl) -> *mut u8 {
+    // SAFETY: the caller's MDL; a bad address faults into a report.
+    let (flags, start, offset) = unsafe { ((*mdl).flags, (*mdl).start_va as usize, (*mdl).byte_offset as usize) };
+    if flags & MAPPED_TO_SYSTEM_VA != 0 {
+        finding::raise(&rules::MDL_DOUBLE_MAP, format!("the MDL at {mdl:p} is mapped while mapped"));
+    }
+    if flags & (PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL) == 0 {
+        finding::fatal(&rules::MDL_BAD, format!("the MDL at {mdl:p} is mapped but neither locked nor built for non-paged pool"));
+    }
+    if faults::denied() {
+        return std::ptr::null_mut();
+    }
+    let address = with(mdl, "a mapping", |record| match &record.pages {
+        // Pool is mapped already.
+        None => (start + offset) as *mut u8,
+        Some(shared) => match shared.map(Protection::ReadWrite) {
+            Ok(view) => {
+                let address = view.address().wrapping_add(offset);
+                record.kernel_view = Some(view);
+                address
+            }
+            Err(_) => std::ptr::null_mut(),
+        },
+    });
+    if !address.is_null() {
+        // SAFETY: as above.
+        unsafe {
+            (*mdl).mapped_system_va = address.cast();
+            (*mdl).flags |= MAPPED_TO_SYSTEM_VA;
+        }
+    }
+    address
+}
+
+/// Undoes [`map`]; the addresses are inaccessible from then on.
+pub fn unmap(address: *mut u8, mdl: *mut Mdl) {
+    // SAFETY: the caller's MDL; a bad address faults into a report.
+    let (flags, mapped) = unsafe { ((*mdl).flags, (*mdl).mapped_system_va) };
+    if flags & MAPPED_TO_SYSTEM_VA == 0 || mapped != address.cast() {
+        finding::fatal(&rules::MDL_BAD, format!("{address:p} is unmapped, but the MDL at {mdl:p} is not mapped there"));
+    }
+    with(mdl, "unmapping", |record| record.kernel_view = None);
+    // SAFETY: as above.
+    unsafe { (*mdl).flags &= !MAPPED_TO_SYSTEM_VA };
+}
+
+/// Gives the pages back. The structure stays, for whoever has to free it.
+pub fn free_pages(mdl: *mut Mdl) {
+    let mapped = with(mdl, "freeing pages", |record| record.kernel_view.take().is_some());
+    if mapped {
+        finding::raise(&rules::MDL_DOUBLE_MAP, format!("the pages of the MDL at {mdl:p} are freed while mapped"));
+    }
+    state().live.borrow_mut().remove(&(mdl as usize));
+    // SAFETY: the structure is still allocated.
+    unsafe { (*mdl).flags &= !(PAGES_LOCKED | MAPPED_TO_SYSTEM_VA) };
+}
+
+/// Gives back an MDL of the kernel, structure and all, as the I/O manager does at the end of a request.
+pub fn release(mdl: *mut Mdl) {
+    state().live.borrow_mut().remove(&(mdl as usize));
+    pool::free(mdl.cast());
+}
+
+/// One more mapping of the MDL's pages: the client's.
+///
+/// # Errors
+/// When the host has no address space left, or the MDL describes pool.
+pub fn user_view(mdl: *mut Mdl) -> io::Result<View> {
+    let shared = with(mdl, "a mapping for a client", |record| record.pages.clone());
+    shared.ok_or_else(|| io::Error::other("the MDL describes pool"))?.map(Protection::ReadWrite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn client_and_kernel_see_the_same_pages() {
+        let machine = Kernel::boot(Options::default());
+        let mdl = allocate_pages(5000, Owner::System).expect("there is memory");
+        assert_eq!(page_count(mdl), 2);
+        assert_eq!(page_address(mdl, 1).zip(page_address(mdl, 0)).map(|(second, first)| second - first), Some(4096));
+        assert_eq!(page_address(mdl, 2), None);
+        let kernel_side = map(mdl);
+        let client = user_view(mdl).expect("there is address space");
+        assert_ne!(kernel_side, client.address());
+        // SAFETY: both views are live and 8192 bytes long.
+        unsafe {
+            kernel_side.add(4999).write(7);
+            assert_eq!(client.address().add(4999).read(), 7);
+        }
+        unmap(kernel_side, mdl);
+        free_pages(mdl);
+        pool::free(mdl.cast());
+        assert!(machine.findings.all().is_empty());
+    }
+
+    #[test]
+    fn mapping_twice_and_freeing_mapped_pages_are_found() {
+        let machine = Kernel::boot(Options::default());
+        let mdl = allocate_pages(100, Owner::System).expect("there is memory");
+        map(mdl);
+        assert!(!machine.findings.has(&rules::MDL_DOUBLE_MAP));
+        map(mdl);
+        free_pages(mdl);
+        let texts: Vec<String> = machine.findings.all().iter().map(|finding| finding.text.clone()).collect();
+        assert!(machine.findings.has(&rules::MDL_DOUBLE_MAP), "{texts:?}");
+    }
+
+    #[test]
+    #[should_panic(expected = "mdl-bad")]
+    fn unmapping_what_is_not_mapped_ends_the_run() {
+        Kernel::boot(Options::default());
+        let mdl = allocate_pages(100, Owner::System).expect("there is memory");
+        unmap(std::ptr::null_mut(), mdl);
+    }
+}

@@ -1,0 +1,153 @@
+//! Mutexes, fast mutexes, semaphores and critical regions. With one thread a mutex is owned by it or by nobody.
+
+use crate::finding;
+use crate::imports::{Import, Levels};
+use crate::nt::irql::{self, Irql};
+use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
+use crate::rules;
+
+/// Kinds of objects (`KOBJECTS`, ntddk.h).
+const MUTEX: u8 = 2;
+const SEMAPHORE: u8 = 5;
+
+/// `FAST_MUTEX` and `KGUARDED_MUTEX` (wdm.h), the members that matter.
+#[repr(C)]
+struct FastMutex {
+    /// 1: free.
+    count: i32,
+    owner: usize,
+    contention: u32,
+    event: [u64; 3],
+    old_irql: u32,
+}
+
+fn initialize(header: *mut DispatcherHeader, kind: u8, words: u8, state: i32) {
+    // SAFETY: the driver's object; a bad address faults into a report.
+    unsafe {
+        (*header).kind = kind;
+        (*header).size = words;
+        (*header).signal_state = state;
+        let head: *mut ListEntry = &raw mut (*header).wait_list;
+        (*header).wait_list = ListEntry { flink: head, blink: head };
+    }
+}
+
+extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32) {
+    // SAFETY: the driver's memory for a KMUTEX; a bad address faults into a report.
+    unsafe {
+        mutex.cast::<u8>().write_bytes(0, size_of::<KMutex>());
+        initialize(&raw mut (*mutex).header, MUTEX, 14, 1);
+    }
+}
+
+extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
+    // SAFETY: the driver's mutex; a bad address faults into a report.
+    let state = unsafe { &mut (*mutex).header.signal_state };
+    if *state >= 1 {
+        finding::fatal(&rules::LOCK_NOT_HELD, format!("the mutex at {mutex:p} is released but not owned"));
+    }
+    let before = *state;
+    *state += 1;
+    before
+}
+
+extern "win64" fn ke_initialize_semaphore(semaphore: *mut KSemaphore, count: i32, limit: i32) {
+    // SAFETY: the driver's memory for a KSEMAPHORE; a bad address faults into a report.
+    unsafe {
+        initialize(&raw mut (*semaphore).header, SEMAPHORE, 8, count);
+        (*semaphore).limit = limit;
+    }
+}
+
+extern "win64" fn ke_release_semaphore(semaphore: *mut KSemaphore, _increment: i32, adjustment: i32, _wait: u8) -> i32 {
+    // SAFETY: the driver's semaphore; a bad address faults into a report.
+    let (state, limit) = unsafe { (&mut (*semaphore).header.signal_state, (*semaphore).limit) };
+    let before = *state;
+    if before + adjustment > limit {
+        finding::fatal(&rules::BAD_ARGUMENT_FATAL, format!("the semaphore at {semaphore:p} is released beyond its limit {limit}"));
+    }
+    *state += adjustment;
+    before
+}
+
+extern "win64" fn initialize_fast_mutex(mutex: *mut FastMutex) {
+    // SAFETY: the driver's memory for a FAST_MUTEX; a bad address faults into a report.
+    unsafe { mutex.write(FastMutex { count: 1, owner: 0, contention: 0, event: [0; 3], old_irql: 0 }) };
+}
+
+fn take(mutex: *mut FastMutex, what: &str) {
+    // SAFETY: the driver's mutex; a bad address faults into a report.
+    let mutex_state = unsafe { &mut *mutex };
+    if mutex_state.count != 1 {
+        finding::fatal(&rules::LOCK_DEADLOCK, format!("{what}: the fast mutex at {mutex:p} is owned or was not initialised"));
+    }
+    mutex_state.count = 0;
+}
+
+fn give(mutex: *mut FastMutex, what: &str) {
+    // SAFETY: as in `take`.
+    let mutex_state = unsafe { &mut *mutex };
+    if mutex_state.count != 0 {
+        finding::fatal(&rules::LOCK_NOT_HELD, format!("{what}: the fast mutex at {mutex:p} is not owned"));
+    }
+    mutex_state.count = 1;
+}
+
+extern "win64" fn ex_acquire_fast_mutex(mutex: *mut FastMutex) {
+    let before = irql::raise_to(Irql::APC);
+    take(mutex, "ExAcquireFastMutex");
+    // SAFETY: as in `take`.
+    unsafe { (*mutex).old_irql = u32::from(before.0) };
+}
+
+extern "win64" fn ex_release_fast_mutex(mutex: *mut FastMutex) {
+    give(mutex, "ExReleaseFastMutex");
+    // SAFETY: as in `take`.
+    let before = unsafe { (*mutex).old_irql };
+    irql::lower_to(Irql(before.to_le_bytes()[0]));
+}
+
+extern "win64" fn ke_acquire_guarded_mutex(mutex: *mut FastMutex) {
+    take(mutex, "KeAcquireGuardedMutex");
+}
+
+extern "win64" fn ke_release_guarded_mutex(mutex: *mut FastMutex) {
+    give(mutex, "KeReleaseGuardedMutex");
+}
+
+extern "win64" fn critical_region() {
+    // Holds off APCs, of which this machine has none.
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("KeInitializeMutex", ke_initialize_mutex as *const (), Levels::ANY, "wdm/nf-wdm-keinitializemutex"),
+    Import::nt("KeReleaseMutex", ke_release_mutex as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereleasemutex"),
+    Import::nt("KeInitializeSemaphore", ke_initialize_semaphore as *const (), Levels::PASSIVE, "wdm/nf-wdm-keinitializesemaphore"),
+    Import::nt("KeReleaseSemaphore", ke_release_semaphore as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereleasesemaphore"),
+    Import::nt("ExInitializeFastMutex", initialize_fast_mutex as *const (), Levels::DISPATCH, "wdm/nf-wdm-exinitializefastmutex"),
+    Import::nt("ExAcquireFastMutex", ex_acquire_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-exacquirefastmutex"),
+    Import::nt("ExReleaseFastMutex", ex_release_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-exreleasefastmutex"),
+    Import::nt("KeInitializeGuardedMutex", initialize_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-keinitializeguardedmutex"),
+    Import::nt("KeAcquireGuardedMutex", ke_acquire_guarded_mutex as *const (), Levels::APC, "wdm/nf-wdm-keacquireguardedmutex"),
+    Import::nt("KeReleaseGuardedMutex", ke_release_guarded_mutex as *const (), Levels::APC, "wdm/nf-wdm-kereleaseguardedmutex"),
+    Import::nt("KeEnterCriticalRegion", critical_region as *const (), Levels::APC, "ntddk/nf-ntddk-keentercriticalregion"),
+    Import::nt("KeLeaveCriticalRegion", critical_region as *const (), Levels::APC, "ntddk/nf-ntddk-keleavecriticalregion"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn a_fast_mutex_raises_to_apc_level_and_back() {
+        Kernel::boot(Options::default());
+        let mut mutex = FastMutex { count: 0, owner: 0, contention: 0, event: [0; 3], old_irql: 0 };
+        initialize_fast_mutex(&raw mut mutex);
+        ex_acquire_fast_mutex(&raw mut mutex);
+        assert_eq!(irql::current(), Irql::APC);
+        ex_release_fast_mutex(&raw mut mutex);
+        assert_eq!(irql::current(), Irql::PASSIVE);
+        assert_eq!(size_of::<FastMutex>(), 0x38);
+    }
+}

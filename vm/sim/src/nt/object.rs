@@ -1,0 +1,287 @@
+//! Reference counts of kernel objects, and the handles that lead to them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::c_void;
+
+use crate::finding;
+use crate::imports::{Import, Levels};
+use crate::kernel::kernel;
+use crate::nt::registry::Key;
+use crate::nt::status::{NtStatus, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS};
+use crate::rules;
+
+/// What kind of object it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// DEVICE_OBJECT.
+    Device,
+    /// FILE_OBJECT.
+    File,
+    /// KEVENT with a handle or a name.
+    Event,
+    /// Anything else that is counted.
+    Other,
+}
+
+/// Who opened a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandleOwner {
+    /// The driver, which has to close it.
+    Driver,
+    /// A client in user mode.
+    User,
+}
+
+#[derive(Clone)]
+enum Target {
+    Object(usize),
+    Key(Key),
+}
+
+struct Object {
+    kind: Kind,
+    references: i64,
+    on_destroy: Option<Box<dyn FnOnce()>>,
+}
+
+/// Objects by address, handles by number.
+#[derive(Default)]
+pub(crate) struct ObjectState {
+    objects: RefCell<HashMap<usize, Object>>,
+    handles: RefCell<BTreeMap<usize, (Target, HandleOwner)>>,
+    next: Cell<usize>,
+}
+
+impl std::fmt::Debug for ObjectState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} objects, {} handles", self.objects.borrow().len(), self.handles.borrow().len())
+    }
+}
+
+fn state() -> &'static ObjectState {
+    &kernel().nt.objects
+}
+
+/// Counts references to an object, starting with one; `on_destroy` runs when the last is given back.
+pub fn track<T>(object: *mut T, kind: Kind, on_destroy: impl FnOnce() + 'static) {
+    let object_record = Object { kind, references: 1, on_destroy: Some(Box::new(on_destroy)) };
+    state().objects.borrow_mut().insert(object as usize, object_record);
+}
+
+/// Stops counting: the object goes away otherwise.
+pub fn forget<T>(object: *mut T) {
+    state().objects.borrow_mut().remove(&(object as usize));
+}
+
+/// References to an object; 0 when it is not known.
+pub fn count<T>(object: *mut T) -> i64 {
+    state().objects.borrow().get(&(object as usize)).map_or(0, |object| object.references)
+}
+
+/// Takes one more reference and gives the count.
+pub fn reference<T>(object: *mut T) -> i64 {
+    match state().objects.borrow_mut().get_mut(&(object as usize)) {
+        Some(record) => {
+            record.references += 1;
+            record.references
+        }
+        None => finding::fatal(&rules::OBJECT_REFERENCES, format!("{object:p} is referenced but is no object, or was destroyed")),
+    }
+}
+
+/// Gives one reference back and gives the count.
+pub fn dereference<T>(object: *mut T) -> i64 {
+    let address = object as usize;
+    let left = match state().objects.borrow_mut().get_mut(&address) {
+        Some(record) => {
+            record.references -= 1;
+            record.references
+        }
+        None => finding::fatal(&rules::OBJECT_REFERENCES, format!("{object:p} is dereferenced but is no object, or was destroyed")),
+    };
+    if left == 0 {
+        let record = state().objects.borrow_mut().remove(&address);
+        if let Some(on_destroy) = record.and_then(|record| record.on_destroy) {
+            on_destroy();
+        }
+    }
+    left
+}
+
+fn insert(target: Target, owner: HandleOwner) -> usize {
+    let number = state().next.get() + 4;
+    state().next.set(number);
+    state().handles.borrow_mut().insert(number, (target, owner));
+    number
+}
+
+/// Makes a handle that holds one reference to an object.
+pub fn open<T>(object: *mut T, owner: HandleOwner) -> usize {
+    reference(object);
+    insert(Target::Object(object as usize), owner)
+}
+
+/// Makes a handle for a registry key.
+pub fn open_key(key: Key, owner: HandleOwner) -> usize {
+    insert(Target::Key(key), owner)
+}
+
+/// The object of a handle.
+pub fn lookup(handle: usize) -> Option<*mut c_void> {
+    match state().handles.borrow().get(&handle)?.0 {
+        Target::Object(object) => Some(object as *mut c_void),
+        Target::Key(_) => None,
+    }
+}
+
+/// The key of a handle.
+pub fn lookup_key(handle: usize) -> Option<Key> {
+    match &state().handles.borrow().get(&handle)?.0 {
+        Target::Key(key) => Some(key.clone()),
+        Target::Object(_) => None,
+    }
+}
+
+/// Closes a handle; `false` when it was not open.
+pub fn close(handle: usize) -> bool {
+    let entry = state().handles.borrow_mut().remove(&handle);
+    match entry {
+        Some((Target::Object(object), _)) => {
+            dereference(object as *mut c_void);
+            true
+        }
+        Some((Target::Key(_), _)) => true,
+        None => false,
+    }
+}
+
+/// Reports handles that the driver left open.
+pub(crate) fn check_handles() {
+    let open: Vec<usize> = {
+        let handles = state().handles.borrow();
+        handles.iter().filter(|(_, (_, owner))| *owner == HandleOwner::Driver).map(|(handle, _)| *handle).collect()
+    };
+    for handle in open {
+        let what = lookup_key(handle).map_or_else(|| "an object".to_owned(), |key| format!("the key {}", key.path()));
+        finding::raise_at(&rules::HANDLE_LEAK, format!("the handle {handle:#x} to {what} is open after unload"), None);
+    }
+}
+
+// Variables that hold object types: drivers pass their values on, nothing looks inside.
+static FILE_TYPE: [usize; 2] = [1, 0];
+static EVENT_TYPE: [usize; 2] = [2, 0];
+
+/// A variable with the address of a type object: drivers read it, this program does not.
+#[allow(dead_code, reason = "read by drivers")]
+struct TypeVariable(*const [usize; 2]);
+
+// SAFETY: the pointer is that of a static and never changes.
+unsafe impl Sync for TypeVariable {}
+
+static FILE_TYPE_VARIABLE: TypeVariable = TypeVariable(&raw const FILE_TYPE);
+static EVENT_TYPE_VARIABLE: TypeVariable = TypeVariable(&raw const EVENT_TYPE);
+
+fn io_file_object_type() -> usize {
+    (&raw const FILE_TYPE_VARIABLE) as usize
+}
+
+fn ex_event_object_type() -> usize {
+    (&raw const EVENT_TYPE_VARIABLE) as usize
+}
+
+fn kind_fits(object: *mut c_void, wanted: *const c_void) -> bool {
+    let kind = state().objects.borrow().get(&(object as usize)).map(|object| object.kind);
+    match kind {
+        _ if wanted.is_null() => true,
+        Some(Kind::File) => wanted == (&raw const FILE_TYPE).cast(),
+        Some(Kind::Event) => wanted == (&raw const EVENT_TYPE).cast(),
+        _ => false,
+    }
+}
+
+extern "win64" fn ob_reference_object_by_handle(
+    handle: usize, _access: u32, wanted: *const c_void, _mode: i8, result: *mut *mut c_void, _information: *mut c_void,
+) -> NtStatus {
+    let Some(object) = lookup(handle) else { return STATUS_INVALID_HANDLE };
+    if !kind_fits(object, wanted) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    reference(object);
+    // SAFETY: the driver's place for the result; a bad address faults into a report.
+    unsafe { result.write(object) };
+    STATUS_SUCCESS
+}
+
+extern "win64" fn ob_reference_object_by_pointer(object: *mut c_void, _access: u32, wanted: *const c_void, _mode: i8) -> NtStatus {
+    if !kind_fits(object, wanted) {
+        return STATUS_OBJECT_TYPE_MISMATCH;
+    }
+    reference(object);
+    STATUS_SUCCESS
+}
+
+extern "win64" fn obf_reference_object(object: *mut c_void) -> i64 {
+    reference(object)
+}
+
+extern "win64" fn obf_dereference_object(object: *mut c_void) -> i64 {
+    dereference(object)
+}
+
+extern "win64" fn zw_close(handle: usize) -> NtStatus {
+    if close(handle) {
+        return STATUS_SUCCESS;
+    }
+    finding::raise(&rules::HANDLE_BAD, format!("ZwClose of {handle:#x}, which is not open"));
+    STATUS_INVALID_HANDLE
+}
+
+pub(crate) static IMPORTS: &[Import] = &[
+    Import::nt("ObReferenceObjectByHandle", ob_reference_object_by_handle as *const (), Levels::PASSIVE, "wdm/nf-wdm-obreferenceobjectbyhandle"),
+    Import::nt("ObReferenceObjectByPointer", ob_reference_object_by_pointer as *const (), Levels::DISPATCH, "wdm/nf-wdm-obreferenceobjectbypointer"),
+    Import::nt("ObfReferenceObject", obf_reference_object as *const (), Levels::DISPATCH, "wdm/nf-wdm-obfreferenceobject"),
+    Import::nt("ObfDereferenceObject", obf_dereference_object as *const (), Levels::DISPATCH, "wdm/nf-wdm-obdereferenceobject"),
+    Import::nt("ZwClose", zw_close as *const (), Levels::PASSIVE, "wdm/nf-wdm-zwclose"),
+    Import::data("ntoskrnl.exe", "IoFileObjectType", io_file_object_type, "wdm/nf-wdm-obreferenceobjectbyhandle"),
+    Import::data("ntoskrnl.exe", "ExEventObjectType", ex_event_object_type, "wdm/nf-wdm-obreferenceobjectbyhandle"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+    use std::rc::Rc;
+
+    #[test]
+    fn the_last_reference_destroys_and_handles_hold_one() {
+        Kernel::boot(Options::default());
+        let gone = Rc::new(Cell::new(false));
+        let inside = Rc::clone(&gone);
+        let mut memory = 0_u64;
+        let object = &raw mut memory;
+        track(object, Kind::Event, move || inside.set(true));
+        let handle = open(object, HandleOwner::User);
+        let mut found = std::ptr::null_mut();
+        let event = (&raw const EVENT_TYPE).cast();
+        let file = (&raw const FILE_TYPE).cast();
+        assert_eq!(ob_reference_object_by_handle(handle, 0, file, 1, &raw mut found, std::ptr::null_mut()), STATUS_OBJECT_TYPE_MISMATCH);
+        assert_eq!(ob_reference_object_by_handle(handle, 0, event, 1, &raw mut found, std::ptr::null_mut()), STATUS_SUCCESS);
+        assert_eq!((found, count(object)), (object.cast(), 3));
+        dereference(object);
+        assert!(close(handle) && !close(handle));
+        assert!(!gone.get());
+        assert_eq!(dereference(object), 0);
+        assert!(gone.get());
+    }
+
+    #[test]
+    #[should_panic(expected = "object-references")]
+    fn one_reference_too_many_given_back_ends_the_run() {
+        Kernel::boot(Options::default());
+        let mut memory = 0_u64;
+        track(&raw mut memory, Kind::Other, || {});
+        dereference(&raw mut memory);
+        dereference(&raw mut memory);
+    }
+}
