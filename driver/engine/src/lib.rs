@@ -7,6 +7,19 @@
 //! Nothing here allocates, waits, panics or computes in floating point, so all of it may run at `DISPATCH_LEVEL`.
 #![no_std]
 #![forbid(unsafe_code)]
+// "No panics" is checked, not hoped for: what could panic or overflow does not pass `cargo clippy`.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 #[cfg(test)]
 extern crate std;

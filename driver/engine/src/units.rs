@@ -1,6 +1,6 @@
 //! Quantities with their units. A number without a unit never crosses a module's border.
 
-use core::num::{NonZeroI64, NonZeroU32, NonZeroU64};
+use core::num::{NonZeroI64, NonZeroU32, NonZeroU64, NonZeroU128};
 
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -70,16 +70,21 @@ quantity! {
 /// 100 ns units in a second.
 const HNS_PER_SECOND: u64 = 10_000_000;
 
+/// The product of any two 64-bit numbers fits into 128 bits.
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a).saturating_mul(u128::from(b))
+}
+
 /// `a · b / c`, rounded down, computed in 128 bits; `u64::MAX` when it does not fit.
 pub(crate) fn mul_div_floor(a: u64, b: u64, c: NonZeroU64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    u64::try_from(product / u128::from(c.get())).unwrap_or(u64::MAX)
+    let quotient = product(a, b) / NonZeroU128::from(c);
+    u64::try_from(quotient).unwrap_or(u64::MAX)
 }
 
 /// `a · b / c`, rounded up, computed in 128 bits; `u64::MAX` when it does not fit.
 pub(crate) fn mul_div_ceil(a: u64, b: u64, c: NonZeroU64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    u64::try_from(product.div_ceil(u128::from(c.get()))).unwrap_or(u64::MAX)
+    let quotient = product(a, b).div_ceil(u128::from(c.get()));
+    u64::try_from(quotient).unwrap_or(u64::MAX)
 }
 
 /// Frames per second; never 0.

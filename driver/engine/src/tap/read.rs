@@ -212,7 +212,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         let (mut copied, mut bytes) = (0u64, 0usize);
         while copied < wanted {
             let slot = slots.in_lap(segment.slot_of(start.saturating_add(copied)));
-            let room = out.len().saturating_sub(bytes) as u64 / frame_bytes;
+            let room = slots.frames_in(out.len().saturating_sub(bytes) as u64);
             let count = wanted
                 .saturating_sub(copied)
                 .min(slots.per_lap().saturating_sub(slot))

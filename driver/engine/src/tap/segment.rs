@@ -120,7 +120,8 @@ impl Segments {
     }
 }
 
-/// [`SEGMENTS`] is a power of two, so this is a mask.
+/// [`SEGMENTS`] is a power of two, so its remainder is a mask.
 const fn index(number: u64) -> usize {
-    (number % SEGMENTS as u64) as usize
+    const { assert!(SEGMENTS.is_power_of_two()) };
+    number as usize & SEGMENTS.saturating_sub(1)
 }

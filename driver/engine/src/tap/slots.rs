@@ -38,6 +38,11 @@ impl Slots {
         self.frame.get()
     }
 
+    /// Whole frames in so many bytes.
+    pub(super) fn frames_in(&self, bytes: u64) -> u64 {
+        bytes / self.frame
+    }
+
     /// Slot number within its lap.
     pub(super) fn in_lap(&self, slot: u64) -> u64 {
         slot % self.per_lap
