@@ -42,7 +42,12 @@ impl Extension {
     pub(crate) unsafe fn of<'a>(device: PDEVICE_OBJECT) -> &'a Self {
         // SAFETY: such a device's extension is PortCls's part and then this one, and lives as long as the device, which
         // outlives every request on it.
-        unsafe { &*(*device).DeviceExtension.byte_add(PORT_CLASS_DEVICE_EXTENSION_SIZE).cast::<Self>() }
+        unsafe {
+            &*(*device)
+                .DeviceExtension
+                .byte_add(PORT_CLASS_DEVICE_EXTENSION_SIZE)
+                .cast::<Self>()
+        }
     }
 
     /// The device's cable, once it has been started. IRQL ≤ DISPATCH_LEVEL.
@@ -75,13 +80,18 @@ impl Extension {
 }
 
 /// PortCls starts the device. PASSIVE_LEVEL.
-pub(crate) unsafe extern "C" fn start(device: PDEVICE_OBJECT, irp: PIRP, resources: *mut c_void) -> NTSTATUS {
+pub(crate) unsafe extern "C" fn start(
+    device: PDEVICE_OBJECT,
+    irp: PIRP,
+    resources: *mut c_void,
+) -> NTSTATUS {
     // SAFETY: PortCls calls this for a device of this driver.
     let extension = unsafe { Extension::of(device) };
+    // There is nothing, unless the device is started without having been stopped.
+    extension.stop();
     match register(extension, device, irp, resources) {
         Ok(started) => {
-            let before = extension.state.lock().started.replace(started);
-            drop(before);
+            extension.state.lock().started = Some(started);
             STATUS_SUCCESS
         }
         Err(status) => {
@@ -107,17 +117,37 @@ fn register(
     let power = PowerManagement::register(device, &cable)?;
 
     let miniport = wave::miniport(cable.clone())?;
-    let port = Subdevice::new_port(&id::CLSID_PortWaveRT, device, irp, miniport.unknown(), adapter, resources)?;
+    let port = Subdevice::new_port(
+        &id::CLSID_PortWaveRT,
+        device,
+        irp,
+        miniport.unknown(),
+        adapter,
+        resources,
+    )?;
     // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
     let link = InterfaceLink::register(physical, &id::KSCATEGORY_AUDIO, wave::NAME)?;
     wave::set_packet_constraints(&link)?;
     let wave = Subdevice::register(device, wave::NAME, port)?;
 
     let miniport = topology::miniport(cable.clone())?;
-    let port = Subdevice::new_port(&id::CLSID_PortTopology, device, irp, miniport.unknown(), adapter, resources)?;
+    let port = Subdevice::new_port(
+        &id::CLSID_PortTopology,
+        device,
+        irp,
+        miniport.unknown(),
+        adapter,
+        resources,
+    )?;
     let topology = Subdevice::register(device, topology::NAME, port)?;
 
-    let connection = Connection::register(device, &wave, wave::BRIDGE_PIN, &topology, topology::BRIDGE_PIN)?;
+    let connection = Connection::register(
+        device,
+        &wave,
+        wave::BRIDGE_PIN,
+        &topology,
+        topology::BRIDGE_PIN,
+    )?;
     let tap = tap::Registered::register(physical, cable)?;
 
     PoolBox::new(Started {

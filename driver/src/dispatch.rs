@@ -11,8 +11,9 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER};
 use wdk_sys::{
-    DRIVER_DISPATCH, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MN_REMOVE_DEVICE,
-    IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT, PDRIVER_OBJECT, PIRP,
+    DRIVER_DISPATCH, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL,
+    IRP_MN_REMOVE_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT,
+    PDRIVER_OBJECT, PIRP,
 };
 
 /// PortCls's handlers, by major function. Written by `DriverEntry`, before any device exists.
@@ -32,7 +33,10 @@ pub(crate) unsafe fn install(driver: PDRIVER_OBJECT) {
             IRP_MJ_POWER | IRP_MJ_SYSTEM_CONTROL => {}
             IRP_MJ_PNP => *handler = Some(pnp),
             _ => {
-                saved.store(handler.map_or(null_mut(), |handler| handler as *mut ()), Ordering::Relaxed);
+                saved.store(
+                    handler.map_or(null_mut(), |handler| handler as *mut ()),
+                    Ordering::Relaxed,
+                );
                 *handler = Some(file_request);
             }
         }
@@ -52,7 +56,9 @@ unsafe extern "C" fn file_request(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS
         return status;
     }
     let major = usize::from(request.stack().MajorFunction);
-    let handler = PORT_CLASS.get(major).map_or(null_mut(), |saved| saved.load(Ordering::Relaxed));
+    let handler = PORT_CLASS
+        .get(major)
+        .map_or(null_mut(), |saved| saved.load(Ordering::Relaxed));
     // SAFETY: the word was a DRIVER_DISPATCH, and null is its None.
     match unsafe { core::mem::transmute::<*mut (), DRIVER_DISPATCH>(handler) } {
         // SAFETY: PortCls takes over the request as it came.

@@ -16,7 +16,10 @@ const MAX_OBJECTS: u32 = 2;
 /// # Safety
 /// Called by the I/O manager only.
 #[unsafe(export_name = "DriverEntry")]
-pub(crate) unsafe extern "system" fn driver_entry(driver: PDRIVER_OBJECT, registry_path: PCUNICODE_STRING) -> NTSTATUS {
+pub(crate) unsafe extern "system" fn driver_entry(
+    driver: PDRIVER_OBJECT,
+    registry_path: PCUNICODE_STRING,
+) -> NTSTATUS {
     fault::announce();
     // SAFETY: both pointers come from the I/O manager.
     let status = unsafe { PcInitializeAdapterDriver(driver, registry_path, Some(add_device)) };
@@ -31,5 +34,13 @@ pub(crate) unsafe extern "system" fn driver_entry(driver: PDRIVER_OBJECT, regist
 unsafe extern "C" fn add_device(driver: PDRIVER_OBJECT, physical: PDEVICE_OBJECT) -> NTSTATUS {
     const EXTENSION_BYTES: usize = PORT_CLASS_DEVICE_EXTENSION_SIZE + size_of::<Extension>();
     // SAFETY: both pointers come from the PnP manager.
-    unsafe { PcAddAdapterDevice(driver, physical, device::start, MAX_OBJECTS, EXTENSION_BYTES as u32) }
+    unsafe {
+        PcAddAdapterDevice(
+            driver,
+            physical,
+            device::start,
+            MAX_OBJECTS,
+            EXTENSION_BYTES as u32,
+        )
+    }
 }

@@ -7,12 +7,20 @@ use waverig_engine::Geometry;
 const HEALTHY_BYTES: usize = 96_000;
 
 /// The mark by which packaging recognises such an image.
-#[cfg(any(feature = "fault-drop-period", feature = "fault-slip-frame", feature = "fault-leak-pool"))]
+#[cfg(any(
+    feature = "fault-drop-period",
+    feature = "fault-slip-frame",
+    feature = "fault-leak-pool"
+))]
 static MARK: [u8; 24] = *b"WAVERIG-DELIBERATE-FAULT";
 
 /// Keeps the mark in the image.
 pub(crate) fn announce() {
-    #[cfg(any(feature = "fault-drop-period", feature = "fault-slip-frame", feature = "fault-leak-pool"))]
+    #[cfg(any(
+        feature = "fault-drop-period",
+        feature = "fault-slip-frame",
+        feature = "fault-leak-pool"
+    ))]
     // SAFETY: a static may be read.
     unsafe {
         core::ptr::read_volatile(&MARK);
@@ -35,20 +43,30 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) const fn none() -> Self {
-        Self { taken: 0, frame_bytes: 0, packet_bytes: 0 }
+        Self {
+            taken: 0,
+            frame_bytes: 0,
+            packet_bytes: 0,
+        }
     }
 
     pub(crate) fn new(geometry: &Geometry) -> Self {
         let frame_bytes = usize::from(geometry.frame_bytes());
         let frames = geometry.packet().map_or(geometry.frames(), Into::into);
-        Self { taken: 0, frame_bytes, packet_bytes: frame_bytes.saturating_mul(frames as usize) }
+        Self {
+            taken: 0,
+            frame_bytes,
+            packet_bytes: frame_bytes.saturating_mul(frames as usize),
+        }
     }
 
     /// `fault-slip-frame`: where bytes at `offset` are really taken from. One frame is skipped once, so all later ones are
     /// shifted.
     pub(crate) fn place(&self, offset: usize, len: usize) -> usize {
         if cfg!(feature = "fault-slip-frame") && self.taken >= HEALTHY_BYTES {
-            return (offset + self.frame_bytes).checked_rem(len).unwrap_or(offset);
+            return (offset + self.frame_bytes)
+                .checked_rem(len)
+                .unwrap_or(offset);
         }
         offset
     }

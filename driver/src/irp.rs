@@ -5,16 +5,15 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
 use wdk_sys::_MEMORY_CACHING_TYPE::MmCached;
-use wdk_sys::_MM_PAGE_PRIORITY::NormalPagePriority;
 use wdk_sys::_MODE::KernelMode;
 use wdk_sys::ntddk::{IofCompleteRequest, MmMapLockedPagesSpecifyCache};
 use wdk_sys::{
-    DRIVER_CANCEL, IO_STACK_LOCATION, IRP, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL, NTSTATUS,
-    PFILE_OBJECT, SL_PENDING_RETURNED,
+    DRIVER_CANCEL, IO_STACK_LOCATION, IRP, MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL,
+    NTSTATUS, PFILE_OBJECT, SL_PENDING_RETURNED,
 };
 
-/// `MdlMappingNoExecute` (wdm.h); not in every kit.
-const MDL_MAPPING_NO_EXECUTE: u32 = 0x4000_0000;
+/// `NormalPagePriority | MdlMappingNoExecute` (wdm.h); kits differ in the type of the first and not all have the second.
+const MAPPING_PRIORITY: u32 = 16 | 0x4000_0000;
 
 /// A request that this driver owns at the moment: it came from the I/O manager and was neither completed nor passed on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +36,14 @@ impl Irp {
     /// The driver's stack location (`IoGetCurrentIrpStackLocation`).
     pub(crate) fn stack(&self) -> &IO_STACK_LOCATION {
         // SAFETY: a request that the driver owns has a current stack location, which lives as long.
-        unsafe { &*(*self.as_ptr()).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation }
+        unsafe {
+            &*(*self.as_ptr())
+                .Tail
+                .Overlay
+                .__bindgen_anon_2
+                .__bindgen_anon_1
+                .CurrentStackLocation
+        }
     }
 
     pub(crate) fn file(&self) -> PFILE_OBJECT {
@@ -64,7 +70,12 @@ impl Irp {
     pub(crate) fn mark_pending(self) {
         // SAFETY: as in `stack`; the location is the driver's to write.
         unsafe {
-            let stack = (*self.as_ptr()).Tail.Overlay.__bindgen_anon_2.__bindgen_anon_1.CurrentStackLocation;
+            let stack = (*self.as_ptr())
+                .Tail
+                .Overlay
+                .__bindgen_anon_2
+                .__bindgen_anon_1
+                .CurrentStackLocation;
             (*stack).Control |= SL_PENDING_RETURNED as u8;
         }
     }
@@ -76,7 +87,9 @@ impl Irp {
     pub(crate) fn set_cancel_routine(self, routine: DRIVER_CANCEL) -> bool {
         let new = routine.map_or(null_mut(), |routine| routine as *mut c_void);
         // SAFETY: the field is a pointer that the I/O manager, too, changes only by interlocked exchange.
-        let field = unsafe { AtomicPtr::from_ptr((&raw mut (*self.as_ptr()).CancelRoutine).cast::<*mut c_void>()) };
+        let field = unsafe {
+            AtomicPtr::from_ptr((&raw mut (*self.as_ptr()).CancelRoutine).cast::<*mut c_void>())
+        };
         !field.swap(new, Ordering::AcqRel).is_null()
     }
 
@@ -91,7 +104,12 @@ impl Irp {
         const { assert!(INDEX < 4) };
         // SAFETY: the words lie within the request.
         unsafe {
-            let words = &raw mut (*self.as_ptr()).Tail.Overlay.__bindgen_anon_1.__bindgen_anon_1.DriverContext;
+            let words = &raw mut (*self.as_ptr())
+                .Tail
+                .Overlay
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .DriverContext;
             words.cast::<*mut c_void>().add(INDEX)
         }
     }
@@ -110,27 +128,25 @@ impl Irp {
 
     /// Input of a buffered or direct device control.
     pub(crate) fn input(&self) -> &[u8] {
-        let (input, _) = self.control_lengths();
-        self.system_buffer(input)
+        let (len, _) = self.control_lengths();
+        // SAFETY: the I/O manager made the buffer at least as long as the input; the borrow keeps writers away.
+        self.system_buffer().map_or(&[], |buffer| unsafe {
+            core::slice::from_raw_parts(buffer.as_ptr(), len)
+        })
     }
 
     /// Room for the output of a buffered device control; the input lies in the same place.
     pub(crate) fn output(&mut self) -> &mut [u8] {
-        let (_, output) = self.control_lengths();
-        // SAFETY: the I/O manager made the buffer as long as the longer of input and output, and it is the request's own;
-        // the borrow of the request keeps others away.
-        match unsafe { (*self.as_ptr()).AssociatedIrp.SystemBuffer } {
-            buffer if buffer.is_null() => &mut [],
-            buffer => unsafe { core::slice::from_raw_parts_mut(buffer.cast(), output) },
-        }
+        let (_, len) = self.control_lengths();
+        // SAFETY: the I/O manager made the buffer at least as long as the output; the borrow keeps others away.
+        self.system_buffer().map_or(&mut [], |buffer| unsafe {
+            core::slice::from_raw_parts_mut(buffer.as_ptr(), len)
+        })
     }
 
-    fn system_buffer(&self, len: usize) -> &[u8] {
-        // SAFETY: as in `output`.
-        match unsafe { (*self.as_ptr()).AssociatedIrp.SystemBuffer } {
-            buffer if buffer.is_null() => &[],
-            buffer => unsafe { core::slice::from_raw_parts(buffer.cast(), len) },
-        }
+    fn system_buffer(&self) -> Option<NonNull<u8>> {
+        // SAFETY: every bit pattern of the union is a pointer, and that of a device control is the buffer.
+        NonNull::new(unsafe { (*self.as_ptr()).AssociatedIrp.SystemBuffer }.cast())
     }
 
     /// The control code of a device control.
@@ -143,7 +159,10 @@ impl Irp {
     fn control_lengths(&self) -> (usize, usize) {
         // SAFETY: every bit pattern is a length.
         let control = unsafe { &self.stack().Parameters.DeviceIoControl };
-        (control.InputBufferLength as usize, control.OutputBufferLength as usize)
+        (
+            control.InputBufferLength as usize,
+            control.OutputBufferLength as usize,
+        )
     }
 
     /// The client's locked output pages of a direct device control, mapped (`MmGetSystemAddressForMdlSafe`). PASSIVE_LEVEL.
@@ -155,18 +174,31 @@ impl Irp {
         // SAFETY: the I/O manager locked the pages and described them; the MDL lives as long as the request.
         unsafe {
             let Some(mdl) = (*self.as_ptr()).MdlAddress.as_mut() else {
-                return Ok(Output { base: NonNull::dangling(), len: 0 });
+                return Ok(Output {
+                    base: NonNull::dangling(),
+                    len: 0,
+                });
             };
-            let mapped = mdl.MdlFlags as u32 & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0;
+            let mapped =
+                mdl.MdlFlags as u32 & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL) != 0;
             let base = if mapped {
                 mdl.MappedSystemVa
             } else {
-                let priority = NormalPagePriority as u32 | MDL_MAPPING_NO_EXECUTE;
-                MmMapLockedPagesSpecifyCache(mdl, KernelMode as i8, MmCached, null_mut(), 0, priority as _)
+                MmMapLockedPagesSpecifyCache(
+                    mdl,
+                    KernelMode as i8,
+                    MmCached,
+                    null_mut(),
+                    0,
+                    MAPPING_PRIORITY as _,
+                )
             };
             let base = NonNull::new(base.cast()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
             let (_, output) = self.control_lengths();
-            Ok(Output { base, len: output.min(mdl.ByteCount as usize) })
+            Ok(Output {
+                base,
+                len: output.min(mdl.ByteCount as usize),
+            })
         }
     }
 }

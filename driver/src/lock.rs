@@ -21,14 +21,21 @@ unsafe impl<T: Send> Sync for SpinLock<T> {}
 impl<T> SpinLock<T> {
     /// A free lock. (`KeInitializeSpinLock` is inline in wdm.h and sets the lock to 0.)
     pub(crate) const fn new(value: T) -> Self {
-        Self { lock: UnsafeCell::new(0), value: UnsafeCell::new(value) }
+        Self {
+            lock: UnsafeCell::new(0),
+            value: UnsafeCell::new(value),
+        }
     }
 
     /// Takes the lock and raises to DISPATCH_LEVEL until the guard is dropped. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         // SAFETY: a lock in non-paged memory, initialised.
         let irql = unsafe { KeAcquireSpinLockRaiseToDpc(self.lock.get()) };
-        Guard { lock: self, irql, _stays_here: PhantomData }
+        Guard {
+            lock: self,
+            irql,
+            _stays_here: PhantomData,
+        }
     }
 }
 

@@ -9,7 +9,9 @@ const WAVERIG_PANIC: u32 = u32::from_be_bytes(*b"WAVR");
 /// Any IRQL.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let (file, line, column) = info.location().map_or(("", 0, 0), |at| (at.file(), at.line(), at.column()));
+    let (file, line, column) = info
+        .location()
+        .map_or(("", 0, 0), |at| (at.file(), at.line(), at.column()));
     // SAFETY: a bug check may be raised from anywhere.
     unsafe {
         KeBugCheckEx(

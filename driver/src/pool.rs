@@ -25,7 +25,9 @@ impl Memory for Pool {
             return None;
         }
         // SAFETY: any size may be asked for; NULL is looked at.
-        NonNull::new(unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED.into(), layout.size() as u64, TAG) }.cast())
+        NonNull::new(
+            unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, layout.size() as u64, TAG) }.cast(),
+        )
     }
 
     unsafe fn free(place: NonNull<u8>, _: Layout) {
@@ -49,7 +51,9 @@ impl<T> PoolBox<T> {
     /// # Errors
     /// `STATUS_INSUFFICIENT_RESOURCES`; the value is dropped.
     pub(crate) fn new(value: T) -> Result<Self, NTSTATUS> {
-        let place = Pool::allocate(Layout::new::<T>()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?.cast::<T>();
+        let place = Pool::allocate(Layout::new::<T>())
+            .ok_or(STATUS_INSUFFICIENT_RESOURCES)?
+            .cast::<T>();
         // SAFETY: the place is fresh, large enough and aligned.
         unsafe { place.write(value) };
         Ok(Self(place))
@@ -88,7 +92,9 @@ impl<T> Drop for PoolBox<T> {
 /// `STATUS_INSUFFICIENT_RESOURCES`.
 pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, NTSTATUS> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
     bytes.resize(len, 0);
     Ok(bytes)
 }

@@ -2,7 +2,9 @@
 
 use core::ffi::c_void;
 use waverig_portcls::{Guid, IPort};
-use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_ADD_DEVICE, PDRIVER_OBJECT, PIRP};
+use wdk_sys::{
+    NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_ADD_DEVICE, PDRIVER_OBJECT, PIRP,
+};
 
 /// `PCPFNSTARTDEVICE`.
 pub(crate) type StartDevice =
@@ -23,11 +25,21 @@ unsafe extern "C" {
         extension_bytes: u32,
     ) -> NTSTATUS;
     pub(crate) fn PcDispatchIrp(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS;
-    pub(crate) fn PcGetPhysicalDeviceObject(device: PDEVICE_OBJECT, physical: *mut PDEVICE_OBJECT) -> NTSTATUS;
-    pub(crate) fn PcRegisterAdapterPowerManagement(unknown: *mut c_void, device: PDEVICE_OBJECT) -> NTSTATUS;
+    pub(crate) fn PcGetPhysicalDeviceObject(
+        device: PDEVICE_OBJECT,
+        physical: *mut PDEVICE_OBJECT,
+    ) -> NTSTATUS;
+    pub(crate) fn PcRegisterAdapterPowerManagement(
+        unknown: *mut c_void,
+        device: PDEVICE_OBJECT,
+    ) -> NTSTATUS;
     pub(crate) fn PcUnregisterAdapterPowerManagement(device: PDEVICE_OBJECT) -> NTSTATUS;
     pub(crate) fn PcNewPort(port: *mut *mut IPort, class: *const Guid) -> NTSTATUS;
-    pub(crate) fn PcRegisterSubdevice(device: PDEVICE_OBJECT, name: *const u16, unknown: *mut c_void) -> NTSTATUS;
+    pub(crate) fn PcRegisterSubdevice(
+        device: PDEVICE_OBJECT,
+        name: *const u16,
+        unknown: *mut c_void,
+    ) -> NTSTATUS;
     pub(crate) fn PcRegisterPhysicalConnection(
         device: PDEVICE_OBJECT,
         from: *mut c_void,
@@ -39,5 +51,9 @@ unsafe extern "C" {
 
 /// Errors as `Err`.
 pub(crate) fn check(status: NTSTATUS) -> Result<(), NTSTATUS> {
-    if wdk::nt_success(status) { Ok(()) } else { Err(status) }
+    if wdk::nt_success(status) {
+        Ok(())
+    } else {
+        Err(status)
+    }
 }

@@ -1,9 +1,11 @@
 //! Property requests: lengths checked, answers written by the rules of KS. All at PASSIVE_LEVEL.
 
-use waverig_portcls::status::{STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST};
+use waverig_portcls::status::{
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
+};
 use waverig_portcls::{
-    KSPROPERTY, KSPROPERTY_DESCRIPTION, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
-    NTSTATUS, PCPROPERTY_REQUEST, id,
+    KSPROPERTY, KSPROPERTY_DESCRIPTION, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET,
+    KSPROPERTY_TYPE_SET, NTSTATUS, PCPROPERTY_REQUEST, id,
 };
 
 /// Plain data: any bytes are a value of it, and it has no padding.
@@ -98,7 +100,11 @@ impl<'a> Request<'a> {
         let room = self.0.ValueSize as usize;
         if room < wanted || self.0.Value.is_null() {
             self.0.ValueSize = wanted as u32;
-            return Err(if room == 0 { STATUS_BUFFER_OVERFLOW } else { STATUS_BUFFER_TOO_SMALL });
+            return Err(if room == 0 {
+                STATUS_BUFFER_OVERFLOW
+            } else {
+                STATUS_BUFFER_TOO_SMALL
+            });
         }
         let mut place = self.0.Value.cast::<u8>();
         for part in parts {
@@ -121,7 +127,11 @@ impl<'a> Request<'a> {
         let description = KSPROPERTY_DESCRIPTION {
             AccessFlags: verbs,
             DescriptionSize: full as u32,
-            PropTypeSet: KSPROPERTY { Set: id::KSPROPTYPESETID_General, Id: variant, Flags: 0 },
+            PropTypeSet: KSPROPERTY {
+                Set: id::KSPROPTYPESETID_General,
+                Id: variant,
+                Flags: 0,
+            },
             MembersListCount: (!members.is_empty()).into(),
             Reserved: 0,
         };
@@ -139,5 +149,7 @@ unsafe impl Plain for KSPROPERTY_DESCRIPTION {}
 
 /// As a handler returns it.
 pub(crate) fn status(result: Result<(), NTSTATUS>) -> NTSTATUS {
-    result.err().unwrap_or(waverig_portcls::status::STATUS_SUCCESS)
+    result
+        .err()
+        .unwrap_or(waverig_portcls::status::STATUS_SUCCESS)
 }

@@ -11,10 +11,12 @@ use core::ptr::null_mut;
 use waverig_portcls::com::Com;
 use waverig_portcls::status::STATUS_UNSUCCESSFUL;
 use waverig_portcls::{
-    DEVPROP_TYPE_BINARY, DEVPROPKEY, Guid, IPort, IUnregisterPhysicalConnection, IUnregisterSubdevice,
+    DEVPROP_TYPE_BINARY, DEVPROPKEY, Guid, IPort, IUnregisterPhysicalConnection,
+    IUnregisterSubdevice,
 };
 use wdk_sys::ntddk::{
-    IoRegisterDeviceInterface, IoSetDeviceInterfacePropertyData, IoSetDeviceInterfaceState, RtlFreeUnicodeString,
+    IoRegisterDeviceInterface, IoSetDeviceInterfacePropertyData, IoSetDeviceInterfaceState,
+    RtlFreeUnicodeString,
 };
 use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP, UNICODE_STRING};
 
@@ -74,12 +76,25 @@ impl Subdevice {
             Com::from_raw(port).ok_or(STATUS_UNSUCCESSFUL)?
         };
         // SAFETY: the pointers are those that PortCls gave to StartDevice, and two live objects.
-        check(unsafe { (port.vtbl().Init)(port.this(), device.cast(), irp.cast(), miniport, adapter, resources) })?;
+        check(unsafe {
+            (port.vtbl().Init)(
+                port.this(),
+                device.cast(),
+                irp.cast(),
+                miniport,
+                adapter,
+                resources,
+            )
+        })?;
         Ok(port)
     }
 
     /// Registers the filter under the reference string that the INF uses.
-    pub(crate) fn register(device: PDEVICE_OBJECT, name: Name, port: Com<IPort>) -> Result<Self, NTSTATUS> {
+    pub(crate) fn register(
+        device: PDEVICE_OBJECT,
+        name: Name,
+        port: Com<IPort>,
+    ) -> Result<Self, NTSTATUS> {
         // SAFETY: the name has a terminator and lives as long as the driver; the port is initialised.
         check(unsafe { PcRegisterSubdevice(device, name.as_ptr(), port.this()) })?;
         Ok(Self { device, port })
@@ -90,7 +105,13 @@ impl Drop for Subdevice {
     fn drop(&mut self) {
         if let Ok(unregister) = self.port.query::<IUnregisterSubdevice>() {
             // SAFETY: registered by `register`. There is nothing to be done about an error.
-            unsafe { (unregister.vtbl().UnregisterSubdevice)(unregister.this(), self.device.cast(), self.port.this()) };
+            unsafe {
+                (unregister.vtbl().UnregisterSubdevice)(
+                    unregister.this(),
+                    self.device.cast(),
+                    self.port.this(),
+                )
+            };
         }
     }
 }
@@ -112,8 +133,14 @@ impl Connection {
     ) -> Result<Self, NTSTATUS> {
         let (from, to) = (from.port.clone(), to.port.clone());
         // SAFETY: both filters are registered with the device.
-        check(unsafe { PcRegisterPhysicalConnection(device, from.this(), from_pin, to.this(), to_pin) })?;
-        Ok(Self { device, from: (from, from_pin), to: (to, to_pin) })
+        check(unsafe {
+            PcRegisterPhysicalConnection(device, from.this(), from_pin, to.this(), to_pin)
+        })?;
+        Ok(Self {
+            device,
+            from: (from, from_pin),
+            to: (to, to_pin),
+        })
     }
 }
 
@@ -123,7 +150,16 @@ impl Drop for Connection {
         if let Ok(unregister) = from.query::<IUnregisterPhysicalConnection>() {
             let remove = unregister.vtbl().UnregisterPhysicalConnection;
             // SAFETY: registered by `register`. There is nothing to be done about an error.
-            unsafe { remove(unregister.this(), self.device.cast(), from.this(), *from_pin, to.this(), *to_pin) };
+            unsafe {
+                remove(
+                    unregister.this(),
+                    self.device.cast(),
+                    from.this(),
+                    *from_pin,
+                    to.this(),
+                    *to_pin,
+                )
+            };
         }
     }
 }
@@ -136,7 +172,11 @@ unsafe impl Send for InterfaceLink {}
 
 impl InterfaceLink {
     /// Registers the interface, or finds the one that is registered. It is not enabled by this.
-    pub(crate) fn register(physical: PDEVICE_OBJECT, class: &Guid, reference: Name) -> Result<Self, NTSTATUS> {
+    pub(crate) fn register(
+        physical: PDEVICE_OBJECT,
+        class: &Guid,
+        reference: Name,
+    ) -> Result<Self, NTSTATUS> {
         let bytes = size_of_val(reference) as u16;
         let mut reference = UNICODE_STRING {
             Length: bytes - size_of::<u16>() as u16,
@@ -147,7 +187,12 @@ impl InterfaceLink {
         // SAFETY: the device is the physical one; the class has the layout of GUID; the strings are valid, and the reference is
         // only read.
         check(unsafe {
-            IoRegisterDeviceInterface(physical, core::ptr::from_ref(class).cast(), &mut reference, &mut link)
+            IoRegisterDeviceInterface(
+                physical,
+                core::ptr::from_ref(class).cast(),
+                &mut reference,
+                &mut link,
+            )
         })?;
         Ok(Self(link))
     }
@@ -159,7 +204,11 @@ impl InterfaceLink {
     }
 
     /// Sets a binary property of the interface.
-    pub(crate) fn set_property<T: Copy>(&self, key: &DEVPROPKEY, value: &T) -> Result<(), NTSTATUS> {
+    pub(crate) fn set_property<T: Copy>(
+        &self,
+        key: &DEVPROPKEY,
+        value: &T,
+    ) -> Result<(), NTSTATUS> {
         // SAFETY: the link came from IoRegisterDeviceInterface; the key has the layout of DEVPROPKEY; the value is only read.
         check(unsafe {
             IoSetDeviceInterfacePropertyData(

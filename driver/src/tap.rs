@@ -18,7 +18,8 @@ use waverig_interface::{TAP_INTERFACE, TAP_REFERENCE};
 use waverig_portcls::Guid;
 use waverig_portcls::status::{STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST};
 use wdk_sys::{
-    IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, NTSTATUS, PDEVICE_OBJECT, PFILE_OBJECT,
+    IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, NTSTATUS, PDEVICE_OBJECT,
+    PFILE_OBJECT,
 };
 
 const REFERENCE: Name = &utf16::<{ TAP_REFERENCE.len() + 1 }>(TAP_REFERENCE);
@@ -40,10 +41,11 @@ pub(crate) struct Registered {
 impl Registered {
     /// PASSIVE_LEVEL.
     pub(crate) fn register(physical: PDEVICE_OBJECT, cable: SharedCable) -> Result<Self, NTSTATUS> {
-        let mut link = InterfaceLink::register(physical, &CLASS, REFERENCE)?;
-        link.enable(true)?;
-        cable.state(|state| state.present = true);
-        Ok(Self { link, cable })
+        let link = InterfaceLink::register(physical, &CLASS, REFERENCE)?;
+        let mut registered = Self { link, cable };
+        registered.cable.state(|state| state.present = true);
+        registered.link.enable(true)?;
+        Ok(registered)
     }
 }
 
@@ -53,7 +55,9 @@ impl Drop for Registered {
         let mut done = Completions::default();
         self.cable.state(|state| {
             state.present = false;
-            state.clients.give_back_reads(STATUS_DEVICE_NOT_CONNECTED, &mut done);
+            state
+                .clients
+                .give_back_reads(STATUS_DEVICE_NOT_CONNECTED, &mut done);
         });
         done.finish();
         // There is nothing to be done about an error.

@@ -23,8 +23,11 @@ impl Timer {
     /// `STATUS_INSUFFICIENT_RESOURCES`.
     pub(crate) fn new(callback: EXT_CALLBACK, context: *const c_void) -> Result<Self, NTSTATUS> {
         // SAFETY: the callback takes the context that is given here.
-        let timer = unsafe { ExAllocateTimer(callback, context.cast_mut(), EX_TIMER_HIGH_RESOLUTION) };
-        NonNull::new(timer).map(Self).ok_or(STATUS_INSUFFICIENT_RESOURCES)
+        let timer =
+            unsafe { ExAllocateTimer(callback, context.cast_mut(), EX_TIMER_HIGH_RESOLUTION) };
+        NonNull::new(timer)
+            .map(Self)
+            .ok_or(STATUS_INSUFFICIENT_RESOURCES)
     }
 
     /// For whoever sets it while this lives.

@@ -27,7 +27,10 @@ pub(crate) const NAME: Name = &utf16::<11>("WaveRender");
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;
 
 /// Signal-processing modes of the streaming pin; the data is the same in all.
-const MODES: [Guid; 2] = [id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT, id::AUDIO_SIGNALPROCESSINGMODE_RAW];
+const MODES: [Guid; 2] = [
+    id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT,
+    id::AUDIO_SIGNALPROCESSINGMODE_RAW,
+];
 
 /// Periods down to 2 ms. Without an entry for a mode whose duration lies above the minimum the engine ignores the constraints and
 /// stays at 10 ms (measured by others on Windows).
@@ -50,5 +53,8 @@ pub(crate) fn miniport(cable: SharedCable) -> Result<Shared<Wave, 2>, NTSTATUS> 
 
 /// Tells the audio engine which periods the filter serves. PASSIVE_LEVEL.
 pub(crate) fn set_packet_constraints(link: &InterfaceLink) -> Result<(), NTSTATUS> {
-    link.set_property(&DEVPKEY_KsAudio_PacketSize_Constraints2, &PACKET_CONSTRAINTS)
+    link.set_property(
+        &DEVPKEY_KsAudio_PacketSize_Constraints2,
+        &PACKET_CONSTRAINTS,
+    )
 }

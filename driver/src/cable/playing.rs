@@ -70,7 +70,9 @@ impl Playing {
 
     /// Mutes the tap from now on, or no more.
     pub(crate) fn set_protected(&mut self, protected: bool, now: Qpc, tap: &mut Ring) {
-        let advance = self.stream.set_protected(protected, now, &mut self.view, tap);
+        let advance = self
+            .stream
+            .set_protected(protected, now, &mut self.view, tap);
         self.report(advance);
     }
 
@@ -116,14 +118,23 @@ impl Playing {
     }
 
     /// Sets the timer for the next moment at which something is to be done, or cancels it when the clock stands.
-    pub(super) fn set_timer(&mut self, frames_wanted: Option<Frames>, now: Qpc, frequency: QpcFrequency) {
+    pub(super) fn set_timer(
+        &mut self,
+        frames_wanted: Option<Frames>,
+        now: Qpc,
+        frequency: QpcFrequency,
+    ) {
         match self.next_deadline(frames_wanted) {
             deadline if deadline == self.set_for => {}
             Some(deadline) => {
                 // One more, because the span is rounded down and the timer must not come early.
                 let after = deadline.since(now, frequency);
                 let exact = after.to_qpc(frequency) == deadline.saturating_sub(now);
-                self.timer.set(if exact { after } else { after.saturating_add(Hns(1)) });
+                self.timer.set(if exact {
+                    after
+                } else {
+                    after.saturating_add(Hns(1))
+                });
                 self.set_for = Some(deadline);
             }
             None => {
@@ -137,12 +148,16 @@ impl Playing {
     /// is first; `None` unless the stream runs.
     fn next_deadline(&self, frames_wanted: Option<Frames>) -> Option<Qpc> {
         let stream = &self.stream;
-        let due_after = |frames: u64| stream.time_of(stream.position().saturating_add(Frames(frames.max(1))));
+        let due_after =
+            |frames: u64| stream.time_of(stream.position().saturating_add(Frames(frames.max(1))));
         let lap = stream.geometry().map_or_else(
             || u64::from(stream.format().rate.hertz()) * 4 / TICKS_WITHOUT_BUFFER,
             Geometry::frames,
         );
         let wanted = frames_wanted.and_then(|wanted| due_after(wanted.0));
-        [stream.next_notification(), wanted, due_after(lap / 4)].into_iter().flatten().min()
+        [stream.next_notification(), wanted, due_after(lap / 4)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -26,7 +26,13 @@ unsafe impl Send for Client {}
 
 impl Client {
     const fn new(file: PFILE_OBJECT) -> Self {
-        Self { file, cursor: None, version: None, closing: false, reads: Reads::new() }
+        Self {
+            file,
+            cursor: None,
+            version: None,
+            closing: false,
+            reads: Reads::new(),
+        }
     }
 
     /// Frames lost since the handle was opened.
@@ -63,7 +69,10 @@ pub(super) struct Node {
 impl Node {
     /// IRQL ≤ DISPATCH_LEVEL.
     pub(super) fn new(file: PFILE_OBJECT) -> Result<PoolBox<Self>, NTSTATUS> {
-        PoolBox::new(Self { client: Client::new(file), next: None })
+        PoolBox::new(Self {
+            client: Client::new(file),
+            next: None,
+        })
     }
 }
 
@@ -100,7 +109,8 @@ impl Clients {
     }
 
     pub(super) fn count(&mut self) -> u32 {
-        self.iter_mut().fold(0, |count: u32, _| count.saturating_add(1))
+        self.iter_mut()
+            .fold(0, |count: u32, _| count.saturating_add(1))
     }
 
     fn iter_mut(&mut self) -> IterMut<'_> {
@@ -118,7 +128,13 @@ impl Clients {
 
     /// After how many more frames the first read can be answered; `None` when none is pended.
     pub(crate) fn frames_missing(&mut self, tap: &Ring, format: TapFormat) -> Option<Frames> {
-        self.iter_mut().filter_map(|client| client.reads.frames_missing(tap, client.cursor.as_ref()?, format)).min()
+        self.iter_mut()
+            .filter_map(|client| {
+                client
+                    .reads
+                    .frames_missing(tap, client.cursor.as_ref()?, format)
+            })
+            .min()
     }
 
     /// Completes every pended read with `status`.

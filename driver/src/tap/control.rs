@@ -5,10 +5,13 @@ use super::wire;
 use crate::cable::{Cable, MAX_FRAME_BYTES};
 use crate::irp::Irp;
 use waverig_interface::wire::Wire;
-use waverig_interface::{Block, Hello, HelloReply, ReadRequest, Status, VERSION_MAX, VERSION_MIN, ioctl};
+use waverig_interface::{
+    Block, Hello, HelloReply, ReadRequest, Status, VERSION_MAX, VERSION_MIN, ioctl,
+};
 use waverig_portcls::status::{
-    STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_PENDING, STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
+    STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_PENDING,
+    STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
 };
 use wdk_sys::NTSTATUS;
 
@@ -46,7 +49,10 @@ fn hello(cable: &Cable, irp: &Irp) -> Result<HelloReply, NTSTATUS> {
     }
     cable.state(|state| {
         let ring_frames = state.tap.least_frames(MAX_FRAME_BYTES);
-        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        let client = state
+            .clients
+            .find(irp.file())
+            .ok_or(STATUS_INVALID_HANDLE)?;
         client.version = Some(version);
         Ok(HelloReply {
             version,
@@ -61,7 +67,10 @@ fn hello(cable: &Cable, irp: &Irp) -> Result<HelloReply, NTSTATUS> {
 
 fn status(cable: &Cable, irp: &Irp) -> Result<Status, NTSTATUS> {
     cable.at_now(|state, now, _| {
-        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        let client = state
+            .clients
+            .find(irp.file())
+            .ok_or(STATUS_INVALID_HANDLE)?;
         client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
         let lost = client.lost();
         Ok(wire::status(state, now, lost))
@@ -77,7 +86,10 @@ fn read(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
         if !state.present {
             return Err(STATUS_DEVICE_NOT_CONNECTED);
         }
-        let client = state.clients.find(irp.file()).ok_or(STATUS_INVALID_HANDLE)?;
+        let client = state
+            .clients
+            .find(irp.file())
+            .ok_or(STATUS_INVALID_HANDLE)?;
         client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
         client.pend(Read::new(irp, output, request, state.format)?, done)
     })

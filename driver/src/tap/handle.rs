@@ -16,7 +16,8 @@ pub(super) fn create(cable: &Cable, irp: Irp) -> Option<NTSTATUS> {
     let (related, named) = unsafe { ((*file).RelatedFileObject, is_tap_name(&(*file).FileName)) };
     if !related.is_null() {
         // PortCls opens pins relative to filters; there is nothing to open relative to a tap handle.
-        return is_tap_handle(cable, related).then(|| irp.complete(STATUS_OBJECT_NAME_NOT_FOUND, 0));
+        return is_tap_handle(cable, related)
+            .then(|| irp.complete(STATUS_OBJECT_NAME_NOT_FOUND, 0));
     }
     named.then(|| {
         let status = open(cable, file).err().unwrap_or(STATUS_SUCCESS);
@@ -48,9 +49,12 @@ fn is_tap_name(name: &UNICODE_STRING) -> bool {
     let [reference @ .., _terminator] = REFERENCE else {
         return false;
     };
-    let lower = |unit: &u16| u8::try_from(*unit).map_or(*unit, |ascii| ascii.to_ascii_lowercase().into());
+    let lower =
+        |unit: &u16| u8::try_from(*unit).map_or(*unit, |ascii| ascii.to_ascii_lowercase().into());
     match name {
-        [first, name @ ..] => *first == u16::from(b'\\') && name.iter().map(lower).eq(reference.iter().map(lower)),
+        [first, name @ ..] => {
+            *first == u16::from(b'\\') && name.iter().map(lower).eq(reference.iter().map(lower))
+        }
         [] => false,
     }
 }

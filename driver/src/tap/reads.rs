@@ -11,7 +11,8 @@ use waverig_engine::{Cursor, Frames};
 use waverig_interface::ioctl::MAX_PENDED_READS;
 use waverig_interface::{Block, ReadRequest, TapFormat};
 use waverig_portcls::status::{
-    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_SUCCESS, STATUS_TOO_MANY_COMMANDS,
+    STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_TOO_MANY_COMMANDS,
 };
 use wdk_sys::ntddk::IoReleaseCancelSpinLock;
 use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP};
@@ -29,14 +30,32 @@ impl Read {
     ///
     /// # Errors
     /// See `waverig_interface::ioctl::READ`.
-    pub(super) fn new(irp: Irp, output: Output, request: ReadRequest, format: TapFormat) -> Result<Self, NTSTATUS> {
-        let ReadRequest { min_frames, max_frames, reserved } = request;
+    pub(super) fn new(
+        irp: Irp,
+        output: Output,
+        request: ReadRequest,
+        format: TapFormat,
+    ) -> Result<Self, NTSTATUS> {
+        let ReadRequest {
+            min_frames,
+            max_frames,
+            reserved,
+        } = request;
         let room = room(&output, format);
-        let most = if max_frames == 0 { room } else { room.min(max_frames) };
+        let most = if max_frames == 0 {
+            room
+        } else {
+            room.min(max_frames)
+        };
         match room {
             0 => Err(STATUS_BUFFER_TOO_SMALL),
             _ if min_frames > most || reserved != [0; 2] => Err(STATUS_INVALID_PARAMETER),
-            _ => Ok(Self { irp, output, min_frames, max_frames }),
+            _ => Ok(Self {
+                irp,
+                output,
+                min_frames,
+                max_frames,
+            }),
         }
     }
 
@@ -48,7 +67,11 @@ impl Read {
 
 /// Frames of a format that fit behind a block's header. While there is no format yet, those of the largest.
 fn room(output: &Output, format: TapFormat) -> u32 {
-    let frame_bytes = if format.frame_bytes == 0 { MAX_FRAME_BYTES } else { format.frame_bytes };
+    let frame_bytes = if format.frame_bytes == 0 {
+        MAX_FRAME_BYTES
+    } else {
+        format.frame_bytes
+    };
     let bytes = output.len().saturating_sub(Block::BYTES) as u32;
     bytes.checked_div(frame_bytes.into()).unwrap_or(0)
 }
@@ -64,7 +87,11 @@ impl Reads {
     /// See [`Client::pend`](super::client::Client::pend).
     pub(super) fn pend(&mut self, read: Read, done: &mut Completions) -> Result<(), NTSTATUS> {
         let irp = read.irp;
-        let place = self.0.iter_mut().find(|place| place.is_none()).ok_or(STATUS_TOO_MANY_COMMANDS)?;
+        let place = self
+            .0
+            .iter_mut()
+            .find(|place| place.is_none())
+            .ok_or(STATUS_TOO_MANY_COMMANDS)?;
         *place = Some(read);
         irp.mark_pending();
         irp.set_cancel_routine(Some(cancel));
@@ -83,7 +110,10 @@ impl Reads {
         format: TapFormat,
         done: &mut Completions,
     ) {
-        while self.first().is_some_and(|read| tap.ready(cursor, read.wanted(format))) {
+        while self
+            .first()
+            .is_some_and(|read| tap.ready(cursor, read.wanted(format)))
+        {
             let Some(mut read) = self.take_first() else {
                 return;
             };
@@ -98,8 +128,14 @@ impl Reads {
     }
 
     /// Frames still missing for the first read.
-    pub(super) fn frames_missing(&self, tap: &Ring, cursor: &Cursor, format: TapFormat) -> Option<Frames> {
-        self.first().map(|read| tap.missing(cursor, read.wanted(format)))
+    pub(super) fn frames_missing(
+        &self,
+        tap: &Ring,
+        cursor: &Cursor,
+        format: TapFormat,
+    ) -> Option<Frames> {
+        self.first()
+            .map(|read| tap.missing(cursor, read.wanted(format)))
     }
 
     pub(super) fn give_back(&mut self, status: NTSTATUS, done: &mut Completions) {

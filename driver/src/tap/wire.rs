@@ -25,7 +25,12 @@ pub(crate) fn tap_format(format: &Format) -> TapFormat {
 }
 
 /// Writes the next block, header and frames, and tells its length. DISPATCH_LEVEL, under the cable lock.
-pub(super) fn write_block(tap: &Ring, cursor: &mut Cursor, out: &mut [u8], max_frames: u32) -> usize {
+pub(super) fn write_block(
+    tap: &Ring,
+    cursor: &mut Cursor,
+    out: &mut [u8],
+    max_frames: u32,
+) -> usize {
     let Some((header, frames)) = out.split_at_mut_checked(Block::BYTES) else {
         return 0;
     };

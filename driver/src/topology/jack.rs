@@ -2,10 +2,13 @@
 
 use super::filter::{PIN_BRIDGE, PIN_SPEAKER};
 use crate::property::{Plain, Request, Verb, bytes_of, status};
-use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED};
+use waverig_portcls::status::{
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+};
 use waverig_portcls::{
-    KSAUDIO_SPEAKER_STEREO, KSJACK_DESCRIPTION, KSJACK_DESCRIPTION2, KSMULTIPLE_ITEM, NTSTATUS, PCPROPERTY_REQUEST,
-    VT_ILLEGAL, eConnTypeUnknown, eGenLocOther, eGeoLocNotApplicable, ePortConnUnknown,
+    KSAUDIO_SPEAKER_STEREO, KSJACK_DESCRIPTION, KSJACK_DESCRIPTION2, KSMULTIPLE_ITEM, NTSTATUS,
+    PCPROPERTY_REQUEST, VT_ILLEGAL, eConnTypeUnknown, eGenLocOther, eGeoLocNotApplicable,
+    ePortConnUnknown,
 };
 
 /// A cable is no jack: nothing to see, always connected.
@@ -19,7 +22,10 @@ const DESCRIPTION: KSJACK_DESCRIPTION = KSJACK_DESCRIPTION {
     IsConnected: 1,
 };
 
-const DESCRIPTION_2: KSJACK_DESCRIPTION2 = KSJACK_DESCRIPTION2 { DeviceStateInfo: 0, JackCapabilities: 0 };
+const DESCRIPTION_2: KSJACK_DESCRIPTION2 = KSJACK_DESCRIPTION2 {
+    DeviceStateInfo: 0,
+    JackCapabilities: 0,
+};
 
 // SAFETY: integers only.
 unsafe impl Plain for KSJACK_DESCRIPTION {}
@@ -47,7 +53,10 @@ fn answer<T: Plain>(mut request: Request<'_>, item: &T) -> Result<(), NTSTATUS> 
         Verb::Get => match request.instance::<u32>() {
             Some(PIN_SPEAKER) => {
                 let bytes = size_of::<KSMULTIPLE_ITEM>() + size_of::<T>();
-                let header = KSMULTIPLE_ITEM { Size: bytes as u32, Count: 1 };
+                let header = KSMULTIPLE_ITEM {
+                    Size: bytes as u32,
+                    Count: 1,
+                };
                 request.answer(&[bytes_of(&header), bytes_of(item)])
             }
             Some(PIN_BRIDGE) => Err(STATUS_NOT_SUPPORTED),

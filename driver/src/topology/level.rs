@@ -7,9 +7,9 @@ use crate::property::{Plain, Request, Verb, bytes_of, status};
 use waverig_portcls::com::Object;
 use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER};
 use waverig_portcls::{
-    KSAUDIO_CPU_RESOURCES_NOT_HOST_CPU, KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL, KSPROPERTY_MEMBER_STEPPEDRANGES,
-    KSPROPERTY_MEMBER_VALUES, KSPROPERTY_MEMBERSHEADER, KSPROPERTY_STEPPING_LONG, NTSTATUS, PCPROPERTY_REQUEST, VT_BOOL,
-    VT_I4, VT_UI4,
+    KSAUDIO_CPU_RESOURCES_NOT_HOST_CPU, KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
+    KSPROPERTY_MEMBER_STEPPEDRANGES, KSPROPERTY_MEMBER_VALUES, KSPROPERTY_MEMBERSHEADER,
+    KSPROPERTY_STEPPING_LONG, NTSTATUS, PCPROPERTY_REQUEST, VT_BOOL, VT_I4, VT_UI4,
 };
 
 /// What basic support tells of the volume: one range per channel.
@@ -95,14 +95,16 @@ impl<G: Fn(i32) -> Option<i32>, S: Fn(i32, i32) -> Option<()>> ChannelProperty<'
         if request.node() != self.node {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
-        let channel = |request: &Request<'_>| request.instance::<i32>().ok_or(STATUS_INVALID_PARAMETER);
+        let channel =
+            |request: &Request<'_>| request.instance::<i32>().ok_or(STATUS_INVALID_PARAMETER);
         match request.verb()? {
             Verb::BasicSupport => request.basic_support(self.variant, self.members),
             Verb::Get => {
                 let value = (self.get)(channel(&request)?).ok_or(STATUS_INVALID_PARAMETER)?;
                 request.answer(&[bytes_of(&value)])
             }
-            Verb::Set => (self.set)(channel(&request)?, request.plain_value()?).ok_or(STATUS_INVALID_PARAMETER),
+            Verb::Set => (self.set)(channel(&request)?, request.plain_value()?)
+                .ok_or(STATUS_INVALID_PARAMETER),
         }
     }
 }

@@ -7,7 +7,8 @@ use core::ffi::c_void;
 use waverig_portcls::com::{Class, Interface, Table};
 use waverig_portcls::status::{STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS};
 use waverig_portcls::{
-    IMiniport, IMiniportTopology, IMiniportTopologyVtbl, IMiniportVtbl, KSDATARANGE, NTSTATUS, PCFILTER_DESCRIPTOR,
+    IMiniport, IMiniportTopology, IMiniportTopologyVtbl, IMiniportVtbl, KSDATARANGE, NTSTATUS,
+    PCFILTER_DESCRIPTOR,
 };
 
 pub(crate) struct Topology {
@@ -27,8 +28,10 @@ impl Topology {
 // SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and no function looks at `this`.
 unsafe impl Class<1> for Topology {
     type Memory = Pool;
-    const TABLES: [Table; 1] =
-        [Table { vtbl: (&raw const VTBL).cast(), iids: &[&IMiniport::IID, &IMiniportTopology::IID] }];
+    const TABLES: [Table; 1] = [Table {
+        vtbl: (&raw const VTBL).cast(),
+        iids: &[&IMiniport::IID, &IMiniportTopology::IID],
+    }];
 }
 
 static VTBL: IMiniportTopologyVtbl = IMiniportTopologyVtbl {
@@ -40,7 +43,10 @@ static VTBL: IMiniportTopologyVtbl = IMiniportTopologyVtbl {
     Init: init,
 };
 
-unsafe extern "efiapi" fn get_description(_: *mut c_void, out: *mut *const PCFILTER_DESCRIPTOR) -> NTSTATUS {
+unsafe extern "efiapi" fn get_description(
+    _: *mut c_void,
+    out: *mut *const PCFILTER_DESCRIPTOR,
+) -> NTSTATUS {
     // SAFETY: the port gives a place for a pointer.
     unsafe { *out = &raw const filter::FILTER };
     STATUS_SUCCESS
@@ -59,6 +65,11 @@ unsafe extern "efiapi" fn data_range_intersection(
     STATUS_NOT_IMPLEMENTED
 }
 
-unsafe extern "efiapi" fn init(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) -> NTSTATUS {
+unsafe extern "efiapi" fn init(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+) -> NTSTATUS {
     STATUS_SUCCESS
 }

@@ -47,13 +47,19 @@ fn parse(bytes: &[u8]) -> Option<Result<(), NTSTATUS>> {
         if refused {
             return Some(Err(STATUS_NO_MATCH));
         }
-        rest = rest.get(size.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
+        rest = rest
+            .get(size.next_multiple_of(ALIGNMENT)..)
+            .unwrap_or_default();
     }
     Some(Ok(()))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u32::from_le_bytes)
 }
 
 fn guid_at(bytes: &[u8], at: usize) -> Option<Guid> {

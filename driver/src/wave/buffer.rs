@@ -20,7 +20,10 @@ pub(super) const fn refusal(error: BufferError) -> NTSTATUS {
 ///
 /// # Errors
 /// `STATUS_INSUFFICIENT_RESOURCES`; nothing is left allocated.
-pub(super) fn allocate(port: &Com<IPortWaveRTStream>, geometry: &Geometry) -> Result<Buffer, NTSTATUS> {
+pub(super) fn allocate(
+    port: &Com<IPortWaveRTStream>,
+    geometry: &Geometry,
+) -> Result<Buffer, NTSTATUS> {
     let bytes = geometry.bytes() as usize;
     let table = port.vtbl();
     // SAFETY: the port object is alive; each MDL is one that it made, mapped once and freed once.

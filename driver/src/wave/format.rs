@@ -10,7 +10,11 @@ const MOST_BYTES: usize = 4096;
 
 /// The status that a client gets for a format that is not taken.
 pub(super) const fn refusal(error: FormatError) -> NTSTATUS {
-    if error.is_unsupported() { STATUS_NO_MATCH } else { STATUS_INVALID_PARAMETER }
+    if error.is_unsupported() {
+        STATUS_NO_MATCH
+    } else {
+        STATUS_INVALID_PARAMETER
+    }
 }
 
 /// Whether the render pin takes the format in these bytes; attributes that follow it must be known.
@@ -39,7 +43,12 @@ pub(super) unsafe fn bytes<'a>(format: *const KSDATAFORMAT) -> Result<&'a [u8], 
     if head.Flags & KSDATAFORMAT_ATTRIBUTES != 0 {
         len = attributes::offset(len);
         // SAFETY: the list is there, says the flag.
-        let list = unsafe { format.byte_add(len).cast::<KSMULTIPLE_ITEM>().read_unaligned() };
+        let list = unsafe {
+            format
+                .byte_add(len)
+                .cast::<KSMULTIPLE_ITEM>()
+                .read_unaligned()
+        };
         len += usize_in_range(list.Size, size_of::<KSMULTIPLE_ITEM>())?;
     }
     // SAFETY: as many bytes are there, say the format and the list.
@@ -48,5 +57,9 @@ pub(super) unsafe fn bytes<'a>(format: *const KSDATAFORMAT) -> Result<&'a [u8], 
 
 fn usize_in_range(bytes: u32, least: usize) -> Result<usize, NTSTATUS> {
     let bytes = bytes as usize;
-    if (least..=MOST_BYTES).contains(&bytes) { Ok(bytes) } else { Err(STATUS_INVALID_PARAMETER) }
+    if (least..=MOST_BYTES).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(STATUS_INVALID_PARAMETER)
+    }
 }

@@ -10,13 +10,13 @@ use core::ptr::null_mut;
 use waverig_engine::{AudioRange, capability, intersect};
 use waverig_portcls::com::{Class, Com, Interface, Object, Table};
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_NOT_IMPLEMENTED,
-    STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
+    STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{
-    DEVICE_DESCRIPTION, Guid, IMiniport, IMiniportAudioSignalProcessing, IMiniportAudioSignalProcessingVtbl,
-    IMiniportVtbl, IMiniportWaveRT, IMiniportWaveRTVtbl, IPortWaveRTStream, KSDATAFORMAT, KSDATARANGE,
-    KSDATARANGE_AUDIO, NTSTATUS, PCFILTER_DESCRIPTOR,
+    DEVICE_DESCRIPTION, Guid, IMiniport, IMiniportAudioSignalProcessing,
+    IMiniportAudioSignalProcessingVtbl, IMiniportVtbl, IMiniportWaveRT, IMiniportWaveRTVtbl,
+    IPortWaveRTStream, KSDATAFORMAT, KSDATARANGE, KSDATARANGE_AUDIO, NTSTATUS, PCFILTER_DESCRIPTOR,
 };
 use wdk_sys::_INTERFACE_TYPE::PCIBus;
 
@@ -34,8 +34,14 @@ impl Wave {
 unsafe impl Class<2> for Wave {
     type Memory = Pool;
     const TABLES: [Table; 2] = [
-        Table { vtbl: (&raw const VTBL).cast(), iids: &[&IMiniport::IID, &IMiniportWaveRT::IID] },
-        Table { vtbl: (&raw const MODES_VTBL).cast(), iids: &[&IMiniportAudioSignalProcessing::IID] },
+        Table {
+            vtbl: (&raw const VTBL).cast(),
+            iids: &[&IMiniport::IID, &IMiniportWaveRT::IID],
+        },
+        Table {
+            vtbl: (&raw const MODES_VTBL).cast(),
+            iids: &[&IMiniportAudioSignalProcessing::IID],
+        },
     ];
 }
 
@@ -50,16 +56,26 @@ static VTBL: IMiniportWaveRTVtbl = IMiniportWaveRTVtbl {
     GetDeviceDescription: get_device_description,
 };
 
-static MODES_VTBL: IMiniportAudioSignalProcessingVtbl =
-    IMiniportAudioSignalProcessingVtbl { base: Wave::UNKNOWN, GetModes: get_modes };
+static MODES_VTBL: IMiniportAudioSignalProcessingVtbl = IMiniportAudioSignalProcessingVtbl {
+    base: Wave::UNKNOWN,
+    GetModes: get_modes,
+};
 
-unsafe extern "efiapi" fn get_description(_: *mut c_void, out: *mut *const PCFILTER_DESCRIPTOR) -> NTSTATUS {
+unsafe extern "efiapi" fn get_description(
+    _: *mut c_void,
+    out: *mut *const PCFILTER_DESCRIPTOR,
+) -> NTSTATUS {
     // SAFETY: the port gives a place for a pointer.
     unsafe { *out = &raw const filter::FILTER };
     STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn init(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) -> NTSTATUS {
+unsafe extern "efiapi" fn init(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
@@ -83,7 +99,10 @@ unsafe extern "efiapi" fn data_range_intersection(
     unsafe {
         let range = |range: *const KSDATARANGE| {
             let bytes = (*range).FormatSize as usize;
-            AudioRange::parse(core::slice::from_raw_parts(range.cast(), bytes.min(size_of::<KSDATARANGE_AUDIO>())))
+            AudioRange::parse(core::slice::from_raw_parts(
+                range.cast(),
+                bytes.min(size_of::<KSDATARANGE_AUDIO>()),
+            ))
         };
         let (Ok(client), Ok(own)) = (range(client), range(own)) else {
             return STATUS_NO_MATCH;
@@ -97,7 +116,8 @@ unsafe extern "efiapi" fn data_range_intersection(
             0 => STATUS_BUFFER_OVERFLOW,
             room if room < format.len() || out.is_null() => STATUS_BUFFER_TOO_SMALL,
             _ => {
-                out.cast::<u8>().copy_from_nonoverlapping(format.as_ptr(), format.len());
+                out.cast::<u8>()
+                    .copy_from_nonoverlapping(format.as_ptr(), format.len());
                 STATUS_SUCCESS
             }
         }
@@ -144,13 +164,20 @@ impl Wave {
         // SAFETY: says the caller.
         let (format, port) = unsafe { (format::bytes(format)?, Com::from_borrowed(port_stream)) };
         let format = format::accept(format)?;
-        let stream = Stream::create(self.cable.clone(), port.ok_or(STATUS_INVALID_PARAMETER)?, format)?;
+        let stream = Stream::create(
+            self.cable.clone(),
+            port.ok_or(STATUS_INVALID_PARAMETER)?,
+            format,
+        )?;
         Ok(stream.into_raw())
     }
 }
 
 /// No DMA happens; these are the values of a master without limits.
-unsafe extern "efiapi" fn get_device_description(_: *mut c_void, out: *mut DEVICE_DESCRIPTION) -> NTSTATUS {
+unsafe extern "efiapi" fn get_device_description(
+    _: *mut c_void,
+    out: *mut DEVICE_DESCRIPTION,
+) -> NTSTATUS {
     // SAFETY: the port gives a place for a DEVICE_DESCRIPTION.
     let out = unsafe { &mut *out.cast::<wdk_sys::DEVICE_DESCRIPTION>() };
     *out = wdk_sys::DEVICE_DESCRIPTION {
@@ -165,7 +192,12 @@ unsafe extern "efiapi" fn get_device_description(_: *mut c_void, out: *mut DEVIC
 }
 
 /// The count goes in and out; with no array only the count is asked for.
-unsafe extern "efiapi" fn get_modes(_: *mut c_void, pin: u32, modes: *mut Guid, count: *mut u32) -> NTSTATUS {
+unsafe extern "efiapi" fn get_modes(
+    _: *mut c_void,
+    pin: u32,
+    modes: *mut Guid,
+    count: *mut u32,
+) -> NTSTATUS {
     match pin {
         PIN_STREAM => {}
         PIN_BRIDGE => return STATUS_NOT_SUPPORTED,

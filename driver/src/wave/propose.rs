@@ -5,7 +5,8 @@ use super::format::accept;
 use crate::property::{Request, Verb, status};
 use waverig_engine::KS_EXTENSIBLE_BYTES;
 use waverig_portcls::status::{
-    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+    STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{KSDATAFORMAT_WAVEFORMATEX, NTSTATUS, PCPROPERTY_REQUEST, VT_ILLEGAL};
 
@@ -24,7 +25,9 @@ fn answer(mut request: Request<'_>) -> Result<(), NTSTATUS> {
         Verb::BasicSupport => request.basic_support(VT_ILLEGAL, &[]),
         // Asks for the size.
         Verb::Set if request.value().is_empty() => request.answer(&[&[0; KS_EXTENSIBLE_BYTES]]),
-        Verb::Set if request.value().len() < size_of::<KSDATAFORMAT_WAVEFORMATEX>() => Err(STATUS_BUFFER_TOO_SMALL),
+        Verb::Set if request.value().len() < size_of::<KSDATAFORMAT_WAVEFORMATEX>() => {
+            Err(STATUS_BUFFER_TOO_SMALL)
+        }
         Verb::Set => accept(request.value()).map(|_| ()),
         Verb::Get => Err(STATUS_INVALID_DEVICE_REQUEST),
     }

@@ -8,15 +8,19 @@ use crate::{fault, tap};
 use waverig_engine::{Format, Geometry, Notifications, Qpc, State as PlayState};
 use waverig_portcls::com::{Class, Com, Object, Shared, Table};
 use waverig_portcls::status::{
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
 };
-use waverig_portcls::{DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSSTATE, MDL, NTSTATUS};
+use waverig_portcls::{
+    DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSSTATE, MDL, NTSTATUS,
+};
 use wdk_sys::{PEX_TIMER, PVOID};
 
 /// The object that PortCls holds.
 pub(super) struct Stream {
     cable: SharedCable,
     port: Com<IPortWaveRTStream>,
+    format: Format,
     /// Fires at what the cable sets it for; the cable's address is its context.
     _timer: Timer,
 }
@@ -43,7 +47,10 @@ impl Stream {
         port: Com<IPortWaveRTStream>,
         format: Format,
     ) -> Result<Shared<Self, 2>, NTSTATUS> {
-        let timer = Timer::new(Some(timer_fired), core::ptr::from_ref::<Cable>(&cable).cast())?;
+        let timer = Timer::new(
+            Some(timer_fired),
+            core::ptr::from_ref::<Cable>(&cable).cast(),
+        )?;
         let playing = Playing::new(format, cable.frequency, timer.handle());
         cable.state(|state| {
             if state.playing.is_some() {
@@ -54,11 +61,19 @@ impl Stream {
             Ok(())
         })?;
         // When there is no memory for the object, dropping the value closes the stream again.
-        Object::create(Self { cable, port, _timer: timer })
+        Object::create(Self {
+            cable,
+            port,
+            format,
+            _timer: timer,
+        })
     }
 
     /// As [`Cable::at_now`], with the stream and the ring it feeds. IRQL ≤ DISPATCH_LEVEL.
-    fn at_now<R>(&self, act: impl FnOnce(&mut Playing, &mut Ring, Qpc) -> R) -> Result<R, NTSTATUS> {
+    fn at_now<R>(
+        &self,
+        act: impl FnOnce(&mut Playing, &mut Ring, Qpc) -> R,
+    ) -> Result<R, NTSTATUS> {
         self.cable.at_now(|state, now, _| {
             let State { playing, tap, .. } = state;
             let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
@@ -75,14 +90,17 @@ impl Stream {
         let format = format::accept(unsafe { format::bytes(format) }?)?;
         self.at_now(|playing, _, _| match playing.stream().state() {
             PlayState::Run => Err(STATUS_INVALID_PARAMETER),
-            _ if *playing.stream().format() == format => Ok(()),
+            _ if self.format == format => Ok(()),
             _ => Err(STATUS_NOT_SUPPORTED),
         })?
     }
 
     /// PASSIVE_LEVEL.
     pub(super) fn set_state(&self, state: KSSTATE) -> Result<(), NTSTATUS> {
-        let wanted = u32::try_from(state).ok().and_then(PlayState::from_ks).ok_or(STATUS_INVALID_PARAMETER)?;
+        let wanted = u32::try_from(state)
+            .ok()
+            .and_then(PlayState::from_ks)
+            .ok_or(STATUS_INVALID_PARAMETER)?;
         self.at_now(|playing, ring, now| playing.set_state(wanted, now, ring))?;
         if wanted == PlayState::Stop {
             fault::at_stop();
@@ -94,7 +112,10 @@ impl Stream {
     pub(super) fn position(&self) -> Result<KSAUDIO_POSITION, NTSTATUS> {
         self.at_now(|playing, _, _| {
             let offset = playing.stream().byte_offset().into();
-            KSAUDIO_POSITION { PlayOffset: offset, WriteOffset: offset }
+            KSAUDIO_POSITION {
+                PlayOffset: offset,
+                WriteOffset: offset,
+            }
         })
     }
 
@@ -103,16 +124,24 @@ impl Stream {
     /// # Errors
     /// `STATUS_INVALID_PARAMETER` for a size of 0 or a count that there is not, `STATUS_INVALID_DEVICE_STATE` when there is a
     /// buffer, `STATUS_INSUFFICIENT_RESOURCES`.
-    pub(super) fn allocate(&self, requested: u32, notifications: Notifications) -> Result<Allocated, NTSTATUS> {
-        let frame_bytes = self.at_now(|playing, _, _| playing.stream().format().frame_bytes())?;
-        let geometry = Geometry::for_request(requested, frame_bytes, notifications).map_err(buffer::refusal)?;
+    pub(super) fn allocate(
+        &self,
+        requested: u32,
+        notifications: Notifications,
+    ) -> Result<Allocated, NTSTATUS> {
+        let frame_bytes = self.format.frame_bytes();
+        let geometry = Geometry::for_request(requested, frame_bytes, notifications)
+            .map_err(buffer::refusal)?;
         let buffer = buffer::allocate(&self.port, &geometry)?;
         let attached = self.at_now(|playing, _, _| playing.attach(buffer, geometry));
         if let Err(status) = attached.flatten() {
             buffer::free(&self.port, buffer);
             return Err(status);
         }
-        Ok(Allocated { mdl: buffer.mdl, bytes: geometry.bytes() })
+        Ok(Allocated {
+            mdl: buffer.mdl,
+            bytes: geometry.bytes(),
+        })
     }
 
     /// Frees the buffer, whatever the state is. PASSIVE_LEVEL.
@@ -159,10 +188,9 @@ impl Drop for Stream {
 unsafe extern "C" fn timer_fired(_: PEX_TIMER, cable: PVOID) {
     // SAFETY: the context is the cable, which the stream keeps alive until it has waited for this callback.
     let cable = unsafe { &*cable.cast::<Cable>() };
-    cable.state(|state| {
+    cable.at_now(|state, _, _| {
         if let Some(playing) = &mut state.playing {
             playing.timer_fired();
         }
     });
-    cable.at_now(|_, _, _| ());
 }

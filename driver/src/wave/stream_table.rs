@@ -7,17 +7,24 @@ use waverig_engine::Notifications;
 use waverig_portcls::com::{Class, Interface, Object, Table};
 use waverig_portcls::status::{STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use waverig_portcls::{
-    DRMRIGHTS, IDrmAudioStream, IDrmAudioStreamVtbl, IMiniportWaveRTStream, IMiniportWaveRTStreamNotification,
-    IMiniportWaveRTStreamNotificationVtbl, IMiniportWaveRTStreamVtbl, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT,
-    KSRTAUDIO_HWLATENCY, KSRTAUDIO_HWREGISTER, KSSTATE, MDL, MEMORY_CACHING_TYPE, MmCached, NTSTATUS,
+    DRMRIGHTS, IDrmAudioStream, IDrmAudioStreamVtbl, IMiniportWaveRTStream,
+    IMiniportWaveRTStreamNotification, IMiniportWaveRTStreamNotificationVtbl,
+    IMiniportWaveRTStreamVtbl, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSRTAUDIO_HWLATENCY,
+    KSRTAUDIO_HWREGISTER, KSSTATE, MDL, MEMORY_CACHING_TYPE, MmCached, NTSTATUS,
 };
 
 pub(super) const TABLES: [Table; 2] = [
     Table {
         vtbl: (&raw const VTBL).cast(),
-        iids: &[&IMiniportWaveRTStream::IID, &IMiniportWaveRTStreamNotification::IID],
+        iids: &[
+            &IMiniportWaveRTStream::IID,
+            &IMiniportWaveRTStreamNotification::IID,
+        ],
     },
-    Table { vtbl: (&raw const DRM_VTBL).cast(), iids: &[&IDrmAudioStream::IID] },
+    Table {
+        vtbl: (&raw const DRM_VTBL).cast(),
+        iids: &[&IDrmAudioStream::IID],
+    },
 ];
 
 static VTBL: IMiniportWaveRTStreamNotificationVtbl = IMiniportWaveRTStreamNotificationVtbl {
@@ -38,7 +45,10 @@ static VTBL: IMiniportWaveRTStreamNotificationVtbl = IMiniportWaveRTStreamNotifi
     UnregisterNotificationEvent: unregister_notification_event,
 };
 
-static DRM_VTBL: IDrmAudioStreamVtbl = IDrmAudioStreamVtbl { base: Stream::UNKNOWN, SetContentId: set_content_id };
+static DRM_VTBL: IDrmAudioStreamVtbl = IDrmAudioStreamVtbl {
+    base: Stream::UNKNOWN,
+    SetContentId: set_content_id,
+};
 
 /// # Safety
 /// `this` came through one of the stream's tables.
@@ -90,7 +100,8 @@ unsafe extern "efiapi" fn allocate_buffer_with_notification(
     offset: *mut u32,
     cache: *mut MEMORY_CACHING_TYPE,
 ) -> NTSTATUS {
-    let notifications = Notifications::from_count(count).filter(|count| *count != Notifications::None);
+    let notifications =
+        Notifications::from_count(count).filter(|count| *count != Notifications::None);
     // SAFETY: called through the table, with places for the results.
     unsafe {
         let allocated = notifications
@@ -111,7 +122,13 @@ unsafe fn hand_over(
 ) -> NTSTATUS {
     let (result, Allocated { mdl: pages, bytes }) = match allocated {
         Ok(allocated) => (STATUS_SUCCESS, allocated),
-        Err(status) => (status, Allocated { mdl: null_mut(), bytes: 0 }),
+        Err(status) => (
+            status,
+            Allocated {
+                mdl: null_mut(),
+                bytes: 0,
+            },
+        ),
     };
     // SAFETY: says the caller.
     unsafe {
@@ -140,17 +157,27 @@ unsafe extern "efiapi" fn get_register(_: *mut c_void, _: *mut KSRTAUDIO_HWREGIS
     STATUS_NOT_SUPPORTED
 }
 
-unsafe extern "efiapi" fn register_notification_event(this: *mut c_void, event: *mut KEVENT) -> NTSTATUS {
+unsafe extern "efiapi" fn register_notification_event(
+    this: *mut c_void,
+    event: *mut KEVENT,
+) -> NTSTATUS {
     // SAFETY: called through the table.
     status(unsafe { stream(this) }.add_event(event))
 }
 
-unsafe extern "efiapi" fn unregister_notification_event(this: *mut c_void, event: *mut KEVENT) -> NTSTATUS {
+unsafe extern "efiapi" fn unregister_notification_event(
+    this: *mut c_void,
+    event: *mut KEVENT,
+) -> NTSTATUS {
     // SAFETY: called through the table.
     status(unsafe { stream(this) }.remove_event(event))
 }
 
-unsafe extern "efiapi" fn set_content_id(this: *mut c_void, _: u32, rights: *const DRMRIGHTS) -> NTSTATUS {
+unsafe extern "efiapi" fn set_content_id(
+    this: *mut c_void,
+    _: u32,
+    rights: *const DRMRIGHTS,
+) -> NTSTATUS {
     // SAFETY: called through the table, with rights.
     status(unsafe { stream(this).set_rights(*rights) })
 }

@@ -117,7 +117,9 @@ impl<T: Class<N>, const N: usize> Object<T, N> {
     }
 }
 
-/// One reference on an object, with its value at hand; the driver's own end of an interface pointer.
+/// One reference on an object, with its value at hand; the driver's own end of an interface pointer. `None` of it is a
+/// null pointer.
+#[repr(transparent)]
 pub struct Shared<T: Class<N>, const N: usize>(NonNull<Object<T, N>>);
 
 impl<T: Class<N>, const N: usize> Shared<T, N> {

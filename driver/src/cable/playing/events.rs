@@ -1,6 +1,8 @@
 //! The notification events of a stream. Guarded by the cable lock, which the timer holds too.
 
-use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND};
+use waverig_portcls::status::{
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND,
+};
 use waverig_portcls::{KEVENT, NTSTATUS};
 use wdk_sys::ntddk::KeSetEvent;
 
@@ -24,7 +26,11 @@ impl Events {
         if event.is_null() || self.0.contains(&event) {
             return Err(STATUS_INVALID_PARAMETER);
         }
-        let free = self.0.iter_mut().find(|place| place.is_null()).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let free = self
+            .0
+            .iter_mut()
+            .find(|place| place.is_null())
+            .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         *free = event;
         Ok(())
     }
@@ -35,7 +41,11 @@ impl Events {
         if event.is_null() {
             return Err(STATUS_INVALID_PARAMETER);
         }
-        let place = self.0.iter_mut().find(|place| **place == event).ok_or(STATUS_NOT_FOUND)?;
+        let place = self
+            .0
+            .iter_mut()
+            .find(|place| **place == event)
+            .ok_or(STATUS_NOT_FOUND)?;
         *place = core::ptr::null_mut();
         Ok(())
     }

@@ -20,12 +20,20 @@ unsafe impl Send for View {}
 impl View {
     /// No buffer: everything taken is silence.
     pub(super) const fn none() -> Self {
-        Self { base: null_mut(), len: 0, fault: Fault::none() }
+        Self {
+            base: null_mut(),
+            len: 0,
+            fault: Fault::none(),
+        }
     }
 
     /// The mapping of a buffer, which stays until the stream is detached.
     pub(super) fn new(base: *mut u8, geometry: Geometry) -> Self {
-        Self { base, len: geometry.bytes() as usize, fault: Fault::new(&geometry) }
+        Self {
+            base,
+            len: geometry.bytes() as usize,
+            fault: Fault::new(&geometry),
+        }
     }
 
     /// The part of `offset..offset + len` that exists.
