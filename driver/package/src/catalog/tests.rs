@@ -41,6 +41,12 @@ fn outline(element: Element) -> String {
 fn the_structure_is_makecats() {
     let bytes = catalog(&["Root\\card".into()]);
     let whole = Reader::new(&bytes).any("it").unwrap();
+    // The flags that makecat gives an image: includeResources and includeImportAddressTable.
+    assert!(
+        bytes
+            .windows(5)
+            .any(|window| window == [0x03, 0x02, 0x05, 0xA0, 0xA0])
+    );
     // As in a catalog of makecat with CatalogVersion=2, HashAlgorithms=SHA256, PageHashes=true, for one flat file and one
     // image. Differences meant: no SHA-1 members, an OSAttr for each member, OS and HWID1 for the list.
     let name_value = "30(06 31(30(1E 02 04)))";

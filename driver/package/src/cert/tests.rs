@@ -181,14 +181,19 @@ fn trust_needs_root_publisher_and_time() {
     }
 }
 
-/// A certificate by `issuer` for the key of `subject`, with these extensions (identifier, critical, DER).
+/// An extension: identifier, the encoded `critical` flag if it is written, value.
+type ExtensionParts<'a> = (&'a str, &'a [u8], &'a [u8]);
+
+const CRITICAL: &[u8] = &[1, 1, 0xFF];
+
+/// A certificate by `issuer` for the key of `key`.
 fn issued(
     subject: &str,
     key: &Identity,
     issuer: &Identity,
     issuer_name: &str,
-    extensions: &[(&str, bool, &[u8])],
-) -> Certificate {
+    extensions: &[ExtensionParts],
+) -> Result<Certificate, CertError> {
     use crate::asn1::{constructed, element, null, oid, sequence, tag};
     let algorithm = || sequence([oid(super::certificate::SHA256_WITH_RSA), null()]);
     let name = |text: &str| Name::from_str(text).unwrap().to_der().unwrap();
@@ -196,10 +201,9 @@ fn issued(
     let extensions: Vec<Vec<u8>> = extensions
         .iter()
         .map(|(id, critical, value)| {
-            let critical = if *critical { vec![1, 1, 0xFF] } else { vec![] };
             sequence([
                 oid(ObjectIdentifier::new_unwrap(id)),
-                critical,
+                critical.to_vec(),
                 element(tag::OCTET_STRING, value),
             ])
         })
@@ -218,31 +222,46 @@ fn issued(
         ),
     ]);
     let signature = element(tag::BIT_STRING, [vec![0], issuer.sign(&tbs)].concat());
-    Certificate::from_der(&sequence([tbs, algorithm(), signature])).unwrap()
+    Certificate::from_der(&sequence([tbs, algorithm(), signature]))
 }
 
 #[test]
 fn chains_and_purposes() {
-    const CA: (&str, bool, &[u8]) = ("2.5.29.19", true, &[0x30, 3, 1, 1, 0xFF]);
-    const CODE: (&str, bool, &[u8]) = (
+    const CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 3, 1, 1, 0xFF]);
+    const CODE: ExtensionParts = (
         "2.5.29.37",
-        false,
+        b"",
         &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 3],
     );
-    const SERVER: (&str, bool, &[u8]) = (
+    const SERVER: ExtensionParts = (
         "2.5.29.37",
-        false,
+        b"",
         &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 1],
     );
-    const CERT_SIGN: (&str, bool, &[u8]) = ("2.5.29.15", true, &[3, 2, 2, 4]);
-    const STRANGE: (&str, bool, &[u8]) = ("1.2.3.4", true, &[5, 0]);
+    const CERT_SIGN: ExtensionParts = ("2.5.29.15", CRITICAL, &[3, 2, 2, 4]);
+    const STRANGE: ExtensionParts = ("1.2.3.4", CRITICAL, &[5, 0]);
+    const NO_CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 0]);
     let (root_key, leaf_key) = (other_identity(), test_identity());
-    let root = issued("CN=root", root_key, root_key, "CN=root", &[CA]);
-    let plain_root = issued("CN=root", root_key, root_key, "CN=root", &[]);
-    let leaf = |extensions: &[(&str, bool, &[u8])]| {
-        issued("CN=leaf", leaf_key, root_key, "CN=root", extensions)
+    let root = issued("CN=root", root_key, root_key, "CN=root", &[CA]).unwrap();
+    let no_ca = issued("CN=root", root_key, root_key, "CN=root", &[NO_CA]).unwrap();
+    let plain_root = issued("CN=root", root_key, root_key, "CN=root", &[]).unwrap();
+    let leaf = |extensions: &[ExtensionParts]| {
+        issued("CN=leaf", leaf_key, root_key, "CN=root", extensions).unwrap()
     };
-    let forged = issued("CN=leaf", leaf_key, leaf_key, "CN=root", &[CODE]);
+    let forged = issued("CN=leaf", leaf_key, leaf_key, "CN=root", &[CODE]).unwrap();
+    let written_default = issued(
+        "CN=leaf",
+        leaf_key,
+        root_key,
+        "CN=root",
+        &[(CODE.0, &[1, 1, 0], CODE.2)],
+    );
+    assert!(
+        written_default
+            .unwrap_err()
+            .to_string()
+            .contains("not in strict DER")
+    );
     let check = |root: &Certificate, leaf: &Certificate, carried: &[Certificate]| {
         Trust::new(vec![root.clone()], vec![leaf.clone()], NOW)
             .check(leaf, &[std::slice::from_ref(leaf), carried].concat())
@@ -264,6 +283,10 @@ fn chains_and_purposes() {
         ),
         (
             check(&plain_root, &leaf(&[CODE]), &[]),
+            "CN=root is not a certificate authority",
+        ),
+        (
+            check(&no_ca, &leaf(&[CODE]), &[]),
             "CN=root is not a certificate authority",
         ),
         (

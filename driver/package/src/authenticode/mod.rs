@@ -3,6 +3,9 @@
 //! Source: Microsoft, "Windows Authenticode Portable Executable Signature Format"; "PE Format", "The Attribute Certificate
 //! Table".
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::cms::SignatureError;
 
 use crate::cert::{Certificate, Identity, Trust};

@@ -6,6 +6,9 @@
 //!
 //! Reading accepts one form only: every field that no signature covers has one allowed value.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use der::asn1::ObjectIdentifier;
