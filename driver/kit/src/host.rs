@@ -94,7 +94,10 @@ fn library_version(folder: &Path) -> Option<u32> {
                 .unwrap_or_default();
             // Not libclang-cpp, the compiler's C++ interface.
             let ours = |rest: &str| {
-                rest.starts_with('.') || rest[1..].starts_with(|c: char| c.is_ascii_digit())
+                rest.starts_with('.')
+                    || rest
+                        .strip_prefix('-')
+                        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
             };
             let shared = name.contains(".so") || name.ends_with(".dylib");
             shared && name.strip_prefix("libclang").is_some_and(ours)
