@@ -59,8 +59,10 @@ mod tests {
 
     #[test]
     fn every_range_of_three_bytes() {
-        for start in 0..30u64 {
-            for count in 0..30u64 {
+        // Miri gets a sample.
+        let step = if cfg!(miri) { 7 } else { 1 };
+        for start in (0..30u64).step_by(step) {
+            for count in (0..30u64).step_by(step) {
                 for value in [false, true] {
                     let mut bits = [if value { 0 } else { 0xFF }; 3];
                     set(&mut bits, start, count, value);

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn frames_never_cross_a_lap_and_never_overlap() {
-        for lap in 1..40u64 {
+        // Miri gets a sample.
+        let step = if cfg!(miri) { 9 } else { 1 };
+        for lap in (1..40u64).step_by(step) {
             for frame in 1..12u16 {
                 let Some(slots) = Slots::new(lap, frame) else {
                     assert!(u64::from(frame) > lap);

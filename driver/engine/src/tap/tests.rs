@@ -9,7 +9,7 @@ use crate::buffer::Span;
 use crate::clock::Timeline;
 use crate::format::{Format, SampleFormat};
 use crate::starvation::Starvation;
-use crate::stream::tests::config;
+use crate::stream::tests::{config, steps_up_to};
 use crate::units::{FrameRate, Frames, Qpc, QpcFrequency};
 
 /// A mono to 16-channel format with the given frame size.
@@ -427,7 +427,7 @@ proptest! {
     #[test]
     fn the_ring_keeps_what_the_model_says(
         storage in 300usize..1_500,
-        steps in proptest::collection::vec(step(), 1..120),
+        steps in proptest::collection::vec(step(), steps_up_to(120)),
     ) {
         run(storage, &steps);
     }
