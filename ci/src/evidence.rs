@@ -1,13 +1,17 @@
 //! What a run gave: collected reply by reply, kept whatever happens.
 
 use waverig_protocol::timeline::Stamped;
-use waverig_protocol::{Finding, MachineInfo, Reply};
+use waverig_protocol::{Finding, Installed, MachineInfo, PROTOCOL_VERSION, Reply};
 
 /// Everything a machine told about one scenario.
 #[derive(Clone, Debug)]
 pub struct Evidence {
     /// The machine.
     pub machine: MachineInfo,
+    /// What the installation led to; `None` when it did not get that far.
+    pub installed: Option<Installed>,
+    /// Why the machine would not install the package.
+    pub refused: Option<String>,
     /// What the tap delivered, in the order it came.
     pub capture: Vec<Piece>,
     /// What was observed, in the order it came.
@@ -47,6 +51,8 @@ impl Evidence {
     pub fn new(machine: MachineInfo) -> Self {
         Self {
             machine,
+            installed: None,
+            refused: None,
             capture: Vec::new(),
             timeline: Vec::new(),
             findings: Vec::new(),
@@ -54,6 +60,15 @@ impl Evidence {
             log: Vec::new(),
             incomplete: None,
         }
+    }
+
+    /// No evidence, of a machine that has not said what it is.
+    pub fn none() -> Self {
+        Self::new(MachineInfo {
+            version: PROTOCOL_VERSION,
+            system: "never came up".into(),
+            qpc_frequency: 1,
+        })
     }
 
     /// Keeps what one reply of the machine says.
@@ -73,8 +88,13 @@ impl Evidence {
                     json: payload,
                 });
             }
-            Reply::Refused(refusal) => self.ended_early(&refusal.reason),
-            Reply::Ready(_) | Reply::Installed(_) | Reply::Done => {}
+            Reply::Ready(info) => self.machine = info,
+            Reply::Installed(installed) => self.installed = Some(installed),
+            Reply::Refused(refusal) => {
+                self.ended_early(&refusal.reason);
+                self.refused = Some(refusal.reason);
+            }
+            Reply::Done => {}
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) fn run_info() -> RunInfo {
         system: "model".into(),
         driver_sha256: "0123abcd".into(),
         seed: 1,
+        endpoints: vec!["Speakers (speakers)".into()],
         cannot_prove: vec!["Windows' own audio engine".into()],
     }
 }

@@ -59,6 +59,8 @@ pub struct RunInfo {
     pub driver_sha256: String,
     /// The run's seed.
     pub seed: u64,
+    /// The endpoints it lists once the package is installed.
+    pub endpoints: Vec<String>,
     /// What this kind of machine cannot prove.
     pub cannot_prove: Vec<String>,
 }

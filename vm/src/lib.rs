@@ -2,16 +2,14 @@
 //!
 //! A [`Machine`] is something that can be booted; what comes up speaks `waverig-protocol` over a [`Link`]. The order of
 //! a run (trust, stage, install, play, remove, shut down) is the same for every kind and lives in [`run`]. The host
-//! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`Outcome`] that says so, with
-//! whatever was observed until then, and leaves no process behind.
+//! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`run::Ending`] that says so,
+//! after whatever was observed until then, and leaves no process behind.
 
 mod link;
-mod outcome;
 pub mod run;
 mod sim;
 
 pub use link::{Link, LinkError};
-pub use outcome::{CapturePiece, Crash, Outcome};
 pub use sim::Sim;
 
 use std::path::Path;

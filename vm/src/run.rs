@@ -7,7 +7,7 @@ use std::time::Duration;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
 
-use crate::{CapturePiece, Crash, Link, LinkError, Machine, Outcome};
+use crate::{Link, LinkError, Machine};
 
 /// What is installed and played.
 pub struct Job<'a> {
@@ -27,25 +27,44 @@ pub struct Job<'a> {
     pub deadline: Duration,
 }
 
-/// Runs `job` on a fresh `machine`; evidence the machine writes itself goes to `evidence`.
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every step that was called for was carried out, removal and shut-down included.
+    Complete,
+    /// The machine gave no (further) answer, or reported that it crashed.
+    Broken {
+        /// The step it was in: `install`, `run`, ….
+        step: &'static str,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Runs `job` on a fresh `machine`; `each` gets every reply with its payload, in order. Evidence the machine writes
+/// itself goes to `evidence`.
 ///
-/// Nothing the machine does is an error here: a refusal, a crash or a missed deadline is part of the outcome.
+/// Nothing the machine does is an error here: a refusal, a crash or a missed deadline is how it went.
 ///
 /// # Errors
 /// When a file of the package cannot be read.
-pub fn run(machine: &dyn Machine, job: &Job<'_>, evidence: &Path) -> std::io::Result<Outcome> {
+pub fn run(
+    machine: &dyn Machine,
+    job: &Job<'_>,
+    evidence: &Path,
+    each: &mut dyn FnMut(Reply, Vec<u8>),
+) -> std::io::Result<Ending> {
     let files = package_files(job.package)?;
-    let mut outcome = Outcome::default();
     let mut step = "boot";
-    if let Err(error) = steps(machine, job, files, evidence, &mut outcome, &mut step) {
-        // A machine that could still report has the better story; the broken line is only its echo.
-        outcome.crash.get_or_insert_with(|| Crash {
-            step,
-            summary: error.to_string(),
-            report: None,
-        });
-    }
-    Ok(outcome)
+    Ok(
+        match steps(machine, job, files, evidence, each, &mut step) {
+            Ok(()) => Ending::Complete,
+            Err(error) => Ending::Broken {
+                step,
+                reason: error.to_string(),
+            },
+        },
+    )
 }
 
 fn package_files(folder: &Path) -> std::io::Result<Vec<(String, Vec<u8>)>> {
@@ -68,22 +87,19 @@ fn steps(
     job: &Job<'_>,
     files: Vec<(String, Vec<u8>)>,
     evidence: &Path,
-    outcome: &mut Outcome,
+    each: &mut dyn FnMut(Reply, Vec<u8>),
     step: &mut &'static str,
 ) -> Result<(), LinkError> {
     let mut guest = Guest {
         link: machine.boot(evidence)?,
         deadline: job.deadline,
-        outcome,
+        each,
         step,
     };
-    guest.ask(
-        "boot",
-        &Request::Hello {
-            version: PROTOCOL_VERSION,
-        },
-        &[],
-    )?;
+    let hello = Request::Hello {
+        version: PROTOCOL_VERSION,
+    };
+    guest.ask("boot", &hello, &[])?;
     guest.ask("trust", &Request::Trust, job.certificate)?;
     for (name, bytes) in files {
         guest.ask("stage", &Request::Stage { name }, &bytes)?;
@@ -92,8 +108,7 @@ fn steps(
         inf: job.inf.into(),
         hardware_id: job.hardware_id.into(),
     };
-    guest.ask("install", &install, &[])?;
-    if guest.outcome.installed.is_some() {
+    if guest.ask("install", &install, &[])? {
         if let Some(scenario) = job.scenario {
             let run = Request::Run {
                 scenario: scenario.clone(),
@@ -104,7 +119,6 @@ fn steps(
         guest.ask("remove", &Request::Remove, &[])?;
     }
     guest.ask("shutdown", &Request::Shutdown, &[])?;
-    guest.outcome.complete = guest.outcome.refused.is_none();
     Ok(())
 }
 
@@ -112,50 +126,34 @@ fn steps(
 struct Guest<'a> {
     link: Link,
     deadline: Duration,
-    outcome: &'a mut Outcome,
+    each: &'a mut dyn FnMut(Reply, Vec<u8>),
     step: &'a mut &'static str,
 }
 
 impl Guest<'_> {
+    /// Whether the machine did it (and did not refuse).
     fn ask(
         &mut self,
         step: &'static str,
         request: &Request,
         payload: &[u8],
-    ) -> Result<(), LinkError> {
+    ) -> Result<bool, LinkError> {
         *self.step = step;
-        let outcome = &mut *self.outcome;
-        let mut crashed = false;
+        let mut crash = None;
+        let mut refused = false;
+        let each = &mut *self.each;
         self.link
             .request(request, payload, self.deadline, |reply, payload| {
-                crashed |= matches!(reply, Reply::Fault { .. });
-                record(outcome, step, reply, payload);
+                match &reply {
+                    Reply::Fault { summary, .. } => crash = Some(summary.clone()),
+                    Reply::Refused(_) => refused = true,
+                    _ => {}
+                }
+                each(reply, payload);
             })?;
-        if crashed {
-            return Err(LinkError("the machine crashed".into()));
+        match crash {
+            Some(summary) => Err(LinkError(summary)),
+            None => Ok(!refused),
         }
-        Ok(())
-    }
-}
-
-fn record(outcome: &mut Outcome, step: &'static str, reply: Reply, payload: Vec<u8>) {
-    match reply {
-        Reply::Ready(info) => outcome.machine = Some(info),
-        Reply::Installed(installed) => outcome.installed = Some(installed),
-        Reply::Refused(refusal) => outcome.refused = Some(refusal.reason),
-        Reply::Events { events } => outcome.events.extend(events),
-        Reply::Capture { first_frame } => outcome.capture.push(CapturePiece {
-            first_frame,
-            bytes: payload,
-        }),
-        Reply::Finding(finding) => outcome.findings.push(finding),
-        Reply::Fault { summary, text } => {
-            outcome.crash = Some(Crash {
-                step,
-                summary,
-                report: Some(text),
-            });
-        }
-        Reply::Done | Reply::Log { .. } => {}
     }
 }

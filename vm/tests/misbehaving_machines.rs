@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use waverig_vm::{Outcome, Sim, run};
+use waverig_vm::Sim;
+use waverig_vm::run::{self, Ending};
 
 /// A folder of this test's own with an empty package in it.
 fn folder(name: &str) -> PathBuf {
@@ -15,7 +16,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn run_script(name: &str, script: &str, deadline: Duration) -> Outcome {
+fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
     let folder = folder(name);
     let script = script.replace("PIDFILE", &folder.join("pid").display().to_string());
     let job = run::Job {
@@ -27,21 +28,31 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Outcome {
         seed: 0,
         deadline,
     };
-    run::run(&Sim::new("sh", ["-c", &script]), &job, &folder).expect("the package can be read")
+    run::run(
+        &Sim::new("sh", ["-c", &script]),
+        &job,
+        &folder,
+        &mut |_, _| {},
+    )
+    .expect("the package can be read")
+}
+
+#[track_caller]
+fn expect_broken(ending: Ending, expect: &str) {
+    let Ending::Broken { step, reason } = ending else {
+        panic!("a machine like this has no good end");
+    };
+    assert_eq!(step, "boot");
+    assert!(
+        reason.contains(expect),
+        "{reason:?} does not say {expect:?}"
+    );
 }
 
 fn check(name: &str, script: &str, expect: &str) {
     // Long enough for a shell to start on a busy host; only the hanging machine waits for it.
     let deadline = Duration::from_secs(if script.contains("sleep") { 1 } else { 30 });
-    let outcome = run_script(name, script, deadline);
-    let crash = outcome.crash.expect("a machine like this has no good end");
-    assert_eq!(crash.step, "boot");
-    assert!(
-        crash.summary.contains(expect),
-        "{name}: {:?} does not say {expect:?}",
-        crash.summary
-    );
-    assert!(!outcome.complete);
+    expect_broken(run_script(name, script, deadline), expect);
     fs::remove_dir_all(folder(name)).expect("the test's own folder");
 }
 
@@ -78,22 +89,21 @@ fn a_program_that_does_not_exist_is_named() {
         deadline: Duration::from_secs(30),
     };
     let machine = Sim::new("/nonexistent/simulator", [""; 0]);
-    let outcome = run::run(&machine, &job, &folder).expect("the package can be read");
-    let summary = outcome.crash.expect("it cannot start").summary;
-    assert!(summary.contains("/nonexistent/simulator"), "{summary}");
+    let ending =
+        run::run(&machine, &job, &folder, &mut |_, _| {}).expect("the package can be read");
+    expect_broken(ending, "/nonexistent/simulator");
     fs::remove_dir_all(folder).expect("the test's own folder");
 }
 
 #[test]
 fn a_machine_that_hangs_is_ended_and_gone() {
     let name = "hangs";
-    let outcome = run_script(
+    let ending = run_script(
         name,
         "echo $$ > PIDFILE; exec sleep 1000",
         Duration::from_secs(1),
     );
-    let summary = outcome.crash.expect("it never answers").summary;
-    assert!(summary.contains("no answer within 1 s"), "{summary}");
+    expect_broken(ending, "no answer within 1 s");
     let pid = fs::read_to_string(folder(name).join("pid")).expect("the script wrote it");
     let process = Path::new("/proc").join(pid.trim());
     assert!(!process.exists(), "process {} is still there", pid.trim());

@@ -33,6 +33,10 @@ pub fn markdown(report: &RunReport) -> String {
         run.seed,
         escape::code(&run.driver_sha256)
     );
+    if !run.endpoints.is_empty() {
+        let what = escape::markdown(&run.endpoints.join(", "));
+        let _ = writeln!(out, "- endpoints: {what}");
+    }
     if !run.cannot_prove.is_empty() {
         let what = escape::markdown(&run.cannot_prove.join(", "));
         let _ = writeln!(out, "- this machine cannot prove: {what}");

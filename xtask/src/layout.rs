@@ -1,0 +1,88 @@
+//! Where things lie: the sources, and the folder that everything is written to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The folders of a run.
+pub(crate) struct Layout {
+    root: PathBuf,
+    rig: PathBuf,
+}
+
+impl Layout {
+    /// The workspace this program was built from, writing to `out` or `target/rig`.
+    pub(crate) fn new(out: Option<PathBuf>) -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask's own folder has no parent")?
+            .to_owned();
+        let rig = match out {
+            Some(out) => std::path::absolute(out)?,
+            None => root.join("target").join("rig"),
+        };
+        Ok(Self { root, rig })
+    }
+
+    /// The workspace.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Everything a run writes.
+    pub(crate) fn rig(&self) -> &Path {
+        &self.rig
+    }
+
+    /// The driver as linked, before it is packaged.
+    pub(crate) fn linked(&self) -> PathBuf {
+        self.rig.join("linked")
+    }
+
+    /// The signed package.
+    pub(crate) fn package(&self) -> PathBuf {
+        self.rig.join("package")
+    }
+
+    /// Evidence and verdicts of one kind of machine.
+    pub(crate) fn runs(&self, machine: &str) -> PathBuf {
+        self.rig.join("runs").join(machine)
+    }
+
+    /// The test certificate and its key: kept between runs, out of git, one for all folders that are written to.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.root.join("target").join("certificate")
+    }
+
+    /// `ci/scenarios`.
+    pub(crate) fn scenarios(&self) -> PathBuf {
+        self.root.join("ci").join("scenarios")
+    }
+
+    /// `ci/golden`.
+    pub(crate) fn goldens(&self) -> PathBuf {
+        self.root.join("ci").join("golden")
+    }
+}
+
+/// Makes `folder` anew and empty.
+pub(crate) fn fresh(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot empty {}", folder.display()));
+        }
+        _ => {}
+    }
+    make(folder)
+}
+
+/// Makes `folder` and its parents.
+pub(crate) fn make(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot write to {}; make it writable, or choose another folder with --out",
+            folder.display()
+        )
+    })
+}

@@ -1,0 +1,27 @@
+//! Which test machine a run takes.
+
+use std::env;
+
+use anyhow::{Context as _, Result};
+use waverig_vm::{Machine, Sim};
+
+use crate::stop::Usage;
+use crate::verbs::SIMULATOR;
+
+/// The machine that `--machine` names. `auto` takes the strongest one there is.
+///
+/// # Errors
+/// A name that is not a machine is wrong use.
+pub(crate) fn select(name: &str) -> Result<Box<dyn Machine>> {
+    match name {
+        "auto" | "sim" => {
+            let this = env::current_exe()
+                .context("this program cannot find its own file to start the simulator")?;
+            Ok(Box::new(Sim::new(this, [SIMULATOR])))
+        }
+        other => Err(Usage(format!(
+            "there is no machine {other:?}; there are auto and sim (the only one so far)"
+        ))
+        .into()),
+    }
+}

@@ -1,0 +1,260 @@
+//! Plays scenarios on a machine, several at a time, each on a fresh one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use waverig_ci::report::Problem;
+use waverig_ci::scenario::{ScenarioFile, load_all, select};
+use waverig_ci::{Evidence, RunInfo};
+use waverig_package::Sha256Digest;
+use waverig_protocol::Severity;
+use waverig_vm::Machine;
+use waverig_vm::run::{Ending, Job, run};
+
+use crate::context::Context;
+use crate::layout;
+use crate::machine;
+use crate::stop::Usage;
+use crate::verbs::Options;
+use crate::verbs::package::{self, HARDWARE_ID, INF, NAME};
+
+/// How long a machine may take for one step. The simulator needs well under a second; the rest is for a busy host.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What is to be played, and on what.
+pub(crate) struct Plan {
+    pub(crate) machine: String,
+    pub(crate) files: Vec<ScenarioFile>,
+    pub(crate) goldens: PathBuf,
+    seed: u64,
+}
+
+impl Plan {
+    /// Reads the scenarios and checks every name the command line gives.
+    ///
+    /// # Errors
+    /// A name that does not exist is wrong use; a scenario file that is wrong is named with its line.
+    pub(crate) fn new(context: &Context, options: &Options) -> Result<Self> {
+        let machine = options.machine.clone().unwrap_or_else(|| "auto".into());
+        machine::select(&machine)?;
+        let all = load_all(&context.layout.scenarios())?;
+        let files = select(&all, options.filter.as_deref())
+            .map_err(|error| Usage(error.to_string()))?
+            .into_iter()
+            .cloned()
+            .collect();
+        Ok(Self {
+            machine,
+            files,
+            goldens: options
+                .goldens
+                .clone()
+                .unwrap_or_else(|| context.layout.goldens()),
+            seed: options.seed.unwrap_or(1),
+        })
+    }
+}
+
+/// One scenario that was played.
+pub(crate) struct PlayedScenario {
+    pub(crate) file: ScenarioFile,
+    pub(crate) folder: PathBuf,
+    pub(crate) evidence: Evidence,
+    pub(crate) duration: Duration,
+}
+
+/// All that was played.
+pub(crate) struct Played {
+    pub(crate) run: RunInfo,
+    /// What went wrong outside of a scenario.
+    pub(crate) problems: Vec<Problem>,
+    /// In the order of the plan; empty when the package could not even be installed.
+    pub(crate) runs: Vec<PlayedScenario>,
+}
+
+/// Installs the package once by itself, then plays every scenario of the plan.
+///
+/// # Errors
+/// When the package cannot be read or evidence cannot be written.
+pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Result<Played> {
+    let runs = context.layout.runs(machine.kind());
+    layout::make(&runs)?;
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let folder = context.layout.package();
+    let job = Job {
+        package: &folder,
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate: &certificate,
+        scenario: None,
+        seed: plan.seed,
+        deadline: DEADLINE,
+    };
+    let install = one(machine, &job, &runs.join("install"))?;
+    let installed = install.installed.as_ref();
+    let mut played = Played {
+        run: RunInfo {
+            machine: machine.kind().into(),
+            system: install.machine.system.clone(),
+            driver_sha256: installed.map_or_else(String::new, |it| it.driver_sha256.clone()),
+            seed: plan.seed,
+            endpoints: installed
+                .iter()
+                .flat_map(|it| &it.endpoints)
+                .map(|endpoint| format!("{} ({})", endpoint.name, endpoint.form_factor))
+                .collect(),
+            cannot_prove: vec![machine.cannot_prove().into()],
+        },
+        problems: install_problems(&folder, &install)?,
+        runs: Vec::new(),
+    };
+    if installed.is_some() && install.incomplete.is_none() {
+        context.ui.say(
+            "play",
+            &format!("{} scenarios on {}", plan.files.len(), played.run.system),
+        );
+        played.runs = all(context, machine, &job, plan, &runs)?;
+    }
+    Ok(played)
+}
+
+/// Plays the scenarios, as many at a time as the host has processors.
+fn all(
+    context: &Context,
+    machine: &dyn Machine,
+    job: &Job<'_>,
+    plan: &Plan,
+    runs: &Path,
+) -> Result<Vec<PlayedScenario>> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<PlayedScenario>)>> = Mutex::default();
+    let ui = &context.ui;
+    let workers = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(plan.files.len());
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(file) = plan.files.get(index) else {
+                        return;
+                    };
+                    let result = scenario(machine, job, file, &runs.join(file.name()));
+                    if let Ok(played) = &result {
+                        let seconds = played.duration.as_secs_f32();
+                        ui.say("", &format!("{} in {seconds:.2} s", file.name()));
+                    }
+                    results
+                        .lock()
+                        .unwrap_or_else(|poisoned| poisoned.into_inner())
+                        .push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn scenario(
+    machine: &dyn Machine,
+    job: &Job<'_>,
+    file: &ScenarioFile,
+    folder: &Path,
+) -> Result<PlayedScenario> {
+    let start = Instant::now();
+    let job = Job {
+        scenario: Some(&file.scenario),
+        ..*job
+    };
+    let evidence = one(machine, &job, folder)?;
+    Ok(PlayedScenario {
+        file: file.clone(),
+        folder: folder.to_owned(),
+        evidence,
+        duration: start.elapsed(),
+    })
+}
+
+/// One run on a fresh machine.
+fn one(machine: &dyn Machine, job: &Job<'_>, folder: &Path) -> Result<Evidence> {
+    layout::fresh(folder)?;
+    let mut evidence = Evidence::none();
+    let ending = run(machine, job, folder, &mut |reply, payload| {
+        evidence.take(reply, payload)
+    })
+    .with_context(|| {
+        format!(
+            "cannot read the package in {}; cargo xtask package makes it anew",
+            job.package.display()
+        )
+    })?;
+    if let Ending::Broken { step, reason } = ending {
+        evidence.ended_early(&format!("at {step}: {reason}"));
+    }
+    Ok(evidence)
+}
+
+/// What is wrong with the installation alone.
+fn install_problems(package: &Path, evidence: &Evidence) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut problem = |title: &str, text: String| {
+        problems.push(Problem {
+            title: title.into(),
+            text,
+        });
+    };
+    if let Some(reason) = &evidence.refused {
+        problem(
+            "the machine refused the package",
+            format!("{reason}; cargo xtask package makes it anew"),
+        );
+    }
+    match (&evidence.fault, &evidence.incomplete) {
+        (Some(fault), _) => problem("the machine crashed", fault.text.clone()),
+        (None, Some(reason)) if evidence.refused.is_none() => {
+            problem("the run did not end well", reason.clone());
+        }
+        (None, _) => {}
+    }
+    for finding in &evidence.findings {
+        if finding.severity == Severity::Error {
+            let place = finding.place.as_deref().unwrap_or("unknown place");
+            problem(
+                &format!("the driver broke the rule {}", finding.rule),
+                format!("{} ({place}; {})", finding.text, finding.source),
+            );
+        }
+    }
+    if let Some(installed) = &evidence.installed {
+        let image = package.join(format!("{NAME}.sys"));
+        let bytes =
+            std::fs::read(&image).with_context(|| format!("cannot read {}", image.display()))?;
+        let shipped = Sha256Digest::of(&bytes).to_string();
+        if installed.driver_sha256 != shipped {
+            problem(
+                "the driver that was loaded is not the one in the package",
+                format!(
+                    "loaded {}, {} is {shipped}",
+                    installed.driver_sha256,
+                    image.display()
+                ),
+            );
+        }
+        if installed.endpoints.is_empty() {
+            problem(
+                "the machine lists no endpoint of the device",
+                "the findings above and machine.log say which rule failed".into(),
+            );
+        }
+    }
+    Ok(problems)
+}

@@ -1,0 +1,222 @@
+//! Sets the host up: says what is missing, adds it where this user may, else says the one line to run.
+
+use std::env;
+
+use anyhow::{Context as _, Result, bail};
+use waverig_kit::{
+    Arch, Invocation, Privilege, Runner, install, install_line, privilege, requirements,
+};
+
+use crate::context::Context;
+use crate::stop::HostLacks;
+use crate::ui::Ui;
+
+/// Set to anything: nothing is ever installed.
+const NO_INSTALL: &str = "WAVERIG_NO_INSTALL";
+
+/// How this user may install, unless told not to.
+fn allowed(runner: &dyn Runner) -> Option<Privilege> {
+    match env::var_os(NO_INSTALL) {
+        Some(_) => None,
+        None => privilege(runner),
+    }
+}
+
+/// Makes sure that the driver can be built here.
+///
+/// # Errors
+/// [`HostLacks`] when something is missing and may not be added.
+pub(crate) fn driver(context: &Context) -> Result<()> {
+    let needs = requirements(&*context.exec, &context.workspace(), Arch::X64)?;
+    let missing: Vec<_> = needs.iter().filter(|need| need.found.is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|need| need.name.as_str()).collect();
+    let names = names.join(", ");
+    let line = install_line(&needs).map_err(|error| HostLacks(error.to_string()))?;
+    let Some(privilege) = allowed(&*context.exec) else {
+        return Err(lacks(&names, &line));
+    };
+    context.ui.say("setup", &format!("missing: {names}"));
+    context
+        .ui
+        .step("setup", &format!("installing: {line}"), || {
+            install(&*context.exec, &needs, privilege)
+        })?;
+    let after = requirements(&*context.exec, &context.workspace(), Arch::X64)?;
+    match after.iter().find(|need| need.found.is_none()) {
+        None => Ok(()),
+        Some(need) => Err(HostLacks(format!(
+            "{} is still missing after `{line}`; look at what that printed",
+            need.name
+        ))
+        .into()),
+    }
+}
+
+fn lacks(names: &str, line: &str) -> anyhow::Error {
+    HostLacks(format!(
+        "this host lacks {names}; run this line, then the same command again:\n  {line}"
+    ))
+    .into()
+}
+
+/// A program that the tests need beside the driver's needs.
+struct Tool {
+    name: &'static str,
+    /// Succeeds when the tool is there.
+    probe: &'static [&'static str],
+    /// Adds it; the first that has the file `when` applies.
+    add: &'static [Add],
+}
+
+struct Add {
+    /// This command must succeed for the way to apply.
+    when: &'static [&'static str],
+    command: &'static [&'static str],
+    root: bool,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "osslsigncode, the independent judge of signatures",
+        probe: &["osslsigncode", "--version"],
+        add: &[Add {
+            when: &["apt-get", "--version"],
+            command: &["apt-get", "install", "--yes", "osslsigncode"],
+            root: true,
+        }],
+    },
+    Tool {
+        name: "Miri, which runs the engine's tests and reports undefined behaviour",
+        probe: &["cargo", "+nightly", "miri", "--version"],
+        add: &[
+            Add {
+                when: &["rustc", "+nightly", "--version"],
+                command: &[
+                    "rustup",
+                    "component",
+                    "add",
+                    "--toolchain",
+                    "nightly",
+                    "miri",
+                    "rust-src",
+                ],
+                root: false,
+            },
+            Add {
+                when: &["rustup", "--version"],
+                command: &[
+                    "rustup",
+                    "toolchain",
+                    "install",
+                    "nightly",
+                    "--profile",
+                    "minimal",
+                    "--component",
+                    "miri",
+                    "--component",
+                    "rust-src",
+                ],
+                root: false,
+            },
+        ],
+    },
+];
+
+/// Makes sure that the tests can run here.
+///
+/// # Errors
+/// [`HostLacks`] when something is missing and may not be added.
+pub(crate) fn tests(context: &Context) -> Result<()> {
+    driver(context)?;
+    for tool in TOOLS {
+        ensure(&*context.exec, &context.ui, tool)?;
+    }
+    Ok(())
+}
+
+fn ensure(runner: &dyn Runner, ui: &Ui, tool: &Tool) -> Result<()> {
+    if works(runner, tool.probe) {
+        return Ok(());
+    }
+    let Some(add) = tool.add.iter().find(|add| works(runner, add.when)) else {
+        return Err(HostLacks(format!(
+            "this host lacks {}; install it with this system's own means",
+            tool.name
+        ))
+        .into());
+    };
+    let command = invocation(add.command);
+    let sudo = || Invocation::new("sudo").args(add.command.iter().copied());
+    let command = match (allowed(runner), add.root) {
+        (None, true) => return Err(lacks(tool.name, &sudo().line())),
+        (None, false) => return Err(lacks(tool.name, &command.line())),
+        (Some(Privilege::Sudo), true) => sudo(),
+        (Some(_), _) => command,
+    };
+    ui.step(
+        "setup",
+        &format!("installing {}: {}", tool.name, command.line()),
+        || {
+            let output = runner
+                .run(&command.clone().inherit())
+                .with_context(|| format!("cannot start `{}`", command.line()))?;
+            if !output.success() || !works(runner, tool.probe) {
+                bail!(HostLacks(format!(
+                    "`{}` did not bring {}; look at its messages above",
+                    command.line(),
+                    tool.name
+                )));
+            }
+            Ok(())
+        },
+    )
+}
+
+fn invocation(words: &[&str]) -> Invocation {
+    let mut words = words.iter();
+    Invocation::new(words.next().copied().unwrap_or_default()).args(words.copied())
+}
+
+/// Whether a command can be started and succeeds.
+fn works(runner: &dyn Runner, words: &[&str]) -> bool {
+    runner
+        .run(&invocation(words))
+        .is_ok_and(|output| output.success())
+}
+
+/// One thing a host has or lacks.
+pub(crate) struct Item {
+    pub(crate) name: String,
+    /// Where it is, or how it answered; `None` when it is missing.
+    pub(crate) found: Option<String>,
+    /// The line that adds it, when it is missing and there is one.
+    pub(crate) add: Option<String>,
+}
+
+/// What the host has and lacks, for `doctor`.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub(crate) fn inventory(context: &Context) -> Result<Vec<Item>> {
+    let mut list = Vec::new();
+    for need in requirements(&*context.exec, &context.workspace(), Arch::X64)? {
+        let found = need.found.as_ref().map(|place| place.display().to_string());
+        list.push(Item {
+            name: need.name.clone(),
+            add: install_line(std::slice::from_ref(&need)).ok(),
+            found,
+        });
+    }
+    for tool in TOOLS {
+        let add = tool.add.iter().find(|add| works(&*context.exec, add.when));
+        list.push(Item {
+            name: format!("{} (for the tests)", tool.name),
+            found: works(&*context.exec, tool.probe).then(|| tool.probe.join(" ")),
+            add: add.map(|add| invocation(add.command).line()),
+        });
+    }
+    Ok(list)
+}

@@ -1,0 +1,24 @@
+//! `cargo xtask ci`: everything a CI job runs: build, sign, package, test machine, verdicts.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::{Options, Verb, package, vm_test};
+use crate::context::Context;
+use crate::play::Plan;
+
+pub(super) const VERB: Verb = Verb {
+    name: "ci",
+    about: "From source to verdict: builds, signs, packages, plays on a test machine, judges.",
+    options: "[--machine auto|sim] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER]",
+    run,
+};
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    // A wrong name is told before minutes are spent on a build.
+    let plan = Plan::new(context, options)?;
+    package::make(context, None)?;
+    vm_test::test(context, &plan)
+}

@@ -1,0 +1,179 @@
+//! The verbs: one file each. A verb is a name, a line of help, its options, and what it does.
+
+mod bless;
+pub(crate) mod build;
+mod ci;
+mod doctor;
+pub(crate) mod package;
+mod sim;
+mod test;
+mod vm_test;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::context::Context;
+use crate::stop::Usage;
+
+pub(crate) use sim::NAME as SIMULATOR;
+
+/// One verb of the command line.
+pub(crate) struct Verb {
+    name: &'static str,
+    about: &'static str,
+    options: &'static str,
+    run: fn(&mut Context, &Options) -> Result<ExitCode>,
+}
+
+/// In the order of the help text.
+const VERBS: &[Verb] = &[
+    ci::VERB,
+    vm_test::VERB,
+    build::VERB,
+    package::VERB,
+    bless::VERB,
+    doctor::VERB,
+    test::VERB,
+];
+
+/// Every option any verb has; a verb lists those it takes in its `options` text.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// `--machine KIND`
+    pub(crate) machine: Option<String>,
+    /// `--filter NAME`
+    pub(crate) filter: Option<String>,
+    /// `--seed N`
+    pub(crate) seed: Option<u64>,
+    /// `--out FOLDER`
+    pub(crate) out: Option<PathBuf>,
+    /// `--fault NAME`: build the driver with a deliberate fault.
+    pub(crate) fault: Option<String>,
+    /// `--goldens FOLDER`
+    pub(crate) goldens: Option<PathBuf>,
+}
+
+/// Runs the verb that the command line names.
+pub(crate) fn run(mut args: Parser) -> Result<ExitCode> {
+    let verb = match args.next()? {
+        None | Some(Arg::Short('h') | Arg::Long("help")) => {
+            print!("{}", help());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Arg::Value(name)) if name == sim::NAME => return Ok(sim::run()),
+        Some(Arg::Value(name)) => find(&name)?,
+        Some(other) => return Err(Usage(format!("{}\n{}", other.unexpected(), help())).into()),
+    };
+    let Some(options) = parse(verb, &mut args)? else {
+        print!("{}", usage(verb));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut context = Context::new(options.out.clone())?;
+    (verb.run)(&mut context, &options)
+}
+
+fn find(name: &OsString) -> Result<&'static Verb> {
+    VERBS.iter().find(|verb| name == verb.name).ok_or_else(|| {
+        let names: Vec<_> = VERBS.iter().map(|verb| verb.name).collect();
+        Usage(format!(
+            "there is no verb {:?}; there are {}",
+            name.to_string_lossy(),
+            names.join(", ")
+        ))
+        .into()
+    })
+}
+
+/// The options behind the verb; `None` when help is asked for.
+fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
+    let mut options = Options::default();
+    while let Some(arg) = args.next()? {
+        let name = match &arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            Arg::Long(name) if verb.takes(name) => (*name).to_owned(),
+            _ => return Err(Usage(format!("{}\n{}", arg.unexpected(), usage(verb))).into()),
+        };
+        match name.as_str() {
+            "machine" => options.machine = Some(args.value()?.string()?),
+            "filter" => options.filter = Some(args.value()?.string()?),
+            "seed" => options.seed = Some(args.value()?.parse()?),
+            "out" => options.out = Some(args.value()?.into()),
+            "goldens" => options.goldens = Some(args.value()?.into()),
+            "fault" => options.fault = Some(args.value()?.string()?),
+            other => return Err(Usage(format!("--{other} is listed but not read")).into()),
+        }
+    }
+    Ok(Some(options))
+}
+
+impl Verb {
+    fn takes(&self, option: &str) -> bool {
+        self.options
+            .split_whitespace()
+            .any(|word| word.strip_prefix("[--") == Some(option))
+    }
+}
+
+fn usage(verb: &Verb) -> String {
+    format!(
+        "usage: cargo xtask {} {}\n{}\n",
+        verb.name, verb.options, verb.about
+    )
+}
+
+fn help() -> String {
+    let mut text = String::from("usage: cargo xtask VERB [options]\n\n");
+    for verb in VERBS {
+        text += &format!(
+            "  {:<9} {}\n            {}\n",
+            verb.name, verb.about, verb.options
+        );
+    }
+    text + "\nexit codes: 0 all passed; 1 a check failed; 2 wrong use; 3 this host lacks something\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_option_is_read() {
+        for verb in VERBS {
+            for option in verb
+                .options
+                .split_whitespace()
+                .filter_map(|w| w.strip_prefix("[--"))
+            {
+                let value = if option == "seed" { "1" } else { "x" };
+                let mut args = Parser::from_args([format!("--{option}"), value.into()]);
+                assert!(parse(verb, &mut args).is_ok(), "{} --{option}", verb.name);
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_told_with_what_is_right() {
+        let check = |words: &[&str], expect: &str| {
+            let error = run(Parser::from_args(words))
+                .expect_err("is wrong use")
+                .to_string();
+            assert!(
+                error.contains(expect),
+                "{words:?}: {error:?} does not say {expect:?}"
+            );
+        };
+        check(
+            &["frobnicate"],
+            "there is no verb \"frobnicate\"; there are ci, vm-test",
+        );
+        check(&["ci", "--frobnicate"], "usage: cargo xtask ci");
+        check(&["build", "--machine", "sim"], "usage: cargo xtask build");
+        check(&["ci", "surplus"], "surplus");
+        check(&["vm-test", "--seed", "x"], "x");
+        check(&["--frobnicate"], "usage: cargo xtask VERB");
+    }
+}

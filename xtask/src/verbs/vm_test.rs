@@ -1,0 +1,75 @@
+//! `cargo xtask vm-test`: plays the scenarios on a test machine and judges what came out.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use waverig_ci::report::{self, RunReport};
+use waverig_ci::{Verdict, golden, judge};
+
+use super::{Options, Verb, package};
+use crate::context::Context;
+use crate::machine;
+use crate::play::{self, Plan, Played};
+use crate::stop;
+
+pub(super) const VERB: Verb = Verb {
+    name: "vm-test",
+    about: "Plays the scenarios on a test machine with the package that is there, and judges what comes out.",
+    options: "[--machine auto|sim] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER]",
+    run,
+};
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    let plan = Plan::new(context, options)?;
+    if !context.layout.package().is_dir() {
+        package::make(context, None)?;
+    }
+    test(context, &plan)
+}
+
+/// Plays, judges, reports.
+///
+/// # Errors
+/// When the package or the folder for evidence cannot be used; whatever the machine does is a verdict, not an error.
+pub(crate) fn test(context: &Context, plan: &Plan) -> Result<ExitCode> {
+    let machine = machine::select(&plan.machine)?;
+    let played = play::play(context, &*machine, plan)?;
+    let report = judged(plan, played);
+    report::write_run(context.layout.rig(), &report)?;
+    print!("{}", report::terminal(&report, context.ui.colour()));
+    println!(
+        "written: {}",
+        context.layout.rig().join("summary.md").display()
+    );
+    // Only what was shown to be right is green: "inconclusive" and "not proven" are not.
+    Ok(if report.verdict() == Verdict::Passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(stop::FAILED)
+    })
+}
+
+/// Judges each scenario and writes its files.
+fn judged(plan: &Plan, played: Played) -> RunReport {
+    let mut report = RunReport {
+        run: played.run,
+        scenarios: Vec::new(),
+        problems: played.problems,
+        durations: Vec::new(),
+    };
+    for run in played.runs {
+        let golden = golden::load(&plan.goldens, &run.file);
+        let verdict = judge(&run.file, &run.evidence, golden.as_ref(), &report.run);
+        if let Err(error) = report::write_scenario(&run.folder, &run.file, &run.evidence, &verdict)
+        {
+            report.problems.push(report::Problem {
+                title: format!("the evidence of {} is not whole", run.file.name()),
+                text: error.to_string(),
+            });
+        }
+        report.scenarios.push(verdict);
+        report.durations.push(run.duration);
+    }
+    report
+}

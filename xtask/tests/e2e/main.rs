@@ -1,0 +1,10 @@
+//! The chain from end to end, as a person runs it: through the program, on real files, with the real driver.
+//!
+//! Each test writes to a folder of its own. What every test needs first (a good package) is made once.
+
+mod chain;
+mod misuse;
+mod mutants;
+mod reproducible;
+mod rig;
+mod tamper;

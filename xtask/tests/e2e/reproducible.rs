@@ -1,0 +1,55 @@
+//! The same sources in two folders give the same bytes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::rig::{self, Rig, run};
+
+/// The files git knows or would know, as they are now.
+fn copy_sources(to: &Path) {
+    let listed = run(Command::new("git").current_dir(rig::root()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))
+    .expect(0, &["Cargo.lock"]);
+    for file in listed.out.lines() {
+        let (from, to) = (rig::root().join(file), to.join(file));
+        // A file that was deleted but not yet committed is still listed.
+        if from.is_file() {
+            fs::create_dir_all(to.parent().expect("a file has a folder"))
+                .expect("the target folder is writable");
+            fs::copy(from, to).expect("the file can be copied");
+        }
+    }
+}
+
+#[test]
+fn two_builds_in_two_folders_give_the_same_bytes() {
+    let rig = Rig::new("reproducible");
+    let copy = rig.folder.join("another folder/checkout");
+    copy_sources(&copy);
+    // The certificate is the one thing that differs between machines: with the same one, even the signatures are equal.
+    let certificate = copy.join("target/certificate");
+    let first = rig::good_package().join("package");
+    rig::copy(&rig::root().join("target/certificate"), &certificate);
+    run(Command::new(env!("CARGO"))
+        .current_dir(&copy)
+        .args(["xtask", "package", "--out", "elsewhere"])
+        .env_remove("CARGO_TARGET_DIR"))
+    .expect(0, &[]);
+    for file in ["waverig.sys", "waverig.inf", "waverig.cat", "waverig.pdb"] {
+        let one = fs::read(first.join(file)).expect("it is in the package");
+        let two =
+            fs::read(copy.join("elsewhere/package").join(file)).expect("it is in the package");
+        let differ = one.iter().zip(&two).position(|(a, b)| a != b);
+        assert!(
+            one == two,
+            "{file}: {} and {} bytes, first difference at {differ:?}",
+            one.len(),
+            two.len()
+        );
+    }
+}
