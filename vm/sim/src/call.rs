@@ -33,18 +33,41 @@ pub(crate) struct Nonvolatile {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Frame {
     /// The kernel called the driver.
-    IntoDriver { name: &'static str, target: usize, stack: usize },
+    IntoDriver {
+        name: &'static str,
+        target: usize,
+        stack: usize,
+    },
     /// The driver called the kernel.
-    IntoKernel { import: u32, return_address: usize, stack: usize, registers: Nonvolatile, quiet: bool },
+    IntoKernel {
+        import: u32,
+        return_address: usize,
+        stack: usize,
+        registers: Nonvolatile,
+        quiet: bool,
+    },
 }
 
 /// One event of the ring that reports show.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    Call { name: &'static str, target: usize, arguments: [u64; 4] },
-    Return { name: &'static str, result: u64 },
-    Import { import: u32, arguments: [u64; 4] },
-    ImportReturn { import: u32, result: u64 },
+    Call {
+        name: &'static str,
+        target: usize,
+        arguments: [u64; 4],
+    },
+    Return {
+        name: &'static str,
+        result: u64,
+    },
+    Import {
+        import: u32,
+        arguments: [u64; 4],
+    },
+    ImportReturn {
+        import: u32,
+        result: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +94,10 @@ impl Calls {
         self.nest.borrow_mut().push(frame);
         let used = self.stack_use();
         if used > STACK_LIMIT {
-            finding::raise(&rules::STACK_USE, format!("{used} bytes of stack are in use by driver code"));
+            finding::raise(
+                &rules::STACK_USE,
+                format!("{used} bytes of stack are in use by driver code"),
+            );
         }
     }
 
@@ -82,7 +108,11 @@ impl Calls {
         for frame in self.nest.borrow().iter() {
             match frame {
                 Frame::IntoDriver { stack, .. } => top = Some(*stack),
-                Frame::IntoKernel { stack, .. } => used += top.take().map_or(0, |top: usize| top.saturating_sub(*stack)),
+                Frame::IntoKernel { stack, .. } => {
+                    used += top
+                        .take()
+                        .map_or(0, |top: usize| top.saturating_sub(*stack))
+                }
             }
         }
         used
@@ -92,7 +122,12 @@ impl Calls {
     pub(crate) fn leave_kernel(&self, result: u64) -> usize {
         let innermost = self.nest.borrow_mut().pop();
         match innermost {
-            Some(Frame::IntoKernel { import, return_address, quiet, .. }) => {
+            Some(Frame::IntoKernel {
+                import,
+                return_address,
+                quiet,
+                ..
+            }) => {
                 if !quiet {
                     self.record(Event::ImportReturn { import, result });
                 }
@@ -103,15 +138,26 @@ impl Calls {
     }
 
     fn enter_driver(&self, name: &'static str, target: usize, arguments: [u64; 4]) {
-        self.record(Event::Call { name, target, arguments });
+        self.record(Event::Call {
+            name,
+            target,
+            arguments,
+        });
         let here = 0_u8;
-        self.nest.borrow_mut().push(Frame::IntoDriver { name, target, stack: (&raw const here) as usize });
+        self.nest.borrow_mut().push(Frame::IntoDriver {
+            name,
+            target,
+            stack: (&raw const here) as usize,
+        });
     }
 
     fn leave_driver(&self, name: &'static str, result: u64) {
         self.record(Event::Return { name, result });
         let frame = self.nest.borrow_mut().pop();
-        debug_assert!(matches!(frame, Some(Frame::IntoDriver { .. })), "{name} returned to {frame:?}");
+        debug_assert!(
+            matches!(frame, Some(Frame::IntoDriver { .. })),
+            "{name} returned to {frame:?}"
+        );
     }
 
     fn record(&self, event: Event) {
@@ -120,7 +166,12 @@ impl Calls {
             ring.pop_front();
         }
         let depth = self.nest.borrow().len();
-        ring.push_back(Record { at: kernel().now(), irql: irql::current(), depth, event });
+        ring.push_back(Record {
+            at: kernel().now(),
+            irql: irql::current(),
+            depth,
+            event,
+        });
     }
 
     /// Open calls, outermost first.
@@ -147,7 +198,14 @@ impl Calls {
 
     /// The innermost open calls in words, such as `ExFreePool, called by DriverUnload`.
     pub(crate) fn current(&self) -> String {
-        let names: Vec<String> = self.nest.borrow().iter().rev().take(4).map(frame_name).collect();
+        let names: Vec<String> = self
+            .nest
+            .borrow()
+            .iter()
+            .rev()
+            .take(4)
+            .map(frame_name)
+            .collect();
         names.join(", called by ")
     }
 
@@ -158,7 +216,14 @@ impl Calls {
         let mut before = None;
         for record in ring.iter() {
             match (before, record.event, lines.last_mut()) {
-                (Some(Event::Import { import, .. }), Event::ImportReturn { import: same, result }, Some(line)) if import == same => {
+                (
+                    Some(Event::Import { import, .. }),
+                    Event::ImportReturn {
+                        import: same,
+                        result,
+                    },
+                    Some(line),
+                ) if import == same => {
                     line.push_str(&format!(" = {result:#x}"));
                 }
                 _ => lines.push(record_line(record)),
@@ -180,14 +245,24 @@ fn record_line(record: &Record) -> String {
     let indent = "  ".repeat(record.depth);
     let four = |arguments: &[u64; 4]| arguments.map(|value| format!("{value:#x}")).join(", ");
     let what = match &record.event {
-        Event::Call { name, target, arguments } => {
-            format!("> {name}({}) at {}", four(arguments), crate::image::offset_name(*target))
+        Event::Call {
+            name,
+            target,
+            arguments,
+        } => {
+            format!(
+                "> {name}({}) at {}",
+                four(arguments),
+                crate::image::offset_name(*target)
+            )
         }
         Event::Return { name, result } => format!("< {name} = {result:#x}"),
         Event::Import { import, arguments } => {
             format!("{}({}, …)", kernel().imports.name(*import), four(arguments))
         }
-        Event::ImportReturn { import, result } => format!("{} = {result:#x}", kernel().imports.name(*import)),
+        Event::ImportReturn { import, result } => {
+            format!("{} = {result:#x}", kernel().imports.name(*import))
+        }
     };
     format!("{} irql {} {indent}{what}", record.at, record.irql.0)
 }
@@ -213,7 +288,13 @@ fn bits_of<T>(value: &T) -> u64 {
     let length = size_of::<T>().min(size_of::<u64>());
     // SAFETY: at most eight bytes are copied out of a live value into eight bytes of this frame. Arguments and results
     // of driver calls are integers and pointers without padding.
-    unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), (&raw mut bits).cast(), length) };
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            std::ptr::from_ref(value).cast::<u8>(),
+            (&raw mut bits).cast(),
+            length,
+        )
+    };
     bits
 }
 
@@ -319,11 +400,17 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
 fn check_balance(name: &str, before: Irql, locks: usize) {
     let after = irql::current();
     if spinlock::held_count() != locks {
-        finding::raise(&rules::LOCK_HELD_AT_RETURN, format!("{name} returned with {}", spinlock::held_names(locks)));
+        finding::raise(
+            &rules::LOCK_HELD_AT_RETURN,
+            format!("{name} returned with {}", spinlock::held_names(locks)),
+        );
         spinlock::forget_beyond(locks);
     }
     if after != before {
-        finding::raise(&rules::IRQL_BALANCE, format!("{name} was called at {before} and returned at {after}"));
+        finding::raise(
+            &rules::IRQL_BALANCE,
+            format!("{name} was called at {before} and returned at {after}"),
+        );
         irql::lower_to(before);
     }
 }

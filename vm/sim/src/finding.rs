@@ -64,12 +64,16 @@ impl Findings {
 
     /// Whether this rule was broken.
     pub fn has(&self, rule: &Rule) -> bool {
-        self.list.borrow().iter().any(|finding| finding.rule == rule.id)
+        self.list
+            .borrow()
+            .iter()
+            .any(|finding| finding.rule == rule.id)
     }
 
     fn add(&self, finding: Finding) {
         let mut list = self.list.borrow_mut();
-        let same = |known: &&mut Finding| known.rule == finding.rule && known.address == finding.address;
+        let same =
+            |known: &&mut Finding| known.rule == finding.rule && known.address == finding.address;
         if let Some(known) = list.iter_mut().find(same) {
             known.count += 1;
         } else if list.len() < KEPT {
@@ -83,7 +87,9 @@ pub fn raise(rule: &'static Rule, text: impl Into<String>) {
     if rule.fatal {
         fatal(rule, text);
     }
-    kernel().findings.add(describe(rule, text.into(), kernel().calls.driver_place()));
+    kernel()
+        .findings
+        .add(describe(rule, text.into(), kernel().calls.driver_place()));
 }
 
 /// Like [`raise`], for something whose place is not what the driver is doing now (a leaked allocation's call site).

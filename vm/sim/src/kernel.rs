@@ -27,7 +27,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, timer_lateness: Hns::from_micros(400), runaway_after: Duration::from_secs(5) }
+        Self {
+            seed: 0,
+            timer_lateness: Hns::from_micros(400),
+            runaway_after: Duration::from_secs(5),
+        }
     }
 }
 
@@ -57,7 +61,9 @@ thread_local! {
 /// # Panics
 /// When no machine was booted on this thread.
 pub fn kernel() -> &'static Kernel {
-    KERNEL.get().expect("no machine on this thread: Kernel::boot first")
+    KERNEL
+        .get()
+        .expect("no machine on this thread: Kernel::boot first")
 }
 
 /// The machine of this thread, if there is one.

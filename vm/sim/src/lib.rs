@@ -11,6 +11,7 @@
 compile_error!("the simulator runs x86-64 driver code directly: build it for an x86-64 host");
 
 pub mod call;
+pub mod endpoints;
 pub mod finding;
 pub mod host;
 pub mod image;
@@ -18,11 +19,15 @@ pub mod imports;
 pub mod kernel;
 pub mod nt;
 pub mod parent;
+pub mod pnp;
+mod portcls;
 pub mod program;
 pub mod random;
 pub mod report;
 pub mod rules;
 pub mod sched;
+pub mod session;
 pub mod time;
+pub mod user;
 
 pub use kernel::{Kernel, Options, kernel};

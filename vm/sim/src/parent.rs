@@ -34,8 +34,14 @@ pub struct Outcome {
 pub fn run(command: &mut Command, deadline: Duration, report_path: &PathBuf) -> Result<Outcome> {
     // A report of an earlier run at this path must not be taken for one of this run.
     let _ = fs::remove_file(report_path);
-    command.env(REPORT_PATH, report_path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    command
+        .env(REPORT_PATH, report_path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     let start = Instant::now();
@@ -52,10 +58,18 @@ pub fn run(command: &mut Command, deadline: Duration, report_path: &PathBuf) -> 
     };
     let report = match status {
         Some(status) => explain(status, fs::read(report_path).ok().as_deref()),
-        None => Some(own("deadline", format!("the simulator did not end within {deadline:?} and was killed"))),
+        None => Some(own(
+            "deadline",
+            format!("the simulator did not end within {deadline:?} and was killed"),
+        )),
     };
     let join = |reader: thread::JoinHandle<String>| reader.join().unwrap_or_default();
-    Ok(Outcome { status, report, stdout: join(stdout), stderr: join(stderr) })
+    Ok(Outcome {
+        status,
+        report,
+        stdout: join(stdout),
+        stderr: join(stderr),
+    })
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
@@ -83,14 +97,24 @@ fn own(rule: &str, text: String) -> Report {
 pub fn explain(status: ExitStatus, json: Option<&[u8]>) -> Option<Report> {
     let left = json.and_then(|json| serde_json::from_slice(json).ok());
     match status.code() {
-        Some(EXIT_FAULT) => {
-            Some(left.unwrap_or_else(|| own("lost-report", "the run ended with a report that could not be read".to_owned())))
-        }
+        Some(EXIT_FAULT) => Some(left.unwrap_or_else(|| {
+            own(
+                "lost-report",
+                "the run ended with a report that could not be read".to_owned(),
+            )
+        })),
         Some(EXIT_REPORT_FAILED) => Some(left.unwrap_or_else(|| {
-            own("report-failed", "the run ended with a fault, and a second one while its report was written".to_owned())
+            own(
+                "report-failed",
+                "the run ended with a fault, and a second one while its report was written"
+                    .to_owned(),
+            )
         })),
         Some(_) => None,
-        None => Some(own("killed", format!("the simulator was ended from outside or by the host: {status}"))),
+        None => Some(own(
+            "killed",
+            format!("the simulator was ended from outside or by the host: {status}"),
+        )),
     }
 }
 
@@ -106,9 +130,18 @@ mod tests {
         assert_eq!(rule(exit(0), None), None);
         assert_eq!(rule(exit(1), None), None);
         assert_eq!(rule(exit(EXIT_FAULT), None).as_deref(), Some("lost-report"));
-        assert_eq!(rule(exit(EXIT_FAULT), Some(b"{")).as_deref(), Some("lost-report"));
-        assert_eq!(rule(exit(EXIT_REPORT_FAILED), None).as_deref(), Some("report-failed"));
-        assert_eq!(rule(ExitStatus::from_raw(libc::SIGKILL), None).as_deref(), Some("killed"));
+        assert_eq!(
+            rule(exit(EXIT_FAULT), Some(b"{")).as_deref(),
+            Some("lost-report")
+        );
+        assert_eq!(
+            rule(exit(EXIT_REPORT_FAILED), None).as_deref(),
+            Some("report-failed")
+        );
+        assert_eq!(
+            rule(ExitStatus::from_raw(libc::SIGKILL), None).as_deref(),
+            Some("killed")
+        );
         let left = serde_json::to_vec(&own("left", String::new())).expect("a report is JSON");
         assert_eq!(rule(exit(EXIT_FAULT), Some(&left)).as_deref(), Some("left"));
     }

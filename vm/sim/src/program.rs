@@ -10,7 +10,8 @@ use crate::kernel::{Kernel, Options};
 use crate::nt::driver;
 use crate::report;
 
-const USAGE: &str = "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]";
+const USAGE: &str =
+    "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]\n       waverig-sim session";
 
 /// Runs the verb that the arguments name.
 ///
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     match arguments.split_first() {
         Some((verb, rest)) if verb == "load" => load(rest),
+        Some((verb, _)) if verb == "session" => Ok(crate::session::main_stdio()),
         Some((verb, _)) => bail!("there is no verb {verb}\n{USAGE}"),
         None => bail!("{USAGE}"),
     }
@@ -40,15 +42,23 @@ fn load(arguments: &[String]) -> Result<ExitCode> {
     for finding in &findings {
         println!("{finding}");
     }
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn options_from(arguments: &[String]) -> Result<Options> {
     let mut options = Options::default();
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
-        let value = words.next().with_context(|| format!("{word} needs a value\n{USAGE}"))?;
-        let number: u64 = value.parse().with_context(|| format!("{word} needs a number, not {value}\n{USAGE}"))?;
+        let value = words
+            .next()
+            .with_context(|| format!("{word} needs a value\n{USAGE}"))?;
+        let number: u64 = value
+            .parse()
+            .with_context(|| format!("{word} needs a number, not {value}\n{USAGE}"))?;
         match word.as_str() {
             "--runaway-ms" => options.runaway_after = Duration::from_millis(number),
             "--seed" => options.seed = number,

@@ -12,7 +12,9 @@ impl Random {
     /// A generator that starts from `seed`; every seed is as good as any other.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Cell::new(seed) }
+        Self {
+            state: Cell::new(seed),
+        }
     }
 
     /// Starts anew from `seed`.
@@ -56,7 +58,10 @@ mod tests {
         let random = Random::new(1);
         let numbers: Vec<u64> = (0..200).map(|_| random.up_to(3)).collect();
         assert!(numbers.iter().all(|number| *number <= 3));
-        assert!((0..=3).all(|wanted| numbers.contains(&wanted)), "{numbers:?}");
+        assert!(
+            (0..=3).all(|wanted| numbers.contains(&wanted)),
+            "{numbers:?}"
+        );
         assert_eq!(random.up_to(0), 0);
     }
 }

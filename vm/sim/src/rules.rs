@@ -17,7 +17,11 @@ pub struct Rule {
 }
 
 /// Every table of rules.
-pub static TABLES: &[&[&Rule]] = &[CORE];
+pub static TABLES: &[&[&Rule]] = &[
+    CORE,
+    crate::endpoints::rules::TABLE,
+    crate::portcls::rules::TABLE,
+];
 
 macro_rules! rules {
     ($($(#[$meta:meta])* $name:ident: $id:literal, $fatal:literal, $title:literal, $source:literal;)*) => {
@@ -176,7 +180,11 @@ rules! {
 
 /// The rule with this short name.
 pub fn find(id: &str) -> Option<&'static Rule> {
-    TABLES.iter().flat_map(|table| table.iter()).copied().find(|rule| rule.id == id)
+    TABLES
+        .iter()
+        .flat_map(|table| table.iter())
+        .copied()
+        .find(|rule| rule.id == id)
 }
 
 #[cfg(test)]
@@ -189,7 +197,10 @@ mod tests {
         let mut seen = HashSet::new();
         for rule in TABLES.iter().flat_map(|table| table.iter()) {
             assert!(seen.insert(rule.id), "two rules are called {}", rule.id);
-            assert!(!rule.source.is_empty() && rule.title.ends_with('.'), "{rule:?}");
+            assert!(
+                !rule.source.is_empty() && rule.title.ends_with('.'),
+                "{rule:?}"
+            );
         }
         assert!(find("pool-leak").is_some_and(|rule| !rule.fatal));
         assert!(find("no-such-rule").is_none());

@@ -55,7 +55,9 @@ pub(crate) struct Schedule {
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events = self.events.borrow();
-        f.debug_list().entries(events.iter().map(|(id, task)| (id.due, task.name))).finish()
+        f.debug_list()
+            .entries(events.iter().map(|(id, task)| (id.due, task.name)))
+            .finish()
     }
 }
 
@@ -65,7 +67,9 @@ impl Schedule {
         let ready = self.ready.borrow();
         let events = self.events.borrow();
         let now = ready.iter().map(|task| format!("now: {}", task.name));
-        let later = events.iter().map(|(id, task)| format!("{}: {}", id.due, task.name));
+        let later = events
+            .iter()
+            .map(|(id, task)| format!("{}: {}", id.due, task.name));
         now.chain(later).take(limit).collect()
     }
 }
@@ -76,7 +80,13 @@ pub fn at(due: Qpc, name: &'static str, action: impl FnOnce() + 'static) -> Even
     let number = schedule.numbers.get();
     schedule.numbers.set(number + 1);
     let id = EventId { due, number };
-    schedule.events.borrow_mut().insert(id, Task { name, action: Box::new(action) });
+    schedule.events.borrow_mut().insert(
+        id,
+        Task {
+            name,
+            action: Box::new(action),
+        },
+    );
     id
 }
 
@@ -87,12 +97,20 @@ pub fn after(delay: Hns, name: &'static str, action: impl FnOnce() + 'static) ->
 
 /// Takes an event back; `false` when it already ran or was taken back.
 pub fn cancel(event: EventId) -> bool {
-    kernel().schedule.events.borrow_mut().remove(&event).is_some()
+    kernel()
+        .schedule
+        .events
+        .borrow_mut()
+        .remove(&event)
+        .is_some()
 }
 
 /// Makes `action` ready: it runs at PASSIVE_LEVEL when the machine next waits, without time passing.
 pub fn soon(name: &'static str, action: impl FnOnce() + 'static) {
-    kernel().schedule.ready.borrow_mut().push_back(Task { name, action: Box::new(action) });
+    kernel().schedule.ready.borrow_mut().push_back(Task {
+        name,
+        action: Box::new(action),
+    });
 }
 
 /// Runs one thing that needs no time: queued DPCs first, then ready work, then events that are due.
@@ -144,7 +162,12 @@ pub fn run_until(mut condition: impl FnMut() -> bool, deadline: Option<Qpc>) -> 
         if step_now() {
             continue;
         }
-        let next = kernel().schedule.events.borrow().first_key_value().map(|(id, _)| id.due);
+        let next = kernel()
+            .schedule
+            .events
+            .borrow()
+            .first_key_value()
+            .map(|(id, _)| id.due);
         match (next, deadline) {
             (Some(due), Some(deadline)) if due > deadline => {
                 kernel().clock.advance_to(deadline);
@@ -169,7 +192,10 @@ pub fn run_for(length: Hns) {
 /// Runs the machine until `condition` holds; ends the run with a report when nothing can make it true.
 pub fn must(what: &str, condition: impl FnMut() -> bool) {
     if run_until(condition, None) == Waited::Hung {
-        finding::fatal(&rules::HANG, format!("nothing is left that could end the wait for {what}"));
+        finding::fatal(
+            &rules::HANG,
+            format!("nothing is left that could end the wait for {what}"),
+        );
     }
 }
 
@@ -185,10 +211,15 @@ mod tests {
         let seen = Rc::new(RefCell::new(Vec::new()));
         for (delay, name) in [(20, "c"), (10, "a"), (10, "b")] {
             let seen = Rc::clone(&seen);
-            after(Hns(delay), name, move || seen.borrow_mut().push((name, kernel().now() - start)));
+            after(Hns(delay), name, move || {
+                seen.borrow_mut().push((name, kernel().now() - start))
+            });
         }
         assert_eq!(run_until(|| seen.borrow().len() == 3, None), Waited::Met);
-        assert_eq!(*seen.borrow(), [("a", Hns(10)), ("b", Hns(10)), ("c", Hns(20))]);
+        assert_eq!(
+            *seen.borrow(),
+            [("a", Hns(10)), ("b", Hns(10)), ("c", Hns(20))]
+        );
     }
 
     #[test]

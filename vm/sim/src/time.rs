@@ -63,7 +63,12 @@ impl Sub for Qpc {
 
 impl fmt::Debug for Qpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:07} s", self.0 / QPC_FREQUENCY, self.0 % QPC_FREQUENCY)
+        write!(
+            f,
+            "{}.{:07} s",
+            self.0 / QPC_FREQUENCY,
+            self.0 % QPC_FREQUENCY
+        )
     }
 }
 
@@ -95,7 +100,9 @@ impl Clock {
     /// A clock that shows one second after boot, so that code that subtracts from "now" has room.
     #[must_use]
     pub fn new() -> Self {
-        Self { now: Cell::new(Qpc(QPC_FREQUENCY)) }
+        Self {
+            now: Cell::new(Qpc(QPC_FREQUENCY)),
+        }
     }
 
     /// The present moment.

@@ -1,9 +1,10 @@
 //! Notices driver code that does not return, in wall-clock time: a second thread that watches a counter.
 //!
 //! The counter is odd while driver code runs and moves at every outermost call, every return and every event of the
-//! schedule. When it stays at one odd value for too long, the kernel's thread is interrupted and reports its place.
+//! schedule. When it stays at one odd value for too long, the kernel's thread is interrupted: in driver code it reports
+//! its place at once, in the kernel's own at the next boundary to the driver, where nothing is half done.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,16 +12,54 @@ use super::fault;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
+/// Set when a runaway was found outside of driver code.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Drivers that one process can load.
+const IMAGES: usize = 16;
+
+/// Where driver code lies, readable in a signal handler: starts and ends.
+static CODE: [(AtomicUsize, AtomicUsize); IMAGES] = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; IMAGES];
+
+/// Notes where a driver was mapped.
+pub(crate) fn note_image(base: usize, size: usize) {
+    for (start, end) in &CODE {
+        if start.compare_exchange(0, base, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            end.store(base + size, Ordering::SeqCst);
+            return;
+        }
+    }
+}
+
+/// Whether an address lies in a driver; may be asked in a signal handler.
+pub(super) fn in_driver(address: usize) -> bool {
+    CODE.iter().any(|(start, end)| (start.load(Ordering::SeqCst)..end.load(Ordering::SeqCst)).contains(&address))
+}
+
+/// Asks for a stop at the next boundary; `true` when that was asked before, so that no boundary is ever reached.
+pub(super) fn ask_to_stop() -> bool {
+    STOP.swap(true, Ordering::SeqCst)
+}
+
+/// Whether the run has to end here as a runaway.
+#[inline]
+pub(crate) fn must_stop() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
 /// How often the counter is looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
 /// Marks that an outermost call into the driver begins or has returned.
 #[inline]
 pub(crate) fn progress(in_driver: bool) {
-    let value = COUNTER.load(Ordering::Relaxed);
-    // To the next value of the wanted parity: even outside, odd inside.
-    let next = (value + 1) | 1;
-    COUNTER.store(if in_driver { next } else { next + 1 }, Ordering::Relaxed);
+    COUNTER.store(next(COUNTER.load(Ordering::Relaxed), in_driver), Ordering::Relaxed);
+}
+
+/// The next value of the wanted parity: odd inside, even outside.
+fn next(value: u64, in_driver: bool) -> u64 {
+    let odd = (value + 1) | 1;
+    if in_driver { odd } else { odd + 1 }
 }
 
 /// Marks that the machine got something done, without changing whether driver code runs.
@@ -41,7 +80,7 @@ pub fn start(limit: Duration) {
             last = now;
             if still >= limit {
                 fault::interrupt();
-                return;
+                still = Duration::ZERO;
             }
         }
     };
@@ -56,21 +95,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_counter_is_odd_exactly_inside_the_driver() {
-        let parity = || COUNTER.load(Ordering::Relaxed) % 2;
-        // Other tests of this process share the counter but only ever leave it even on their own threads' account;
-        // here only the arithmetic of one step is looked at.
-        let step = |value: u64, inside: bool| {
-            let next = (value + 1) | 1;
-            if inside { next } else { next + 1 }
-        };
+    fn a_step_is_odd_exactly_inside_the_driver_and_never_goes_back() {
         for value in [0, 1, 2, 3, 10, 11] {
-            assert_eq!(step(value, true) % 2, 1);
-            assert_eq!(step(value, false) % 2, 0);
-            assert!(step(value, true) > value && step(value, false) > value);
+            let (inside, outside) = (next(value, true), next(value, false));
+            assert_eq!((inside % 2, outside % 2), (1, 0));
+            assert!(inside > value && outside > value);
         }
-        let before = parity();
-        event();
-        let _ = before;
+    }
+
+    #[test]
+    fn driver_code_is_known_by_address() {
+        note_image(0x7000_0000, 0x1000);
+        assert!(in_driver(0x7000_0FFF) && !in_driver(0x7000_1000) && !in_driver(0));
     }
 }

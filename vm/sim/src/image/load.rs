@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::pe::{Headers, SECTION_DISCARDABLE, SECTION_EXECUTE, SECTION_WRITE};
 use super::unwind::Function;
 use super::{Image, keep};
-use crate::host::{Protection, memory, pages};
+use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
 
@@ -17,7 +17,8 @@ use crate::kernel::kernel;
 /// # Errors
 /// When the file cannot be read or is no driver image that Windows would load; says which rule failed.
 pub fn load(path: &Path) -> Result<&'static Image> {
-    let file = fs::read(path).with_context(|| format!("cannot read the driver {}", path.display()))?;
+    let file =
+        fs::read(path).with_context(|| format!("cannot read the driver {}", path.display()))?;
     map(path, &file).with_context(|| format!("{} is no loadable driver image", path.display()))
 }
 
@@ -27,7 +28,8 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
     let base = memory::reserve(size).context("no address space for the image")?;
     // SAFETY: the range was just reserved here and is not known to anybody else yet.
     let bytes = unsafe {
-        memory::commit(base.as_ptr(), size, Protection::ReadWrite).context("no memory for the image")?;
+        memory::commit(base.as_ptr(), size, Protection::ReadWrite)
+            .context("no memory for the image")?;
         std::slice::from_raw_parts_mut(base.as_ptr(), size)
     };
     let address = base.as_ptr() as usize;
@@ -36,10 +38,18 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
     let missing = bind(&headers, bytes)?;
     set_cookie(&headers, address, bytes)?;
     let functions = Function::table(&headers, bytes)?;
-    let name = path.file_name().map_or_else(|| "driver".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = path.file_name().map_or_else(
+        || "driver".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let ranges = |flag| {
-        let chosen = headers.sections.iter().filter(move |section| section.characteristics & flag != 0);
-        chosen.map(|section| (section.rva, section.virtual_size)).collect::<Vec<_>>()
+        let chosen = headers
+            .sections
+            .iter()
+            .filter(move |section| section.characteristics & flag != 0);
+        chosen
+            .map(|section| (section.rva, section.virtual_size))
+            .collect::<Vec<_>>()
     };
     let image = Image {
         name,
@@ -54,6 +64,7 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
         discardable: ranges(SECTION_DISCARDABLE),
     };
     protect(&headers, address)?;
+    watchdog::note_image(address, size);
     Ok(keep(image))
 }
 
@@ -64,15 +75,23 @@ fn copy(headers: &Headers, file: &[u8], image: &mut [u8]) -> Result<()> {
         // Bytes of the file beyond the virtual size are padding of the file.
         let length = section.file_size.min(pages(section.virtual_size));
         let from = file.get(section.file_offset..section.file_offset + length);
-        let from = from.with_context(|| format!("section {} reaches beyond the end of the file", section.name))?;
+        let from = from.with_context(|| {
+            format!(
+                "section {} reaches beyond the end of the file",
+                section.name
+            )
+        })?;
         let to = image.get_mut(section.rva..section.rva + length);
-        to.with_context(|| format!("section {} reaches beyond the image", section.name))?.copy_from_slice(from);
+        to.with_context(|| format!("section {} reaches beyond the image", section.name))?
+            .copy_from_slice(from);
     }
     Ok(())
 }
 
 fn word(image: &mut [u8], at: usize) -> Result<&mut [u8]> {
-    image.get_mut(at..at + 8).with_context(|| format!("an address at {at:#x} lies outside the image"))
+    image
+        .get_mut(at..at + 8)
+        .with_context(|| format!("an address at {at:#x} lies outside the image"))
 }
 
 fn relocate(headers: &Headers, base: usize, image: &mut [u8]) -> Result<()> {
@@ -101,8 +120,12 @@ fn bind(headers: &Headers, image: &mut [u8]) -> Result<Vec<String>> {
 /// The loader gives the stack cookie a value that nobody knows; here it follows from the seed.
 fn set_cookie(headers: &Headers, base: usize, image: &mut [u8]) -> Result<()> {
     // Read after relocation: the address is absolute.
-    let Some(address) = headers.security_cookie(image)? else { return Ok(()) };
-    let at = usize::try_from(address)?.checked_sub(base).context("a security cookie outside the image")?;
+    let Some(address) = headers.security_cookie(image)? else {
+        return Ok(());
+    };
+    let at = usize::try_from(address)?
+        .checked_sub(base)
+        .context("a security cookie outside the image")?;
     // The top 16 bits are clear, as in the loader's own cookies.
     let cookie = kernel().random.bits() >> 16 | 1;
     word(image, at)?.copy_from_slice(&cookie.to_le_bytes());
@@ -112,7 +135,8 @@ fn set_cookie(headers: &Headers, base: usize, image: &mut [u8]) -> Result<()> {
 fn protect(headers: &Headers, base: usize) -> Result<()> {
     let set = |rva: usize, length: usize, protection| {
         // SAFETY: the range is part of the image that was just mapped; no code of it has run yet.
-        unsafe { memory::protect((base + rva) as *mut u8, length, protection) }.context("the host refuses a protection")
+        unsafe { memory::protect((base + rva) as *mut u8, length, protection) }
+            .context("the host refuses a protection")
     };
     // Whatever no section covers (headers, gaps) is only readable.
     set(0, headers.size, Protection::Read)?;
@@ -122,7 +146,11 @@ fn protect(headers: &Headers, base: usize) -> Result<()> {
             flags if flags & SECTION_WRITE != 0 => Protection::ReadWrite,
             _ => Protection::Read,
         };
-        ensure!(section.virtual_size > 0, "section {} is empty", section.name);
+        ensure!(
+            section.virtual_size > 0,
+            "section {} is empty",
+            section.name
+        );
         set(section.rva, section.virtual_size, protection)?;
     }
     Ok(())
@@ -130,6 +158,13 @@ fn protect(headers: &Headers, base: usize) -> Result<()> {
 
 /// The PDB lies beside the driver, under the name that the linker noted or the driver's own.
 fn find_pdb(driver: &Path, noted: Option<String>) -> Option<std::path::PathBuf> {
-    let noted = noted.and_then(|name| name.rsplit(['\\', '/']).next().map(|name| driver.with_file_name(name)));
-    [noted, Some(driver.with_extension("pdb"))].into_iter().flatten().find(|path| path.is_file())
+    let noted = noted.and_then(|name| {
+        name.rsplit(['\\', '/'])
+            .next()
+            .map(|name| driver.with_file_name(name))
+    });
+    [noted, Some(driver.with_extension("pdb"))]
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file())
 }

@@ -48,7 +48,12 @@ fn keep(image: Image) -> &'static Image {
 
 /// The image that an address lies in.
 pub fn at(address: usize) -> Option<&'static Image> {
-    IMAGES.with_borrow(|images| images.iter().find(|image| (image.base..image.base + image.size).contains(&address)).copied())
+    IMAGES.with_borrow(|images| {
+        images
+            .iter()
+            .find(|image| (image.base..image.base + image.size).contains(&address))
+            .copied()
+    })
 }
 
 /// Whether an address lies in a loaded driver.

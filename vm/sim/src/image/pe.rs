@@ -68,7 +68,12 @@ pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 impl<'a> Bytes<'a> {
     pub(crate) fn take(self, at: usize, length: usize) -> Result<&'a [u8]> {
         let end = at.checked_add(length).context("an offset that overflows")?;
-        self.0.get(at..end).with_context(|| format!("{length} bytes at {at:#x} lie outside of {:#x} bytes", self.0.len()))
+        self.0.get(at..end).with_context(|| {
+            format!(
+                "{length} bytes at {at:#x} lie outside of {:#x} bytes",
+                self.0.len()
+            )
+        })
     }
 
     pub(crate) fn u16(self, at: usize) -> Result<u16> {
@@ -85,9 +90,17 @@ impl<'a> Bytes<'a> {
 
     /// Zero-terminated ASCII.
     pub(crate) fn text(self, at: usize) -> Result<String> {
-        let rest = self.0.get(at..).with_context(|| format!("a string at {at:#x} lies outside"))?;
-        let end = rest.iter().position(|byte| *byte == 0).context("a string without an end")?;
-        Ok(std::str::from_utf8(&rest[..end]).context("a name that is not text")?.to_owned())
+        let rest = self
+            .0
+            .get(at..)
+            .with_context(|| format!("a string at {at:#x} lies outside"))?;
+        let end = rest
+            .iter()
+            .position(|byte| *byte == 0)
+            .context("a string without an end")?;
+        Ok(std::str::from_utf8(&rest[..end])
+            .context("a name that is not text")?
+            .to_owned())
     }
 }
 
@@ -97,23 +110,40 @@ impl Headers {
         let file = Bytes(file);
         ensure!(file.u16(0)? == u16::from_le_bytes(*b"MZ"), "no MZ header");
         let pe = file.u32(0x3C)? as usize;
-        ensure!(file.u32(pe)? == u32::from_le_bytes(*b"PE\0\0"), "no PE signature");
+        ensure!(
+            file.u32(pe)? == u32::from_le_bytes(*b"PE\0\0"),
+            "no PE signature"
+        );
         let machine = file.u16(pe + 4)?;
-        ensure!(machine == MACHINE_AMD64, "machine {machine:#x}, not x86-64 ({MACHINE_AMD64:#x})");
+        ensure!(
+            machine == MACHINE_AMD64,
+            "machine {machine:#x}, not x86-64 ({MACHINE_AMD64:#x})"
+        );
         let section_count = usize::from(file.u16(pe + 6)?);
         let optional_size = usize::from(file.u16(pe + 20)?);
         let optional = pe + 24;
         ensure!(file.u16(optional)? == MAGIC_PE32_PLUS, "not a PE32+ image");
         let alignment = file.u32(optional + 32)? as usize;
-        ensure!(alignment >= 4096 && alignment.is_power_of_two(), "section alignment {alignment}; at least 4096 is needed for protections");
+        ensure!(
+            alignment >= 4096 && alignment.is_power_of_two(),
+            "section alignment {alignment}; at least 4096 is needed for protections"
+        );
         let subsystem = file.u16(optional + 68)?;
-        ensure!(subsystem == SUBSYSTEM_NATIVE, "subsystem {subsystem}; a driver is native ({SUBSYSTEM_NATIVE})");
+        ensure!(
+            subsystem == SUBSYSTEM_NATIVE,
+            "subsystem {subsystem}; a driver is native ({SUBSYSTEM_NATIVE})"
+        );
         let count = (file.u32(optional + 108)? as usize).min(16);
         let directory = |index| -> Result<Directory> {
             let at = optional + 112 + 8 * index;
-            Ok(Directory { rva: file.u32(at)? as usize, size: file.u32(at + 4)? as usize })
+            Ok(Directory {
+                rva: file.u32(at)? as usize,
+                size: file.u32(at + 4)? as usize,
+            })
         };
-        let sections = (0..section_count).map(|index| section(file, optional + optional_size + 40 * index)).collect::<Result<_>>()?;
+        let sections = (0..section_count)
+            .map(|index| section(file, optional + optional_size + 40 * index))
+            .collect::<Result<_>>()?;
         let headers = Self {
             entry: file.u32(optional + 16)? as usize,
             preferred_base: file.u64(optional + 24)?,
@@ -131,11 +161,24 @@ impl Headers {
         ensure!(self.entry != 0 && self.entry < self.size, "no entry point");
         for section in &self.sections {
             let name = &section.name;
-            ensure!(section.rva % 4096 == 0, "section {name} starts at {:#x}, within a page", section.rva);
-            let end = section.rva.checked_add(section.virtual_size.max(section.file_size)).context("a section that overflows")?;
-            ensure!(end <= self.size.next_multiple_of(4096), "section {name} reaches beyond the image");
+            ensure!(
+                section.rva % 4096 == 0,
+                "section {name} starts at {:#x}, within a page",
+                section.rva
+            );
+            let end = section
+                .rva
+                .checked_add(section.virtual_size.max(section.file_size))
+                .context("a section that overflows")?;
+            ensure!(
+                end <= self.size.next_multiple_of(4096),
+                "section {name} reaches beyond the image"
+            );
             let both = SECTION_EXECUTE | SECTION_WRITE;
-            ensure!(section.characteristics & both != both, "section {name} is both writable and executable");
+            ensure!(
+                section.characteristics & both != both,
+                "section {name} is both writable and executable"
+            );
         }
         Ok(())
     }
@@ -187,7 +230,11 @@ impl Headers {
                 } else {
                     image.text(usize::try_from(entry)? + 2)?
                 };
-                imports.push(Imported { dll: dll.clone(), name, slot: slots + 8 * index });
+                imports.push(Imported {
+                    dll: dll.clone(),
+                    name,
+                    slot: slots + 8 * index,
+                });
             }
         }
         Ok(imports)
@@ -225,14 +272,17 @@ impl Headers {
             let kind = Bytes(image).u32(entry + 12).ok()?;
             (kind == DEBUG_CODEVIEW).then(|| Bytes(image).u32(entry + 24).ok())?
         })? as usize;
-        (Bytes(file).u32(codeview).ok()? == u32::from_le_bytes(*b"RSDS")).then(|| Bytes(file).text(codeview + 24).ok())?
+        (Bytes(file).u32(codeview).ok()? == u32::from_le_bytes(*b"RSDS"))
+            .then(|| Bytes(file).text(codeview + 24).ok())?
     }
 }
 
 fn section(file: Bytes<'_>, at: usize) -> Result<Section> {
     let name = file.take(at, 8)?;
     Ok(Section {
-        name: String::from_utf8_lossy(name).trim_end_matches('\0').to_owned(),
+        name: String::from_utf8_lossy(name)
+            .trim_end_matches('\0')
+            .to_owned(),
         virtual_size: file.u32(at + 8)? as usize,
         rva: file.u32(at + 12)? as usize,
         file_size: file.u32(at + 16)? as usize,

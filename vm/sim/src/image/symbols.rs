@@ -35,7 +35,9 @@ pub(crate) fn find(image: &Image, offset: usize) -> Vec<Symbol> {
 /// One address in words; `address` is one that execution returns to, so the call lies just before it.
 pub(crate) fn describe(address: usize) -> String {
     let place = super::offset_name(address);
-    let Some(image) = at(address) else { return place };
+    let Some(image) = at(address) else {
+        return place;
+    };
     let symbols = find(image, (address - image.base).saturating_sub(1));
     match symbols.iter().find(|symbol| symbol.function.is_some()) {
         Some(symbol) => format!("{} ({place})", words(symbol)),

@@ -33,7 +33,11 @@ impl Function {
         let image = Bytes(image);
         let entry = |index: usize| {
             let at = directory.rva + 12 * index;
-            Ok(Self { begin: image.u32(at)?, end: image.u32(at + 4)?, unwind: image.u32(at + 8)? })
+            Ok(Self {
+                begin: image.u32(at)?,
+                end: image.u32(at + 4)?,
+                unwind: image.u32(at + 8)?,
+            })
         };
         (0..directory.size / 12).map(entry).collect()
     }
@@ -43,10 +47,22 @@ impl Function {
 pub(crate) type ReadWord<'a> = &'a dyn Fn(u64) -> Option<u64>;
 
 /// One step: from the registers inside a function to those of its caller. `None` at the end of what can be known.
-pub(crate) fn step(image: &super::Image, registers: &Registers, read: ReadWord<'_>) -> Option<Registers> {
-    let offset = u32::try_from(usize::try_from(registers.rip).ok()?.checked_sub(image.base)?).ok()?;
+pub(crate) fn step(
+    image: &super::Image,
+    registers: &Registers,
+    read: ReadWord<'_>,
+) -> Option<Registers> {
+    let offset = u32::try_from(
+        usize::try_from(registers.rip)
+            .ok()?
+            .checked_sub(image.base)?,
+    )
+    .ok()?;
     let mut caller = *registers;
-    let found = image.functions.iter().find(|function| (function.begin..function.end).contains(&offset));
+    let found = image
+        .functions
+        .iter()
+        .find(|function| (function.begin..function.end).contains(&offset));
     // A function without unwind data is a leaf: its return address lies on top of the stack.
     if let Some(function) = found {
         let mut function = *function;
@@ -64,7 +80,13 @@ pub(crate) fn step(image: &super::Image, registers: &Registers, read: ReadWord<'
 }
 
 /// Undoes the prologue of one entry; gives the entry that it continues, if any.
-fn apply(image: &[u8], function: &Function, offset: u32, registers: &mut Registers, read: ReadWord<'_>) -> Option<Option<Function>> {
+fn apply(
+    image: &[u8],
+    function: &Function,
+    offset: u32,
+    registers: &mut Registers,
+    read: ReadWord<'_>,
+) -> Option<Option<Function>> {
     let bytes = Bytes(image);
     let at = function.unwind as usize;
     let header = bytes.take(at, 4).ok()?;
@@ -92,15 +114,23 @@ fn apply(image: &[u8], function: &Function, offset: u32, registers: &mut Registe
                     registers.general[usize::from(info)] = read(stack)?;
                     registers.general[RSP] = stack + 8;
                 }
-                ALLOCATE_LARGE if info == 0 => registers.general[RSP] = stack + 8 * u64::from(slot(index + 1)?),
+                ALLOCATE_LARGE if info == 0 => {
+                    registers.general[RSP] = stack + 8 * u64::from(slot(index + 1)?)
+                }
                 ALLOCATE_LARGE => registers.general[RSP] = stack + wide(index + 1)?,
                 ALLOCATE_SMALL => registers.general[RSP] = stack + 8 * (u64::from(info) + 1),
                 SET_FRAME_REGISTER => {
                     let (register, scaled) = (frame & 15, u64::from(frame >> 4));
-                    registers.general[RSP] = registers.general[usize::from(register)].wrapping_sub(16 * scaled);
+                    registers.general[RSP] =
+                        registers.general[usize::from(register)].wrapping_sub(16 * scaled);
                 }
-                SAVE_NONVOLATILE => registers.general[usize::from(info)] = read(stack + 8 * u64::from(slot(index + 1)?))?,
-                SAVE_NONVOLATILE_FAR => registers.general[usize::from(info)] = read(stack + wide(index + 1)?)?,
+                SAVE_NONVOLATILE => {
+                    registers.general[usize::from(info)] =
+                        read(stack + 8 * u64::from(slot(index + 1)?))?
+                }
+                SAVE_NONVOLATILE_FAR => {
+                    registers.general[usize::from(info)] = read(stack + wide(index + 1)?)?
+                }
                 PUSH_MACHINE_FRAME => return None,
                 _ => {}
             }
@@ -112,5 +142,9 @@ fn apply(image: &[u8], function: &Function, offset: u32, registers: &mut Registe
     }
     let next = at + 4 + 2 * count.next_multiple_of(2);
     let word = |place: usize| bytes.u32(place).ok();
-    Some(Some(Function { begin: word(next)?, end: word(next + 4)?, unwind: word(next + 8)? }))
+    Some(Some(Function {
+        begin: word(next)?,
+        end: word(next + 4)?,
+        unwind: word(next + 8)?,
+    }))
 }

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 
 use crate::call::{Frame, Nonvolatile};
 use crate::finding;
+use crate::host::watchdog;
 use crate::kernel::kernel;
 use crate::nt;
 use crate::nt::irql::{self, Irql};
+use crate::report;
 use crate::rules;
 
 /// IRQLs at which a routine may be called.
@@ -22,17 +24,35 @@ pub struct Levels {
 
 impl Levels {
     /// PASSIVE_LEVEL only.
-    pub const PASSIVE: Self = Self { lowest: Irql::PASSIVE, highest: Irql::PASSIVE };
+    pub const PASSIVE: Self = Self {
+        lowest: Irql::PASSIVE,
+        highest: Irql::PASSIVE,
+    };
     /// APC_LEVEL or below.
-    pub const APC: Self = Self { lowest: Irql::PASSIVE, highest: Irql::APC };
+    pub const APC: Self = Self {
+        lowest: Irql::PASSIVE,
+        highest: Irql::APC,
+    };
     /// DISPATCH_LEVEL or below.
-    pub const DISPATCH: Self = Self { lowest: Irql::PASSIVE, highest: Irql::DISPATCH };
+    pub const DISPATCH: Self = Self {
+        lowest: Irql::PASSIVE,
+        highest: Irql::DISPATCH,
+    };
     /// DISPATCH_LEVEL exactly.
-    pub const AT_DISPATCH: Self = Self { lowest: Irql::DISPATCH, highest: Irql::DISPATCH };
+    pub const AT_DISPATCH: Self = Self {
+        lowest: Irql::DISPATCH,
+        highest: Irql::DISPATCH,
+    };
     /// DISPATCH_LEVEL or above.
-    pub const FROM_DISPATCH: Self = Self { lowest: Irql::DISPATCH, highest: Irql::HIGH };
+    pub const FROM_DISPATCH: Self = Self {
+        lowest: Irql::DISPATCH,
+        highest: Irql::HIGH,
+    };
     /// Any.
-    pub const ANY: Self = Self { lowest: Irql::PASSIVE, highest: Irql::HIGH };
+    pub const ANY: Self = Self {
+        lowest: Irql::PASSIVE,
+        highest: Irql::HIGH,
+    };
 
     fn contains(self, level: Irql) -> bool {
         (self.lowest..=self.highest).contains(&level)
@@ -81,50 +101,125 @@ unsafe impl Sync for Import {}
 impl Import {
     /// A row for a function.
     #[must_use]
-    pub const fn function(dll: &'static str, name: &'static str, address: *const (), levels: Levels, source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Function(address), levels, quiet: false, source }
+    pub const fn function(
+        dll: &'static str,
+        name: &'static str,
+        address: *const (),
+        levels: Levels,
+        source: &'static str,
+    ) -> Self {
+        Self {
+            dll,
+            name,
+            binding: Binding::Function(address),
+            levels,
+            quiet: false,
+            source,
+        }
     }
 
     /// A row of the kernel itself.
     #[must_use]
-    pub const fn nt(name: &'static str, address: *const (), levels: Levels, source: &'static str) -> Self {
+    pub const fn nt(
+        name: &'static str,
+        address: *const (),
+        levels: Levels,
+        source: &'static str,
+    ) -> Self {
         Self::function("ntoskrnl.exe", name, address, levels, source)
     }
 
     /// A row of the kernel for a memory routine.
     #[must_use]
     pub const fn memory(name: &'static str, address: *const (), source: &'static str) -> Self {
-        Self { quiet: true, ..Self::nt(name, address, Levels::ANY, source) }
+        Self {
+            quiet: true,
+            ..Self::nt(name, address, Levels::ANY, source)
+        }
     }
 
     /// A row for code with a calling convention of its own.
     #[must_use]
-    pub const fn raw(dll: &'static str, name: &'static str, address: *const (), source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Raw(address), levels: Levels::ANY, quiet: false, source }
+    pub const fn raw(
+        dll: &'static str,
+        name: &'static str,
+        address: *const (),
+        source: &'static str,
+    ) -> Self {
+        Self {
+            dll,
+            name,
+            binding: Binding::Raw(address),
+            levels: Levels::ANY,
+            quiet: false,
+            source,
+        }
     }
 
     /// A row for a variable.
     #[must_use]
-    pub const fn data(dll: &'static str, name: &'static str, address: fn() -> usize, source: &'static str) -> Self {
-        Self { dll, name, binding: Binding::Data(address), levels: Levels::ANY, quiet: false, source }
+    pub const fn data(
+        dll: &'static str,
+        name: &'static str,
+        address: fn() -> usize,
+        source: &'static str,
+    ) -> Self {
+        Self {
+            dll,
+            name,
+            binding: Binding::Data(address),
+            levels: Levels::ANY,
+            quiet: false,
+            source,
+        }
     }
 }
 
+/// A table of rows of the kernel: exported name, function of this crate, IRQLs, page.
+macro_rules! nt_rows {
+    ($($name:literal $function:ident $levels:ident $source:literal;)*) => {
+        pub(crate) static IMPORTS: &[$crate::imports::Import] = &[$($crate::imports::Import::nt(
+            $name,
+            $function as *const (),
+            $crate::imports::Levels::$levels,
+            $source,
+        )),*];
+    };
+}
+pub(crate) use nt_rows;
+
 /// Every table of rows.
-pub static TABLES: &[&[&[Import]]] = &[nt::TABLES];
+pub static TABLES: &[&[&[Import]]] = &[nt::TABLES, crate::portcls::TABLES];
 
 /// The row for `name`. hal.dll forwards to the kernel, so both names find the kernel's rows.
 pub fn find(dll: &str, name: &str) -> Option<&'static Import> {
     let dll = dll.to_ascii_lowercase();
-    let dll = if dll == "hal.dll" { "ntoskrnl.exe" } else { dll.as_str() };
-    TABLES.iter().flat_map(|tables| tables.iter()).flat_map(|rows| rows.iter()).find(|row| row.dll == dll && row.name == name)
+    let dll = if dll == "hal.dll" {
+        "ntoskrnl.exe"
+    } else {
+        dll.as_str()
+    };
+    TABLES
+        .iter()
+        .flat_map(|tables| tables.iter())
+        .flat_map(|rows| rows.iter())
+        .find(|row| row.dll == dll && row.name == name)
 }
 
 /// What a thunk leads to.
 #[derive(Debug, Clone)]
 enum Target {
-    Served { name: String, function: *const (), levels: Levels, quiet: bool, source: &'static str },
-    Missing { dll: String, name: String },
+    Served {
+        name: String,
+        function: *const (),
+        levels: Levels,
+        quiet: bool,
+        source: &'static str,
+    },
+    Missing {
+        dll: String,
+        name: String,
+    },
 }
 
 /// The thunks of a machine.
@@ -170,13 +265,27 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
             Binding::Raw(address) => (address as usize, true),
             Binding::Data(address) => (address(), true),
             Binding::Function(function) => {
-                let Import { levels, quiet, source, .. } = *row;
-                let target = Target::Served { name: name.to_owned(), function, levels, quiet, source };
+                let Import {
+                    levels,
+                    quiet,
+                    source,
+                    ..
+                } = *row;
+                let target = Target::Served {
+                    name: name.to_owned(),
+                    function,
+                    levels,
+                    quiet,
+                    source,
+                };
                 (state.thunk(key, target), true)
             }
         },
         None => {
-            let target = Target::Missing { dll: dll.to_owned(), name: name.to_owned() };
+            let target = Target::Missing {
+                dll: dll.to_owned(),
+                name: name.to_owned(),
+            };
             (state.thunk(key, target), false)
         }
     }
@@ -185,7 +294,13 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
 /// Wraps a host function whose address the driver gets in another way than its import table (a vtable of an object that
 /// the kernel owns), so that calls to it are recorded and checked like imports.
 pub fn export(name: &str, function: *const (), levels: Levels, source: &'static str) -> *const () {
-    let target = Target::Served { name: name.to_owned(), function, levels, quiet: false, source };
+    let target = Target::Served {
+        name: name.to_owned(),
+        function,
+        levels,
+        quiet: false,
+        source,
+    };
     kernel().imports.thunk(format!("export!{name}"), target) as *const ()
 }
 
@@ -206,21 +321,46 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
     let kernel = kernel();
     let target = kernel.imports.targets.borrow()[index as usize];
     let quiet = matches!(target, Target::Served { quiet: true, .. });
-    let Caller { return_address, stack, registers } = *caller;
-    let frame = Frame::IntoKernel { import: index, return_address, stack, registers, quiet };
+    let Caller {
+        return_address,
+        stack,
+        registers,
+    } = *caller;
+    let frame = Frame::IntoKernel {
+        import: index,
+        return_address,
+        stack,
+        registers,
+        quiet,
+    };
     kernel.calls.enter_kernel(frame, index, arguments, quiet);
+    if watchdog::must_stop() {
+        report::end(report::Cause::runaway());
+    }
     match target {
-        Target::Served { name, function, levels, source, .. } => {
+        Target::Served {
+            name,
+            function,
+            levels,
+            source,
+            ..
+        } => {
             let level = irql::current();
             if !levels.contains(level) {
-                let text = format!("{name} was called at {level}; it may be called at {} ({source})", levels.words());
+                let text = format!(
+                    "{name} was called at {level}; it may be called at {} ({source})",
+                    levels.words()
+                );
                 finding::raise(&rules::IRQL_CEILING, text);
             }
             *function
         }
         Target::Missing { dll, name } => finding::fatal(
             &rules::MISSING_IMPORT,
-            format!("import {dll}!{name} is not in the simulator: add one row for it to {}", table_for(dll, name)),
+            format!(
+                "import {dll}!{name} is not in the simulator: add one row for it to {}",
+                table_for(dll, name)
+            ),
         ),
     }
 }
@@ -234,7 +374,9 @@ fn leave(result: u64) -> usize {
 fn table_for(dll: &str, name: &str) -> &'static str {
     match (dll.to_ascii_lowercase().as_str(), name) {
         ("portcls.sys" | "ks.sys", _) => "vm/sim/src/portcls/",
-        (_, name) if name.starts_with("Rtl") => "vm/sim/src/nt/unicode.rs or the file of its topic in vm/sim/src/nt/",
+        (_, name) if name.starts_with("Rtl") => {
+            "vm/sim/src/nt/unicode.rs or the file of its topic in vm/sim/src/nt/"
+        }
         _ => "the file of its topic in vm/sim/src/nt/",
     }
 }
@@ -254,10 +396,23 @@ extern "win64" fn on_entry(index: u32, saved: *mut Saved) -> *const () {
     // SAFETY: `thunk::entry` passes the block that it just filled on this stack.
     let saved = unsafe { &mut *saved };
     let [rbx, rbp, rsi, rdi, r12, r13, r14, r15] = saved.registers;
-    let registers = Nonvolatile { rbx, rbp, rsi, rdi, r12, r13, r14, r15 };
+    let registers = Nonvolatile {
+        rbx,
+        rbp,
+        rsi,
+        rdi,
+        r12,
+        r13,
+        r14,
+        r15,
+    };
     // What the caller's rsp is again once the call has returned.
     let stack = (&raw const saved.return_address) as usize + size_of::<usize>();
-    let caller = Caller { return_address: saved.return_address, stack, registers };
+    let caller = Caller {
+        return_address: saved.return_address,
+        stack,
+        registers,
+    };
     let function = enter(index, &caller, saved.arguments);
     saved.return_address = thunk::exit as *const () as usize;
     function
@@ -275,9 +430,23 @@ mod tests {
     #[test]
     fn every_import_has_one_row_and_a_source() {
         let mut seen = HashSet::new();
-        for row in TABLES.iter().flat_map(|tables| tables.iter()).flat_map(|rows| rows.iter()) {
-            assert!(seen.insert((row.dll, row.name)), "{}!{} has two rows", row.dll, row.name);
-            assert!(!row.source.is_empty(), "{}!{} names no source", row.dll, row.name);
+        for row in TABLES
+            .iter()
+            .flat_map(|tables| tables.iter())
+            .flat_map(|rows| rows.iter())
+        {
+            assert!(
+                seen.insert((row.dll, row.name)),
+                "{}!{} has two rows",
+                row.dll,
+                row.name
+            );
+            assert!(
+                !row.source.is_empty(),
+                "{}!{} names no source",
+                row.dll,
+                row.name
+            );
             assert_eq!(row.dll, row.dll.to_ascii_lowercase());
         }
     }

@@ -32,7 +32,10 @@ impl Arena {
             self.base.set(base.as_ptr() as usize);
         }
         let number = self.used.get();
-        assert!(number < CAPACITY, "more than {CAPACITY} imports: raise CAPACITY in imports/thunk.rs");
+        assert!(
+            number < CAPACITY,
+            "more than {CAPACITY} imports: raise CAPACITY in imports/thunk.rs"
+        );
         self.used.set(number + 1);
         let address = self.base.get() + number * THUNK;
         let page = address / PAGE_SIZE * PAGE_SIZE;
@@ -49,13 +52,16 @@ impl Arena {
         unsafe {
             let start = page as *mut u8;
             if fresh {
-                memory::commit(start, PAGE_SIZE, Protection::ReadWrite).expect("memory for import thunks");
+                memory::commit(start, PAGE_SIZE, Protection::ReadWrite)
+                    .expect("memory for import thunks");
                 self.pages.borrow_mut().push(page);
             } else {
-                memory::protect(start, PAGE_SIZE, Protection::ReadWrite).expect("own pages can be made writable");
+                memory::protect(start, PAGE_SIZE, Protection::ReadWrite)
+                    .expect("own pages can be made writable");
             }
             std::ptr::copy_nonoverlapping(code.as_ptr(), address as *mut u8, code.len());
-            memory::protect(start, PAGE_SIZE, Protection::ReadExecute).expect("own pages can be made executable");
+            memory::protect(start, PAGE_SIZE, Protection::ReadExecute)
+                .expect("own pages can be made executable");
         }
         address
     }
@@ -131,9 +137,14 @@ mod tests {
     fn a_thunk_passes_all_arguments_and_the_result() {
         Kernel::boot(Options::default());
         let address = export("sum", sum as *const (), Levels::ANY, "test");
-        assert_eq!(address, export("sum", sum as *const (), Levels::ANY, "test"), "one thunk per name");
+        assert_eq!(
+            address,
+            export("sum", sum as *const (), Levels::ANY, "test"),
+            "one thunk per name"
+        );
         // SAFETY: the thunk leads to `sum`, whose signature this is.
-        let through: extern "win64" fn(u64, u64, u64, u64, u64, f64) -> f64 = unsafe { std::mem::transmute(address) };
+        let through: extern "win64" fn(u64, u64, u64, u64, u64, f64) -> f64 =
+            unsafe { std::mem::transmute(address) };
         for _ in 0..3 {
             assert_eq!(through(1, 2, 3, 4, 5, 0.25), 54321.25);
         }

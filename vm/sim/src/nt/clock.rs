@@ -1,6 +1,6 @@
 //! The clocks that drivers read.
 
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::sched;
 use crate::time::{Hns, QPC_FREQUENCY};
@@ -52,7 +52,11 @@ extern "win64" fn ke_stall_execution_processor(microseconds: u32) {
     kernel().clock.advance_to(end);
 }
 
-extern "win64" fn ke_delay_execution_thread(_mode: i8, _alertable: u8, interval: *const i64) -> i32 {
+extern "win64" fn ke_delay_execution_thread(
+    _mode: i8,
+    _alertable: u8,
+    interval: *const i64,
+) -> i32 {
     // SAFETY: the driver passed the interval; a bad address faults into a report.
     let interval = unsafe { interval.read_unaligned() };
     let end = crate::nt::wait::due_time(interval);
@@ -60,15 +64,15 @@ extern "win64" fn ke_delay_execution_thread(_mode: i8, _alertable: u8, interval:
     0
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeQueryPerformanceCounter", ke_query_performance_counter as *const (), Levels::ANY, "ntifs/nf-ntifs-kequeryperformancecounter"),
-    Import::nt("KeQueryInterruptTimePrecise", ke_query_interrupt_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequeryinterrupttimeprecise"),
-    Import::nt("KeQueryInterruptTime", ke_query_interrupt_time as *const (), Levels::ANY, "wdm/nf-wdm-kequeryinterrupttime"),
-    Import::nt("KeQueryUnbiasedInterruptTime", ke_query_unbiased_interrupt_time as *const (), Levels::ANY, "wdm/nf-wdm-kequeryunbiasedinterrupttime"),
-    Import::nt("KeQuerySystemTimePrecise", ke_query_system_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequerysystemtimeprecise"),
-    Import::nt("KeQuerySystemTime", ke_query_system_time_precise as *const (), Levels::ANY, "wdm/nf-wdm-kequerysystemtime-r1"),
-    Import::nt("KeQueryTimeIncrement", ke_query_time_increment as *const (), Levels::ANY, "wdm/nf-wdm-kequerytimeincrement"),
-    Import::nt("KeQueryTickCount", ke_query_tick_count as *const (), Levels::ANY, "wdm/nf-wdm-kequerytickcount"),
-    Import::nt("KeStallExecutionProcessor", ke_stall_execution_processor as *const (), Levels::ANY, "ntifs/nf-ntifs-kestallexecutionprocessor"),
-    Import::nt("KeDelayExecutionThread", ke_delay_execution_thread as *const (), Levels::APC, "wdm/nf-wdm-kedelayexecutionthread"),
-];
+nt_rows! {
+    "KeQueryPerformanceCounter"    ke_query_performance_counter     ANY "ntifs/nf-ntifs-kequeryperformancecounter";
+    "KeQueryInterruptTimePrecise"  ke_query_interrupt_time_precise  ANY "wdm/nf-wdm-kequeryinterrupttimeprecise";
+    "KeQueryInterruptTime"         ke_query_interrupt_time          ANY "wdm/nf-wdm-kequeryinterrupttime";
+    "KeQueryUnbiasedInterruptTime" ke_query_unbiased_interrupt_time ANY "wdm/nf-wdm-kequeryunbiasedinterrupttime";
+    "KeQuerySystemTimePrecise"     ke_query_system_time_precise     ANY "wdm/nf-wdm-kequerysystemtimeprecise";
+    "KeQuerySystemTime"            ke_query_system_time_precise     ANY "wdm/nf-wdm-kequerysystemtime-r1";
+    "KeQueryTimeIncrement"         ke_query_time_increment          ANY "wdm/nf-wdm-kequerytimeincrement";
+    "KeQueryTickCount"             ke_query_tick_count              ANY "wdm/nf-wdm-kequerytickcount";
+    "KeStallExecutionProcessor"    ke_stall_execution_processor     ANY "ntifs/nf-ntifs-kestallexecutionprocessor";
+    "KeDelayExecutionThread"       ke_delay_execution_thread        APC "wdm/nf-wdm-kedelayexecutionthread";
+}

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::UnicodeString;
 use crate::nt::unicode;
@@ -41,7 +41,9 @@ fn bytes(text: *const u8) -> String {
         return "(null)".to_owned();
     }
     // SAFETY: the driver's zero-terminated string; a bad one faults into a report.
-    unsafe { std::ffi::CStr::from_ptr(text.cast()) }.to_string_lossy().into_owned()
+    unsafe { std::ffi::CStr::from_ptr(text.cast()) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Formats as the kernel's printf does ("Format specification syntax", Microsoft Learn).
@@ -52,7 +54,9 @@ fn format(template: &str, arguments: &[u64]) -> String {
     while let Some(at) = rest.find('%') {
         output.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let end = rest.find(|c: char| c.is_ascii_alphabetic() && !"hlwIzjt".contains(c)).or_else(|| rest.find('%'));
+        let end = rest
+            .find(|c: char| c.is_ascii_alphabetic() && !"hlwIzjt".contains(c))
+            .or_else(|| rest.find('%'));
         let Some(end) = end.filter(|_| !rest.starts_with('%')) else {
             output.push('%');
             rest = rest.strip_prefix('%').unwrap_or(rest);
@@ -62,8 +66,14 @@ fn format(template: &str, arguments: &[u64]) -> String {
         let (spec, kind) = (&rest[..end], rest.as_bytes()[end]);
         rest = &rest[end + 1..];
         let flags: String = spec.chars().take_while(|c| "-+ #0".contains(*c)).collect();
-        let width: String = spec[flags.len()..].chars().take_while(char::is_ascii_digit).collect();
-        let wide_number = spec.contains("ll") || spec.contains("I64") || spec.contains('z') || spec.contains('I') && !spec.contains("I32");
+        let width: String = spec[flags.len()..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let wide_number = spec.contains("ll")
+            || spec.contains("I64")
+            || spec.contains('z')
+            || spec.contains('I') && !spec.contains("I32");
         let mut next = || arguments.next().unwrap_or(0);
         let text = match kind {
             b'd' | b'i' if wide_number => next().cast_signed().to_string(),
@@ -76,7 +86,9 @@ fn format(template: &str, arguments: &[u64]) -> String {
             b'X' => format!("{:X}", low(next())),
             b'p' => format!("{:016X}", next()),
             b'c' => char::from(next().to_le_bytes()[0]).to_string(),
-            b's' if spec.contains(['w', 'l']) => String::from_utf16_lossy(unicode::terminated(next() as *const u16)),
+            b's' if spec.contains(['w', 'l']) => {
+                String::from_utf16_lossy(unicode::terminated(next() as *const u16))
+            }
             b'S' => String::from_utf16_lossy(unicode::terminated(next() as *const u16)),
             b's' => bytes(next() as *const u8),
             b'Z' if spec.contains('w') => unicode::text(next() as *const UnicodeString),
@@ -103,7 +115,17 @@ fn low(value: u64) -> u32 {
 
 #[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
 extern "win64" fn dbg_print(
-    template: *const u8, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64, a6: u64, a7: u64, a8: u64, a9: u64,
+    template: *const u8,
+    a0: u64,
+    a1: u64,
+    a2: u64,
+    a3: u64,
+    a4: u64,
+    a5: u64,
+    a6: u64,
+    a7: u64,
+    a8: u64,
+    a9: u64,
 ) -> u32 {
     let arguments: [u64; ARGUMENTS] = [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9];
     print(format(&bytes(template), &arguments));
@@ -112,7 +134,17 @@ extern "win64" fn dbg_print(
 
 #[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
 extern "win64" fn dbg_print_ex(
-    _component: u32, _level: u32, template: *const u8, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64, a6: u64, a7: u64,
+    _component: u32,
+    _level: u32,
+    template: *const u8,
+    a0: u64,
+    a1: u64,
+    a2: u64,
+    a3: u64,
+    a4: u64,
+    a5: u64,
+    a6: u64,
+    a7: u64,
 ) -> u32 {
     print(format(&bytes(template), &[a0, a1, a2, a3, a4, a5, a6, a7]));
     0
@@ -131,12 +163,12 @@ extern "win64" fn ke_bug_check(code: u32) {
     bug_check(code, [0; 4]);
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("DbgPrint", dbg_print as *const (), Levels::ANY, "wdm/nf-wdm-dbgprint"),
-    Import::nt("DbgPrintEx", dbg_print_ex as *const (), Levels::ANY, "wdm/nf-wdm-dbgprintex"),
-    Import::nt("KeBugCheckEx", ke_bug_check_ex as *const (), Levels::ANY, "wdm/nf-wdm-kebugcheckex"),
-    Import::nt("KeBugCheck", ke_bug_check as *const (), Levels::ANY, "ntddk/nf-ntddk-kebugcheck"),
-];
+nt_rows! {
+    "DbgPrint"     dbg_print       ANY "wdm/nf-wdm-dbgprint";
+    "DbgPrintEx"   dbg_print_ex    ANY "wdm/nf-wdm-dbgprintex";
+    "KeBugCheckEx" ke_bug_check_ex ANY "wdm/nf-wdm-kebugcheckex";
+    "KeBugCheck"   ke_bug_check    ANY "ntddk/nf-ntddk-kebugcheck";
+}
 
 #[cfg(test)]
 mod tests {
@@ -151,9 +183,21 @@ mod tests {
             ("plain", &[], "plain"),
             ("%d %u 100%%", &[0xFFFF_FFFF, 7], "-1 7 100%"),
             ("%08x|%-4d|%4d", &[0xBEEF, 5, 6], "0000beef|5   |   6"),
-            ("%I64d %llu %lu", &[u64::MAX, u64::MAX, 9], "-1 18446744073709551615 9"),
-            ("%s %c", &[c"text".as_ptr() as u64, u64::from(b'!')], "text !"),
-            ("%wZ %ws", &[(&raw const wide) as u64, wide.buffer as u64], "wide wide"),
+            (
+                "%I64d %llu %lu",
+                &[u64::MAX, u64::MAX, 9],
+                "-1 18446744073709551615 9",
+            ),
+            (
+                "%s %c",
+                &[c"text".as_ptr() as u64, u64::from(b'!')],
+                "text !",
+            ),
+            (
+                "%wZ %ws",
+                &[(&raw const wide) as u64, wide.buffer as u64],
+                "wide wide",
+            ),
             ("%p", &[0x1234], "0000000000001234"),
             ("50%", &[], "50%"),
         ];

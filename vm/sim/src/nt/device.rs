@@ -1,7 +1,7 @@
 //! Device objects and their stacks.
 
 use crate::finding;
-use crate::imports::{Import, Levels, faults};
+use crate::imports::{faults, nt_rows};
 use crate::nt::layout::{DeviceObject, DriverObject, UnicodeString};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
@@ -14,7 +14,12 @@ const DEVICE_OBJECT: i16 = 3;
 pub const DO_DEVICE_INITIALIZING: u32 = 0x80;
 
 /// Makes a device object of `driver`, with a zeroed extension behind it.
-pub fn create(driver: *mut DriverObject, extension_size: usize, name: Option<&str>, device_type: u32) -> *mut DeviceObject {
+pub fn create(
+    driver: *mut DriverObject,
+    extension_size: usize,
+    name: Option<&str>,
+    device_type: u32,
+) -> *mut DeviceObject {
     let size = size_of::<DeviceObject>() + extension_size;
     let device: *mut DeviceObject = pool::allocate(size, *b"Devi", Owner::System).cast();
     // SAFETY: the block was just allocated, zeroed, with this size; the driver object is live.
@@ -43,14 +48,20 @@ pub fn delete(device: *mut DeviceObject) {
     // SAFETY: a live device and its live driver; a bad address faults into a report.
     unsafe {
         if !(*device).attached_device.is_null() {
-            finding::raise(&rules::BAD_ARGUMENT, format!("the device at {device:p} is deleted with another one attached to it"));
+            finding::raise(
+                &rules::BAD_ARGUMENT,
+                format!("the device at {device:p} is deleted with another one attached to it"),
+            );
         }
         let mut link = &raw mut (*(*device).driver_object).device_object;
         while !(*link).is_null() && *link != device {
             link = &raw mut (**link).next_device;
         }
         if (*link).is_null() {
-            finding::fatal(&rules::BAD_ARGUMENT, format!("{device:p} is deleted but its driver does not have it"));
+            finding::fatal(
+                &rules::BAD_ARGUMENT,
+                format!("{device:p} is deleted but its driver does not have it"),
+            );
         }
         *link = (*device).next_device;
     }
@@ -88,17 +99,30 @@ pub fn detach(target: *mut DeviceObject) {
 }
 
 extern "win64" fn io_create_device(
-    driver: *mut DriverObject, extension_size: u32, name: *const UnicodeString, device_type: u32, characteristics: u32, _exclusive: u8,
+    driver: *mut DriverObject,
+    extension_size: u32,
+    name: *const UnicodeString,
+    device_type: u32,
+    characteristics: u32,
+    _exclusive: u8,
     result: *mut *mut DeviceObject,
 ) -> NtStatus {
     if faults::denied() {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     let name = (!name.is_null()).then(|| unicode::text(name));
-    if name.as_deref().is_some_and(|name| names::lookup(name).is_some()) {
+    if name
+        .as_deref()
+        .is_some_and(|name| names::lookup(name).is_some())
+    {
         return crate::nt::status::STATUS_OBJECT_NAME_COLLISION;
     }
-    let device = create(driver, extension_size as usize, name.as_deref(), device_type);
+    let device = create(
+        driver,
+        extension_size as usize,
+        name.as_deref(),
+        device_type,
+    );
     // SAFETY: the device was just made; the driver's place for the result faults into a report when bad.
     unsafe {
         (*device).characteristics = characteristics;
@@ -111,7 +135,10 @@ extern "win64" fn io_delete_device(device: *mut DeviceObject) {
     delete(device);
 }
 
-extern "win64" fn io_attach_device_to_device_stack(source: *mut DeviceObject, target: *mut DeviceObject) -> *mut DeviceObject {
+extern "win64" fn io_attach_device_to_device_stack(
+    source: *mut DeviceObject,
+    target: *mut DeviceObject,
+) -> *mut DeviceObject {
     attach(source, target)
 }
 
@@ -123,7 +150,10 @@ extern "win64" fn io_get_attached_device(device: *mut DeviceObject) -> *mut Devi
     top_of_stack(device)
 }
 
-extern "win64" fn io_create_symbolic_link(link: *const UnicodeString, target: *const UnicodeString) -> NtStatus {
+extern "win64" fn io_create_symbolic_link(
+    link: *const UnicodeString,
+    target: *const UnicodeString,
+) -> NtStatus {
     names::link(&unicode::text(link), &unicode::text(target))
 }
 
@@ -131,12 +161,12 @@ extern "win64" fn io_delete_symbolic_link(link: *const UnicodeString) -> NtStatu
     names::unlink(&unicode::text(link))
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoCreateDevice", io_create_device as *const (), Levels::APC, "wdm/nf-wdm-iocreatedevice"),
-    Import::nt("IoDeleteDevice", io_delete_device as *const (), Levels::APC, "wdm/nf-wdm-iodeletedevice"),
-    Import::nt("IoAttachDeviceToDeviceStack", io_attach_device_to_device_stack as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioattachdevicetodevicestack"),
-    Import::nt("IoDetachDevice", io_detach_device as *const (), Levels::PASSIVE, "wdm/nf-wdm-iodetachdevice"),
-    Import::nt("IoGetAttachedDevice", io_get_attached_device as *const (), Levels::DISPATCH, "ntifs/nf-ntifs-iogetattacheddevice"),
-    Import::nt("IoCreateSymbolicLink", io_create_symbolic_link as *const (), Levels::PASSIVE, "wdm/nf-wdm-iocreatesymboliclink"),
-    Import::nt("IoDeleteSymbolicLink", io_delete_symbolic_link as *const (), Levels::PASSIVE, "wdm/nf-wdm-iodeletesymboliclink"),
-];
+nt_rows! {
+    "IoCreateDevice"              io_create_device                 APC      "wdm/nf-wdm-iocreatedevice";
+    "IoDeleteDevice"              io_delete_device                 APC      "wdm/nf-wdm-iodeletedevice";
+    "IoAttachDeviceToDeviceStack" io_attach_device_to_device_stack DISPATCH "wdm/nf-wdm-ioattachdevicetodevicestack";
+    "IoDetachDevice"              io_detach_device                 PASSIVE  "wdm/nf-wdm-iodetachdevice";
+    "IoGetAttachedDevice"         io_get_attached_device           DISPATCH "ntifs/nf-ntifs-iogetattacheddevice";
+    "IoCreateSymbolicLink"        io_create_symbolic_link          PASSIVE  "wdm/nf-wdm-iocreatesymboliclink";
+    "IoDeleteSymbolicLink"        io_delete_symbolic_link          PASSIVE  "wdm/nf-wdm-iodeletesymboliclink";
+}

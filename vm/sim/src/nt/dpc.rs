@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use crate::call;
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DpcRoutine, KDpc};
@@ -54,7 +54,10 @@ pub fn insert(dpc: *mut KDpc, argument1: *mut c_void, argument2: *mut c_void) ->
     // SAFETY: a queued DPC is memory of the driver; a bad address faults into a report.
     let object = unsafe { &mut *dpc };
     if object.kind != DPC_OBJECT {
-        finding::raise(&rules::OBJECT_UNINITIALIZED, format!("the DPC at {dpc:p} was not initialised (KeInitializeDpc)"));
+        finding::raise(
+            &rules::OBJECT_UNINITIALIZED,
+            format!("the DPC at {dpc:p} was not initialised (KeInitializeDpc)"),
+        );
     }
     if !object.data.is_null() {
         return false;
@@ -62,7 +65,12 @@ pub fn insert(dpc: *mut KDpc, argument1: *mut c_void, argument2: *mut c_void) ->
     object.argument1 = argument1;
     object.argument2 = argument2;
     object.data = dpc.cast();
-    kernel().nt.dpcs.queue.borrow_mut().push_back(Queued::Dpc(dpc));
+    kernel()
+        .nt
+        .dpcs
+        .queue
+        .borrow_mut()
+        .push_back(Queued::Dpc(dpc));
     if irql::current() < Irql::DISPATCH {
         drain();
     }
@@ -84,7 +92,12 @@ pub fn remove(dpc: *mut KDpc) -> bool {
 
 /// Queues work of the kernel that runs like a DPC.
 pub(crate) fn insert_kernel(action: impl FnOnce() + 'static) {
-    kernel().nt.dpcs.queue.borrow_mut().push_back(Queued::Kernel(Box::new(action)));
+    kernel()
+        .nt
+        .dpcs
+        .queue
+        .borrow_mut()
+        .push_back(Queued::Kernel(Box::new(action)));
     if irql::current() < Irql::DISPATCH {
         drain();
     }
@@ -117,7 +130,12 @@ fn run(dpc: *mut KDpc) {
     // SAFETY: a queued DPC is memory of the driver; a bad address faults into a report.
     let (routine, context, argument1, argument2) = unsafe {
         (*dpc).data = std::ptr::null_mut();
-        ((*dpc).routine, (*dpc).context, (*dpc).argument1, (*dpc).argument2)
+        (
+            (*dpc).routine,
+            (*dpc).context,
+            (*dpc).argument1,
+            (*dpc).argument2,
+        )
     };
     if let Some(routine) = routine {
         // SAFETY: the routine is the one that the driver gave for this DPC.
@@ -132,11 +150,19 @@ pub(crate) fn queued_in(start: usize, length: usize) -> usize {
     queue.iter().filter(inside).count()
 }
 
-extern "win64" fn ke_initialize_dpc(dpc: *mut KDpc, routine: Option<DpcRoutine>, context: *mut c_void) {
+extern "win64" fn ke_initialize_dpc(
+    dpc: *mut KDpc,
+    routine: Option<DpcRoutine>,
+    context: *mut c_void,
+) {
     initialize(dpc, routine, context);
 }
 
-extern "win64" fn ke_insert_queue_dpc(dpc: *mut KDpc, argument1: *mut c_void, argument2: *mut c_void) -> bool {
+extern "win64" fn ke_insert_queue_dpc(
+    dpc: *mut KDpc,
+    argument1: *mut c_void,
+    argument2: *mut c_void,
+) -> bool {
     insert(dpc, argument1, argument2)
 }
 
@@ -155,15 +181,18 @@ extern "win64" fn ke_set_importance_dpc(dpc: *mut KDpc, importance: i32) {
 
 extern "win64" fn ke_set_target_processor_dpc(_dpc: *mut KDpc, number: i8) {
     if number != 0 {
-        finding::raise(&rules::BAD_ARGUMENT, format!("KeSetTargetProcessorDpc names processor {number} of a machine with one"));
+        finding::raise(
+            &rules::BAD_ARGUMENT,
+            format!("KeSetTargetProcessorDpc names processor {number} of a machine with one"),
+        );
     }
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeInitializeDpc", ke_initialize_dpc as *const (), Levels::ANY, "wdm/nf-wdm-keinitializedpc"),
-    Import::nt("KeInsertQueueDpc", ke_insert_queue_dpc as *const (), Levels::ANY, "wdm/nf-wdm-keinsertqueuedpc"),
-    Import::nt("KeRemoveQueueDpc", ke_remove_queue_dpc as *const (), Levels::ANY, "wdm/nf-wdm-keremovequeuedpc"),
-    Import::nt("KeFlushQueuedDpcs", ke_flush_queued_dpcs as *const (), Levels::PASSIVE, "wdm/nf-wdm-keflushqueueddpcs"),
-    Import::nt("KeSetImportanceDpc", ke_set_importance_dpc as *const (), Levels::ANY, "ntddk/nf-ntddk-kesetimportancedpc"),
-    Import::nt("KeSetTargetProcessorDpc", ke_set_target_processor_dpc as *const (), Levels::ANY, "ntddk/nf-ntddk-kesettargetprocessordpc"),
-];
+nt_rows! {
+    "KeInitializeDpc"         ke_initialize_dpc           ANY     "wdm/nf-wdm-keinitializedpc";
+    "KeInsertQueueDpc"        ke_insert_queue_dpc         ANY     "wdm/nf-wdm-keinsertqueuedpc";
+    "KeRemoveQueueDpc"        ke_remove_queue_dpc         ANY     "wdm/nf-wdm-keremovequeuedpc";
+    "KeFlushQueuedDpcs"       ke_flush_queued_dpcs        PASSIVE "wdm/nf-wdm-keflushqueueddpcs";
+    "KeSetImportanceDpc"      ke_set_importance_dpc       ANY     "ntddk/nf-ntddk-kesetimportancedpc";
+    "KeSetTargetProcessorDpc" ke_set_target_processor_dpc ANY     "ntddk/nf-ntddk-kesettargetprocessordpc";
+}

@@ -10,7 +10,9 @@ use crate::host::{PAGE_SIZE, memory};
 use crate::image::{self, Image};
 use crate::imports::{Levels, export};
 use crate::kernel::kernel;
-use crate::nt::layout::{AddDevice, DeviceObject, Dispatch, DriverExtension, DriverObject, Irp, UnicodeString};
+use crate::nt::layout::{
+    AddDevice, DeviceObject, Dispatch, DriverExtension, DriverObject, Irp, UnicodeString,
+};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_INVALID_DEVICE_REQUEST};
 use crate::nt::timer;
@@ -38,9 +40,16 @@ extern "win64" fn invalid_device_request(_device: *mut DeviceObject, irp: *mut I
 
 /// Makes a driver object, without an image: for drivers that the kernel plays itself, and as the first step of loading.
 pub fn create(service: &str) -> *mut DriverObject {
-    let object: *mut DriverObject = pool::allocate(size_of::<DriverObject>(), *b"Driv", Owner::System).cast();
-    let extension: *mut DriverExtension = pool::allocate(size_of::<DriverExtension>(), *b"Driv", Owner::System).cast();
-    let invalid = export("IopInvalidDeviceRequest", invalid_device_request as *const (), Levels::DISPATCH, "wdm/nc-wdm-driver_dispatch");
+    let object: *mut DriverObject =
+        pool::allocate(size_of::<DriverObject>(), *b"Driv", Owner::System).cast();
+    let extension: *mut DriverExtension =
+        pool::allocate(size_of::<DriverExtension>(), *b"Driv", Owner::System).cast();
+    let invalid = export(
+        "IopInvalidDeviceRequest",
+        invalid_device_request as *const (),
+        Levels::DISPATCH,
+        "wdm/nc-wdm-driver_dispatch",
+    );
     // SAFETY: both blocks were just allocated, zeroed, with these sizes; the thunk leads to a dispatch routine.
     unsafe {
         (*object).kind = DRIVER_OBJECT;
@@ -90,13 +99,20 @@ pub fn load(path: &Path, service: &str) -> Result<Driver> {
 ///
 /// # Errors
 /// When the driver has none.
-pub fn add_device(driver: *mut DriverObject, physical_device: *mut DeviceObject) -> Result<NtStatus> {
+pub fn add_device(
+    driver: *mut DriverObject,
+    physical_device: *mut DeviceObject,
+) -> Result<NtStatus> {
     // SAFETY: driver objects are made here, with an extension; a routine in it was put there by the driver.
     unsafe {
         let Some(routine): Option<AddDevice> = (*(*driver).driver_extension).add_device else {
             bail!("{} set no AddDevice", (*driver).driver_name);
         };
-        Ok(call::driver("AddDevice", routine, (driver, physical_device)))
+        Ok(call::driver(
+            "AddDevice",
+            routine,
+            (driver, physical_device),
+        ))
     }
 }
 
@@ -117,15 +133,23 @@ pub fn unload(driver: Driver) -> Result<()> {
     check_leftovers(driver.object);
     let image = driver.image;
     // SAFETY: nobody may run or read the image any more; a late call into it faults into a report.
-    unsafe { memory::decommit(image.base as *mut u8, image.size.next_multiple_of(PAGE_SIZE))? };
+    unsafe {
+        memory::decommit(
+            image.base as *mut u8,
+            image.size.next_multiple_of(PAGE_SIZE),
+        )?
+    };
     Ok(())
 }
 
 /// Everything that a driver must have given back.
 fn check_leftovers(driver: *mut DriverObject) {
     pool::check_leaks();
-    for set in timer::all_set() {
-        finding::fatal(&rules::TIMER_LEAK, format!("the timer at {set:#x} is still set after unload"));
+    if let Some(set) = timer::all_set().first() {
+        finding::fatal(
+            &rules::TIMER_LEAK,
+            format!("the timer at {set:#x} is still set after unload"),
+        );
     }
     crate::nt::extimer::check_leaks();
     crate::nt::irp::check_lost();
@@ -133,11 +157,23 @@ fn check_leftovers(driver: *mut DriverObject) {
     // SAFETY: the driver object is the kernel's own memory, still allocated.
     let device = unsafe { (*driver).device_object };
     if !device.is_null() {
-        finding::raise(&rules::DEVICE_LEAK, format!("the device object at {device:p} is left after unload"));
+        finding::raise(
+            &rules::DEVICE_LEAK,
+            format!("the device object at {device:p} is left after unload"),
+        );
     }
     let locks = crate::nt::spinlock::held_count();
     if locks > 0 {
-        finding::raise(&rules::LOCK_HELD_AT_RETURN, format!("{locks} spin locks are held after unload"));
+        finding::raise(
+            &rules::LOCK_HELD_AT_RETURN,
+            format!("{locks} spin locks are held after unload"),
+        );
     }
-    debug_assert!(!kernel().calls.nest().iter().any(|frame| matches!(frame, call::Frame::IntoKernel { .. })));
+    debug_assert!(
+        !kernel()
+            .calls
+            .nest()
+            .iter()
+            .any(|frame| matches!(frame, call::Frame::IntoKernel { .. }))
+    );
 }

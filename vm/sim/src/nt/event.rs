@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::{KEvent, ListEntry};
 use crate::nt::object::{self, Kind};
@@ -47,7 +47,10 @@ pub fn initialize(event: *mut KEvent, kind: EventKind, signaled: bool) {
         (*event).header.state = 0;
         (*event).header.signal_state = i32::from(signaled);
         let head: *mut ListEntry = &raw mut (*event).header.wait_list;
-        (*event).header.wait_list = ListEntry { flink: head, blink: head };
+        (*event).header.wait_list = ListEntry {
+            flink: head,
+            blink: head,
+        };
     }
 }
 
@@ -57,7 +60,12 @@ pub fn create(kind: EventKind, signaled: bool) -> *mut KEvent {
     let event = pool::allocate(size_of::<KEvent>(), *b"Even", Owner::System).cast::<KEvent>();
     initialize(event, kind, signaled);
     object::track(event, Kind::Event, move || {
-        kernel().nt.events.observers.borrow_mut().remove(&(event as usize));
+        kernel()
+            .nt
+            .events
+            .observers
+            .borrow_mut()
+            .remove(&(event as usize));
         pool::free(event.cast());
     });
     event
@@ -67,14 +75,24 @@ pub fn create(kind: EventKind, signaled: bool) -> *mut KEvent {
 /// at DISPATCH_LEVEL with locks held: it notes things or uses `sched::soon`, and does not call the driver.
 pub fn observe(event: *mut KEvent, observer: impl FnMut(Qpc) + 'static) {
     let observer: Observer = Rc::new(RefCell::new(observer));
-    kernel().nt.events.observers.borrow_mut().entry(event as usize).or_default().push(observer);
+    kernel()
+        .nt
+        .events
+        .observers
+        .borrow_mut()
+        .entry(event as usize)
+        .or_default()
+        .push(observer);
 }
 
 fn check(event: *mut KEvent) {
     // SAFETY: the driver's or our own event; a bad address faults into a report.
     let header = unsafe { (*event).header };
     if header.kind > 1 || header.wait_list.flink.is_null() {
-        finding::raise(&rules::OBJECT_UNINITIALIZED, format!("the event at {event:p} was not initialised (KeInitializeEvent)"));
+        finding::raise(
+            &rules::OBJECT_UNINITIALIZED,
+            format!("the event at {event:p} was not initialised (KeInitializeEvent)"),
+        );
     }
 }
 
@@ -84,7 +102,13 @@ pub fn set(event: *mut KEvent) -> bool {
     let before = signaled(event);
     // SAFETY: as for `check`.
     unsafe { (*event).header.signal_state = 1 };
-    let observers = kernel().nt.events.observers.borrow().get(&(event as usize)).cloned();
+    let observers = kernel()
+        .nt
+        .events
+        .observers
+        .borrow()
+        .get(&(event as usize))
+        .cloned();
     for observer in observers.into_iter().flatten() {
         observer.borrow_mut()(kernel().now());
     }
@@ -121,7 +145,11 @@ pub fn try_consume(event: *mut KEvent) -> bool {
 }
 
 extern "win64" fn ke_initialize_event(event: *mut KEvent, kind: i32, state: u8) {
-    let kind = if kind == EventKind::Notification as i32 { EventKind::Notification } else { EventKind::Synchronization };
+    let kind = if kind == EventKind::Notification as i32 {
+        EventKind::Notification
+    } else {
+        EventKind::Synchronization
+    };
     initialize(event, kind, state != 0);
 }
 
@@ -142,13 +170,13 @@ extern "win64" fn ke_read_state_event(event: *mut KEvent) -> i32 {
     i32::from(signaled(event))
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeInitializeEvent", ke_initialize_event as *const (), Levels::ANY, "wdm/nf-wdm-keinitializeevent"),
-    Import::nt("KeSetEvent", ke_set_event as *const (), Levels::DISPATCH, "wdm/nf-wdm-kesetevent"),
-    Import::nt("KeResetEvent", ke_reset_event as *const (), Levels::DISPATCH, "wdm/nf-wdm-keresetevent"),
-    Import::nt("KeClearEvent", ke_clear_event as *const (), Levels::DISPATCH, "wdm/nf-wdm-keclearevent"),
-    Import::nt("KeReadStateEvent", ke_read_state_event as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereadstateevent"),
-];
+nt_rows! {
+    "KeInitializeEvent" ke_initialize_event ANY      "wdm/nf-wdm-keinitializeevent";
+    "KeSetEvent"        ke_set_event        DISPATCH "wdm/nf-wdm-kesetevent";
+    "KeResetEvent"      ke_reset_event      DISPATCH "wdm/nf-wdm-keresetevent";
+    "KeClearEvent"      ke_clear_event      DISPATCH "wdm/nf-wdm-keclearevent";
+    "KeReadStateEvent"  ke_read_state_event DISPATCH "wdm/nf-wdm-kereadstateevent";
+}
 
 #[cfg(test)]
 mod tests {
@@ -159,11 +187,18 @@ mod tests {
     #[test]
     fn a_synchronization_event_lets_one_wait_through() {
         Kernel::boot(Options::default());
-        for (kind, second) in [(EventKind::Notification, true), (EventKind::Synchronization, false)] {
+        for (kind, second) in [
+            (EventKind::Notification, true),
+            (EventKind::Synchronization, false),
+        ] {
             let event = create(kind, false);
             assert!(!try_consume(event));
             assert_eq!((set(event), set(event)), (false, true));
-            assert_eq!((try_consume(event), try_consume(event)), (true, second), "{kind:?}");
+            assert_eq!(
+                (try_consume(event), try_consume(event)),
+                (true, second),
+                "{kind:?}"
+            );
             object::dereference(event);
         }
     }

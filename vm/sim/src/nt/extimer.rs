@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use crate::call;
 use crate::finding;
-use crate::imports::{Import, Levels, call_site, faults};
+use crate::imports::{call_site, faults, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::dpc;
 use crate::nt::irql::{self, Irql};
@@ -63,7 +63,12 @@ fn state() -> &'static ExTimerState {
 
 fn get(timer: usize, what: &str) -> Timer {
     let found = state().timers.borrow().get(&timer).copied();
-    found.unwrap_or_else(|| finding::fatal(&rules::TIMER_BAD, format!("{what} with {timer:#x}, which is no timer or was deleted")))
+    found.unwrap_or_else(|| {
+        finding::fatal(
+            &rules::TIMER_BAD,
+            format!("{what} with {timer:#x}, which is no timer or was deleted"),
+        )
+    })
 }
 
 fn update(timer: usize, change: impl FnOnce(&mut Timer)) {
@@ -84,23 +89,36 @@ fn expiry(nominal: Qpc, high_resolution: bool) -> Qpc {
 
 fn schedule(address: usize, timer: &Timer) {
     let due = expiry(timer.nominal, timer.high_resolution).max(kernel().now());
-    let event = sched::at(due, "ExTimer", move || dpc::insert_kernel(move || expire(address)));
+    let event = sched::at(due, "ExTimer", move || {
+        dpc::insert_kernel(move || expire(address))
+    });
     update(address, |timer| timer.event = Some(event));
 }
 
 /// Runs at DISPATCH_LEVEL.
 fn expire(address: usize) {
-    let Some(timer) = state().timers.borrow().get(&address).copied() else { return };
+    let Some(timer) = state().timers.borrow().get(&address).copied() else {
+        return;
+    };
     update(address, |timer| timer.event = None);
     if timer.period > Hns(0) {
-        let next = Timer { nominal: timer.nominal + timer.period, ..timer };
+        let next = Timer {
+            nominal: timer.nominal + timer.period,
+            ..timer
+        };
         update(address, |timer| timer.nominal = next.nominal);
         schedule(address, &next);
     }
     if let Some(callback) = timer.callback {
         let before = state().running.replace(address);
         // SAFETY: the callback is the one that the driver gave for this timer.
-        unsafe { call::driver("ExTimer callback", callback, (address as *mut c_void, timer.context)) };
+        unsafe {
+            call::driver(
+                "ExTimer callback",
+                callback,
+                (address as *mut c_void, timer.context),
+            )
+        };
         state().running.set(before);
     }
 }
@@ -111,9 +129,16 @@ fn stop(address: usize, timer: &Timer) -> bool {
     was_set
 }
 
-extern "win64" fn ex_allocate_timer(callback: Option<Callback>, context: *mut c_void, attributes: u32) -> usize {
+extern "win64" fn ex_allocate_timer(
+    callback: Option<Callback>,
+    context: *mut c_void,
+    attributes: u32,
+) -> usize {
     if attributes & !(HIGH_RESOLUTION | NO_WAKE) != 0 {
-        finding::raise(&rules::BAD_ARGUMENT, format!("ExAllocateTimer with attributes {attributes:#x}"));
+        finding::raise(
+            &rules::BAD_ARGUMENT,
+            format!("ExAllocateTimer with attributes {attributes:#x}"),
+        );
     }
     if faults::denied() {
         return 0;
@@ -132,15 +157,31 @@ extern "win64" fn ex_allocate_timer(callback: Option<Callback>, context: *mut c_
     address
 }
 
-extern "win64" fn ex_set_timer(address: usize, due: i64, period: i64, parameters: *const c_void) -> bool {
+extern "win64" fn ex_set_timer(
+    address: usize,
+    due: i64,
+    period: i64,
+    parameters: *const c_void,
+) -> bool {
     let timer = get(address, "ExSetTimer");
     refuse_absolute(&timer, due);
-    if !(0..=i64::from(i32::MAX)).contains(&period) || timer.high_resolution && !parameters.is_null() && wakes(parameters) {
-        finding::raise(&rules::BAD_ARGUMENT, format!("ExSetTimer with period {period} and parameters at {parameters:p}"));
+    if !(0..=i64::from(i32::MAX)).contains(&period)
+        || timer.high_resolution && !parameters.is_null() && wakes(parameters)
+    {
+        finding::raise(
+            &rules::BAD_ARGUMENT,
+            format!("ExSetTimer with period {period} and parameters at {parameters:p}"),
+        );
     }
     let was_set = stop(address, &timer);
-    let set = Timer { period: Hns(period.max(0).unsigned_abs()), nominal: wait::due_time(due), ..timer };
-    update(address, |timer| (timer.period, timer.nominal) = (set.period, set.nominal));
+    let set = Timer {
+        period: Hns(period.max(0).unsigned_abs()),
+        nominal: wait::due_time(due),
+        ..timer
+    };
+    update(address, |timer| {
+        (timer.period, timer.nominal) = (set.period, set.nominal)
+    });
     schedule(address, &set);
     was_set
 }
@@ -148,7 +189,10 @@ extern "win64" fn ex_set_timer(address: usize, due: i64, period: i64, parameters
 /// Ends the run on an absolute due time.
 fn refuse_absolute(timer: &Timer, due: i64) {
     if timer.high_resolution && due >= 0 {
-        finding::fatal(&rules::TIMER_ABSOLUTE, format!("ExSetTimer of a high-resolution timer with the absolute due time {due}"));
+        finding::fatal(
+            &rules::TIMER_ABSOLUTE,
+            format!("ExSetTimer of a high-resolution timer with the absolute due time {due}"),
+        );
     }
 }
 
@@ -156,7 +200,13 @@ fn refuse_absolute(timer: &Timer, due: i64) {
 fn wakes(parameters: *const c_void) -> bool {
     const NO_WAKE_TOLERANCE: usize = 8;
     // SAFETY: the driver's structure; a bad address faults into a report.
-    unsafe { parameters.byte_add(NO_WAKE_TOLERANCE).cast::<i64>().read_unaligned() > 0 }
+    unsafe {
+        parameters
+            .byte_add(NO_WAKE_TOLERANCE)
+            .cast::<i64>()
+            .read_unaligned()
+            > 0
+    }
 }
 
 extern "win64" fn ex_cancel_timer(address: usize, _parameters: *const c_void) -> bool {
@@ -164,16 +214,30 @@ extern "win64" fn ex_cancel_timer(address: usize, _parameters: *const c_void) ->
     stop(address, &timer)
 }
 
-extern "win64" fn ex_delete_timer(address: usize, cancel: u8, wait: u8, parameters: *const DeleteParameters) -> bool {
+extern "win64" fn ex_delete_timer(
+    address: usize,
+    cancel: u8,
+    wait: u8,
+    parameters: *const DeleteParameters,
+) -> bool {
     let timer = get(address, "ExDeleteTimer");
     if wait != 0 && cancel == 0 {
         finding::fatal(&rules::TIMER_BAD, "ExDeleteTimer waits without cancelling");
     }
     if wait != 0 && irql::current() > Irql::APC {
-        finding::raise(&rules::IRQL_CEILING, format!("ExDeleteTimer waits at {}; it may wait at APC_LEVEL or below", irql::current()));
+        finding::raise(
+            &rules::IRQL_CEILING,
+            format!(
+                "ExDeleteTimer waits at {}; it may wait at APC_LEVEL or below",
+                irql::current()
+            ),
+        );
     }
     if wait != 0 && state().running.get() == address {
-        finding::fatal(&rules::HANG, "ExDeleteTimer waits for the callback that it was called from");
+        finding::fatal(
+            &rules::HANG,
+            "ExDeleteTimer waits for the callback that it was called from",
+        );
     }
     let was_set = timer.event.is_some();
     if cancel != 0 {
@@ -205,20 +269,34 @@ fn remove(address: usize) {
 
 /// Timers that exist though their driver goes away.
 pub(crate) fn check_leaks() {
-    let left: Vec<(usize, Timer)> = state().timers.borrow().iter().map(|(address, timer)| (*address, *timer)).collect();
+    let left: Vec<(usize, Timer)> = state()
+        .timers
+        .borrow()
+        .iter()
+        .map(|(address, timer)| (*address, *timer))
+        .collect();
     for (address, timer) in left {
-        let set = if timer.event.is_some() { "is still set" } else { "was not deleted" };
-        let site = timer.site.map_or_else(String::new, |site| format!(", allocated at {}", crate::image::describe(site)));
-        finding::fatal(&rules::TIMER_LEAK, format!("the timer at {address:#x} {set} after unload{site}"));
+        let set = if timer.event.is_some() {
+            "is still set"
+        } else {
+            "was not deleted"
+        };
+        let site = timer.site.map_or_else(String::new, |site| {
+            format!(", allocated at {}", crate::image::describe(site))
+        });
+        finding::fatal(
+            &rules::TIMER_LEAK,
+            format!("the timer at {address:#x} {set} after unload{site}"),
+        );
     }
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("ExAllocateTimer", ex_allocate_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-exallocatetimer"),
-    Import::nt("ExSetTimer", ex_set_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-exsettimer"),
-    Import::nt("ExCancelTimer", ex_cancel_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-excanceltimer"),
-    Import::nt("ExDeleteTimer", ex_delete_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-exdeletetimer"),
-];
+nt_rows! {
+    "ExAllocateTimer" ex_allocate_timer DISPATCH "wdm/nf-wdm-exallocatetimer";
+    "ExSetTimer"      ex_set_timer      DISPATCH "wdm/nf-wdm-exsettimer";
+    "ExCancelTimer"   ex_cancel_timer   DISPATCH "wdm/nf-wdm-excanceltimer";
+    "ExDeleteTimer"   ex_delete_timer   DISPATCH "wdm/nf-wdm-exdeletetimer";
+}
 
 #[cfg(test)]
 mod tests {
@@ -234,7 +312,11 @@ mod tests {
     }
 
     fn run(lateness: Hns, seed: u64) -> Vec<u64> {
-        let machine = Kernel::boot(Options { timer_lateness: lateness, seed, ..Options::default() });
+        let machine = Kernel::boot(Options {
+            timer_lateness: lateness,
+            seed,
+            ..Options::default()
+        });
         let start = machine.now();
         let timer = ex_allocate_timer(Some(note), std::ptr::null_mut(), HIGH_RESOLUTION);
         assert!(!ex_set_timer(timer, -10_000, 10_000, std::ptr::null()));
@@ -267,7 +349,15 @@ mod tests {
     #[should_panic(expected = "timer-absolute")]
     fn an_absolute_due_time_ends_the_run() {
         Kernel::boot(Options::default());
-        let timer = Timer { callback: None, context: std::ptr::null_mut(), high_resolution: true, period: Hns(0), nominal: Qpc(0), event: None, site: None };
+        let timer = Timer {
+            callback: None,
+            context: std::ptr::null_mut(),
+            high_resolution: true,
+            period: Hns(0),
+            nominal: Qpc(0),
+            event: None,
+            site: None,
+        };
         refuse_absolute(&timer, 1);
     }
 

@@ -10,8 +10,13 @@ const FILE_OBJECT: i16 = 5;
 /// Makes a file object for `device`; `name` is what of the path is left for the device, with its backslash. The caller
 /// holds its one reference.
 pub fn create(device: *mut DeviceObject, name: &str) -> *mut FileObject {
-    let file: *mut FileObject = pool::allocate(size_of::<FileObject>(), *b"File", Owner::System).cast();
-    let file_name = if name.is_empty() { UnicodeString::empty() } else { UnicodeString::allocate(name) };
+    let file: *mut FileObject =
+        pool::allocate(size_of::<FileObject>(), *b"File", Owner::System).cast();
+    let file_name = if name.is_empty() {
+        UnicodeString::empty()
+    } else {
+        UnicodeString::allocate(name)
+    };
     // SAFETY: the block was just allocated, zeroed, with this size.
     unsafe {
         (*file).kind = FILE_OBJECT;

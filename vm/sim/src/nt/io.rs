@@ -29,7 +29,14 @@ pub struct File {
 }
 
 /// Sends a request whose stack location `fill` completes, and waits for its end.
-pub fn send(device: *mut DeviceObject, file: *mut FileObject, major: u8, minor: u8, mode: i8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
+pub fn send(
+    device: *mut DeviceObject,
+    file: *mut FileObject,
+    major: u8,
+    minor: u8,
+    mode: i8,
+    fill: impl FnOnce(&mut IoStackLocation),
+) -> IoStatus {
     let irp = irp::allocate(stack_size(device), Owner::System);
     let stack = irp::next_stack(irp);
     // SAFETY: the IRP was just made with room for this location.
@@ -58,13 +65,35 @@ fn stack_size(device: *mut DeviceObject) -> i8 {
 }
 
 /// Sends a plug and play request.
-pub fn pnp(device: *mut DeviceObject, minor: u8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
-    send(device, std::ptr::null_mut(), irp::MJ_PNP, minor, KERNEL_MODE, fill)
+pub fn pnp(
+    device: *mut DeviceObject,
+    minor: u8,
+    fill: impl FnOnce(&mut IoStackLocation),
+) -> IoStatus {
+    send(
+        device,
+        std::ptr::null_mut(),
+        irp::MJ_PNP,
+        minor,
+        KERNEL_MODE,
+        fill,
+    )
 }
 
 /// Sends a power request.
-pub fn power(device: *mut DeviceObject, minor: u8, fill: impl FnOnce(&mut IoStackLocation)) -> IoStatus {
-    send(device, std::ptr::null_mut(), irp::MJ_POWER, minor, KERNEL_MODE, fill)
+pub fn power(
+    device: *mut DeviceObject,
+    minor: u8,
+    fill: impl FnOnce(&mut IoStackLocation),
+) -> IoStatus {
+    send(
+        device,
+        std::ptr::null_mut(),
+        irp::MJ_POWER,
+        minor,
+        KERNEL_MODE,
+        fill,
+    )
 }
 
 /// Opens a device by a name: a symbolic link of an interface, or a device name, each with more path behind it. `\\?\`
@@ -73,7 +102,9 @@ pub fn power(device: *mut DeviceObject, minor: u8, fill: impl FnOnce(&mut IoStac
 /// # Errors
 /// The status with which the open failed.
 pub fn open(name: &str) -> Result<File, NtStatus> {
-    let name = name.strip_prefix("\\\\?\\").map_or_else(|| name.to_owned(), |rest| format!("\\??\\{rest}"));
+    let name = name
+        .strip_prefix("\\\\?\\")
+        .map_or_else(|| name.to_owned(), |rest| format!("\\??\\{rest}"));
     if interface::find(&name).is_some_and(|interface| !interface.enabled) {
         return Err(STATUS_OBJECT_NAME_NOT_FOUND);
     }
@@ -93,7 +124,11 @@ pub fn open_device(device: *mut DeviceObject, name: &str) -> Result<File, NtStat
 ///
 /// # Errors
 /// The status with which the driver refused.
-pub fn open_with(device: *mut DeviceObject, name: &str, fill: impl FnOnce(&mut IoStackLocation)) -> Result<File, NtStatus> {
+pub fn open_with(
+    device: *mut DeviceObject,
+    name: &str,
+    fill: impl FnOnce(&mut IoStackLocation),
+) -> Result<File, NtStatus> {
     // FILE_OPEN in the options, FILE_SHARE_READ | FILE_SHARE_WRITE in the upper half of the third word.
     const FILE_OPEN: u64 = 1 << 24;
     const SHARE: u64 = 3 << 16;
@@ -104,7 +139,11 @@ pub fn open_with(device: *mut DeviceObject, name: &str, fill: impl FnOnce(&mut I
         fill(stack);
     });
     if result.status.is_ok() {
-        return Ok(File { object, device, open: true });
+        return Ok(File {
+            object,
+            device,
+            open: true,
+        });
     }
     object::dereference(object);
     Err(result.status)
@@ -130,8 +169,22 @@ impl File {
         if !std::mem::replace(&mut self.open, false) {
             return;
         }
-        send(self.device, self.object, irp::MJ_CLEANUP, 0, USER_MODE, |_| {});
-        send(self.device, self.object, irp::MJ_CLOSE, 0, USER_MODE, |_| {});
+        send(
+            self.device,
+            self.object,
+            irp::MJ_CLEANUP,
+            0,
+            USER_MODE,
+            |_| {},
+        );
+        send(
+            self.device,
+            self.object,
+            irp::MJ_CLOSE,
+            0,
+            USER_MODE,
+            |_| {},
+        );
         object::dereference(self.object);
     }
 }

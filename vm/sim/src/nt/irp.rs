@@ -92,14 +92,39 @@ fn state() -> &'static IrpState {
 /// Name of a major function code.
 pub fn major_name(major: u8) -> &'static str {
     const NAMES: [&str; 28] = [
-        "IRP_MJ_CREATE", "IRP_MJ_CREATE_NAMED_PIPE", "IRP_MJ_CLOSE", "IRP_MJ_READ", "IRP_MJ_WRITE", "IRP_MJ_QUERY_INFORMATION",
-        "IRP_MJ_SET_INFORMATION", "IRP_MJ_QUERY_EA", "IRP_MJ_SET_EA", "IRP_MJ_FLUSH_BUFFERS", "IRP_MJ_QUERY_VOLUME_INFORMATION",
-        "IRP_MJ_SET_VOLUME_INFORMATION", "IRP_MJ_DIRECTORY_CONTROL", "IRP_MJ_FILE_SYSTEM_CONTROL", "IRP_MJ_DEVICE_CONTROL",
-        "IRP_MJ_INTERNAL_DEVICE_CONTROL", "IRP_MJ_SHUTDOWN", "IRP_MJ_LOCK_CONTROL", "IRP_MJ_CLEANUP", "IRP_MJ_CREATE_MAILSLOT",
-        "IRP_MJ_QUERY_SECURITY", "IRP_MJ_SET_SECURITY", "IRP_MJ_POWER", "IRP_MJ_SYSTEM_CONTROL", "IRP_MJ_DEVICE_CHANGE",
-        "IRP_MJ_QUERY_QUOTA", "IRP_MJ_SET_QUOTA", "IRP_MJ_PNP",
+        "IRP_MJ_CREATE",
+        "IRP_MJ_CREATE_NAMED_PIPE",
+        "IRP_MJ_CLOSE",
+        "IRP_MJ_READ",
+        "IRP_MJ_WRITE",
+        "IRP_MJ_QUERY_INFORMATION",
+        "IRP_MJ_SET_INFORMATION",
+        "IRP_MJ_QUERY_EA",
+        "IRP_MJ_SET_EA",
+        "IRP_MJ_FLUSH_BUFFERS",
+        "IRP_MJ_QUERY_VOLUME_INFORMATION",
+        "IRP_MJ_SET_VOLUME_INFORMATION",
+        "IRP_MJ_DIRECTORY_CONTROL",
+        "IRP_MJ_FILE_SYSTEM_CONTROL",
+        "IRP_MJ_DEVICE_CONTROL",
+        "IRP_MJ_INTERNAL_DEVICE_CONTROL",
+        "IRP_MJ_SHUTDOWN",
+        "IRP_MJ_LOCK_CONTROL",
+        "IRP_MJ_CLEANUP",
+        "IRP_MJ_CREATE_MAILSLOT",
+        "IRP_MJ_QUERY_SECURITY",
+        "IRP_MJ_SET_SECURITY",
+        "IRP_MJ_POWER",
+        "IRP_MJ_SYSTEM_CONTROL",
+        "IRP_MJ_DEVICE_CHANGE",
+        "IRP_MJ_QUERY_QUOTA",
+        "IRP_MJ_SET_QUOTA",
+        "IRP_MJ_PNP",
     ];
-    NAMES.get(usize::from(major)).copied().unwrap_or("an IRP of unknown kind")
+    NAMES
+        .get(usize::from(major))
+        .copied()
+        .unwrap_or("an IRP of unknown kind")
 }
 
 /// Bytes of an IRP with this many stack locations.
@@ -111,7 +136,12 @@ fn size_of_irp(stack_size: i8) -> usize {
 pub fn allocate(stack_size: i8, owner: Owner) -> *mut Irp {
     let irp: *mut Irp = pool::allocate(size_of_irp(stack_size), TAG, Owner::System).cast();
     initialize(irp, stack_size);
-    let record = Record { owner, completed: false, on_done: None, site: call_site() };
+    let record = Record {
+        owner,
+        completed: false,
+        on_done: None,
+        site: call_site(),
+    };
     state().live.borrow_mut().insert(irp as usize, record);
     irp
 }
@@ -126,16 +156,25 @@ fn initialize(irp: *mut Irp, stack_size: i8) {
         (*irp).size = u16::try_from(size).expect("at most 127 stack locations");
         (*irp).stack_count = stack_size;
         (*irp).current_location = stack_size + 1;
-        (*irp).current_stack_location = irp.add(1).cast::<IoStackLocation>().add(usize::from(stack_size.unsigned_abs()));
+        (*irp).current_stack_location = irp
+            .add(1)
+            .cast::<IoStackLocation>()
+            .add(usize::from(stack_size.unsigned_abs()));
         let head: *mut ListEntry = &raw mut (*irp).thread_list;
-        (*irp).thread_list = ListEntry { flink: head, blink: head };
+        (*irp).thread_list = ListEntry {
+            flink: head,
+            blink: head,
+        };
     }
 }
 
 /// Frees an IRP.
 pub fn free(irp: *mut Irp) {
     if state().live.borrow_mut().remove(&(irp as usize)).is_none() {
-        finding::fatal(&rules::IRP_BAD, format!("IoFreeIrp with {irp:p}, which is no IRP or was freed"));
+        finding::fatal(
+            &rules::IRP_BAD,
+            format!("IoFreeIrp with {irp:p}, which is no IRP or was freed"),
+        );
     }
     pool::free(irp.cast());
 }
@@ -161,20 +200,30 @@ pub fn mark_pending(irp: *mut Irp) {
 /// Ends the run unless `irp` is one that lives.
 fn check_live(irp: *mut Irp, what: &str) {
     if !state().live.borrow().contains_key(&(irp as usize)) {
-        finding::fatal(&rules::IRP_BAD, format!("{what} with {irp:p}, which is no IRP or was completed or freed"));
+        finding::fatal(
+            &rules::IRP_BAD,
+            format!("{what} with {irp:p}, which is no IRP or was completed or freed"),
+        );
     }
 }
 
 /// Reports IRPs that were never completed, and IRPs of the driver that it did not free.
 pub(crate) fn check_lost() {
     let live = state().live.borrow();
-    let left: Vec<_> = live.iter().map(|(irp, record)| (*irp, record.owner, record.site)).collect();
+    let left: Vec<_> = live
+        .iter()
+        .map(|(irp, record)| (*irp, record.owner, record.site))
+        .collect();
     drop(live);
     for (irp, owner, site) in left {
         let irp = irp as *mut Irp;
         // SAFETY: IRPs of the table are allocated; the location is that of the driver that has it, if any does.
         let what = unsafe {
-            if (*irp).current_location <= (*irp).stack_count { major_name((*current_stack(irp)).major_function) } else { "an IRP" }
+            if (*irp).current_location <= (*irp).stack_count {
+                major_name((*current_stack(irp)).major_function)
+            } else {
+                "an IRP"
+            }
         };
         let text = match owner {
             Owner::System => format!("{what} at {irp:p} was never completed"),

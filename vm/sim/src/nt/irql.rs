@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::dpc;
 use crate::rules;
@@ -51,7 +51,9 @@ pub(crate) struct IrqlState {
 
 impl Default for IrqlState {
     fn default() -> Self {
-        Self { current: Cell::new(Irql::PASSIVE) }
+        Self {
+            current: Cell::new(Irql::PASSIVE),
+        }
     }
 }
 
@@ -69,7 +71,10 @@ pub(crate) fn set(level: Irql) {
 pub(crate) fn raise_to(level: Irql) -> Irql {
     let before = current();
     if level < before {
-        finding::raise(&rules::IRQL_ORDER, format!("KeRaiseIrql from {before} to {level}"));
+        finding::raise(
+            &rules::IRQL_ORDER,
+            format!("KeRaiseIrql from {before} to {level}"),
+        );
     }
     set(level);
     before
@@ -98,18 +103,21 @@ extern "win64" fn ke_raise_irql_to_dpc_level() -> Irql {
 extern "win64" fn ke_lower_irql(level: Irql) {
     let before = current();
     if level > before {
-        finding::raise(&rules::IRQL_ORDER, format!("KeLowerIrql from {before} to {level}"));
+        finding::raise(
+            &rules::IRQL_ORDER,
+            format!("KeLowerIrql from {before} to {level}"),
+        );
     }
     lower_to(level);
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeGetCurrentIrql", ke_get_current_irql as *const (), Levels::ANY, "wdm/nf-wdm-kegetcurrentirql"),
-    Import::nt("KfRaiseIrql", kf_raise_irql as *const (), Levels::ANY, "wdm/nf-wdm-keraiseirql"),
-    Import::nt("KeRaiseIrqlToDpcLevel", ke_raise_irql_to_dpc_level as *const (), Levels::DISPATCH, "ntddk/nf-ntddk-keraiseirqltodpclevel"),
-    Import::nt("KeLowerIrql", ke_lower_irql as *const (), Levels::ANY, "wdm/nf-wdm-kelowerirql"),
-    Import::nt("KfLowerIrql", ke_lower_irql as *const (), Levels::ANY, "wdm/nf-wdm-kelowerirql"),
-];
+nt_rows! {
+    "KeGetCurrentIrql"      ke_get_current_irql        ANY      "wdm/nf-wdm-kegetcurrentirql";
+    "KfRaiseIrql"           kf_raise_irql              ANY      "wdm/nf-wdm-keraiseirql";
+    "KeRaiseIrqlToDpcLevel" ke_raise_irql_to_dpc_level DISPATCH "ntddk/nf-ntddk-keraiseirqltodpclevel";
+    "KeLowerIrql"           ke_lower_irql              ANY      "wdm/nf-wdm-kelowerirql";
+    "KfLowerIrql"           ke_lower_irql              ANY      "wdm/nf-wdm-kelowerirql";
+}
 
 #[cfg(test)]
 mod tests {

@@ -50,7 +50,10 @@ fn state() -> &'static MdlState {
 fn with<T>(mdl: *mut Mdl, what: &str, action: impl FnOnce(&mut Record) -> T) -> T {
     match state().live.borrow_mut().get_mut(&(mdl as usize)) {
         Some(record) => action(record),
-        None => finding::fatal(&rules::MDL_BAD, format!("{what} with {mdl:p}, which is no MDL or was freed")),
+        None => finding::fatal(
+            &rules::MDL_BAD,
+            format!("{what} with {mdl:p}, which is no MDL or was freed"),
+        ),
     }
 }
 
@@ -88,7 +91,13 @@ pub fn describe_pages(shared: Rc<SharedPages>, bytes: usize, owner: Owner) -> *m
     let mdl = structure(0, 0, bytes, owner);
     // SAFETY: just made.
     unsafe { (*mdl).flags = PAGES_LOCKED };
-    state().live.borrow_mut().insert(mdl as usize, Record { pages: Some(shared), kernel_view: None });
+    state().live.borrow_mut().insert(
+        mdl as usize,
+        Record {
+            pages: Some(shared),
+            kernel_view: None,
+        },
+    );
     mdl
 }
 
@@ -96,7 +105,13 @@ pub fn describe_pages(shared: Rc<SharedPages>, bytes: usize, owner: Owner) -> *m
 pub fn for_buffer(address: usize, length: usize) -> *mut Mdl {
     let offset = address % PAGE_SIZE;
     let mdl = structure(address - offset, offset, length, Owner::System);
-    state().live.borrow_mut().insert(mdl as usize, Record { pages: None, kernel_view: None });
+    state().live.borrow_mut().insert(
+        mdl as usize,
+        Record {
+            pages: None,
+            kernel_view: None,
+        },
+    );
     mdl
 }
 
@@ -115,12 +130,24 @@ pub fn page_address(mdl: *mut Mdl, index: usize) -> Option<u64> {
 /// Maps the pages into the kernel; null when that fails.
 pub fn map(mdl: *mut Mdl) -> *mut u8 {
     // SAFETY: the caller's MDL; a bad address faults into a report.
-    let (flags, start, offset) = unsafe { ((*mdl).flags, (*mdl).start_va as usize, (*mdl).byte_offset as usize) };
+    let (flags, start, offset) = unsafe {
+        (
+            (*mdl).flags,
+            (*mdl).start_va as usize,
+            (*mdl).byte_offset as usize,
+        )
+    };
     if flags & MAPPED_TO_SYSTEM_VA != 0 {
-        finding::raise(&rules::MDL_DOUBLE_MAP, format!("the MDL at {mdl:p} is mapped while mapped"));
+        finding::raise(
+            &rules::MDL_DOUBLE_MAP,
+            format!("the MDL at {mdl:p} is mapped while mapped"),
+        );
     }
     if flags & (PAGES_LOCKED | SOURCE_IS_NONPAGED_POOL) == 0 {
-        finding::fatal(&rules::MDL_BAD, format!("the MDL at {mdl:p} is mapped but neither locked nor built for non-paged pool"));
+        finding::fatal(
+            &rules::MDL_BAD,
+            format!("the MDL at {mdl:p} is mapped but neither locked nor built for non-paged pool"),
+        );
     }
     if faults::denied() {
         return std::ptr::null_mut();
@@ -152,7 +179,10 @@ pub fn unmap(address: *mut u8, mdl: *mut Mdl) {
     // SAFETY: the caller's MDL; a bad address faults into a report.
     let (flags, mapped) = unsafe { ((*mdl).flags, (*mdl).mapped_system_va) };
     if flags & MAPPED_TO_SYSTEM_VA == 0 || mapped != address.cast() {
-        finding::fatal(&rules::MDL_BAD, format!("{address:p} is unmapped, but the MDL at {mdl:p} is not mapped there"));
+        finding::fatal(
+            &rules::MDL_BAD,
+            format!("{address:p} is unmapped, but the MDL at {mdl:p} is not mapped there"),
+        );
     }
     with(mdl, "unmapping", |record| record.kernel_view = None);
     // SAFETY: as above.
@@ -161,9 +191,14 @@ pub fn unmap(address: *mut u8, mdl: *mut Mdl) {
 
 /// Gives the pages back. The structure stays, for whoever has to free it.
 pub fn free_pages(mdl: *mut Mdl) {
-    let mapped = with(mdl, "freeing pages", |record| record.kernel_view.take().is_some());
+    let mapped = with(mdl, "freeing pages", |record| {
+        record.kernel_view.take().is_some()
+    });
     if mapped {
-        finding::raise(&rules::MDL_DOUBLE_MAP, format!("the pages of the MDL at {mdl:p} are freed while mapped"));
+        finding::raise(
+            &rules::MDL_DOUBLE_MAP,
+            format!("the pages of the MDL at {mdl:p} are freed while mapped"),
+        );
     }
     state().live.borrow_mut().remove(&(mdl as usize));
     // SAFETY: the structure is still allocated.
@@ -182,7 +217,9 @@ pub fn release(mdl: *mut Mdl) {
 /// When the host has no address space left, or the MDL describes pool.
 pub fn user_view(mdl: *mut Mdl) -> io::Result<View> {
     let shared = with(mdl, "a mapping for a client", |record| record.pages.clone());
-    shared.ok_or_else(|| io::Error::other("the MDL describes pool"))?.map(Protection::ReadWrite)
+    shared
+        .ok_or_else(|| io::Error::other("the MDL describes pool"))?
+        .map(Protection::ReadWrite)
 }
 
 #[cfg(test)]
@@ -195,7 +232,12 @@ mod tests {
         let machine = Kernel::boot(Options::default());
         let mdl = allocate_pages(5000, Owner::System).expect("there is memory");
         assert_eq!(page_count(mdl), 2);
-        assert_eq!(page_address(mdl, 1).zip(page_address(mdl, 0)).map(|(second, first)| second - first), Some(4096));
+        assert_eq!(
+            page_address(mdl, 1)
+                .zip(page_address(mdl, 0))
+                .map(|(second, first)| second - first),
+            Some(4096)
+        );
         assert_eq!(page_address(mdl, 2), None);
         let kernel_side = map(mdl);
         let client = user_view(mdl).expect("there is address space");
@@ -219,7 +261,12 @@ mod tests {
         assert!(!machine.findings.has(&rules::MDL_DOUBLE_MAP));
         map(mdl);
         free_pages(mdl);
-        let texts: Vec<String> = machine.findings.all().iter().map(|finding| finding.text.clone()).collect();
+        let texts: Vec<String> = machine
+            .findings
+            .all()
+            .iter()
+            .map(|finding| finding.text.clone())
+            .collect();
         assert!(machine.findings.has(&rules::MDL_DOUBLE_MAP), "{texts:?}");
     }
 

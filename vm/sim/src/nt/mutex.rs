@@ -1,7 +1,7 @@
 //! Mutexes, fast mutexes, semaphores and critical regions. With one thread a mutex is owned by it or by nobody.
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
 use crate::rules;
@@ -28,7 +28,10 @@ fn initialize(header: *mut DispatcherHeader, kind: u8, words: u8, state: i32) {
         (*header).size = words;
         (*header).signal_state = state;
         let head: *mut ListEntry = &raw mut (*header).wait_list;
-        (*header).wait_list = ListEntry { flink: head, blink: head };
+        (*header).wait_list = ListEntry {
+            flink: head,
+            blink: head,
+        };
     }
 }
 
@@ -44,7 +47,10 @@ extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
     // SAFETY: the driver's mutex; a bad address faults into a report.
     let state = unsafe { &mut (*mutex).header.signal_state };
     if *state >= 1 {
-        finding::fatal(&rules::LOCK_NOT_HELD, format!("the mutex at {mutex:p} is released but not owned"));
+        finding::fatal(
+            &rules::LOCK_NOT_HELD,
+            format!("the mutex at {mutex:p} is released but not owned"),
+        );
     }
     let before = *state;
     *state += 1;
@@ -59,12 +65,20 @@ extern "win64" fn ke_initialize_semaphore(semaphore: *mut KSemaphore, count: i32
     }
 }
 
-extern "win64" fn ke_release_semaphore(semaphore: *mut KSemaphore, _increment: i32, adjustment: i32, _wait: u8) -> i32 {
+extern "win64" fn ke_release_semaphore(
+    semaphore: *mut KSemaphore,
+    _increment: i32,
+    adjustment: i32,
+    _wait: u8,
+) -> i32 {
     // SAFETY: the driver's semaphore; a bad address faults into a report.
     let (state, limit) = unsafe { (&mut (*semaphore).header.signal_state, (*semaphore).limit) };
     let before = *state;
     if before + adjustment > limit {
-        finding::fatal(&rules::BAD_ARGUMENT_FATAL, format!("the semaphore at {semaphore:p} is released beyond its limit {limit}"));
+        finding::fatal(
+            &rules::BAD_ARGUMENT_FATAL,
+            format!("the semaphore at {semaphore:p} is released beyond its limit {limit}"),
+        );
     }
     *state += adjustment;
     before
@@ -72,14 +86,25 @@ extern "win64" fn ke_release_semaphore(semaphore: *mut KSemaphore, _increment: i
 
 extern "win64" fn initialize_fast_mutex(mutex: *mut FastMutex) {
     // SAFETY: the driver's memory for a FAST_MUTEX; a bad address faults into a report.
-    unsafe { mutex.write(FastMutex { count: 1, owner: 0, contention: 0, event: [0; 3], old_irql: 0 }) };
+    unsafe {
+        mutex.write(FastMutex {
+            count: 1,
+            owner: 0,
+            contention: 0,
+            event: [0; 3],
+            old_irql: 0,
+        })
+    };
 }
 
 fn take(mutex: *mut FastMutex, what: &str) {
     // SAFETY: the driver's mutex; a bad address faults into a report.
     let mutex_state = unsafe { &mut *mutex };
     if mutex_state.count != 1 {
-        finding::fatal(&rules::LOCK_DEADLOCK, format!("{what}: the fast mutex at {mutex:p} is owned or was not initialised"));
+        finding::fatal(
+            &rules::LOCK_DEADLOCK,
+            format!("{what}: the fast mutex at {mutex:p} is owned or was not initialised"),
+        );
     }
     mutex_state.count = 0;
 }
@@ -88,7 +113,10 @@ fn give(mutex: *mut FastMutex, what: &str) {
     // SAFETY: as in `take`.
     let mutex_state = unsafe { &mut *mutex };
     if mutex_state.count != 0 {
-        finding::fatal(&rules::LOCK_NOT_HELD, format!("{what}: the fast mutex at {mutex:p} is not owned"));
+        finding::fatal(
+            &rules::LOCK_NOT_HELD,
+            format!("{what}: the fast mutex at {mutex:p} is not owned"),
+        );
     }
     mutex_state.count = 1;
 }
@@ -119,20 +147,20 @@ extern "win64" fn critical_region() {
     // Holds off APCs, of which this machine has none.
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeInitializeMutex", ke_initialize_mutex as *const (), Levels::ANY, "wdm/nf-wdm-keinitializemutex"),
-    Import::nt("KeReleaseMutex", ke_release_mutex as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereleasemutex"),
-    Import::nt("KeInitializeSemaphore", ke_initialize_semaphore as *const (), Levels::PASSIVE, "wdm/nf-wdm-keinitializesemaphore"),
-    Import::nt("KeReleaseSemaphore", ke_release_semaphore as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereleasesemaphore"),
-    Import::nt("ExInitializeFastMutex", initialize_fast_mutex as *const (), Levels::DISPATCH, "wdm/nf-wdm-exinitializefastmutex"),
-    Import::nt("ExAcquireFastMutex", ex_acquire_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-exacquirefastmutex"),
-    Import::nt("ExReleaseFastMutex", ex_release_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-exreleasefastmutex"),
-    Import::nt("KeInitializeGuardedMutex", initialize_fast_mutex as *const (), Levels::APC, "wdm/nf-wdm-keinitializeguardedmutex"),
-    Import::nt("KeAcquireGuardedMutex", ke_acquire_guarded_mutex as *const (), Levels::APC, "wdm/nf-wdm-keacquireguardedmutex"),
-    Import::nt("KeReleaseGuardedMutex", ke_release_guarded_mutex as *const (), Levels::APC, "wdm/nf-wdm-kereleaseguardedmutex"),
-    Import::nt("KeEnterCriticalRegion", critical_region as *const (), Levels::APC, "ntddk/nf-ntddk-keentercriticalregion"),
-    Import::nt("KeLeaveCriticalRegion", critical_region as *const (), Levels::APC, "ntddk/nf-ntddk-keleavecriticalregion"),
-];
+nt_rows! {
+    "KeInitializeMutex"        ke_initialize_mutex      ANY      "wdm/nf-wdm-keinitializemutex";
+    "KeReleaseMutex"           ke_release_mutex         DISPATCH "wdm/nf-wdm-kereleasemutex";
+    "KeInitializeSemaphore"    ke_initialize_semaphore  PASSIVE  "wdm/nf-wdm-keinitializesemaphore";
+    "KeReleaseSemaphore"       ke_release_semaphore     DISPATCH "wdm/nf-wdm-kereleasesemaphore";
+    "ExInitializeFastMutex"    initialize_fast_mutex    DISPATCH "wdm/nf-wdm-exinitializefastmutex";
+    "ExAcquireFastMutex"       ex_acquire_fast_mutex    APC      "wdm/nf-wdm-exacquirefastmutex";
+    "ExReleaseFastMutex"       ex_release_fast_mutex    APC      "wdm/nf-wdm-exreleasefastmutex";
+    "KeInitializeGuardedMutex" initialize_fast_mutex    APC      "wdm/nf-wdm-keinitializeguardedmutex";
+    "KeAcquireGuardedMutex"    ke_acquire_guarded_mutex APC      "wdm/nf-wdm-keacquireguardedmutex";
+    "KeReleaseGuardedMutex"    ke_release_guarded_mutex APC      "wdm/nf-wdm-kereleaseguardedmutex";
+    "KeEnterCriticalRegion"    critical_region          APC      "ntddk/nf-ntddk-keentercriticalregion";
+    "KeLeaveCriticalRegion"    critical_region          APC      "ntddk/nf-ntddk-keleavecriticalregion";
+}
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +170,13 @@ mod tests {
     #[test]
     fn a_fast_mutex_raises_to_apc_level_and_back() {
         Kernel::boot(Options::default());
-        let mut mutex = FastMutex { count: 0, owner: 0, contention: 0, event: [0; 3], old_irql: 0 };
+        let mut mutex = FastMutex {
+            count: 0,
+            owner: 0,
+            contention: 0,
+            event: [0; 3],
+            old_irql: 0,
+        };
         initialize_fast_mutex(&raw mut mutex);
         ex_acquire_fast_mutex(&raw mut mutex);
         assert_eq!(irql::current(), Irql::APC);

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 
 use crate::kernel::kernel;
 use crate::nt::layout::DeviceObject;
-use crate::nt::status::{NtStatus, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS};
+use crate::nt::status::{
+    NtStatus, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+};
 
 /// Links that are followed before giving up.
 const DEPTH: usize = 8;
@@ -32,12 +34,16 @@ fn key(name: &str) -> String {
 
 /// Gives a device a name; an older device of that name loses it.
 pub fn insert(name: &str, device: *mut DeviceObject) {
-    entries().borrow_mut().insert(key(name), Entry::Device(device as usize));
+    entries()
+        .borrow_mut()
+        .insert(key(name), Entry::Device(device as usize));
 }
 
 /// Takes the names of a device away.
 pub fn remove(device: *mut DeviceObject) {
-    entries().borrow_mut().retain(|_, entry| !matches!(entry, Entry::Device(known) if *known == device as usize));
+    entries()
+        .borrow_mut()
+        .retain(|_, entry| !matches!(entry, Entry::Device(known) if *known == device as usize));
 }
 
 /// Makes `link` lead to `target`.
@@ -94,14 +100,21 @@ mod tests {
         let device = 0x1000 as *mut DeviceObject;
         insert("\\Device\\Audio", device);
         assert_eq!(link("\\??\\Sound", "\\Device\\audio"), STATUS_SUCCESS);
-        assert_eq!(link("\\??\\SOUND", "\\Device\\Other"), STATUS_OBJECT_NAME_COLLISION);
+        assert_eq!(
+            link("\\??\\SOUND", "\\Device\\Other"),
+            STATUS_OBJECT_NAME_COLLISION
+        );
         for (name, expected) in [
             ("\\??\\sound\\Tap\\x", Some("\\Tap\\x")),
             ("\\Device\\AUDIO", Some("")),
             ("\\Device\\Audio2", None),
             ("\\Device", None),
         ] {
-            assert_eq!(lookup(name).map(|(_, rest)| rest).as_deref(), expected, "{name}");
+            assert_eq!(
+                lookup(name).map(|(_, rest)| rest).as_deref(),
+                expected,
+                "{name}"
+            );
         }
         assert_eq!(unlink("\\??\\Sound"), STATUS_SUCCESS);
         assert_eq!(unlink("\\??\\Sound"), STATUS_OBJECT_NAME_NOT_FOUND);

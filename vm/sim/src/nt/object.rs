@@ -8,7 +8,9 @@ use crate::finding;
 use crate::imports::{Import, Levels};
 use crate::kernel::kernel;
 use crate::nt::registry::Key;
-use crate::nt::status::{NtStatus, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS};
+use crate::nt::status::{
+    NtStatus, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
+};
 use crate::rules;
 
 /// What kind of object it is.
@@ -55,7 +57,12 @@ pub(crate) struct ObjectState {
 
 impl std::fmt::Debug for ObjectState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} objects, {} handles", self.objects.borrow().len(), self.handles.borrow().len())
+        write!(
+            f,
+            "{} objects, {} handles",
+            self.objects.borrow().len(),
+            self.handles.borrow().len()
+        )
     }
 }
 
@@ -65,8 +72,15 @@ fn state() -> &'static ObjectState {
 
 /// Counts references to an object, starting with one; `on_destroy` runs when the last is given back.
 pub fn track<T>(object: *mut T, kind: Kind, on_destroy: impl FnOnce() + 'static) {
-    let object_record = Object { kind, references: 1, on_destroy: Some(Box::new(on_destroy)) };
-    state().objects.borrow_mut().insert(object as usize, object_record);
+    let object_record = Object {
+        kind,
+        references: 1,
+        on_destroy: Some(Box::new(on_destroy)),
+    };
+    state()
+        .objects
+        .borrow_mut()
+        .insert(object as usize, object_record);
 }
 
 /// Stops counting: the object goes away otherwise.
@@ -76,7 +90,11 @@ pub fn forget<T>(object: *mut T) {
 
 /// References to an object; 0 when it is not known.
 pub fn count<T>(object: *mut T) -> i64 {
-    state().objects.borrow().get(&(object as usize)).map_or(0, |object| object.references)
+    state()
+        .objects
+        .borrow()
+        .get(&(object as usize))
+        .map_or(0, |object| object.references)
 }
 
 /// Takes one more reference and gives the count.
@@ -86,7 +104,10 @@ pub fn reference<T>(object: *mut T) -> i64 {
             record.references += 1;
             record.references
         }
-        None => finding::fatal(&rules::OBJECT_REFERENCES, format!("{object:p} is referenced but is no object, or was destroyed")),
+        None => finding::fatal(
+            &rules::OBJECT_REFERENCES,
+            format!("{object:p} is referenced but is no object, or was destroyed"),
+        ),
     }
 }
 
@@ -98,7 +119,10 @@ pub fn dereference<T>(object: *mut T) -> i64 {
             record.references -= 1;
             record.references
         }
-        None => finding::fatal(&rules::OBJECT_REFERENCES, format!("{object:p} is dereferenced but is no object, or was destroyed")),
+        None => finding::fatal(
+            &rules::OBJECT_REFERENCES,
+            format!("{object:p} is dereferenced but is no object, or was destroyed"),
+        ),
     };
     if left == 0 {
         let record = state().objects.borrow_mut().remove(&address);
@@ -160,11 +184,22 @@ pub fn close(handle: usize) -> bool {
 pub(crate) fn check_handles() {
     let open: Vec<usize> = {
         let handles = state().handles.borrow();
-        handles.iter().filter(|(_, (_, owner))| *owner == HandleOwner::Driver).map(|(handle, _)| *handle).collect()
+        handles
+            .iter()
+            .filter(|(_, (_, owner))| *owner == HandleOwner::Driver)
+            .map(|(handle, _)| *handle)
+            .collect()
     };
     for handle in open {
-        let what = lookup_key(handle).map_or_else(|| "an object".to_owned(), |key| format!("the key {}", key.path()));
-        finding::raise_at(&rules::HANDLE_LEAK, format!("the handle {handle:#x} to {what} is open after unload"), None);
+        let what = lookup_key(handle).map_or_else(
+            || "an object".to_owned(),
+            |key| format!("the key {}", key.path()),
+        );
+        finding::raise_at(
+            &rules::HANDLE_LEAK,
+            format!("the handle {handle:#x} to {what} is open after unload"),
+            None,
+        );
     }
 }
 
@@ -191,7 +226,11 @@ fn ex_event_object_type() -> usize {
 }
 
 fn kind_fits(object: *mut c_void, wanted: *const c_void) -> bool {
-    let kind = state().objects.borrow().get(&(object as usize)).map(|object| object.kind);
+    let kind = state()
+        .objects
+        .borrow()
+        .get(&(object as usize))
+        .map(|object| object.kind);
     match kind {
         _ if wanted.is_null() => true,
         Some(Kind::File) => wanted == (&raw const FILE_TYPE).cast(),
@@ -201,9 +240,16 @@ fn kind_fits(object: *mut c_void, wanted: *const c_void) -> bool {
 }
 
 extern "win64" fn ob_reference_object_by_handle(
-    handle: usize, _access: u32, wanted: *const c_void, _mode: i8, result: *mut *mut c_void, _information: *mut c_void,
+    handle: usize,
+    _access: u32,
+    wanted: *const c_void,
+    _mode: i8,
+    result: *mut *mut c_void,
+    _information: *mut c_void,
 ) -> NtStatus {
-    let Some(object) = lookup(handle) else { return STATUS_INVALID_HANDLE };
+    let Some(object) = lookup(handle) else {
+        return STATUS_INVALID_HANDLE;
+    };
     if !kind_fits(object, wanted) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
@@ -213,7 +259,12 @@ extern "win64" fn ob_reference_object_by_handle(
     STATUS_SUCCESS
 }
 
-extern "win64" fn ob_reference_object_by_pointer(object: *mut c_void, _access: u32, wanted: *const c_void, _mode: i8) -> NtStatus {
+extern "win64" fn ob_reference_object_by_pointer(
+    object: *mut c_void,
+    _access: u32,
+    wanted: *const c_void,
+    _mode: i8,
+) -> NtStatus {
     if !kind_fits(object, wanted) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
@@ -233,18 +284,56 @@ extern "win64" fn zw_close(handle: usize) -> NtStatus {
     if close(handle) {
         return STATUS_SUCCESS;
     }
-    finding::raise(&rules::HANDLE_BAD, format!("ZwClose of {handle:#x}, which is not open"));
+    finding::raise(
+        &rules::HANDLE_BAD,
+        format!("ZwClose of {handle:#x}, which is not open"),
+    );
     STATUS_INVALID_HANDLE
 }
 
 pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("ObReferenceObjectByHandle", ob_reference_object_by_handle as *const (), Levels::PASSIVE, "wdm/nf-wdm-obreferenceobjectbyhandle"),
-    Import::nt("ObReferenceObjectByPointer", ob_reference_object_by_pointer as *const (), Levels::DISPATCH, "wdm/nf-wdm-obreferenceobjectbypointer"),
-    Import::nt("ObfReferenceObject", obf_reference_object as *const (), Levels::DISPATCH, "wdm/nf-wdm-obfreferenceobject"),
-    Import::nt("ObfDereferenceObject", obf_dereference_object as *const (), Levels::DISPATCH, "wdm/nf-wdm-obdereferenceobject"),
-    Import::nt("ZwClose", zw_close as *const (), Levels::PASSIVE, "wdm/nf-wdm-zwclose"),
-    Import::data("ntoskrnl.exe", "IoFileObjectType", io_file_object_type, "wdm/nf-wdm-obreferenceobjectbyhandle"),
-    Import::data("ntoskrnl.exe", "ExEventObjectType", ex_event_object_type, "wdm/nf-wdm-obreferenceobjectbyhandle"),
+    Import::nt(
+        "ObReferenceObjectByHandle",
+        ob_reference_object_by_handle as *const (),
+        Levels::PASSIVE,
+        "wdm/nf-wdm-obreferenceobjectbyhandle",
+    ),
+    Import::nt(
+        "ObReferenceObjectByPointer",
+        ob_reference_object_by_pointer as *const (),
+        Levels::DISPATCH,
+        "wdm/nf-wdm-obreferenceobjectbypointer",
+    ),
+    Import::nt(
+        "ObfReferenceObject",
+        obf_reference_object as *const (),
+        Levels::DISPATCH,
+        "wdm/nf-wdm-obfreferenceobject",
+    ),
+    Import::nt(
+        "ObfDereferenceObject",
+        obf_dereference_object as *const (),
+        Levels::DISPATCH,
+        "wdm/nf-wdm-obdereferenceobject",
+    ),
+    Import::nt(
+        "ZwClose",
+        zw_close as *const (),
+        Levels::PASSIVE,
+        "wdm/nf-wdm-zwclose",
+    ),
+    Import::data(
+        "ntoskrnl.exe",
+        "IoFileObjectType",
+        io_file_object_type,
+        "wdm/nf-wdm-obreferenceobjectbyhandle",
+    ),
+    Import::data(
+        "ntoskrnl.exe",
+        "ExEventObjectType",
+        ex_event_object_type,
+        "wdm/nf-wdm-obreferenceobjectbyhandle",
+    ),
 ];
 
 #[cfg(test)]
@@ -265,8 +354,21 @@ mod tests {
         let mut found = std::ptr::null_mut();
         let event = (&raw const EVENT_TYPE).cast();
         let file = (&raw const FILE_TYPE).cast();
-        assert_eq!(ob_reference_object_by_handle(handle, 0, file, 1, &raw mut found, std::ptr::null_mut()), STATUS_OBJECT_TYPE_MISMATCH);
-        assert_eq!(ob_reference_object_by_handle(handle, 0, event, 1, &raw mut found, std::ptr::null_mut()), STATUS_SUCCESS);
+        assert_eq!(
+            ob_reference_object_by_handle(handle, 0, file, 1, &raw mut found, std::ptr::null_mut()),
+            STATUS_OBJECT_TYPE_MISMATCH
+        );
+        assert_eq!(
+            ob_reference_object_by_handle(
+                handle,
+                0,
+                event,
+                1,
+                &raw mut found,
+                std::ptr::null_mut()
+            ),
+            STATUS_SUCCESS
+        );
         assert_eq!((found, count(object)), (object.cast(), 3));
         dereference(object);
         assert!(close(handle) && !close(handle));

@@ -3,13 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::{DevPropKey, DeviceObject, DriverObject};
 use crate::nt::object::{self, HandleOwner, Kind};
 use crate::nt::registry::{self, Key, Value};
 use crate::nt::status::{
-    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SUCCESS,
 };
 use crate::nt::{device, names};
 
@@ -48,7 +49,12 @@ pub fn create(bus: *mut DriverObject, instance: &str, driver_key: &str) -> *mut 
     kernel().nt.pdos.count.set(number + 1);
     let name = format!("\\Device\\{:08x}", 0x40 + number);
     let pdo = device::create(bus, 0, Some(&name), FILE_DEVICE_CONTROLLER);
-    let record = Record { instance: instance.to_owned(), name, driver_key: driver_key.to_owned(), properties: BTreeMap::new() };
+    let record = Record {
+        instance: instance.to_owned(),
+        name,
+        driver_key: driver_key.to_owned(),
+        properties: BTreeMap::new(),
+    };
     devices().borrow_mut().insert(pdo as usize, record);
     object::track(pdo, Kind::Device, || {});
     // SAFETY: just made.
@@ -113,7 +119,10 @@ fn store<T>(place: *mut T, value: T) {
 
 /// Copies a whole answer or says how long it is.
 fn answer(bytes: &[u8], buffer: *mut u8, length: u32, needed: *mut u32) -> NtStatus {
-    store(needed, u32::try_from(bytes.len()).expect("a property is small"));
+    store(
+        needed,
+        u32::try_from(bytes.len()).expect("a property is small"),
+    );
     if bytes.len() > length as usize {
         return STATUS_BUFFER_TOO_SMALL;
     }
@@ -122,9 +131,21 @@ fn answer(bytes: &[u8], buffer: *mut u8, length: u32, needed: *mut u32) -> NtSta
     STATUS_SUCCESS
 }
 
-extern "win64" fn io_get_device_property(pdo: *mut DeviceObject, property: i32, length: u32, buffer: *mut u8, needed: *mut u32) -> NtStatus {
-    let Some(record) = record(pdo) else { return STATUS_INVALID_DEVICE_REQUEST };
-    let from_key = |name: &str| enum_key(pdo).and_then(|key| key.get(name)).map(|value| value.bytes());
+extern "win64" fn io_get_device_property(
+    pdo: *mut DeviceObject,
+    property: i32,
+    length: u32,
+    buffer: *mut u8,
+    needed: *mut u32,
+) -> NtStatus {
+    let Some(record) = record(pdo) else {
+        return STATUS_INVALID_DEVICE_REQUEST;
+    };
+    let from_key = |name: &str| {
+        enum_key(pdo)
+            .and_then(|key| key.get(name))
+            .map(|value| value.bytes())
+    };
     let text = |text: &str| Some(Value::Sz(text.to_owned()).bytes());
     // DEVICE_REGISTRY_PROPERTY (wdm.h).
     let bytes = match property {
@@ -140,35 +161,68 @@ extern "win64" fn io_get_device_property(pdo: *mut DeviceObject, property: i32, 
         15 => text("ROOT"),
         _ => None,
     };
-    bytes.map_or(STATUS_OBJECT_NAME_NOT_FOUND, |bytes| answer(&bytes, buffer, length, needed))
+    bytes.map_or(STATUS_OBJECT_NAME_NOT_FOUND, |bytes| {
+        answer(&bytes, buffer, length, needed)
+    })
 }
 
 extern "win64" fn io_get_device_property_data(
-    pdo: *mut DeviceObject, key: *const DevPropKey, _locale: u32, _flags: u32, length: u32, buffer: *mut u8, needed: *mut u32, kind: *mut u32,
+    pdo: *mut DeviceObject,
+    key: *const DevPropKey,
+    _locale: u32,
+    _flags: u32,
+    length: u32,
+    buffer: *mut u8,
+    needed: *mut u32,
+    kind: *mut u32,
 ) -> NtStatus {
     // SAFETY: the driver's key; a bad address faults into a report.
     let key = unsafe { key.read_unaligned() };
-    let Some((found, bytes)) = property(pdo, &key) else { return STATUS_OBJECT_NAME_NOT_FOUND };
+    let Some((found, bytes)) = property(pdo, &key) else {
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    };
     store(kind, found);
     answer(&bytes, buffer, length, needed)
 }
 
 extern "win64" fn io_set_device_property_data(
-    pdo: *mut DeviceObject, key: *const DevPropKey, _locale: u32, _flags: u32, kind: u32, size: u32, data: *const u8,
+    pdo: *mut DeviceObject,
+    key: *const DevPropKey,
+    _locale: u32,
+    _flags: u32,
+    kind: u32,
+    size: u32,
+    data: *const u8,
 ) -> NtStatus {
     if record(pdo).is_none() {
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     // SAFETY: the driver's key and data of that size; bad addresses fault into a report.
-    let (key, bytes) = unsafe { (key.read_unaligned(), std::slice::from_raw_parts(data, size as usize)) };
+    let (key, bytes) = unsafe {
+        (
+            key.read_unaligned(),
+            std::slice::from_raw_parts(data, size as usize),
+        )
+    };
     set_property(pdo, key, kind, bytes);
     STATUS_SUCCESS
 }
 
-extern "win64" fn io_open_device_registry_key(pdo: *mut DeviceObject, kind: u32, _access: u32, handle: *mut usize) -> NtStatus {
+extern "win64" fn io_open_device_registry_key(
+    pdo: *mut DeviceObject,
+    kind: u32,
+    _access: u32,
+    handle: *mut usize,
+) -> NtStatus {
     const DRIVER: u32 = 2;
-    let key = if kind & DRIVER != 0 { software_key(pdo) } else { hardware_key(pdo) };
-    let Some(key) = key else { return STATUS_INVALID_DEVICE_REQUEST };
+    let key = if kind & DRIVER != 0 {
+        software_key(pdo)
+    } else {
+        hardware_key(pdo)
+    };
+    let Some(key) = key else {
+        return STATUS_INVALID_DEVICE_REQUEST;
+    };
     store(handle, object::open_key(key, HandleOwner::Driver));
     STATUS_SUCCESS
 }
@@ -178,9 +232,9 @@ pub fn find(name: &str) -> Option<(*mut DeviceObject, String)> {
     names::lookup(name)
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoGetDeviceProperty", io_get_device_property as *const (), Levels::PASSIVE, "wdm/nf-wdm-iogetdeviceproperty"),
-    Import::nt("IoGetDevicePropertyData", io_get_device_property_data as *const (), Levels::APC, "wdm/nf-wdm-iogetdevicepropertydata"),
-    Import::nt("IoSetDevicePropertyData", io_set_device_property_data as *const (), Levels::APC, "wdm/nf-wdm-iosetdevicepropertydata"),
-    Import::nt("IoOpenDeviceRegistryKey", io_open_device_registry_key as *const (), Levels::PASSIVE, "wdm/nf-wdm-ioopendeviceregistrykey"),
-];
+nt_rows! {
+    "IoGetDeviceProperty"     io_get_device_property      PASSIVE "wdm/nf-wdm-iogetdeviceproperty";
+    "IoGetDevicePropertyData" io_get_device_property_data APC     "wdm/nf-wdm-iogetdevicepropertydata";
+    "IoSetDevicePropertyData" io_set_device_property_data APC     "wdm/nf-wdm-iosetdevicepropertydata";
+    "IoOpenDeviceRegistryKey" io_open_device_registry_key PASSIVE "wdm/nf-wdm-ioopendeviceregistrykey";
+}

@@ -62,7 +62,13 @@ pub(crate) struct Block {
 
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes at {:#x}, tag '{}'", self.size, self.address, self.tag.escape_ascii())?;
+        write!(
+            f,
+            "{} bytes at {:#x}, tag '{}'",
+            self.size,
+            self.address,
+            self.tag.escape_ascii()
+        )?;
         if let Some(site) = self.site {
             write!(f, ", allocated at {}", image::describe(site))?;
         }
@@ -83,7 +89,12 @@ pub(crate) struct PoolState {
 impl PoolState {
     /// The driver's live allocations.
     pub(crate) fn driver_blocks(&self) -> Vec<Block> {
-        self.live.borrow().values().filter(|block| block.owner == Owner::Driver).copied().collect()
+        self.live
+            .borrow()
+            .values()
+            .filter(|block| block.owner == Owner::Driver)
+            .copied()
+            .collect()
     }
 
     /// The first page for `length` bytes of pages followed by a page that stays inaccessible.
@@ -91,7 +102,9 @@ impl PoolState {
         let whole = length + PAGE_SIZE;
         if self.next.get() + whole > self.end.get() {
             let size = ARENA.max(whole);
-            let base = memory::reserve(size + PAGE_SIZE).expect("address space for the pool").as_ptr() as usize;
+            let base = memory::reserve(size + PAGE_SIZE)
+                .expect("address space for the pool")
+                .as_ptr() as usize;
             // One page in front, so that the first allocation is guarded on both sides as well.
             self.next.set(base + PAGE_SIZE);
             self.end.set(base + PAGE_SIZE + size);
@@ -104,7 +117,14 @@ impl PoolState {
 
 /// Allocates for the kernel or the driver: zeroed, non-paged.
 pub fn allocate(size: usize, tag: [u8; 4], owner: Owner) -> *mut u8 {
-    place(Request { size, tag, owner, zeroed: true, paged: false, alignment: ALIGNMENT })
+    place(Request {
+        size,
+        tag,
+        owner,
+        zeroed: true,
+        paged: false,
+        alignment: ALIGNMENT,
+    })
 }
 
 /// Allocates for the driver, or gives null when this allocation is to fail.
@@ -116,24 +136,46 @@ pub(crate) fn allocate_fallibly(request: Request) -> *mut u8 {
 }
 
 fn place(request: Request) -> *mut u8 {
-    let Request { size, tag, owner, zeroed, paged, alignment } = request;
+    let Request {
+        size,
+        tag,
+        owner,
+        zeroed,
+        paged,
+        alignment,
+    } = request;
     let state = &kernel().nt.pool;
     let length = pages(size.max(1));
     let first_page = state.take_pages(length);
     // Small ones end at the guard page; those of a page or more start at a page, as on Windows.
-    let offset = if size >= PAGE_SIZE { 0 } else { length - size.max(1).next_multiple_of(alignment) };
+    let offset = if size >= PAGE_SIZE {
+        0
+    } else {
+        length - size.max(1).next_multiple_of(alignment)
+    };
     let address = first_page + offset;
     // SAFETY: the pages were reserved for the pool and given to nobody else.
     unsafe {
         let start = first_page as *mut u8;
         memory::commit(start, length, Protection::ReadWrite).expect("memory for the pool");
         start.write_bytes(FILL_AROUND, offset);
-        start.add(offset + size).write_bytes(FILL_AROUND, length - offset - size);
+        start
+            .add(offset + size)
+            .write_bytes(FILL_AROUND, length - offset - size);
         if !zeroed {
             start.add(offset).write_bytes(FILL_FRESH, size);
         }
     }
-    let block = Block { address, size, tag, owner, paged, first_page, site: call_site(), freed_at: None };
+    let block = Block {
+        address,
+        size,
+        tag,
+        owner,
+        paged,
+        first_page,
+        site: call_site(),
+        freed_at: None,
+    };
     state.live.borrow_mut().insert(first_page, block);
     address as *mut u8
 }
@@ -149,15 +191,23 @@ fn starting_at(address: usize) -> Option<Block> {
 pub fn free(address: *mut u8) {
     match starting_at(address as usize) {
         Some(block) => release(block),
-        None => finding::fatal(&rules::SIMULATOR_DEFECT, format!("the kernel frees {address:p}, which is no live allocation")),
+        None => finding::fatal(
+            &rules::SIMULATOR_DEFECT,
+            format!("the kernel frees {address:p}, which is no live allocation"),
+        ),
     }
 }
 
 /// Frees for the driver, with every check.
 pub(crate) fn free_for_driver(address: usize, tag: Option<[u8; 4]>) {
-    let Some(block) = starting_at(address) else { refuse(address) };
+    let Some(block) = starting_at(address) else {
+        refuse(address)
+    };
     if block.owner == Owner::System {
-        finding::fatal(&rules::POOL_BAD_FREE, format!("the driver frees memory of the kernel: {block}"));
+        finding::fatal(
+            &rules::POOL_BAD_FREE,
+            format!("the driver frees memory of the kernel: {block}"),
+        );
     }
     if let Some(tag) = tag
         && tag != [0; 4]
@@ -171,13 +221,29 @@ pub(crate) fn free_for_driver(address: usize, tag: Option<[u8; 4]>) {
 }
 
 fn refuse(address: usize) -> ! {
-    let freed = kernel().nt.pool.freed.borrow().iter().rev().find(|block| block.address == address).copied();
+    let freed = kernel()
+        .nt
+        .pool
+        .freed
+        .borrow()
+        .iter()
+        .rev()
+        .find(|block| block.address == address)
+        .copied();
     match freed {
         Some(block) => {
-            let site = block.freed_at.map_or_else(String::new, |site| format!(", first freed at {}", image::describe(site)));
-            finding::fatal(&rules::POOL_DOUBLE_FREE, format!("freed again: {block}{site}"))
+            let site = block.freed_at.map_or_else(String::new, |site| {
+                format!(", first freed at {}", image::describe(site))
+            });
+            finding::fatal(
+                &rules::POOL_DOUBLE_FREE,
+                format!("freed again: {block}{site}"),
+            )
         }
-        None => finding::fatal(&rules::POOL_BAD_FREE, format!("{address:#x} is freed but {}", describe(address))),
+        None => finding::fatal(
+            &rules::POOL_BAD_FREE,
+            format!("{address:#x} is freed but {}", describe(address)),
+        ),
     }
 }
 
@@ -187,23 +253,40 @@ fn release(mut block: Block) {
     let offset = block.address - block.first_page;
     // SAFETY: the block is live, so its pages are committed.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
-    let touched = |range: std::ops::Range<usize>| content[range].iter().any(|byte| *byte != FILL_AROUND);
+    let touched =
+        |range: std::ops::Range<usize>| content[range].iter().any(|byte| *byte != FILL_AROUND);
     if touched(0..offset) {
-        finding::fatal(&rules::POOL_OVERRUN, format!("bytes before the allocation were written: {block}"));
+        finding::fatal(
+            &rules::POOL_OVERRUN,
+            format!("bytes before the allocation were written: {block}"),
+        );
     }
     if touched(offset + block.size..length) {
-        finding::fatal(&rules::POOL_OVERRUN, format!("bytes behind the allocation were written: {block}"));
+        finding::fatal(
+            &rules::POOL_OVERRUN,
+            format!("bytes behind the allocation were written: {block}"),
+        );
     }
     if spinlock::held_in(block.address, block.size) {
-        finding::raise(&rules::LOCK_HELD_AT_RETURN, format!("memory with a held spin lock is freed: {block}"));
+        finding::raise(
+            &rules::LOCK_HELD_AT_RETURN,
+            format!("memory with a held spin lock is freed: {block}"),
+        );
     }
-    if dpc::queued_in(block.address, block.size) > 0 || crate::nt::timer::set_in(block.address, block.size) {
-        finding::fatal(&rules::TIMER_LEAK, format!("memory with a queued DPC or a set timer is freed: {block}"));
+    if dpc::queued_in(block.address, block.size) > 0
+        || crate::nt::timer::set_in(block.address, block.size)
+    {
+        finding::fatal(
+            &rules::TIMER_LEAK,
+            format!("memory with a queued DPC or a set timer is freed: {block}"),
+        );
     }
     let state = &kernel().nt.pool;
     state.live.borrow_mut().remove(&block.first_page);
     // SAFETY: nobody may use the block any more; whoever does gets a fault, which is the point.
-    unsafe { memory::decommit(block.first_page as *mut u8, length).expect("own pages can be given back") };
+    unsafe {
+        memory::decommit(block.first_page as *mut u8, length).expect("own pages can be given back")
+    };
     block.freed_at = call_site();
     let mut freed = state.freed.borrow_mut();
     if freed.len() == REMEMBERED {
@@ -218,11 +301,15 @@ pub(crate) fn describe(address: usize) -> String {
     let near = |block: &Block| {
         let end = block.address + block.size;
         let limit = block.first_page + pages(block.size.max(1)) + PAGE_SIZE;
-        (block.first_page..limit).contains(&address).then(|| match address {
-            _ if (block.address..end).contains(&address) => format!("{} bytes into", address - block.address),
-            _ if address >= end => format!("{} bytes behind the end of", address - end),
-            _ => format!("{} bytes before", block.address - address),
-        })
+        (block.first_page..limit)
+            .contains(&address)
+            .then(|| match address {
+                _ if (block.address..end).contains(&address) => {
+                    format!("{} bytes into", address - block.address)
+                }
+                _ if address >= end => format!("{} bytes behind the end of", address - end),
+                _ => format!("{} bytes before", block.address - address),
+            })
     };
     let live = state.live.borrow();
     if let Some((_, block)) = live.range(..=address).next_back()
@@ -232,7 +319,9 @@ pub(crate) fn describe(address: usize) -> String {
     }
     for block in state.freed.borrow().iter().rev() {
         if let Some(place) = near(block) {
-            let site = block.freed_at.map_or_else(String::new, |site| format!(", freed at {}", image::describe(site)));
+            let site = block.freed_at.map_or_else(String::new, |site| {
+                format!(", freed at {}", image::describe(site))
+            });
             return format!("lies {place} a freed allocation of {block}{site}");
         }
     }
@@ -246,7 +335,9 @@ pub(crate) fn describe(address: usize) -> String {
 pub(crate) fn knows(address: usize) -> bool {
     let live = kernel().nt.pool.live.borrow();
     let block = live.range(..=address).next_back();
-    block.is_some_and(|(_, block)| (block.first_page..block.first_page + pages(block.size.max(1))).contains(&address))
+    block.is_some_and(|(_, block)| {
+        (block.first_page..block.first_page + pages(block.size.max(1))).contains(&address)
+    })
 }
 
 /// Reports everything that the driver has not given back.
@@ -258,7 +349,10 @@ pub(crate) fn check_leaks() {
         group.1 += block.size;
     }
     for ((tag, site), (count, bytes)) in groups {
-        let text = format!("{count} allocation(s), {bytes} bytes with tag '{}' are left at unload", tag.escape_ascii());
+        let text = format!(
+            "{count} allocation(s), {bytes} bytes with tag '{}' are left at unload",
+            tag.escape_ascii()
+        );
         finding::raise_at(&rules::POOL_LEAK, text, site);
     }
 }
@@ -274,20 +368,42 @@ mod tests {
         for size in [1_usize, 15, 16, 17, 100, 4000, 4095] {
             let address = allocate(size, *b"Test", Owner::Driver) as usize;
             assert_eq!(address % ALIGNMENT, 0);
-            assert_eq!((address + size.next_multiple_of(ALIGNMENT)) % PAGE_SIZE, 0, "{size}");
+            assert_eq!(
+                (address + size.next_multiple_of(ALIGNMENT)) % PAGE_SIZE,
+                0,
+                "{size}"
+            );
         }
-        assert_eq!(allocate(4096, *b"Test", Owner::Driver) as usize % PAGE_SIZE, 0);
-        assert_eq!(allocate(5000, *b"Test", Owner::Driver) as usize % PAGE_SIZE, 0);
+        assert_eq!(
+            allocate(4096, *b"Test", Owner::Driver) as usize % PAGE_SIZE,
+            0
+        );
+        assert_eq!(
+            allocate(5000, *b"Test", Owner::Driver) as usize % PAGE_SIZE,
+            0
+        );
     }
 
     #[test]
     fn memory_is_zero_unless_asked_otherwise() {
         Kernel::boot(Options::default());
         let zeroed = allocate(64, *b"Test", Owner::Driver);
-        let request = Request { size: 64, tag: *b"Test", owner: Owner::Driver, zeroed: false, paged: false, alignment: 16 };
+        let request = Request {
+            size: 64,
+            tag: *b"Test",
+            owner: Owner::Driver,
+            zeroed: false,
+            paged: false,
+            alignment: 16,
+        };
         let fresh = allocate_fallibly(request);
         // SAFETY: both blocks are live and 64 bytes long.
-        let (zeroed, fresh) = unsafe { (std::slice::from_raw_parts(zeroed, 64), std::slice::from_raw_parts(fresh, 64)) };
+        let (zeroed, fresh) = unsafe {
+            (
+                std::slice::from_raw_parts(zeroed, 64),
+                std::slice::from_raw_parts(fresh, 64),
+            )
+        };
         assert!(zeroed.iter().all(|byte| *byte == 0));
         assert!(fresh.iter().all(|byte| *byte == FILL_FRESH));
     }
@@ -302,26 +418,53 @@ mod tests {
         check_leaks();
         let found = machine.findings.all();
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].text.contains("2 allocation(s), 30 bytes with tag 'Leak'"), "{}", found[0].text);
+        assert!(
+            found[0]
+                .text
+                .contains("2 allocation(s), 30 bytes with tag 'Leak'"),
+            "{}",
+            found[0].text
+        );
     }
 
     #[test]
     fn an_address_is_explained() {
         Kernel::boot(Options::default());
         let block = allocate(32, *b"Test", Owner::Driver) as usize;
-        assert!(describe(block + 8).starts_with("lies 8 bytes into a live allocation"), "{}", describe(block + 8));
-        assert!(describe(block + 40).starts_with("lies 8 bytes behind the end of a live"), "{}", describe(block + 40));
+        assert!(
+            describe(block + 8).starts_with("lies 8 bytes into a live allocation"),
+            "{}",
+            describe(block + 8)
+        );
+        assert!(
+            describe(block + 40).starts_with("lies 8 bytes behind the end of a live"),
+            "{}",
+            describe(block + 40)
+        );
         free(block as *mut u8);
-        assert!(describe(block).starts_with("lies 0 bytes into a freed allocation"), "{}", describe(block));
+        assert!(
+            describe(block).starts_with("lies 0 bytes into a freed allocation"),
+            "{}",
+            describe(block)
+        );
         assert_eq!(describe(8), "is a null pointer or close to one");
     }
 
     #[test]
     fn a_fallible_allocation_fails_when_told() {
         Kernel::boot(Options::default());
-        let request = Request { size: 8, tag: *b"Test", owner: Owner::Driver, zeroed: true, paged: false, alignment: 16 };
+        let request = Request {
+            size: 8,
+            tag: *b"Test",
+            owner: Owner::Driver,
+            zeroed: true,
+            paged: false,
+            alignment: 16,
+        };
         faults::fail_at(Some(faults::used() + 1));
-        let results: Vec<bool> = (0..3).map(|_| allocate_fallibly(request).is_null()).collect();
+        let results: Vec<bool> = (0..3)
+            .map(|_| allocate_fallibly(request).is_null())
+            .collect();
         assert_eq!(results, [false, true, false]);
     }
 }

@@ -46,26 +46,50 @@ impl Value {
 
     /// The bytes as the registry keeps them.
     pub fn bytes(&self) -> Vec<u8> {
-        let wide = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let wide = |text: &str| {
+            text.encode_utf16()
+                .chain([0])
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
         match self {
             Self::Sz(text) | Self::ExpandSz(text) => wide(text),
             Self::Binary(bytes) | Self::Other(_, bytes) => bytes.clone(),
             Self::Dword(number) => number.to_le_bytes().to_vec(),
             Self::Qword(number) => number.to_le_bytes().to_vec(),
-            Self::MultiSz(texts) => texts.iter().flat_map(|text| wide(text)).chain([0, 0]).collect(),
+            Self::MultiSz(texts) => texts
+                .iter()
+                .flat_map(|text| wide(text))
+                .chain([0, 0])
+                .collect(),
         }
     }
 
     /// A value from its type and bytes; bytes that do not fit the type are kept as they are.
     pub fn from_bytes(kind: u32, bytes: &[u8]) -> Self {
-        let units = || bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect::<Vec<u16>>();
-        let text = || String::from_utf16_lossy(&units()).trim_end_matches('\0').to_owned();
+        let units = || {
+            bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                .collect::<Vec<u16>>()
+        };
+        let text = || {
+            String::from_utf16_lossy(&units())
+                .trim_end_matches('\0')
+                .to_owned()
+        };
         match (kind, bytes.len()) {
             (1, _) => Self::Sz(text()),
             (2, _) => Self::ExpandSz(text()),
             (3, _) => Self::Binary(bytes.to_vec()),
             (4, 4) => Self::Dword(u32::from_le_bytes(bytes.try_into().expect("four bytes"))),
-            (7, _) => Self::MultiSz(text().split('\0').filter(|part| !part.is_empty()).map(str::to_owned).collect()),
+            (7, _) => Self::MultiSz(
+                text()
+                    .split('\0')
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            ),
             (11, 8) => Self::Qword(u64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
             _ => Self::Other(kind, bytes.to_vec()),
         }
@@ -103,7 +127,10 @@ fn upper(name: &str) -> String {
 }
 
 fn root() -> Key {
-    Key { node: Rc::clone(&kernel().nt.registry.root), path: String::new() }
+    Key {
+        node: Rc::clone(&kernel().nt.registry.root),
+        path: String::new(),
+    }
 }
 
 /// The key at a full path such as `\Registry\Machine\System\…`, when there is one.
@@ -120,7 +147,14 @@ pub fn create(path: &str) -> Key {
 pub fn delete(path: &str) -> bool {
     let path = path.trim_end_matches('\\');
     let (parent, name) = path.rsplit_once('\\').unwrap_or(("", path));
-    open(parent).is_some_and(|parent| parent.node.borrow_mut().children.remove(&upper(name)).is_some())
+    open(parent).is_some_and(|parent| {
+        parent
+            .node
+            .borrow_mut()
+            .children
+            .remove(&upper(name))
+            .is_some()
+    })
 }
 
 impl Key {
@@ -146,7 +180,12 @@ impl Key {
         for part in path.split('\\').filter(|part| !part.is_empty()) {
             let child = {
                 let mut node = key.node.borrow_mut();
-                let fresh = || Rc::new(RefCell::new(Node { name: part.to_owned(), ..Node::default() }));
+                let fresh = || {
+                    Rc::new(RefCell::new(Node {
+                        name: part.to_owned(),
+                        ..Node::default()
+                    }))
+                };
                 Rc::clone(node.children.entry(upper(part)).or_insert_with(fresh))
             };
             let path = format!("{}\\{}", key.path, child.borrow().name);
@@ -157,12 +196,19 @@ impl Key {
 
     /// Sets a value; the empty name is the key's default value.
     pub fn set(&self, name: &str, value: Value) {
-        self.node.borrow_mut().values.insert(upper(name), (name.to_owned(), value));
+        self.node
+            .borrow_mut()
+            .values
+            .insert(upper(name), (name.to_owned(), value));
     }
 
     /// A value.
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.node.borrow().values.get(&upper(name)).map(|(_, value)| value.clone())
+        self.node
+            .borrow()
+            .values
+            .get(&upper(name))
+            .map(|(_, value)| value.clone())
     }
 
     /// Removes a value; `false` when it was not there.
@@ -177,14 +223,25 @@ impl Key {
 
     /// Names of the keys right below, in order.
     pub fn subkeys(&self) -> Vec<String> {
-        self.node.borrow().children.values().map(|child| child.borrow().name.clone()).collect()
+        self.node
+            .borrow()
+            .children
+            .values()
+            .map(|child| child.borrow().name.clone())
+            .collect()
     }
 }
 
 /// Every key and value below a path as text, one line each: to show that an uninstalled driver leaves nothing.
 pub fn dump(path: &str) -> Vec<String> {
-    let Some(key) = open(path) else { return Vec::new() };
-    let mut lines: Vec<String> = key.values().iter().map(|(name, value)| format!("{}\\\\{name} = {value:?}", key.path)).collect();
+    let Some(key) = open(path) else {
+        return Vec::new();
+    };
+    let mut lines: Vec<String> = key
+        .values()
+        .iter()
+        .map(|(name, value)| format!("{}\\\\{name} = {value:?}", key.path))
+        .collect();
     for child in key.subkeys() {
         let path = format!("{}\\{child}", key.path);
         lines.push(path.clone());
@@ -207,7 +264,10 @@ mod tests {
         assert_eq!(key.get("NAME"), Some(Value::Dword(7)));
         assert!(open("\\Registry\\Machine\\Other").is_none());
         assert_eq!(dump("\\Registry\\Machine\\System").len(), 2);
-        assert!(delete("\\Registry\\Machine\\System\\Test") && !delete("\\Registry\\Machine\\System\\Test"));
+        assert!(
+            delete("\\Registry\\Machine\\System\\Test")
+                && !delete("\\Registry\\Machine\\System\\Test")
+        );
         assert!(open("\\Registry\\Machine\\System\\Test").is_none());
     }
 

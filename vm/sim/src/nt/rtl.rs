@@ -21,14 +21,28 @@ extern "win64" fn memory_set(target: *mut u8, value: i32, length: usize) -> *mut
 
 extern "win64" fn memory_compare(first: *const u8, second: *const u8, length: usize) -> i32 {
     // SAFETY: the driver's ranges; bad ones fault into a report.
-    let (first, second) = unsafe { (std::slice::from_raw_parts(first, length), std::slice::from_raw_parts(second, length)) };
+    let (first, second) = unsafe {
+        (
+            std::slice::from_raw_parts(first, length),
+            std::slice::from_raw_parts(second, length),
+        )
+    };
     first.cmp(second) as i32
 }
 
 extern "win64" fn rtl_compare_memory(first: *const u8, second: *const u8, length: usize) -> usize {
     // SAFETY: the driver's ranges; bad ones fault into a report.
-    let (first, second) = unsafe { (std::slice::from_raw_parts(first, length), std::slice::from_raw_parts(second, length)) };
-    first.iter().zip(second).take_while(|(first, second)| first == second).count()
+    let (first, second) = unsafe {
+        (
+            std::slice::from_raw_parts(first, length),
+            std::slice::from_raw_parts(second, length),
+        )
+    };
+    first
+        .iter()
+        .zip(second)
+        .take_while(|(first, second)| first == second)
+        .count()
 }
 
 extern "win64" fn rtl_zero_memory(target: *mut u8, length: usize) {
@@ -52,8 +66,16 @@ extern "win64" fn wide_length(text: *const u16) -> usize {
     super::unicode::terminated(text).len()
 }
 
-extern "win64" fn c_specific_handler(_record: *mut c_void, _frame: *mut c_void, _context: *mut c_void, _dispatcher: *mut c_void) -> i32 {
-    finding::fatal(&rules::MISSING_IMPORT, "structured exception handling: the simulator ends a run at the first exception")
+extern "win64" fn c_specific_handler(
+    _record: *mut c_void,
+    _frame: *mut c_void,
+    _context: *mut c_void,
+    _dispatcher: *mut c_void,
+) -> i32 {
+    finding::fatal(
+        &rules::MISSING_IMPORT,
+        "structured exception handling: the simulator ends a run at the first exception",
+    )
 }
 
 /// The size of a frame comes in rax; every page of it is touched in order, so that the guard page is met. Changes
@@ -82,19 +104,73 @@ extern "win64" fn check_stack() {
 }
 
 pub(crate) static IMPORTS: &[Import] = &[
-    Import::memory("memcpy", memory_copy as *const (), "wdm/nf-wdm-rtlcopymemory"),
-    Import::memory("memmove", memory_copy as *const (), "wdm/nf-wdm-rtlmovememory"),
-    Import::memory("memset", memory_set as *const (), "wdm/nf-wdm-rtlfillmemory"),
-    Import::memory("memcmp", memory_compare as *const (), "wdm/nf-wdm-rtlequalmemory"),
-    Import::memory("RtlCopyMemory", memory_copy as *const (), "wdm/nf-wdm-rtlcopymemory"),
-    Import::memory("RtlMoveMemory", memory_copy as *const (), "wdm/nf-wdm-rtlmovememory"),
-    Import::memory("RtlCompareMemory", rtl_compare_memory as *const (), "wdm/nf-wdm-rtlcomparememory"),
-    Import::memory("RtlZeroMemory", rtl_zero_memory as *const (), "wdm/nf-wdm-rtlzeromemory"),
-    Import::memory("RtlFillMemory", rtl_fill_memory as *const (), "wdm/nf-wdm-rtlfillmemory"),
-    Import::memory("strlen", string_length as *const (), "C run-time library, strlen"),
-    Import::memory("wcslen", wide_length as *const (), "C run-time library, wcslen"),
-    Import::nt("__C_specific_handler", c_specific_handler as *const (), Levels::ANY, "\"x64 exception handling\", Microsoft Learn"),
-    Import::raw("ntoskrnl.exe", "__chkstk", check_stack as *const (), "\"_chkstk Routine\", Microsoft Learn"),
+    Import::memory(
+        "memcpy",
+        memory_copy as *const (),
+        "wdm/nf-wdm-rtlcopymemory",
+    ),
+    Import::memory(
+        "memmove",
+        memory_copy as *const (),
+        "wdm/nf-wdm-rtlmovememory",
+    ),
+    Import::memory(
+        "memset",
+        memory_set as *const (),
+        "wdm/nf-wdm-rtlfillmemory",
+    ),
+    Import::memory(
+        "memcmp",
+        memory_compare as *const (),
+        "wdm/nf-wdm-rtlequalmemory",
+    ),
+    Import::memory(
+        "RtlCopyMemory",
+        memory_copy as *const (),
+        "wdm/nf-wdm-rtlcopymemory",
+    ),
+    Import::memory(
+        "RtlMoveMemory",
+        memory_copy as *const (),
+        "wdm/nf-wdm-rtlmovememory",
+    ),
+    Import::memory(
+        "RtlCompareMemory",
+        rtl_compare_memory as *const (),
+        "wdm/nf-wdm-rtlcomparememory",
+    ),
+    Import::memory(
+        "RtlZeroMemory",
+        rtl_zero_memory as *const (),
+        "wdm/nf-wdm-rtlzeromemory",
+    ),
+    Import::memory(
+        "RtlFillMemory",
+        rtl_fill_memory as *const (),
+        "wdm/nf-wdm-rtlfillmemory",
+    ),
+    Import::memory(
+        "strlen",
+        string_length as *const (),
+        "C run-time library, strlen",
+    ),
+    Import::memory(
+        "wcslen",
+        wide_length as *const (),
+        "C run-time library, wcslen",
+    ),
+    Import::nt(
+        "__C_specific_handler",
+        c_specific_handler as *const (),
+        Levels::ANY,
+        "\"x64 exception handling\", Microsoft Learn",
+    ),
+    Import::raw(
+        "ntoskrnl.exe",
+        "__chkstk",
+        check_stack as *const (),
+        "\"_chkstk Routine\", Microsoft Learn",
+    ),
 ];
 
 #[cfg(test)]
@@ -105,7 +181,11 @@ mod tests {
     fn comparing_counts_and_orders() {
         let (first, second) = (*b"waverig", *b"wavelet");
         assert_eq!(rtl_compare_memory(first.as_ptr(), second.as_ptr(), 7), 4);
-        for (one, other, expected) in [(&first, &first, 0), (&first, &second, 1), (&second, &first, -1)] {
+        for (one, other, expected) in [
+            (&first, &first, 0),
+            (&first, &second, 1),
+            (&second, &first, -1),
+        ] {
             assert_eq!(memory_compare(one.as_ptr(), other.as_ptr(), 7), expected);
         }
         assert_eq!(string_length(c"four".as_ptr().cast()), 4);

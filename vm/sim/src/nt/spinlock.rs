@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use crate::finding;
 use crate::image;
-use crate::imports::{Import, Levels, call_site};
+use crate::imports::{call_site, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::rules;
@@ -44,10 +44,16 @@ pub(crate) fn held_names(known: usize) -> String {
         return "a spin lock released that its caller holds".to_owned();
     }
     let words = |held: &Held| {
-        let site = held.site.map_or_else(String::new, |site| format!(", acquired at {}", image::offset_name(site)));
+        let site = held.site.map_or_else(String::new, |site| {
+            format!(", acquired at {}", image::offset_name(site))
+        });
         format!("the spin lock at {:p}{site}", held.lock)
     };
-    held.iter().skip(known).map(words).collect::<Vec<_>>().join(" and ")
+    held.iter()
+        .skip(known)
+        .map(words)
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 /// Forgets locks that were reported as held too long.
@@ -57,11 +63,18 @@ pub(crate) fn forget_beyond(known: usize) {
 
 /// Whether a held lock lies in this range of memory.
 pub(crate) fn held_in(start: usize, length: usize) -> bool {
-    state().borrow().iter().any(|held| (start..start + length).contains(&(held.lock as usize)))
+    state()
+        .borrow()
+        .iter()
+        .any(|held| (start..start + length).contains(&(held.lock as usize)))
 }
 
 fn is_held(lock: *mut SpinLock) -> Option<Held> {
-    state().borrow().iter().find(|held| held.lock == lock).copied()
+    state()
+        .borrow()
+        .iter()
+        .find(|held| held.lock == lock)
+        .copied()
 }
 
 fn write(lock: *mut SpinLock, value: usize) {
@@ -77,31 +90,54 @@ fn read(lock: *mut SpinLock) -> usize {
 /// Takes a lock; `before` is the level to return to.
 pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
     if let Some(held) = is_held(lock) {
-        let site = held.site.map_or_else(String::new, |site| format!(" (acquired at {})", image::offset_name(site)));
-        finding::fatal(&rules::LOCK_DEADLOCK, format!("the spin lock at {lock:p} is acquired while this processor holds it{site}"));
+        let site = held.site.map_or_else(String::new, |site| {
+            format!(" (acquired at {})", image::offset_name(site))
+        });
+        finding::fatal(
+            &rules::LOCK_DEADLOCK,
+            format!("the spin lock at {lock:p} is acquired while this processor holds it{site}"),
+        );
     }
     match read(lock) {
         0 => {}
         value => finding::raise(
             &rules::OBJECT_UNINITIALIZED,
-            format!("the spin lock at {lock:p} holds {value:#x}: KeInitializeSpinLock was not called on it"),
+            format!(
+                "the spin lock at {lock:p} holds {value:#x}: KeInitializeSpinLock was not called on it"
+            ),
         ),
     }
     write(lock, 1);
-    state().borrow_mut().push(Held { lock, before, site: call_site() });
+    state().borrow_mut().push(Held {
+        lock,
+        before,
+        site: call_site(),
+    });
 }
 
 /// Gives a lock back; `after` is the level the caller asks for.
 pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
     let Some(held) = is_held(lock) else {
-        finding::fatal(&rules::LOCK_NOT_HELD, format!("the spin lock at {lock:p} is released but not held"));
+        finding::fatal(
+            &rules::LOCK_NOT_HELD,
+            format!("the spin lock at {lock:p} is released but not held"),
+        );
     };
-    let last = state().borrow().last().is_some_and(|last| last.lock == lock);
+    let last = state()
+        .borrow()
+        .last()
+        .is_some_and(|last| last.lock == lock);
     if !last {
-        finding::raise(&rules::LOCK_ORDER, format!("the spin lock at {lock:p} is released before one that was acquired after it"));
+        finding::raise(
+            &rules::LOCK_ORDER,
+            format!("the spin lock at {lock:p} is released before one that was acquired after it"),
+        );
     }
     if held.before != after {
-        let text = format!("the spin lock at {lock:p} was acquired from {:?} and is released to {after:?}", held.before);
+        let text = format!(
+            "the spin lock at {lock:p} was acquired from {:?} and is released to {after:?}",
+            held.before
+        );
         finding::raise(&rules::LOCK_ORDER, text);
     }
     write(lock, 0);
@@ -113,7 +149,10 @@ pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
 
 extern "win64" fn ke_initialize_spin_lock(lock: *mut SpinLock) {
     if is_held(lock).is_some() {
-        finding::raise(&rules::LOCK_ORDER, format!("the spin lock at {lock:p} is initialised while held"));
+        finding::raise(
+            &rules::LOCK_ORDER,
+            format!("the spin lock at {lock:p} is initialised while held"),
+        );
     }
     write(lock, 0);
 }
@@ -148,15 +187,15 @@ extern "win64" fn ke_test_spin_lock(lock: *mut SpinLock) -> bool {
     is_held(lock).is_none()
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeInitializeSpinLock", ke_initialize_spin_lock as *const (), Levels::ANY, "wdm/nf-wdm-keinitializespinlock"),
-    Import::nt("KeAcquireSpinLockRaiseToDpc", ke_acquire_spin_lock_raise_to_dpc as *const (), Levels::DISPATCH, "wdm/nf-wdm-keacquirespinlockraisetodpc"),
-    Import::nt("KeReleaseSpinLock", ke_release_spin_lock as *const (), Levels::AT_DISPATCH, "wdm/nf-wdm-kereleasespinlock"),
-    Import::nt("KeAcquireSpinLockAtDpcLevel", ke_acquire_spin_lock_at_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-keacquirespinlockatdpclevel"),
-    Import::nt("KeReleaseSpinLockFromDpcLevel", ke_release_spin_lock_from_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-kereleasespinlockfromdpclevel"),
-    Import::nt("KeTryToAcquireSpinLockAtDpcLevel", ke_try_to_acquire_spin_lock_at_dpc_level as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-ketrytoacquirespinlockatdpclevel"),
-    Import::nt("KeTestSpinLock", ke_test_spin_lock as *const (), Levels::FROM_DISPATCH, "wdm/nf-wdm-ketestspinlock"),
-];
+nt_rows! {
+    "KeInitializeSpinLock"             ke_initialize_spin_lock                  ANY           "wdm/nf-wdm-keinitializespinlock";
+    "KeAcquireSpinLockRaiseToDpc"      ke_acquire_spin_lock_raise_to_dpc        DISPATCH      "wdm/nf-wdm-keacquirespinlockraisetodpc";
+    "KeReleaseSpinLock"                ke_release_spin_lock                     AT_DISPATCH   "wdm/nf-wdm-kereleasespinlock";
+    "KeAcquireSpinLockAtDpcLevel"      ke_acquire_spin_lock_at_dpc_level        FROM_DISPATCH "wdm/nf-wdm-keacquirespinlockatdpclevel";
+    "KeReleaseSpinLockFromDpcLevel"    ke_release_spin_lock_from_dpc_level      FROM_DISPATCH "wdm/nf-wdm-kereleasespinlockfromdpclevel";
+    "KeTryToAcquireSpinLockAtDpcLevel" ke_try_to_acquire_spin_lock_at_dpc_level FROM_DISPATCH "wdm/nf-wdm-ketrytoacquirespinlockatdpclevel";
+    "KeTestSpinLock"                   ke_test_spin_lock                        FROM_DISPATCH "wdm/nf-wdm-ketestspinlock";
+}
 
 #[cfg(test)]
 mod tests {

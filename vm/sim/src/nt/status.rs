@@ -17,7 +17,10 @@ impl NtStatus {
     /// The name in ntstatus.h, when it is one that is used here.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|(status, _)| *status == self).map(|(_, name)| *name)
+        NAMES
+            .iter()
+            .find(|(status, _)| *status == self)
+            .map(|(_, name)| *name)
     }
 }
 
@@ -100,7 +103,12 @@ mod tests {
 
     #[test]
     fn errors_and_warnings_are_not_success() {
-        for (status, success) in [(STATUS_SUCCESS, true), (STATUS_PENDING, true), (STATUS_BUFFER_OVERFLOW, false), (STATUS_NO_MATCH, false)] {
+        for (status, success) in [
+            (STATUS_SUCCESS, true),
+            (STATUS_PENDING, true),
+            (STATUS_BUFFER_OVERFLOW, false),
+            (STATUS_NO_MATCH, false),
+        ] {
             assert_eq!(status.is_ok(), success, "{status}");
         }
         assert_eq!(STATUS_CANCELLED.to_string(), "STATUS_CANCELLED");

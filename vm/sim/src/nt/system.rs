@@ -1,6 +1,6 @@
 //! What drivers ask about the system: its version, its processors, routines by name.
 
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::UnicodeString;
 use crate::nt::status::{NtStatus, STATUS_SUCCESS};
@@ -11,7 +11,12 @@ const VERSION: [u32; 3] = [10, 0, 19041];
 
 extern "win64" fn rtl_get_version(information: *mut u32) -> NtStatus {
     // SAFETY: the driver's RTL_OSVERSIONINFOW; its first member is its size. A bad address faults into a report.
-    unsafe { information.add(1).cast::<[u32; 3]>().write_unaligned(VERSION) };
+    unsafe {
+        information
+            .add(1)
+            .cast::<[u32; 3]>()
+            .write_unaligned(VERSION)
+    };
     STATUS_SUCCESS
 }
 
@@ -38,7 +43,11 @@ extern "win64" fn ke_get_current_processor_number_ex(number: *mut u32) -> u32 {
 extern "win64" fn mm_get_system_routine_address(name: *const UnicodeString) -> usize {
     let name = unicode::text(name);
     let known = |dll| crate::imports::find(dll, &name).is_some();
-    if known("ntoskrnl.exe") { crate::imports::bind("ntoskrnl.exe", &name).0 } else { 0 }
+    if known("ntoskrnl.exe") {
+        crate::imports::bind("ntoskrnl.exe", &name).0
+    } else {
+        0
+    }
 }
 
 extern "win64" fn io_get_current_process() -> usize {
@@ -50,7 +59,12 @@ extern "win64" fn ps_get_current_process_id() -> usize {
     4
 }
 
-extern "win64" fn etw_register(_provider: usize, _callback: usize, _context: usize, handle: *mut u64) -> NtStatus {
+extern "win64" fn etw_register(
+    _provider: usize,
+    _callback: usize,
+    _context: usize,
+    handle: *mut u64,
+) -> NtStatus {
     // No session listens: a provider gets a handle and stays disabled.
     // SAFETY: the driver's place for the handle; a bad address faults into a report.
     unsafe { handle.write(1) };
@@ -61,18 +75,18 @@ extern "win64" fn etw_success() -> NtStatus {
     STATUS_SUCCESS
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("RtlGetVersion", rtl_get_version as *const (), Levels::PASSIVE, "wdm/nf-wdm-rtlgetversion"),
-    Import::nt("KeQueryActiveProcessorCount", ke_query_active_processor_count as *const (), Levels::ANY, "ntddk/nf-ntddk-kequeryactiveprocessorcount"),
-    Import::nt("KeQueryActiveProcessorCountEx", ke_query_active_processor_count_ex as *const (), Levels::ANY, "ntddk/nf-ntddk-kequeryactiveprocessorcountex"),
-    Import::nt("KeGetCurrentProcessorNumberEx", ke_get_current_processor_number_ex as *const (), Levels::ANY, "ntddk/nf-ntddk-kegetcurrentprocessornumberex"),
-    Import::nt("MmGetSystemRoutineAddress", mm_get_system_routine_address as *const (), Levels::PASSIVE, "wdm/nf-wdm-mmgetsystemroutineaddress"),
-    Import::nt("IoGetCurrentProcess", io_get_current_process as *const (), Levels::ANY, "wdm/nf-wdm-iogetcurrentprocess"),
-    Import::nt("PsGetCurrentProcess", io_get_current_process as *const (), Levels::ANY, "ntddk/nf-ntddk-psgetcurrentprocess"),
-    Import::nt("PsGetCurrentProcessId", ps_get_current_process_id as *const (), Levels::ANY, "ntddk/nf-ntddk-psgetcurrentprocessid"),
-    Import::nt("EtwRegister", etw_register as *const (), Levels::PASSIVE, "wdm/nf-wdm-etwregister"),
-    Import::nt("EtwUnregister", etw_success as *const (), Levels::PASSIVE, "wdm/nf-wdm-etwunregister"),
-    Import::nt("EtwWrite", etw_success as *const (), Levels::ANY, "wdm/nf-wdm-etwwrite"),
-    Import::nt("EtwWriteTransfer", etw_success as *const (), Levels::ANY, "wdm/nf-wdm-etwwritetransfer"),
-    Import::nt("EtwSetInformation", etw_success as *const (), Levels::PASSIVE, "wdm/nf-wdm-etwsetinformation"),
-];
+nt_rows! {
+    "RtlGetVersion"                 rtl_get_version                    PASSIVE "wdm/nf-wdm-rtlgetversion";
+    "KeQueryActiveProcessorCount"   ke_query_active_processor_count    ANY     "ntddk/nf-ntddk-kequeryactiveprocessorcount";
+    "KeQueryActiveProcessorCountEx" ke_query_active_processor_count_ex ANY     "ntddk/nf-ntddk-kequeryactiveprocessorcountex";
+    "KeGetCurrentProcessorNumberEx" ke_get_current_processor_number_ex ANY     "ntddk/nf-ntddk-kegetcurrentprocessornumberex";
+    "MmGetSystemRoutineAddress"     mm_get_system_routine_address      PASSIVE "wdm/nf-wdm-mmgetsystemroutineaddress";
+    "IoGetCurrentProcess"           io_get_current_process             ANY     "wdm/nf-wdm-iogetcurrentprocess";
+    "PsGetCurrentProcess"           io_get_current_process             ANY     "ntddk/nf-ntddk-psgetcurrentprocess";
+    "PsGetCurrentProcessId"         ps_get_current_process_id          ANY     "ntddk/nf-ntddk-psgetcurrentprocessid";
+    "EtwRegister"                   etw_register                       PASSIVE "wdm/nf-wdm-etwregister";
+    "EtwUnregister"                 etw_success                        PASSIVE "wdm/nf-wdm-etwunregister";
+    "EtwWrite"                      etw_success                        ANY     "wdm/nf-wdm-etwwrite";
+    "EtwWriteTransfer"              etw_success                        ANY     "wdm/nf-wdm-etwwritetransfer";
+    "EtwSetInformation"             etw_success                        PASSIVE "wdm/nf-wdm-etwsetinformation";
+}

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::dpc;
 use crate::nt::layout::{KDpc, KTimer, ListEntry};
@@ -31,7 +31,10 @@ fn state() -> &'static RefCell<HashMap<usize, EventId>> {
 
 /// Whether a set timer lies in this range of memory.
 pub(crate) fn set_in(start: usize, length: usize) -> bool {
-    state().borrow().keys().any(|timer| (start..start + length).contains(timer))
+    state()
+        .borrow()
+        .keys()
+        .any(|timer| (start..start + length).contains(timer))
 }
 
 /// Set timers, as addresses.
@@ -45,7 +48,10 @@ fn initialize(timer: *mut KTimer, kind: i32) {
         std::ptr::write_bytes(timer, 0, 1);
         (*timer).header.kind = TIMER_OBJECT + u8::from(kind != 0);
         let head: *mut ListEntry = &raw mut (*timer).header.wait_list;
-        (*timer).header.wait_list = ListEntry { flink: head, blink: head };
+        (*timer).header.wait_list = ListEntry {
+            flink: head,
+            blink: head,
+        };
     }
 }
 
@@ -58,7 +64,10 @@ fn set(timer: *mut KTimer, due: i64, period: u32, dpc: *mut KDpc) -> bool {
     // SAFETY: the driver's timer; a bad address faults into a report.
     let object = unsafe { &mut *timer };
     if object.header.kind & !1 != TIMER_OBJECT {
-        finding::raise(&rules::OBJECT_UNINITIALIZED, format!("the timer at {timer:p} was not initialised (KeInitializeTimer)"));
+        finding::raise(
+            &rules::OBJECT_UNINITIALIZED,
+            format!("the timer at {timer:p} was not initialised (KeInitializeTimer)"),
+        );
     }
     let was_set = cancel(timer);
     object.header.signal_state = 0;
@@ -83,7 +92,10 @@ fn expire(timer: *mut KTimer) {
         ((*timer).dpc, (*timer).period)
     };
     if period > 0 {
-        schedule(timer, tick_from(kernel().now() + Hns::from_millis(u64::from(period))));
+        schedule(
+            timer,
+            tick_from(kernel().now() + Hns::from_millis(u64::from(period))),
+        );
     }
     if !target.is_null() {
         dpc::insert(target, std::ptr::null_mut(), std::ptr::null_mut());
@@ -107,11 +119,22 @@ extern "win64" fn ke_set_timer(timer: *mut KTimer, due: i64, dpc: *mut KDpc) -> 
     set(timer, due, 0, dpc)
 }
 
-extern "win64" fn ke_set_timer_ex(timer: *mut KTimer, due: i64, period: i32, dpc: *mut KDpc) -> bool {
+extern "win64" fn ke_set_timer_ex(
+    timer: *mut KTimer,
+    due: i64,
+    period: i32,
+    dpc: *mut KDpc,
+) -> bool {
     set(timer, due, period.max(0).unsigned_abs(), dpc)
 }
 
-extern "win64" fn ke_set_coalescable_timer(timer: *mut KTimer, due: i64, period: u32, _tolerance: u32, dpc: *mut KDpc) -> bool {
+extern "win64" fn ke_set_coalescable_timer(
+    timer: *mut KTimer,
+    due: i64,
+    period: u32,
+    _tolerance: u32,
+    dpc: *mut KDpc,
+) -> bool {
     set(timer, due, period, dpc)
 }
 
@@ -124,15 +147,15 @@ extern "win64" fn ke_read_state_timer(timer: *mut KTimer) -> bool {
     unsafe { (*timer).header.signal_state > 0 }
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeInitializeTimer", ke_initialize_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-keinitializetimer"),
-    Import::nt("KeInitializeTimerEx", ke_initialize_timer_ex as *const (), Levels::DISPATCH, "wdm/nf-wdm-keinitializetimerex"),
-    Import::nt("KeSetTimer", ke_set_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-kesettimer"),
-    Import::nt("KeSetTimerEx", ke_set_timer_ex as *const (), Levels::DISPATCH, "wdm/nf-wdm-kesettimerex"),
-    Import::nt("KeSetCoalescableTimer", ke_set_coalescable_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-kesetcoalescabletimer"),
-    Import::nt("KeCancelTimer", ke_cancel_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-kecanceltimer"),
-    Import::nt("KeReadStateTimer", ke_read_state_timer as *const (), Levels::DISPATCH, "wdm/nf-wdm-kereadstatetimer"),
-];
+nt_rows! {
+    "KeInitializeTimer"     ke_initialize_timer      DISPATCH "wdm/nf-wdm-keinitializetimer";
+    "KeInitializeTimerEx"   ke_initialize_timer_ex   DISPATCH "wdm/nf-wdm-keinitializetimerex";
+    "KeSetTimer"            ke_set_timer             DISPATCH "wdm/nf-wdm-kesettimer";
+    "KeSetTimerEx"          ke_set_timer_ex          DISPATCH "wdm/nf-wdm-kesettimerex";
+    "KeSetCoalescableTimer" ke_set_coalescable_timer DISPATCH "wdm/nf-wdm-kesetcoalescabletimer";
+    "KeCancelTimer"         ke_cancel_timer          DISPATCH "wdm/nf-wdm-kecanceltimer";
+    "KeReadStateTimer"      ke_read_state_timer      DISPATCH "wdm/nf-wdm-kereadstatetimer";
+}
 
 #[cfg(test)]
 mod tests {

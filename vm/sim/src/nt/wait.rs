@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::event;
 use crate::nt::irql::{self, Irql};
@@ -26,7 +26,10 @@ pub(crate) fn due_time(time: i64) -> Qpc {
     if time < 0 {
         now + Hns(time.unsigned_abs())
     } else {
-        Qpc(time.unsigned_abs().saturating_sub(SYSTEM_TIME_AT_BOOT).max(now.0))
+        Qpc(time
+            .unsigned_abs()
+            .saturating_sub(SYSTEM_TIME_AT_BOOT)
+            .max(now.0))
     }
 }
 
@@ -53,16 +56,29 @@ pub(crate) fn try_acquire(object: *mut DispatcherHeader) -> bool {
 fn check(timeout: Option<i64>, what: &str) {
     let level = irql::current();
     if level >= Irql::DISPATCH && timeout != Some(0) {
-        let words = timeout.map_or_else(|| "no time-out".to_owned(), |timeout| format!("time-out {timeout}"));
-        finding::fatal(&rules::WAIT_AT_DISPATCH, format!("{what} at {level} with {words}"));
+        let words = timeout.map_or_else(
+            || "no time-out".to_owned(),
+            |timeout| format!("time-out {timeout}"),
+        );
+        finding::fatal(
+            &rules::WAIT_AT_DISPATCH,
+            format!("{what} at {level} with {words}"),
+        );
     }
     if timeout != Some(0) && spinlock::held_count() > 0 {
-        finding::fatal(&rules::WAIT_AT_DISPATCH, format!("{what} with {} held", spinlock::held_names(0)));
+        finding::fatal(
+            &rules::WAIT_AT_DISPATCH,
+            format!("{what} with {} held", spinlock::held_names(0)),
+        );
     }
 }
 
 /// Waits for one object: success, or STATUS_TIMEOUT.
-pub(crate) fn wait_for(object: *mut DispatcherHeader, timeout: Option<i64>, what: &str) -> NtStatus {
+pub(crate) fn wait_for(
+    object: *mut DispatcherHeader,
+    timeout: Option<i64>,
+    what: &str,
+) -> NtStatus {
     check(timeout, what);
     if try_acquire(object) {
         return STATUS_SUCCESS;
@@ -75,7 +91,9 @@ pub(crate) fn wait_for(object: *mut DispatcherHeader, timeout: Option<i64>, what
         Waited::Deadline => STATUS_TIMEOUT,
         Waited::Hung => finding::fatal(
             &rules::HANG,
-            format!("{what}: nothing is left that could signal the object at {object:p}, and there is no time-out"),
+            format!(
+                "{what}: nothing is left that could signal the object at {object:p}, and there is no time-out"
+            ),
         ),
     }
 }
@@ -86,7 +104,13 @@ fn optional(timeout: *const i64) -> Option<i64> {
     (!timeout.is_null()).then(|| unsafe { timeout.read_unaligned() })
 }
 
-extern "win64" fn ke_wait_for_single_object(object: *mut DispatcherHeader, _reason: i32, _mode: i8, _alertable: u8, timeout: *const i64) -> NtStatus {
+extern "win64" fn ke_wait_for_single_object(
+    object: *mut DispatcherHeader,
+    _reason: i32,
+    _mode: i8,
+    _alertable: u8,
+    timeout: *const i64,
+) -> NtStatus {
     wait_for(object, optional(timeout), "KeWaitForSingleObject")
 }
 
@@ -109,7 +133,9 @@ extern "win64" fn ke_wait_for_multiple_objects(
     let mut condition = || {
         ended = if all == WAIT_ALL {
             // SAFETY: as above, for each object.
-            let ready = objects.iter().all(|object| unsafe { (**object).signal_state > 0 });
+            let ready = objects
+                .iter()
+                .all(|object| unsafe { (**object).signal_state > 0 });
             ready.then(|| {
                 objects.iter().for_each(|object| {
                     try_acquire(*object);
@@ -131,14 +157,17 @@ extern "win64" fn ke_wait_for_multiple_objects(
     match waited {
         Waited::Met => NtStatus(i32::try_from(ended.unwrap_or(0)).expect("at most 64 objects")),
         Waited::Deadline => STATUS_TIMEOUT,
-        Waited::Hung => finding::fatal(&rules::HANG, "KeWaitForMultipleObjects: nothing is left that could end it"),
+        Waited::Hung => finding::fatal(
+            &rules::HANG,
+            "KeWaitForMultipleObjects: nothing is left that could end it",
+        ),
     }
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("KeWaitForSingleObject", ke_wait_for_single_object as *const (), Levels::DISPATCH, "wdm/nf-wdm-kewaitforsingleobject"),
-    Import::nt("KeWaitForMultipleObjects", ke_wait_for_multiple_objects as *const (), Levels::DISPATCH, "wdm/nf-wdm-kewaitformultipleobjects"),
-];
+nt_rows! {
+    "KeWaitForSingleObject"    ke_wait_for_single_object    DISPATCH "wdm/nf-wdm-kewaitforsingleobject";
+    "KeWaitForMultipleObjects" ke_wait_for_multiple_objects DISPATCH "wdm/nf-wdm-kewaitformultipleobjects";
+}
 
 #[cfg(test)]
 mod tests {
@@ -164,10 +193,24 @@ mod tests {
     #[test]
     fn waiting_for_several_names_the_one() {
         Kernel::boot(Options::default());
-        let objects = [event::create(EventKind::Notification, false), event::create(EventKind::Notification, true)];
+        let objects = [
+            event::create(EventKind::Notification, false),
+            event::create(EventKind::Notification, true),
+        ];
         let pointers = objects.map(|object| object.cast::<DispatcherHeader>());
         let zero = 0;
-        let wait = |all| ke_wait_for_multiple_objects(2, pointers.as_ptr(), all, 0, 0, 0, &raw const zero, std::ptr::null_mut());
+        let wait = |all| {
+            ke_wait_for_multiple_objects(
+                2,
+                pointers.as_ptr(),
+                all,
+                0,
+                0,
+                0,
+                &raw const zero,
+                std::ptr::null_mut(),
+            )
+        };
         assert_eq!(wait(1), NtStatus(1));
         assert_eq!(wait(0), STATUS_TIMEOUT);
         event::set(objects[0]);

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use crate::call;
 use crate::finding;
-use crate::imports::{Import, Levels, faults};
+use crate::imports::{faults, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::layout::DeviceObject;
 use crate::nt::pool::{self, Owner};
@@ -39,13 +39,25 @@ fn items() -> &'static RefCell<HashMap<usize, Item>> {
 fn enqueue(item: usize, what: &str) -> Option<*mut c_void> {
     let found = items().borrow().get(&item).copied();
     match found {
-        None => finding::fatal(&rules::BAD_ARGUMENT_FATAL, format!("{what} with {item:#x}, which is no work item or was freed")),
+        None => finding::fatal(
+            &rules::BAD_ARGUMENT_FATAL,
+            format!("{what} with {item:#x}, which is no work item or was freed"),
+        ),
         Some(Item { queued: true, .. }) => {
-            finding::raise(&rules::BAD_ARGUMENT, format!("{what} with {item:#x}, which is queued"));
+            finding::raise(
+                &rules::BAD_ARGUMENT,
+                format!("{what} with {item:#x}, which is queued"),
+            );
             None
         }
         Some(Item { device, .. }) => {
-            items().borrow_mut().insert(item, Item { device, queued: true });
+            items().borrow_mut().insert(
+                item,
+                Item {
+                    device,
+                    queued: true,
+                },
+            );
             Some(device)
         }
     }
@@ -62,21 +74,43 @@ extern "win64" fn io_allocate_work_item(device: *mut c_void) -> usize {
         return 0;
     }
     let item = pool::allocate(SIZE, *b"Work", Owner::System) as usize;
-    items().borrow_mut().insert(item, Item { device, queued: false });
+    items().borrow_mut().insert(
+        item,
+        Item {
+            device,
+            queued: false,
+        },
+    );
     item
 }
 
-extern "win64" fn io_queue_work_item(item: usize, routine: Routine, _queue: i32, context: *mut c_void) {
+extern "win64" fn io_queue_work_item(
+    item: usize,
+    routine: Routine,
+    _queue: i32,
+    context: *mut c_void,
+) {
     if let Some(device) = enqueue(item, "IoQueueWorkItem") {
         sched::soon("work item", move || {
             dequeue(item);
             // SAFETY: the routine is the one that the driver gave for this item.
-            unsafe { call::driver("work item", routine, (device.cast::<DeviceObject>(), context)) };
+            unsafe {
+                call::driver(
+                    "work item",
+                    routine,
+                    (device.cast::<DeviceObject>(), context),
+                )
+            };
         });
     }
 }
 
-extern "win64" fn io_queue_work_item_ex(item: usize, routine: RoutineEx, _queue: i32, context: *mut c_void) {
+extern "win64" fn io_queue_work_item_ex(
+    item: usize,
+    routine: RoutineEx,
+    _queue: i32,
+    context: *mut c_void,
+) {
     if let Some(device) = enqueue(item, "IoQueueWorkItemEx") {
         sched::soon("work item", move || {
             dequeue(item);
@@ -90,20 +124,26 @@ extern "win64" fn io_free_work_item(item: usize) {
     match items().borrow_mut().remove(&item) {
         Some(Item { queued, .. }) => {
             if queued {
-                finding::fatal(&rules::BAD_ARGUMENT_FATAL, format!("the work item at {item:#x} is freed while queued"));
+                finding::fatal(
+                    &rules::BAD_ARGUMENT_FATAL,
+                    format!("the work item at {item:#x} is freed while queued"),
+                );
             }
             pool::free(item as *mut u8);
         }
-        None => finding::fatal(&rules::BAD_ARGUMENT_FATAL, format!("IoFreeWorkItem with {item:#x}, which is no work item or was freed")),
+        None => finding::fatal(
+            &rules::BAD_ARGUMENT_FATAL,
+            format!("IoFreeWorkItem with {item:#x}, which is no work item or was freed"),
+        ),
     }
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoAllocateWorkItem", io_allocate_work_item as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioallocateworkitem"),
-    Import::nt("IoQueueWorkItem", io_queue_work_item as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioqueueworkitem"),
-    Import::nt("IoQueueWorkItemEx", io_queue_work_item_ex as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioqueueworkitemex"),
-    Import::nt("IoFreeWorkItem", io_free_work_item as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofreeworkitem"),
-];
+nt_rows! {
+    "IoAllocateWorkItem" io_allocate_work_item DISPATCH "wdm/nf-wdm-ioallocateworkitem";
+    "IoQueueWorkItem"    io_queue_work_item    DISPATCH "wdm/nf-wdm-ioqueueworkitem";
+    "IoQueueWorkItemEx"  io_queue_work_item_ex DISPATCH "wdm/nf-wdm-ioqueueworkitemex";
+    "IoFreeWorkItem"     io_free_work_item     DISPATCH "wdm/nf-wdm-iofreeworkitem";
+}
 
 #[cfg(test)]
 mod tests {

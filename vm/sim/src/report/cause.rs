@@ -40,7 +40,10 @@ const NAMES: &[(u32, &str)] = &[
     (0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION"),
     (0xC7, "TIMER_OR_DPC_INVALID"),
     (0xC9, "DRIVER_VERIFIER_IOMANAGER_VIOLATION"),
-    (0xCE, "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS"),
+    (
+        0xCE,
+        "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS",
+    ),
     (0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL"),
     (0xDA, "SYSTEM_PTE_MISUSE"),
     (0xE2, "MANUALLY_INITIATED_CRASH"),
@@ -52,7 +55,10 @@ const NAMES: &[(u32, &str)] = &[
 
 impl fmt::Display for BugCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(code, _)| *code == self.code).map_or("(the driver's own code)", |(_, name)| name);
+        let name = NAMES
+            .iter()
+            .find(|(code, _)| *code == self.code)
+            .map_or("(the driver's own code)", |(_, name)| name);
         write!(f, "{:#X} {name}", self.code)
     }
 }
@@ -69,13 +75,41 @@ pub struct Cause {
 impl Cause {
     /// A broken rule without a fault of the processor.
     pub fn rule(rule: &'static Rule, text: String) -> Self {
-        Self { rule, text, bug_check: None, registers: None }
+        Self {
+            rule,
+            text,
+            bug_check: None,
+            registers: None,
+        }
+    }
+
+    /// Driver code that does not return.
+    pub fn runaway() -> Self {
+        let limit = kernel().options.runaway_after;
+        let text = format!(
+            "driver code ran for {limit:?} of wall-clock time without returning or an event passing"
+        );
+        let bug_check = Some(BugCheck {
+            code: 0x133,
+            parameters: [0; 4],
+        });
+        Self {
+            rule: &rules::RUNAWAY,
+            text,
+            bug_check,
+            registers: None,
+        }
     }
 
     /// A bug check that the driver asked for.
     pub fn bug_check(bug_check: BugCheck) -> Self {
         let text = format!("the driver stopped the machine with bug check {bug_check}");
-        Self { rule: &rules::BUG_CHECK, text, bug_check: Some(bug_check), registers: None }
+        Self {
+            rule: &rules::BUG_CHECK,
+            text,
+            bug_check: Some(bug_check),
+            registers: None,
+        }
     }
 }
 
@@ -95,45 +129,84 @@ fn explain(fault: &Fault) -> Cause {
     let (rule, text, code, parameters) = match fault.kind {
         FaultKind::Memory { address, access } => memory_fault(address, access, &registers),
         FaultKind::Instruction => {
-            let text = format!("an instruction that is not valid here: {}", code_bytes(registers.rip));
-            (&rules::ILLEGAL_INSTRUCTION, text, 0x1E, [EXCEPTION_ILLEGAL, registers.rip, 0, 0])
+            let text = format!(
+                "an instruction that is not valid here: {}",
+                code_bytes(registers.rip)
+            );
+            (
+                &rules::ILLEGAL_INSTRUCTION,
+                text,
+                0x1E,
+                [EXCEPTION_ILLEGAL, registers.rip, 0, 0],
+            )
         }
         FaultKind::Arithmetic => {
             let text = "a division by zero, or a quotient that does not fit".to_owned();
-            (&rules::ARITHMETIC, text, 0x1E, [EXCEPTION_DIVIDE, registers.rip, 0, 0])
+            (
+                &rules::ARITHMETIC,
+                text,
+                0x1E,
+                [EXCEPTION_DIVIDE, registers.rip, 0, 0],
+            )
         }
         FaultKind::Breakpoint => {
             let text = "a breakpoint instruction without a debugger".to_owned();
-            (&rules::BREAKPOINT, text, 0x1E, [EXCEPTION_BREAKPOINT, registers.rip, 0, 0])
+            (
+                &rules::BREAKPOINT,
+                text,
+                0x1E,
+                [EXCEPTION_BREAKPOINT, registers.rip, 0, 0],
+            )
         }
         FaultKind::Runaway => {
-            let limit = kernel().options.runaway_after;
-            let text = format!("driver code ran for {limit:?} of wall-clock time without returning or an event passing");
-            (&rules::RUNAWAY, text, 0x133, [0, 0, 0, 0])
+            return Cause {
+                registers: Some(registers),
+                ..Cause::runaway()
+            };
         }
     };
-    Cause { rule, text, bug_check: Some(BugCheck { code, parameters }), registers: Some(registers) }
+    Cause {
+        rule,
+        text,
+        bug_check: Some(BugCheck { code, parameters }),
+        registers: Some(registers),
+    }
 }
 
-fn memory_fault(address: usize, access: Access, registers: &Registers) -> (&'static Rule, String, u32, [u64; 4]) {
+fn memory_fault(
+    address: usize,
+    access: Access,
+    registers: &Registers,
+) -> (&'static Rule, String, u32, [u64; 4]) {
     let rip = registers.rip;
     let level = u64::from(irql::current().0);
     let stack = registers.general[RSP] as usize;
     // A push or call below the stack faults at or just under rsp, in the guard below it.
-    let near_stack = address != 0 && address.abs_diff(stack) < 64 * 1024 && super::stack::is_guard(address);
+    let near_stack =
+        address != 0 && address.abs_diff(stack) < 64 * 1024 && super::stack::is_guard(address);
     let at = address as u64;
     match access {
         Access::Unknown => {
             let bytes = code_bytes(rip);
             if let Some(code) = fast_fail(rip, registers) {
-                let text = format!("the driver's own checks found corruption: fast-fail code {code} ({})", fast_fail_name(code));
+                let text = format!(
+                    "the driver's own checks found corruption: fast-fail code {code} ({})",
+                    fast_fail_name(code)
+                );
                 return (&rules::FAST_FAIL, text, 0x139, [code, 0, 0, 0]);
             }
-            let text = format!("a privileged instruction, or an address that cannot exist, in {bytes}");
-            (&rules::ILLEGAL_INSTRUCTION, text, 0x1E, [EXCEPTION_PRIVILEGED, rip, 0, 0])
+            let text =
+                format!("a privileged instruction, or an address that cannot exist, in {bytes}");
+            (
+                &rules::ILLEGAL_INSTRUCTION,
+                text,
+                0x1E,
+                [EXCEPTION_PRIVILEGED, rip, 0, 0],
+            )
         }
         _ if near_stack => {
-            let text = format!("the stack is exhausted: {access:?} of {address:#x} with rsp {stack:#x}");
+            let text =
+                format!("the stack is exhausted: {access:?} of {address:#x} with rsp {stack:#x}");
             (&rules::STACK_OVERFLOW, text, 0x7F, [8, 0, 0, 0])
         }
         Access::Execute if image::contains(address) || pool::knows(address) => {
@@ -141,19 +214,45 @@ fn memory_fault(address: usize, access: Access, registers: &Registers) -> (&'sta
             (&rules::EXECUTE_DATA, text, 0xFC, [at, 0, 0, 0])
         }
         Access::Execute => {
-            let text = format!("a call or jump to an address without code: {}", place(address));
-            (&rules::ACCESS_VIOLATION, text, 0x1E, [0xC000_0005, rip, 8, at])
+            let text = format!(
+                "a call or jump to an address without code: {}",
+                place(address)
+            );
+            (
+                &rules::ACCESS_VIOLATION,
+                text,
+                0x1E,
+                [0xC000_0005, rip, 8, at],
+            )
         }
         Access::Write if image::contains(address) => {
-            let text = format!("read-only memory of the driver is written: {}", place(address));
+            let text = format!(
+                "read-only memory of the driver is written: {}",
+                place(address)
+            );
             (&rules::ACCESS_VIOLATION, text, 0xBE, [at, 0, 0, 0])
         }
         _ => {
-            let verb = if access == Access::Write { "writes" } else { "reads" };
-            let text = format!("the driver {verb} memory that is not there: {}", place(address));
-            let code = if level >= u64::from(Irql::DISPATCH.0) { 0xD1 } else { 0x50 };
+            let verb = if access == Access::Write {
+                "writes"
+            } else {
+                "reads"
+            };
+            let text = format!(
+                "the driver {verb} memory that is not there: {}",
+                place(address)
+            );
+            let code = if level >= u64::from(Irql::DISPATCH.0) {
+                0xD1
+            } else {
+                0x50
+            };
             let write = u64::from(access == Access::Write);
-            let parameters = if code == 0xD1 { [at, level, write, rip] } else { [at, write, rip, 0] };
+            let parameters = if code == 0xD1 {
+                [at, level, write, rip]
+            } else {
+                [at, write, rip, 0]
+            };
             (&rules::ACCESS_VIOLATION, text, code, parameters)
         }
     }
@@ -162,7 +261,10 @@ fn memory_fault(address: usize, access: Access, registers: &Registers) -> (&'sta
 /// An address in words.
 fn place(address: usize) -> String {
     if let Some(image) = image::at(address) {
-        return format!("{address:#x} is {}, part of the image", image::offset_name(image.base.max(address)));
+        return format!(
+            "{address:#x} is {}, part of the image",
+            image::offset_name(image.base.max(address))
+        );
     }
     format!("{address:#x} {}", pool::describe(address))
 }
@@ -171,7 +273,11 @@ fn place(address: usize) -> String {
 fn code_bytes(address: u64) -> String {
     match crate::host::memory::read_word(address) {
         Some(word) => {
-            let bytes: Vec<String> = word.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let bytes: Vec<String> = word
+                .to_le_bytes()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             bytes.join(" ")
         }
         None => format!("unreadable memory at {address:#x}"),
@@ -201,7 +307,9 @@ fn fast_fail_name(code: u64) -> &'static str {
 /// interrupt flag. Called in the signal handler.
 pub(super) fn emulate(registers: &mut Registers) -> bool {
     // The instruction bytes were just fetched by the processor, so they are readable.
-    let Some(word) = crate::host::memory::read_word(registers.rip) else { return false };
+    let Some(word) = crate::host::memory::read_word(registers.rip) else {
+        return false;
+    };
     let bytes = word.to_le_bytes();
     match bytes {
         // cli, sti: one processor that takes no interrupts inside driver code anyway.
@@ -210,7 +318,13 @@ pub(super) fn emulate(registers: &mut Registers) -> bool {
             true
         }
         // mov r64, cr8 / mov cr8, r64: REX.R selects cr8, REX.B the upper registers.
-        [rex @ (0x44 | 0x45), 0x0F, operation @ (0x20 | 0x22), modrm, ..] if modrm & 0xF8 == 0xC0 => {
+        [
+            rex @ (0x44 | 0x45),
+            0x0F,
+            operation @ (0x20 | 0x22),
+            modrm,
+            ..,
+        ] if modrm & 0xF8 == 0xC0 => {
             let register = usize::from(modrm & 7) + 8 * usize::from(rex & 1);
             if operation == 0x20 {
                 registers.general[register] = u64::from(irql::current().0);

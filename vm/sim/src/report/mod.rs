@@ -108,7 +108,16 @@ pub fn end(cause: Cause) -> ! {
     if INSTALLED.get().is_none() {
         panic!("[{}] {}", cause.rule.id, cause.text);
     }
-    fault::limit_report(REPORT_LIMIT);
+    if !fault::limit_report(REPORT_LIMIT) {
+        // Writing the report went wrong itself: the least that can still be said.
+        let _ = writeln!(
+            std::io::stderr(),
+            "waverig-sim: while a report was written: [{}] {}",
+            cause.rule.id,
+            cause.text
+        );
+        fault::exit_now(EXIT_REPORT_FAILED);
+    }
     let report = build(&cause);
     if let Some(sink) = SINK.get() {
         sink(&report);
@@ -117,9 +126,14 @@ pub fn end(cause: Cause) -> ! {
     // Nothing can be done about a closed stderr; the JSON file is independent of it.
     let _ = write!(error, "{report}");
     if let Some(path) = env::var_os(REPORT_PATH) {
-        let json = serde_json::to_vec_pretty(&report).unwrap_or_else(|error| error.to_string().into_bytes());
+        let json = serde_json::to_vec_pretty(&report)
+            .unwrap_or_else(|error| error.to_string().into_bytes());
         if let Err(problem) = fs::write(&path, json) {
-            let _ = writeln!(error, "waverig-sim: cannot write the report to {}: {problem}", path.display());
+            let _ = writeln!(
+                error,
+                "waverig-sim: cannot write the report to {}: {problem}",
+                path.display()
+            );
         }
     }
     fault::exit_now(EXIT_FAULT)
@@ -135,13 +149,19 @@ fn build(cause: &Cause) -> Report {
     };
     if let Some(bug_check) = &cause.bug_check {
         report.code = Some(bug_check.to_string());
-        report.parameters = bug_check.parameters.iter().map(|value| format!("{value:#018x}")).collect();
+        report.parameters = bug_check
+            .parameters
+            .iter()
+            .map(|value| format!("{value:#018x}"))
+            .collect();
     }
     if let Some(registers) = &cause.registers {
         let named = REGISTER_NAMES.iter().zip(registers.general);
         let more = [("rip", registers.rip), ("rflags", registers.rflags)];
         let all = named.map(|(name, value)| (*name, value)).chain(more);
-        report.registers = all.map(|(name, value)| (name.to_owned(), format!("{value:016x}"))).collect();
+        report.registers = all
+            .map(|(name, value)| (name.to_owned(), format!("{value:016x}")))
+            .collect();
     }
     if let Some(kernel) = try_kernel() {
         report.stack = stack::walk(kernel, cause.registers.as_ref());

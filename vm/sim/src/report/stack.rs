@@ -17,9 +17,19 @@ pub(super) fn walk(kernel: &Kernel, fault: Option<&Registers>) -> Vec<StackFrame
     }
     for frame in kernel.calls.nest().iter().rev() {
         match frame {
-            Frame::IntoKernel { import, return_address, stack, registers, .. } => {
+            Frame::IntoKernel {
+                import,
+                return_address,
+                stack,
+                registers,
+                ..
+            } => {
                 frames.push(step(format!("{} (kernel)", kernel.imports.name(*import))));
-                driver_frames(&resume(*return_address, *stack, registers), true, &mut frames);
+                driver_frames(
+                    &resume(*return_address, *stack, registers),
+                    true,
+                    &mut frames,
+                );
             }
             Frame::IntoDriver { name, .. } => frames.push(step(format!("the kernel calls {name}"))),
         }
@@ -28,7 +38,10 @@ pub(super) fn walk(kernel: &Kernel, fault: Option<&Registers>) -> Vec<StackFrame
 }
 
 fn step(function: String) -> StackFrame {
-    StackFrame { function: Some(function), ..StackFrame::default() }
+    StackFrame {
+        function: Some(function),
+        ..StackFrame::default()
+    }
 }
 
 fn start_at_fault(registers: &Registers, frames: &mut Vec<StackFrame>) {
@@ -36,7 +49,10 @@ fn start_at_fault(registers: &Registers, frames: &mut Vec<StackFrame>) {
         driver_frames(registers, false, frames);
         return;
     }
-    frames.push(StackFrame { place: format!("{:#x}", registers.rip), ..StackFrame::default() });
+    frames.push(StackFrame {
+        place: format!("{:#x}", registers.rip),
+        ..StackFrame::default()
+    });
     // A call through a bad pointer: the return address still lies on top of the stack.
     let caller = memory::read_word(registers.general[RSP]);
     if let Some(rip) = caller.filter(|rip| image::contains(*rip as usize)) {
@@ -49,7 +65,10 @@ fn start_at_fault(registers: &Registers, frames: &mut Vec<StackFrame>) {
 
 /// The driver's registers once the call into the kernel returns.
 fn resume(return_address: usize, stack: usize, saved: &Nonvolatile) -> Registers {
-    let mut registers = Registers { rip: return_address as u64, ..Registers::default() };
+    let mut registers = Registers {
+        rip: return_address as u64,
+        ..Registers::default()
+    };
     let general = &mut registers.general;
     general[RSP] = stack as u64;
     general[RBX] = saved.rbx;
@@ -63,14 +82,19 @@ fn resume(return_address: usize, stack: usize, saved: &Nonvolatile) -> Registers
 fn driver_frames(start: &Registers, mut is_return: bool, frames: &mut Vec<StackFrame>) {
     let mut registers = *start;
     for _ in 0..LIMIT {
-        let Some(image) = image::at(registers.rip as usize) else { return };
+        let Some(image) = image::at(registers.rip as usize) else {
+            return;
+        };
         let offset = registers.rip as usize - image.base;
         // A return address belongs to the instruction after the call.
         let probe = offset - usize::from(is_return && offset > 0);
         let found = symbols::find(image, probe);
         let place = format!("{}+{offset:#x}", image.name);
         if found.is_empty() {
-            frames.push(StackFrame { place, ..StackFrame::default() });
+            frames.push(StackFrame {
+                place,
+                ..StackFrame::default()
+            });
         } else {
             frames.extend(found.into_iter().map(|symbol| StackFrame {
                 place: place.clone(),
@@ -80,8 +104,13 @@ fn driver_frames(start: &Registers, mut is_return: bool, frames: &mut Vec<StackF
             }));
         }
         // The function to undo is that of the call, not of the instruction after it, which may be the next function.
-        let inside = Registers { rip: registers.rip - u64::from(is_return), ..registers };
-        let Some(caller) = unwind::step(image, &inside, &memory::read_word) else { return };
+        let inside = Registers {
+            rip: registers.rip - u64::from(is_return),
+            ..registers
+        };
+        let Some(caller) = unwind::step(image, &inside, &memory::read_word) else {
+            return;
+        };
         registers = caller;
         is_return = true;
     }

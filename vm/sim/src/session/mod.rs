@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
-use crate::kernel::{Kernel, Options, kernel};
+use crate::kernel::{Options, kernel};
 use crate::pnp::Device;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{report, sched};
+use crate::{program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -21,7 +21,10 @@ use staging::Staging;
 pub fn main_stdio() -> ExitCode {
     line::open(std::io::stdout());
     report::set_sink(line::fault);
-    Kernel::boot(Options::default());
+    if let Err(error) = program::start(Options::default()) {
+        eprintln!("the machine cannot start: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let mut session = Session::default();
     let mut input = std::io::stdin().lock();
     loop {
@@ -128,6 +131,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Kernel;
     use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
 
     fn check(requests: Vec<Request>, expect: &str) {

@@ -15,7 +15,7 @@ use super::{Target, UserError};
 use crate::kernel::kernel;
 use crate::nt::event::{self, EventKind};
 use crate::nt::layout::KEvent;
-use crate::nt::object::{self, HandleOwner, Kind};
+use crate::nt::object::{self, HandleOwner};
 use crate::sched;
 use crate::time::{Hns, Qpc};
 
@@ -62,7 +62,6 @@ impl Playing {
             let event = event::create(EventKind::Synchronization, false);
             let noted = journal.clone();
             event::observe(event, move |_| noted.note(Event::Notified));
-            object::track(event, Kind::Event, move || event::destroy(event));
             let handle = object::open(event, HandleOwner::User);
             // From here on the handle keeps the event.
             object::dereference(event);

@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use super::memory;
-use crate::host::{Access, Fault, FaultKind, Protection, Registers};
+use crate::host::{Access, Fault, FaultKind, Protection, Registers, watchdog};
 
 const SIGNAL_STACK: usize = 64 * 1024;
 const REPORT_STACK: usize = 4 * 1024 * 1024;
@@ -30,6 +30,7 @@ unsafe impl Sync for Slot {}
 
 static FAULT: Slot = Slot(UnsafeCell::new(None));
 static REPORTING: AtomicBool = AtomicBool::new(false);
+static LIMITED: AtomicBool = AtomicBool::new(false);
 static THREAD: AtomicI32 = AtomicI32::new(0);
 static REPORT_TOP: AtomicUsize = AtomicUsize::new(0);
 static ON_FAULT: AtomicUsize = AtomicUsize::new(0);
@@ -109,18 +110,24 @@ pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<(
     Ok(())
 }
 
-/// Interrupts the kernel's thread as a runaway. Called by the watchdog's thread.
+/// Interrupts the kernel's thread as a runaway. Called by the watchdog's thread; its second call ends the run wherever
+/// the thread is.
 pub fn interrupt() {
     let thread = THREAD.load(Ordering::SeqCst);
     // SAFETY: plain system calls on our own process.
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGALRM) };
 }
 
-/// Ends the process when the report is not written within `seconds`.
-pub fn limit_report(seconds: u32) {
+/// Ends the process when the report is not written within `seconds`. `false` when a report is already being written.
+pub fn limit_report(seconds: u32) -> bool {
+    // A fault set the mark in the handler before its report began; that report comes here once.
+    if LIMITED.swap(true, Ordering::SeqCst) {
+        return false;
+    }
     REPORTING.store(true, Ordering::SeqCst);
     // SAFETY: plain system call; its SIGALRM meets `REPORTING` in the handler.
     unsafe { libc::alarm(seconds) };
+    true
 }
 
 /// Ends the process at once, without running anything else of it.
@@ -168,8 +175,14 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         libc::SIGALRM => FaultKind::Runaway,
         _ => FaultKind::Instruction,
     };
+    let reporting = REPORTING.load(Ordering::SeqCst);
+    let in_kernel = !watchdog::in_driver(usize::try_from(registers.rip).expect("an address"));
+    if kind == FaultKind::Runaway && !reporting && in_kernel && !watchdog::ask_to_stop() {
+        // The kernel's own code may be in the middle of something: it stops at its next boundary.
+        return;
+    }
     let refused = matches!(kind, FaultKind::Memory { access: Access::Unknown, .. } | FaultKind::Instruction);
-    if refused && !REPORTING.load(Ordering::SeqCst) {
+    if refused && !reporting {
         // SAFETY: `install` stored a function of this type before any handler was set.
         let emulate: OnInstruction = unsafe { mem::transmute(ON_INSTRUCTION.load(Ordering::SeqCst)) };
         if emulate(&mut registers) {

@@ -25,8 +25,11 @@ struct Buffer {
 
 impl Buffer {
     fn new(length: usize, content: &[u8]) -> Self {
-        let pages = Rc::new(SharedPages::create(length.max(1)).expect("memory for a client's buffer"));
-        let view = pages.map(Protection::ReadWrite).expect("address space for a client's buffer");
+        let pages =
+            Rc::new(SharedPages::create(length.max(1)).expect("memory for a client's buffer"));
+        let view = pages
+            .map(Protection::ReadWrite)
+            .expect("address space for a client's buffer");
         assert!(content.len() <= view.length());
         // SAFETY: the view was just mapped and is at least as long.
         unsafe { view.address().copy_from(content.as_ptr(), content.len()) };
@@ -70,12 +73,24 @@ struct Buffers {
 
 /// Sends a control request; `on_done` gets status and output when it ends, now or later. It may run inside a call of the
 /// driver: it must not call the driver itself, but may `sched::soon` it.
-pub fn device_control(file: &File, code: u32, input: &[u8], output_length: usize, on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static) -> Pending {
+pub fn device_control(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    output_length: usize,
+    on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
+) -> Pending {
     request(file, code, input, &vec![0; output_length], on_done)
 }
 
 /// Like [`device_control`], with content in the output buffer: drivers may read it.
-pub fn request(file: &File, code: u32, input: &[u8], output: &[u8], on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static) -> Pending {
+pub fn request(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    output: &[u8],
+    on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
+) -> Pending {
     let irp = irp::allocate(stack_size(file.device()), Owner::System);
     let buffers = prepare(irp, code & 3, input, output);
     let stack = irp::next_stack(irp);
@@ -84,10 +99,20 @@ pub fn request(file: &File, code: u32, input: &[u8], output: &[u8], on_done: imp
         (*irp).requestor_mode = USER_MODE;
         (*stack).major_function = irp::MJ_DEVICE_CONTROL;
         (*stack).file_object = file.object();
-        let type3 = buffers.input.as_ref().map_or(0, |buffer| buffer.view.address() as u64);
-        (*stack).parameters = [output.len() as u64, input.len() as u64, u64::from(code), type3];
+        let type3 = buffers
+            .input
+            .as_ref()
+            .map_or(0, |buffer| buffer.view.address() as u64);
+        (*stack).parameters = [
+            output.len() as u64,
+            input.len() as u64,
+            u64::from(code),
+            type3,
+        ];
     }
-    let pending = Pending { irp: Rc::new(Cell::new(irp)) };
+    let pending = Pending {
+        irp: Rc::new(Cell::new(irp)),
+    };
     let inside = Rc::clone(&pending.irp);
     let length = output.len();
     irp::dispatch(file.device(), irp, move |result| {
@@ -99,7 +124,12 @@ pub fn request(file: &File, code: u32, input: &[u8], output: &[u8], on_done: imp
 }
 
 fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
-    let mut buffers = Buffers { system: None, output: None, input: None, mdl: None };
+    let mut buffers = Buffers {
+        system: None,
+        output: None,
+        input: None,
+        mdl: None,
+    };
     let system = |length: usize| {
         let address = pool::allocate(length.max(1), *b"IoSB", Owner::System);
         // SAFETY: the block was just allocated and is at least as long as the input.
@@ -120,7 +150,10 @@ fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
             METHOD_NEITHER => {
                 buffers.input = (!input.is_empty()).then(|| Buffer::new(input.len(), input));
                 buffers.output = (!output.is_empty()).then(|| Buffer::new(output.len(), output));
-                (*irp).user_buffer = buffers.output.as_ref().map_or(std::ptr::null_mut(), |buffer| buffer.view.address().cast());
+                (*irp).user_buffer = buffers
+                    .output
+                    .as_ref()
+                    .map_or(std::ptr::null_mut(), |buffer| buffer.view.address().cast());
             }
             _ => {
                 if !input.is_empty() {
@@ -130,7 +163,8 @@ fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
                 }
                 if !output.is_empty() {
                     let buffer = Buffer::new(output.len(), output);
-                    let described = mdl::describe_pages(Rc::clone(&buffer.pages), output.len(), Owner::System);
+                    let described =
+                        mdl::describe_pages(Rc::clone(&buffer.pages), output.len(), Owner::System);
                     (*irp).mdl_address = described;
                     buffers.mdl = Some(described);
                     buffers.output = Some(buffer);
@@ -150,7 +184,9 @@ fn take(buffers: Buffers, result: IoStatus, length: usize) -> Vec<u8> {
         _ if !carries => Vec::new(),
         (Some(output), _) => output.bytes(length),
         // SAFETY: the block is live until below and at least as long as the output.
-        (None, Some((address, size))) => unsafe { std::slice::from_raw_parts(address, length.min(size)) }.to_vec(),
+        (None, Some((address, size))) => {
+            unsafe { std::slice::from_raw_parts(address, length.min(size)) }.to_vec()
+        }
         (None, None) => Vec::new(),
     };
     if let Some(described) = buffers.mdl {
@@ -163,10 +199,17 @@ fn take(buffers: Buffers, result: IoStatus, length: usize) -> Vec<u8> {
 }
 
 /// Sends a control request and waits for its end in virtual time.
-pub fn device_control_now(file: &File, code: u32, input: &[u8], output_length: usize) -> (IoStatus, Vec<u8>) {
+pub fn device_control_now(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    output_length: usize,
+) -> (IoStatus, Vec<u8>) {
     let result = Rc::new(RefCell::new(None));
     let inside = Rc::clone(&result);
-    device_control(file, code, input, output_length, move |status, bytes| *inside.borrow_mut() = Some((status, bytes)));
+    device_control(file, code, input, output_length, move |status, bytes| {
+        *inside.borrow_mut() = Some((status, bytes))
+    });
     sched::must("a control request", || result.borrow().is_some());
     result.take().expect("the wait ended")
 }

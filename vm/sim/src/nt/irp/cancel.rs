@@ -27,7 +27,11 @@ pub fn cancel(irp: *mut Irp) -> bool {
         (*irp).cancel = 1;
         (*irp).cancel_irql = before;
         let in_driver = (*irp).current_location <= (*irp).stack_count;
-        let device = if in_driver { (*current_stack(irp)).device_object } else { std::ptr::null_mut() };
+        let device = if in_driver {
+            (*current_stack(irp)).device_object
+        } else {
+            std::ptr::null_mut()
+        };
         ((*irp).cancel_routine.take(), device)
     };
     match routine {

@@ -16,7 +16,12 @@ const ON_ERROR: u8 = 0x80;
 /// Sets the result and completes: for dispatch routines of the kernel.
 pub fn finish(irp: *mut Irp, status: NtStatus, information: usize) -> NtStatus {
     // SAFETY: a live IRP that the routine was called with.
-    unsafe { (*irp).io_status = IoStatus { status, information } };
+    unsafe {
+        (*irp).io_status = IoStatus {
+            status,
+            information,
+        }
+    };
     complete(irp);
     status
 }
@@ -29,17 +34,32 @@ pub fn complete(irp: *mut Irp) {
         while (*irp).current_location <= (*irp).stack_count {
             let stack = current_stack(irp);
             let pending = (*stack).control & SL_PENDING != 0;
-            note(irp, (*irp).current_location, pending, (*irp).io_status.status);
+            note(
+                irp,
+                (*irp).current_location,
+                pending,
+                (*irp).io_status.status,
+            );
             (*irp).pending_returned = u8::from(pending);
             (*irp).current_location += 1;
             (*irp).current_stack_location = stack.add(1);
             let above = (*irp).current_location <= (*irp).stack_count;
-            let wanted = wants((*stack).control, (*irp).io_status.status, (*irp).cancel != 0);
+            let wanted = wants(
+                (*stack).control,
+                (*irp).io_status.status,
+                (*irp).cancel != 0,
+            );
             match (*stack).completion_routine {
                 Some(routine) if wanted => {
-                    let device = if above { (*current_stack(irp)).device_object } else { std::ptr::null_mut() };
+                    let device = if above {
+                        (*current_stack(irp)).device_object
+                    } else {
+                        std::ptr::null_mut()
+                    };
                     let context = (*stack).context;
-                    if call::driver("completion routine", routine, (device, irp, context)) == STATUS_MORE_PROCESSING_REQUIRED {
+                    if call::driver("completion routine", routine, (device, irp, context))
+                        == STATUS_MORE_PROCESSING_REQUIRED
+                    {
                         reclaim(irp);
                         return;
                     }
@@ -60,24 +80,42 @@ fn wants(control: u8, status: NtStatus, cancelled: bool) -> bool {
 /// Every dispatch routine that runs with this location learns what became of it.
 fn note(irp: *mut Irp, location: i8, pending: bool, status: NtStatus) {
     let mut watches = state().watches.borrow_mut();
-    let same = watches.iter_mut().filter(|watch| watch.irp == irp as usize && watch.location == location);
+    let same = watches
+        .iter_mut()
+        .filter(|watch| watch.irp == irp as usize && watch.location == location);
     same.for_each(|watch| watch.completed = Some((pending, status)));
 }
 
 fn begin(irp: *mut Irp) {
-    let again = state().live.borrow_mut().get_mut(&(irp as usize)).map(|record| std::mem::replace(&mut record.completed, true));
+    let again = state()
+        .live
+        .borrow_mut()
+        .get_mut(&(irp as usize))
+        .map(|record| std::mem::replace(&mut record.completed, true));
     match again {
         Some(false) => {}
-        Some(true) => finding::fatal(&rules::IRP_DOUBLE_COMPLETE, format!("the IRP at {irp:p} is completed again")),
-        None => finding::fatal(&rules::IRP_DOUBLE_COMPLETE, format!("{irp:p} is completed, but it is no IRP or was completed and freed")),
+        Some(true) => finding::fatal(
+            &rules::IRP_DOUBLE_COMPLETE,
+            format!("the IRP at {irp:p} is completed again"),
+        ),
+        None => finding::fatal(
+            &rules::IRP_DOUBLE_COMPLETE,
+            format!("{irp:p} is completed, but it is no IRP or was completed and freed"),
+        ),
     }
     // SAFETY: the IRP lives: the table knows it.
     let (status, cancel_routine) = unsafe { ((*irp).io_status.status, (*irp).cancel_routine) };
     if status == STATUS_PENDING {
-        finding::raise(&rules::IRP_BAD_STATUS, format!("the IRP at {irp:p} is completed with {status}"));
+        finding::raise(
+            &rules::IRP_BAD_STATUS,
+            format!("the IRP at {irp:p} is completed with {status}"),
+        );
     }
     if cancel_routine.is_some() {
-        finding::raise(&rules::IRP_CANCEL_ROUTINE, format!("the IRP at {irp:p} is completed with a cancel routine set"));
+        finding::raise(
+            &rules::IRP_CANCEL_ROUTINE,
+            format!("the IRP at {irp:p} is completed with a cancel routine set"),
+        );
     }
 }
 
@@ -96,7 +134,9 @@ fn end(irp: *mut Irp) {
         (record.owner, record.on_done.take())
     };
     if owner == Owner::Driver && on_done.is_none() {
-        let text = format!("the IRP at {irp:p}, which the driver allocated, came back to the I/O manager: its completion routine must keep it");
+        let text = format!(
+            "the IRP at {irp:p}, which the driver allocated, came back to the I/O manager: its completion routine must keep it"
+        );
         finding::fatal(&rules::IRP_BAD, text);
     }
     // SAFETY: it lives until `free` below.

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 
 use super::{mark_pending, release_cancel_lock};
 use crate::call;
-use crate::imports::{Import, Levels, export};
+use crate::imports::{Levels, export, nt_rows};
 use crate::nt::irql::Irql;
 use crate::nt::layout::{CancelRoutine, DeviceObject, IoCsq, IoCsqContext, Irp};
 use crate::nt::status::{NtStatus, STATUS_SUCCESS};
@@ -27,7 +27,9 @@ struct Callbacks {
 fn lock(csq: *mut IoCsq) -> Irql {
     let mut level = Irql::PASSIVE;
     // SAFETY: the queue was initialised with the driver's callbacks; a bad address faults into a report.
-    unsafe { call::driver_unbalanced("CsqAcquireLock", (*csq).acquire_lock, (csq, &raw mut level)) };
+    unsafe {
+        call::driver_unbalanced("CsqAcquireLock", (*csq).acquire_lock, (csq, &raw mut level))
+    };
     level
 }
 
@@ -53,7 +55,11 @@ fn queue_of(irp: *mut Irp) -> *mut IoCsq {
     // SAFETY: the word was set by `insert`; the first member of both structures tells which one it is.
     unsafe {
         let context = (*irp).driver_context[3].cast::<IoCsqContext>();
-        if (*context).kind == CONTEXT { (*context).csq } else { context.cast() }
+        if (*context).kind == CONTEXT {
+            (*context).csq
+        } else {
+            context.cast()
+        }
     }
 }
 
@@ -65,7 +71,11 @@ unsafe extern "win64" fn cancel_routine(_device: *mut DeviceObject, irp: *mut Ir
         let level = lock(csq);
         remove(csq, irp);
         unlock(csq, level);
-        call::driver("CsqCompleteCanceledIrp", (*csq).complete_canceled, (csq, irp));
+        call::driver(
+            "CsqCompleteCanceledIrp",
+            (*csq).complete_canceled,
+            (csq, irp),
+        );
     }
 }
 
@@ -73,7 +83,12 @@ fn exchange(irp: *mut Irp, set: bool) -> bool {
     // SAFETY: a live IRP; a bad address faults into a report. The thunk leads to a function of this type.
     unsafe {
         let routine = set.then(|| {
-            let address = export("IopCsqCancelRoutine", cancel_routine as *const (), Levels::AT_DISPATCH, "wdm/nc-wdm-driver_cancel");
+            let address = export(
+                "IopCsqCancelRoutine",
+                cancel_routine as *const (),
+                Levels::AT_DISPATCH,
+                "wdm/nc-wdm-driver_cancel",
+            );
             std::mem::transmute::<*const (), CancelRoutine>(address)
         });
         std::mem::replace(&mut (*irp).cancel_routine, routine).is_some()
@@ -82,29 +97,85 @@ fn exchange(irp: *mut Irp, set: bool) -> bool {
 
 #[allow(clippy::too_many_arguments, reason = "the routine's own parameters")]
 fn initialize(
-    csq: *mut IoCsq, kind: u32, callbacks: &Callbacks, peek: usize, acquire: usize, release: usize, complete: usize,
+    csq: *mut IoCsq,
+    kind: u32,
+    callbacks: &Callbacks,
+    peek: usize,
+    acquire: usize,
+    release: usize,
+    complete: usize,
 ) -> NtStatus {
-    let words = [u64::from(kind) as usize, callbacks.insert, callbacks.remove, peek, acquire, release, complete, 0];
+    let words = [
+        u64::from(kind) as usize,
+        callbacks.insert,
+        callbacks.remove,
+        peek,
+        acquire,
+        release,
+        complete,
+        0,
+    ];
     // SAFETY: the driver's memory for an IO_CSQ of eight words; a bad address faults into a report.
     unsafe { csq.cast::<[usize; 8]>().write_unaligned(words) };
     STATUS_SUCCESS
 }
 
-extern "win64" fn io_csq_initialize(csq: *mut IoCsq, insert: usize, remove: usize, peek: usize, acquire: usize, release: usize, complete: usize) -> NtStatus {
-    initialize(csq, CSQ, &Callbacks { insert, remove }, peek, acquire, release, complete)
+extern "win64" fn io_csq_initialize(
+    csq: *mut IoCsq,
+    insert: usize,
+    remove: usize,
+    peek: usize,
+    acquire: usize,
+    release: usize,
+    complete: usize,
+) -> NtStatus {
+    initialize(
+        csq,
+        CSQ,
+        &Callbacks { insert, remove },
+        peek,
+        acquire,
+        release,
+        complete,
+    )
 }
 
-extern "win64" fn io_csq_initialize_ex(csq: *mut IoCsq, insert: usize, remove: usize, peek: usize, acquire: usize, release: usize, complete: usize) -> NtStatus {
-    initialize(csq, CSQ_EX, &Callbacks { insert, remove }, peek, acquire, release, complete)
+extern "win64" fn io_csq_initialize_ex(
+    csq: *mut IoCsq,
+    insert: usize,
+    remove: usize,
+    peek: usize,
+    acquire: usize,
+    release: usize,
+    complete: usize,
+) -> NtStatus {
+    initialize(
+        csq,
+        CSQ_EX,
+        &Callbacks { insert, remove },
+        peek,
+        acquire,
+        release,
+        complete,
+    )
 }
 
-extern "win64" fn io_csq_insert_irp_ex(csq: *mut IoCsq, irp: *mut Irp, context: *mut IoCsqContext, insert_context: *mut c_void) -> NtStatus {
+extern "win64" fn io_csq_insert_irp_ex(
+    csq: *mut IoCsq,
+    irp: *mut Irp,
+    context: *mut IoCsqContext,
+    insert_context: *mut c_void,
+) -> NtStatus {
     // SAFETY: the driver's queue, IRP and context; bad addresses fault into a report.
     unsafe {
         if context.is_null() {
             (*irp).driver_context[3] = csq.cast();
         } else {
-            context.write_unaligned(IoCsqContext { kind: CONTEXT, irp, csq });
+            context.write_unaligned(IoCsqContext {
+                kind: CONTEXT,
+                irp,
+                csq,
+            });
             (*irp).driver_context[3] = context.cast();
         }
         let level = lock(csq);
@@ -126,7 +197,11 @@ extern "win64" fn io_csq_insert_irp_ex(csq: *mut IoCsq, irp: *mut Irp, context: 
         if (*irp).cancel != 0 && exchange(irp, false) {
             remove(csq, irp);
             unlock(csq, level);
-            call::driver("CsqCompleteCanceledIrp", (*csq).complete_canceled, (csq, irp));
+            call::driver(
+                "CsqCompleteCanceledIrp",
+                (*csq).complete_canceled,
+                (csq, irp),
+            );
         } else {
             unlock(csq, level);
         }
@@ -172,11 +247,11 @@ extern "win64" fn io_csq_remove_irp(csq: *mut IoCsq, context: *mut IoCsqContext)
     irp
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoCsqInitialize", io_csq_initialize as *const (), Levels::ANY, "wdm/nf-wdm-iocsqinitialize"),
-    Import::nt("IoCsqInitializeEx", io_csq_initialize_ex as *const (), Levels::ANY, "wdm/nf-wdm-iocsqinitializeex"),
-    Import::nt("IoCsqInsertIrp", io_csq_insert_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocsqinsertirp"),
-    Import::nt("IoCsqInsertIrpEx", io_csq_insert_irp_ex as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocsqinsertirpex"),
-    Import::nt("IoCsqRemoveIrp", io_csq_remove_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocsqremoveirp"),
-    Import::nt("IoCsqRemoveNextIrp", io_csq_remove_next_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocsqremovenextirp"),
-];
+nt_rows! {
+    "IoCsqInitialize"    io_csq_initialize      ANY      "wdm/nf-wdm-iocsqinitialize";
+    "IoCsqInitializeEx"  io_csq_initialize_ex   ANY      "wdm/nf-wdm-iocsqinitializeex";
+    "IoCsqInsertIrp"     io_csq_insert_irp      DISPATCH "wdm/nf-wdm-iocsqinsertirp";
+    "IoCsqInsertIrpEx"   io_csq_insert_irp_ex   DISPATCH "wdm/nf-wdm-iocsqinsertirpex";
+    "IoCsqRemoveIrp"     io_csq_remove_irp      DISPATCH "wdm/nf-wdm-iocsqremoveirp";
+    "IoCsqRemoveNextIrp" io_csq_remove_next_irp DISPATCH "wdm/nf-wdm-iocsqremovenextirp";
+}

@@ -1,14 +1,21 @@
 //! The IRP routines that drivers import.
 
-use super::{acquire_cancel_lock, allocate, call_driver, cancel, complete, free, initialize, release_cancel_lock};
-use crate::imports::{Import, Levels, faults};
+use super::{
+    acquire_cancel_lock, allocate, call_driver, cancel, complete, free, initialize,
+    release_cancel_lock,
+};
+use crate::imports::{faults, nt_rows};
 use crate::nt::irql::Irql;
 use crate::nt::layout::{CancelRoutine, DeviceObject, Irp};
 use crate::nt::pool::Owner;
 use crate::nt::status::NtStatus;
 
 extern "win64" fn io_allocate_irp(stack_size: i8, _charge_quota: u8) -> *mut Irp {
-    if faults::denied() { std::ptr::null_mut() } else { allocate(stack_size, Owner::Driver) }
+    if faults::denied() {
+        std::ptr::null_mut()
+    } else {
+        allocate(stack_size, Owner::Driver)
+    }
 }
 
 extern "win64" fn io_initialize_irp(irp: *mut Irp, _size: u16, stack_size: i8) {
@@ -49,7 +56,10 @@ extern "win64" fn io_release_cancel_spin_lock(level: Irql) {
     release_cancel_lock(level);
 }
 
-extern "win64" fn io_set_cancel_routine(irp: *mut Irp, routine: Option<CancelRoutine>) -> Option<CancelRoutine> {
+extern "win64" fn io_set_cancel_routine(
+    irp: *mut Irp,
+    routine: Option<CancelRoutine>,
+) -> Option<CancelRoutine> {
     // SAFETY: the driver's IRP; a bad address faults into a report.
     unsafe { std::mem::replace(&mut (*irp).cancel_routine, routine) }
 }
@@ -58,17 +68,17 @@ extern "win64" fn po_start_next_power_irp(_irp: *mut Irp) {
     // Nothing to do since Windows Vista (ntifs/nf-ntifs-postartnextpowerirp).
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoAllocateIrp", io_allocate_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioallocateirp"),
-    Import::nt("IoInitializeIrp", io_initialize_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioinitializeirp"),
-    Import::nt("IoReuseIrp", io_reuse_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioreuseirp"),
-    Import::nt("IoFreeIrp", io_free_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofreeirp"),
-    Import::nt("IofCallDriver", iof_call_driver as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofcalldriver"),
-    Import::nt("PoCallDriver", iof_call_driver as *const (), Levels::DISPATCH, "ntifs/nf-ntifs-pocalldriver"),
-    Import::nt("PoStartNextPowerIrp", po_start_next_power_irp as *const (), Levels::DISPATCH, "ntifs/nf-ntifs-postartnextpowerirp"),
-    Import::nt("IofCompleteRequest", iof_complete_request as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocompleterequest"),
-    Import::nt("IoCancelIrp", io_cancel_irp as *const (), Levels::DISPATCH, "wdm/nf-wdm-iocancelirp"),
-    Import::nt("IoAcquireCancelSpinLock", io_acquire_cancel_spin_lock as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioacquirecancelspinlock"),
-    Import::nt("IoReleaseCancelSpinLock", io_release_cancel_spin_lock as *const (), Levels::AT_DISPATCH, "wdm/nf-wdm-ioreleasecancelspinlock"),
-    Import::nt("IoSetCancelRoutine", io_set_cancel_routine as *const (), Levels::DISPATCH, "wdm/nf-wdm-iosetcancelroutine"),
-];
+nt_rows! {
+    "IoAllocateIrp"           io_allocate_irp             DISPATCH    "wdm/nf-wdm-ioallocateirp";
+    "IoInitializeIrp"         io_initialize_irp           DISPATCH    "wdm/nf-wdm-ioinitializeirp";
+    "IoReuseIrp"              io_reuse_irp                DISPATCH    "wdm/nf-wdm-ioreuseirp";
+    "IoFreeIrp"               io_free_irp                 DISPATCH    "wdm/nf-wdm-iofreeirp";
+    "IofCallDriver"           iof_call_driver             DISPATCH    "wdm/nf-wdm-iofcalldriver";
+    "PoCallDriver"            iof_call_driver             DISPATCH    "ntifs/nf-ntifs-pocalldriver";
+    "PoStartNextPowerIrp"     po_start_next_power_irp     DISPATCH    "ntifs/nf-ntifs-postartnextpowerirp";
+    "IofCompleteRequest"      iof_complete_request        DISPATCH    "wdm/nf-wdm-iocompleterequest";
+    "IoCancelIrp"             io_cancel_irp               DISPATCH    "wdm/nf-wdm-iocancelirp";
+    "IoAcquireCancelSpinLock" io_acquire_cancel_spin_lock DISPATCH    "wdm/nf-wdm-ioacquirecancelspinlock";
+    "IoReleaseCancelSpinLock" io_release_cancel_spin_lock AT_DISPATCH "wdm/nf-wdm-ioreleasecancelspinlock";
+    "IoSetCancelRoutine"      io_set_cancel_routine       DISPATCH    "wdm/nf-wdm-iosetcancelroutine";
+}

@@ -4,13 +4,17 @@ use super::{OnDone, SL_PENDING, Watch, check_live, current_stack, major_name, st
 use crate::call;
 use crate::finding;
 use crate::nt::device;
-use crate::nt::layout::{DeviceObject, Irp, IoStatus, MAJOR_FUNCTIONS};
+use crate::nt::layout::{DeviceObject, IoStatus, Irp, MAJOR_FUNCTIONS};
 use crate::nt::status::{NtStatus, STATUS_PENDING};
 use crate::rules;
 
 /// Sends an IRP of the kernel, whose next stack location is filled in, to the top of the device's stack. `on_done`
 /// runs when it is completed, now or later; the IRP is gone after it.
-pub fn dispatch(device: *mut DeviceObject, irp: *mut Irp, on_done: impl FnOnce(IoStatus) + 'static) -> NtStatus {
+pub fn dispatch(
+    device: *mut DeviceObject,
+    irp: *mut Irp,
+    on_done: impl FnOnce(IoStatus) + 'static,
+) -> NtStatus {
     check_live(irp, "a request");
     if let Some(record) = state().live.borrow_mut().get_mut(&(irp as usize)) {
         record.on_done = Some(Box::new(on_done) as OnDone);
@@ -25,19 +29,36 @@ pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
     // attached to or opened, and a bad one faults into a report.
     let (major, routine, location) = unsafe {
         if (*irp).current_location <= 1 {
-            finding::fatal(&rules::IRP_BAD, format!("IoCallDriver with {irp:p}, which has no stack location left"));
+            finding::fatal(
+                &rules::IRP_BAD,
+                format!("IoCallDriver with {irp:p}, which has no stack location left"),
+            );
         }
         (*irp).current_location -= 1;
         (*irp).current_stack_location = (*irp).current_stack_location.sub(1);
         let stack = current_stack(irp);
         (*stack).device_object = device;
         let major = usize::from((*stack).major_function) % MAJOR_FUNCTIONS;
-        ((*stack).major_function, (*(*device).driver_object).major_function[major], (*irp).current_location)
+        (
+            (*stack).major_function,
+            (*(*device).driver_object).major_function[major],
+            (*irp).current_location,
+        )
     };
     let Some(routine) = routine else {
-        finding::fatal(&rules::IRP_BAD, format!("the driver of {device:p} has no routine for {}", major_name(major)));
+        finding::fatal(
+            &rules::IRP_BAD,
+            format!(
+                "the driver of {device:p} has no routine for {}",
+                major_name(major)
+            ),
+        );
     };
-    state().watches.borrow_mut().push(Watch { irp: irp as usize, location, completed: None });
+    state().watches.borrow_mut().push(Watch {
+        irp: irp as usize,
+        location,
+        completed: None,
+    });
     // SAFETY: the routine is the dispatch routine that the driver set for this code.
     let status = unsafe { call::driver(major_name(major), routine, (device, irp)) };
     let watch = state().watches.borrow_mut().pop().expect("pushed above");
@@ -53,7 +74,9 @@ fn check_status(name: &str, irp: *mut Irp, watch: Watch, status: NtStatus) {
             finding::raise(&rules::IRP_PENDING_STATUS, text);
         }
         Some((false, _)) if status == STATUS_PENDING => {
-            let text = format!("{name} completed the IRP without marking it pending and returned {status}");
+            let text = format!(
+                "{name} completed the IRP without marking it pending and returned {status}"
+            );
             finding::raise(&rules::IRP_PENDING_STATUS, text);
         }
         Some((false, completed)) if status != completed => {
@@ -64,10 +87,14 @@ fn check_status(name: &str, irp: *mut Irp, watch: Watch, status: NtStatus) {
         None => {
             // SAFETY: not completed means that the IRP still lives.
             let (here, marked) = unsafe {
-                ((*irp).current_location == watch.location, (*current_stack(irp)).control & SL_PENDING != 0)
+                (
+                    (*irp).current_location == watch.location,
+                    (*current_stack(irp)).control & SL_PENDING != 0,
+                )
             };
             if here && (status != STATUS_PENDING || !marked) {
-                let text = format!("{name} kept the IRP (marked pending: {marked}) and returned {status}");
+                let text =
+                    format!("{name} kept the IRP (marked pending: {marked}) and returned {status}");
                 finding::raise(&rules::IRP_PENDING_STATUS, text);
             }
         }

@@ -2,9 +2,12 @@
 
 use std::ffi::c_void;
 
-use super::{MAPPED_TO_SYSTEM_VA, PAGES_LOCKED, SOURCE_IS_NONPAGED_POOL, allocate_pages, for_buffer, free_pages, map, release, unmap};
+use super::{
+    MAPPED_TO_SYSTEM_VA, PAGES_LOCKED, SOURCE_IS_NONPAGED_POOL, allocate_pages, for_buffer,
+    free_pages, map, release, unmap,
+};
 use crate::finding;
-use crate::imports::{Import, Levels, faults};
+use crate::imports::{faults, nt_rows};
 use crate::nt::layout::{Irp, Mdl};
 use crate::nt::pool::Owner;
 use crate::rules;
@@ -12,7 +15,13 @@ use crate::rules;
 /// Mapping for the kernel; the other access mode maps into a process.
 const KERNEL_MODE: i8 = 0;
 
-extern "win64" fn io_allocate_mdl(address: usize, length: u32, secondary: u8, _charge_quota: u8, irp: *mut Irp) -> *mut Mdl {
+extern "win64" fn io_allocate_mdl(
+    address: usize,
+    length: u32,
+    secondary: u8,
+    _charge_quota: u8,
+    irp: *mut Irp,
+) -> *mut Mdl {
     if faults::denied() {
         return std::ptr::null_mut();
     }
@@ -42,7 +51,10 @@ fn set_flags(mdl: *mut Mdl, flags: i16) {
 
 extern "win64" fn io_free_mdl(mdl: *mut Mdl) {
     if flags(mdl) & PAGES_LOCKED != 0 {
-        finding::raise(&rules::MDL_BAD, format!("the MDL at {mdl:p} is freed with its pages locked"));
+        finding::raise(
+            &rules::MDL_BAD,
+            format!("the MDL at {mdl:p} is freed with its pages locked"),
+        );
     }
     release(mdl);
 }
@@ -57,14 +69,20 @@ extern "win64" fn mm_build_mdl_for_non_paged_pool(mdl: *mut Mdl) {
 
 extern "win64" fn mm_probe_and_lock_pages(mdl: *mut Mdl, _mode: i8, _operation: i32) {
     if flags(mdl) & PAGES_LOCKED != 0 {
-        finding::raise(&rules::MDL_DOUBLE_MAP, format!("the pages of the MDL at {mdl:p} are locked again"));
+        finding::raise(
+            &rules::MDL_DOUBLE_MAP,
+            format!("the pages of the MDL at {mdl:p} are locked again"),
+        );
     }
     set_flags(mdl, flags(mdl) | PAGES_LOCKED);
 }
 
 extern "win64" fn mm_unlock_pages(mdl: *mut Mdl) {
     if flags(mdl) & PAGES_LOCKED == 0 {
-        finding::fatal(&rules::MDL_BAD, format!("the pages of the MDL at {mdl:p} are unlocked but not locked"));
+        finding::fatal(
+            &rules::MDL_BAD,
+            format!("the pages of the MDL at {mdl:p} are unlocked but not locked"),
+        );
     }
     if flags(mdl) & MAPPED_TO_SYSTEM_VA != 0 {
         // SAFETY: the driver's MDL.
@@ -74,9 +92,19 @@ extern "win64" fn mm_unlock_pages(mdl: *mut Mdl) {
     set_flags(mdl, flags(mdl) & !PAGES_LOCKED);
 }
 
-extern "win64" fn mm_map_locked_pages_specify_cache(mdl: *mut Mdl, mode: i8, _cache: i32, _address: *mut c_void, _bug_check: u32, _priority: u32) -> *mut u8 {
+extern "win64" fn mm_map_locked_pages_specify_cache(
+    mdl: *mut Mdl,
+    mode: i8,
+    _cache: i32,
+    _address: *mut c_void,
+    _bug_check: u32,
+    _priority: u32,
+) -> *mut u8 {
     if mode != KERNEL_MODE {
-        finding::fatal(&rules::MISSING_IMPORT, "MmMapLockedPagesSpecifyCache into a process is not in the simulator: add it to vm/sim/src/nt/mdl/rows.rs");
+        finding::fatal(
+            &rules::MISSING_IMPORT,
+            "MmMapLockedPagesSpecifyCache into a process is not in the simulator: add it to vm/sim/src/nt/mdl/rows.rs",
+        );
     }
     map(mdl)
 }
@@ -85,11 +113,23 @@ extern "win64" fn mm_unmap_locked_pages(address: *mut u8, mdl: *mut Mdl) {
     unmap(address, mdl);
 }
 
-extern "win64" fn mm_allocate_pages_for_mdl_ex(_low: u64, _high: u64, _skip: u64, bytes: usize, _cache: i32, _flags: u32) -> *mut Mdl {
+extern "win64" fn mm_allocate_pages_for_mdl_ex(
+    _low: u64,
+    _high: u64,
+    _skip: u64,
+    bytes: usize,
+    _cache: i32,
+    _flags: u32,
+) -> *mut Mdl {
     allocate_pages(bytes, Owner::Driver).unwrap_or(std::ptr::null_mut())
 }
 
-extern "win64" fn mm_allocate_pages_for_mdl(low: u64, high: u64, skip: u64, bytes: usize) -> *mut Mdl {
+extern "win64" fn mm_allocate_pages_for_mdl(
+    low: u64,
+    high: u64,
+    skip: u64,
+    bytes: usize,
+) -> *mut Mdl {
     mm_allocate_pages_for_mdl_ex(low, high, skip, bytes, 1, 0)
 }
 
@@ -97,15 +137,15 @@ extern "win64" fn mm_free_pages_from_mdl(mdl: *mut Mdl) {
     free_pages(mdl);
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("IoAllocateMdl", io_allocate_mdl as *const (), Levels::DISPATCH, "wdm/nf-wdm-ioallocatemdl"),
-    Import::nt("IoFreeMdl", io_free_mdl as *const (), Levels::DISPATCH, "wdm/nf-wdm-iofreemdl"),
-    Import::nt("MmBuildMdlForNonPagedPool", mm_build_mdl_for_non_paged_pool as *const (), Levels::DISPATCH, "wdm/nf-wdm-mmbuildmdlfornonpagedpool"),
-    Import::nt("MmProbeAndLockPages", mm_probe_and_lock_pages as *const (), Levels::DISPATCH, "wdm/nf-wdm-mmprobeandlockpages"),
-    Import::nt("MmUnlockPages", mm_unlock_pages as *const (), Levels::DISPATCH, "wdm/nf-wdm-mmunlockpages"),
-    Import::nt("MmMapLockedPagesSpecifyCache", mm_map_locked_pages_specify_cache as *const (), Levels::DISPATCH, "wdm/nf-wdm-mmmaplockedpagesspecifycache"),
-    Import::nt("MmUnmapLockedPages", mm_unmap_locked_pages as *const (), Levels::DISPATCH, "wdm/nf-wdm-mmunmaplockedpages"),
-    Import::nt("MmAllocatePagesForMdlEx", mm_allocate_pages_for_mdl_ex as *const (), Levels::APC, "wdm/nf-wdm-mmallocatepagesformdlex"),
-    Import::nt("MmAllocatePagesForMdl", mm_allocate_pages_for_mdl as *const (), Levels::APC, "wdm/nf-wdm-mmallocatepagesformdl"),
-    Import::nt("MmFreePagesFromMdl", mm_free_pages_from_mdl as *const (), Levels::APC, "wdm/nf-wdm-mmfreepagesfrommdl"),
-];
+nt_rows! {
+    "IoAllocateMdl"                io_allocate_mdl                   DISPATCH "wdm/nf-wdm-ioallocatemdl";
+    "IoFreeMdl"                    io_free_mdl                       DISPATCH "wdm/nf-wdm-iofreemdl";
+    "MmBuildMdlForNonPagedPool"    mm_build_mdl_for_non_paged_pool   DISPATCH "wdm/nf-wdm-mmbuildmdlfornonpagedpool";
+    "MmProbeAndLockPages"          mm_probe_and_lock_pages           DISPATCH "wdm/nf-wdm-mmprobeandlockpages";
+    "MmUnlockPages"                mm_unlock_pages                   DISPATCH "wdm/nf-wdm-mmunlockpages";
+    "MmMapLockedPagesSpecifyCache" mm_map_locked_pages_specify_cache DISPATCH "wdm/nf-wdm-mmmaplockedpagesspecifycache";
+    "MmUnmapLockedPages"           mm_unmap_locked_pages             DISPATCH "wdm/nf-wdm-mmunmaplockedpages";
+    "MmAllocatePagesForMdlEx"      mm_allocate_pages_for_mdl_ex      APC      "wdm/nf-wdm-mmallocatepagesformdlex";
+    "MmAllocatePagesForMdl"        mm_allocate_pages_for_mdl         APC      "wdm/nf-wdm-mmallocatepagesformdl";
+    "MmFreePagesFromMdl"           mm_free_pages_from_mdl            APC      "wdm/nf-wdm-mmfreepagesfrommdl";
+}

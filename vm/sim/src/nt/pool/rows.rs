@@ -2,7 +2,7 @@
 
 use super::{ALIGNMENT, Owner, Request, allocate_fallibly, free_for_driver};
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::nt_rows;
 use crate::nt::irql::{self, Irql};
 use crate::rules;
 
@@ -27,22 +27,35 @@ const CACHE_LINE: usize = 64;
 pub(super) fn check_level(paged: bool, done: &str) {
     let level = irql::current();
     if paged && level > Irql::APC {
-        finding::raise(&rules::POOL_PAGED_AT_DISPATCH, format!("paged pool is {done} at {level}"));
+        finding::raise(
+            &rules::POOL_PAGED_AT_DISPATCH,
+            format!("paged pool is {done} at {level}"),
+        );
     }
 }
 
 fn check(size: usize, tag: u32, executable: bool) {
     if size == 0 || tag == 0 {
-        finding::raise(&rules::POOL_ZERO, format!("an allocation of {size} bytes with tag {tag:#x}"));
+        finding::raise(
+            &rules::POOL_ZERO,
+            format!("an allocation of {size} bytes with tag {tag:#x}"),
+        );
     }
     if executable {
-        finding::raise(&rules::POOL_EXECUTABLE, format!("an allocation of {size} bytes is to be executable"));
+        finding::raise(
+            &rules::POOL_EXECUTABLE,
+            format!("an allocation of {size} bytes is to be executable"),
+        );
     }
 }
 
 extern "win64" fn ex_allocate_pool2(flags: u64, size: usize, tag: u32) -> *mut u8 {
     let kinds = flags & (FLAG_NON_PAGED | FLAG_NON_PAGED_EXECUTE | FLAG_PAGED);
-    if kinds.count_ones() != 1 || flags & REQUIRED_FLAGS & !KNOWN_FLAGS != 0 || size == 0 || tag == 0 {
+    if kinds.count_ones() != 1
+        || flags & REQUIRED_FLAGS & !KNOWN_FLAGS != 0
+        || size == 0
+        || tag == 0
+    {
         let text = format!("ExAllocatePool2(flags {flags:#x}, {size} bytes, tag {tag:#x}) fails");
         finding::raise(&rules::POOL_ZERO, text);
         return std::ptr::null_mut();
@@ -56,7 +69,11 @@ extern "win64" fn ex_allocate_pool2(flags: u64, size: usize, tag: u32) -> *mut u
         owner: Owner::Driver,
         zeroed: flags & FLAG_UNINITIALIZED == 0,
         paged,
-        alignment: if flags & FLAG_CACHE_ALIGNED == 0 { ALIGNMENT } else { CACHE_LINE },
+        alignment: if flags & FLAG_CACHE_ALIGNED == 0 {
+            ALIGNMENT
+        } else {
+            CACHE_LINE
+        },
     })
 }
 
@@ -70,7 +87,11 @@ extern "win64" fn ex_allocate_pool_with_tag(kind: i32, size: usize, tag: u32) ->
         owner: Owner::Driver,
         zeroed: false,
         paged,
-        alignment: if kind & TYPE_CACHE_ALIGNED == 0 { ALIGNMENT } else { CACHE_LINE },
+        alignment: if kind & TYPE_CACHE_ALIGNED == 0 {
+            ALIGNMENT
+        } else {
+            CACHE_LINE
+        },
     })
 }
 
@@ -86,13 +107,13 @@ extern "win64" fn ex_free_pool_with_tag(address: usize, tag: u32) {
     free_for_driver(address, Some(tag.to_le_bytes()));
 }
 
-pub(crate) static IMPORTS: &[Import] = &[
-    Import::nt("ExAllocatePool2", ex_allocate_pool2 as *const (), Levels::DISPATCH, "wdm/nf-wdm-exallocatepool2"),
-    Import::nt("ExAllocatePoolWithTag", ex_allocate_pool_with_tag as *const (), Levels::DISPATCH, "wdm/nf-wdm-exallocatepoolwithtag"),
-    Import::nt("ExAllocatePool", ex_allocate_pool as *const (), Levels::DISPATCH, "wdm/nf-wdm-exallocatepool"),
-    Import::nt("ExFreePool", ex_free_pool as *const (), Levels::DISPATCH, "ntddk/nf-ntddk-exfreepool"),
-    Import::nt("ExFreePoolWithTag", ex_free_pool_with_tag as *const (), Levels::DISPATCH, "wdm/nf-wdm-exfreepoolwithtag"),
-];
+nt_rows! {
+    "ExAllocatePool2"       ex_allocate_pool2         DISPATCH "wdm/nf-wdm-exallocatepool2";
+    "ExAllocatePoolWithTag" ex_allocate_pool_with_tag DISPATCH "wdm/nf-wdm-exallocatepoolwithtag";
+    "ExAllocatePool"        ex_allocate_pool          DISPATCH "wdm/nf-wdm-exallocatepool";
+    "ExFreePool"            ex_free_pool              DISPATCH "ntddk/nf-ntddk-exfreepool";
+    "ExFreePoolWithTag"     ex_free_pool_with_tag     DISPATCH "wdm/nf-wdm-exfreepoolwithtag";
+}
 
 #[cfg(test)]
 mod tests {
@@ -112,7 +133,11 @@ mod tests {
             (FLAG_NON_PAGED, 8, 0, false),
         ] {
             let machine = Kernel::boot(Options::default());
-            assert_eq!(!ex_allocate_pool2(flags, size, tag).is_null(), works, "{flags:#x} {size} {tag:#x}");
+            assert_eq!(
+                !ex_allocate_pool2(flags, size, tag).is_null(),
+                works,
+                "{flags:#x} {size} {tag:#x}"
+            );
             assert_eq!(machine.findings.has(&rules::POOL_ZERO), !works);
         }
     }
