@@ -1,6 +1,6 @@
 //! INF files: syntax, stamping, rules, and the plan of what an installation would do.
 //!
-//! Reading order: [`document`] is the syntax, [`models`] chooses the install section for a machine, [`plan`] follows it.
+//! Reading order: `document` is the syntax, `models` chooses the install section for a machine, [`plan()`] follows it.
 
 mod check;
 mod document;
