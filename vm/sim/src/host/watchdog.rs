@@ -19,12 +19,16 @@ static STOP: AtomicBool = AtomicBool::new(false);
 const IMAGES: usize = 16;
 
 /// Where driver code lies, readable in a signal handler: starts and ends.
-static CODE: [(AtomicUsize, AtomicUsize); IMAGES] = [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; IMAGES];
+static CODE: [(AtomicUsize, AtomicUsize); IMAGES] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; IMAGES];
 
 /// Notes where a driver was mapped.
 pub(crate) fn note_image(base: usize, size: usize) {
     for (start, end) in &CODE {
-        if start.compare_exchange(0, base, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if start
+            .compare_exchange(0, base, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+        {
             end.store(base + size, Ordering::SeqCst);
             return;
         }
@@ -33,7 +37,9 @@ pub(crate) fn note_image(base: usize, size: usize) {
 
 /// Whether an address lies in a driver; may be asked in a signal handler.
 pub(super) fn in_driver(address: usize) -> bool {
-    CODE.iter().any(|(start, end)| (start.load(Ordering::SeqCst)..end.load(Ordering::SeqCst)).contains(&address))
+    CODE.iter().any(|(start, end)| {
+        (start.load(Ordering::SeqCst)..end.load(Ordering::SeqCst)).contains(&address)
+    })
 }
 
 /// Asks for a stop at the next boundary; `true` when that was asked before, so that no boundary is ever reached.
@@ -53,7 +59,10 @@ const LOOK: Duration = Duration::from_millis(25);
 /// Marks that an outermost call into the driver begins or has returned.
 #[inline]
 pub(crate) fn progress(in_driver: bool) {
-    COUNTER.store(next(COUNTER.load(Ordering::Relaxed), in_driver), Ordering::Relaxed);
+    COUNTER.store(
+        next(COUNTER.load(Ordering::Relaxed), in_driver),
+        Ordering::Relaxed,
+    );
 }
 
 /// The next value of the wanted parity: odd inside, even outside.
@@ -76,7 +85,11 @@ pub fn start(limit: Duration) {
         loop {
             thread::sleep(LOOK);
             let now = COUNTER.load(Ordering::Relaxed);
-            still = if now == last && now % 2 == 1 { still + LOOK } else { Duration::ZERO };
+            still = if now == last && now % 2 == 1 {
+                still + LOOK
+            } else {
+                Duration::ZERO
+            };
             last = now;
             if still >= limit {
                 fault::interrupt();

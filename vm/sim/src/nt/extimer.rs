@@ -269,13 +269,13 @@ fn remove(address: usize) {
 
 /// Timers that exist though their driver goes away.
 pub(crate) fn check_leaks() {
-    let left: Vec<(usize, Timer)> = state()
+    let left = state()
         .timers
         .borrow()
         .iter()
         .map(|(address, timer)| (*address, *timer))
-        .collect();
-    for (address, timer) in left {
+        .min_by_key(|(address, _)| *address);
+    if let Some((address, timer)) = left {
         let set = if timer.event.is_some() {
             "is still set"
         } else {

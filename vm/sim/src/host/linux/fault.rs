@@ -79,15 +79,26 @@ pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<(
     let report_stack = memory::reserve(REPORT_STACK)?;
     // SAFETY: both ranges were just reserved here; the first page of each stays a guard.
     unsafe {
-        memory::commit(signal_stack.as_ptr().add(4096), SIGNAL_STACK - 4096, Protection::ReadWrite)?;
-        memory::commit(report_stack.as_ptr().add(4096), REPORT_STACK - 4096, Protection::ReadWrite)?;
+        memory::commit(
+            signal_stack.as_ptr().add(4096),
+            SIGNAL_STACK - 4096,
+            Protection::ReadWrite,
+        )?;
+        memory::commit(
+            report_stack.as_ptr().add(4096),
+            REPORT_STACK - 4096,
+            Protection::ReadWrite,
+        )?;
     }
     let stack = libc::stack_t {
         ss_sp: signal_stack.as_ptr().wrapping_add(4096).cast(),
         ss_flags: 0,
         ss_size: SIGNAL_STACK - 4096,
     };
-    REPORT_TOP.store(report_stack.as_ptr() as usize + REPORT_STACK, Ordering::SeqCst);
+    REPORT_TOP.store(
+        report_stack.as_ptr() as usize + REPORT_STACK,
+        Ordering::SeqCst,
+    );
     ON_FAULT.store(on_fault as usize, Ordering::SeqCst);
     ON_INSTRUCTION.store(on_instruction as usize, Ordering::SeqCst);
     THREAD.store(thread_id(), Ordering::SeqCst);
@@ -95,7 +106,14 @@ pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<(
     if unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGALRM] {
+    for signal in [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGTRAP,
+        libc::SIGALRM,
+    ] {
         // SAFETY: an all-zero sigaction is a valid start; the handler has the signature that SA_SIGINFO asks for.
         let result = unsafe {
             let mut action: libc::sigaction = mem::zeroed();
@@ -155,7 +173,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let kind = match signal {
         libc::SIGSEGV | libc::SIGBUS => {
             if gregs[libc::REG_TRAPNO as usize] == TRAP_GENERAL_PROTECTION {
-                FaultKind::Memory { address: 0, access: Access::Unknown }
+                FaultKind::Memory {
+                    address: 0,
+                    access: Access::Unknown,
+                }
             } else {
                 // SAFETY: for these signals si_addr is the member that is set.
                 let address = unsafe { (*info).si_addr() } as usize;
@@ -181,10 +202,17 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         // The kernel's own code may be in the middle of something: it stops at its next boundary.
         return;
     }
-    let refused = matches!(kind, FaultKind::Memory { access: Access::Unknown, .. } | FaultKind::Instruction);
+    let refused = matches!(
+        kind,
+        FaultKind::Memory {
+            access: Access::Unknown,
+            ..
+        } | FaultKind::Instruction
+    );
     if refused && !reporting {
         // SAFETY: `install` stored a function of this type before any handler was set.
-        let emulate: OnInstruction = unsafe { mem::transmute(ON_INSTRUCTION.load(Ordering::SeqCst)) };
+        let emulate: OnInstruction =
+            unsafe { mem::transmute(ON_INSTRUCTION.load(Ordering::SeqCst)) };
         if emulate(&mut registers) {
             for (index, value) in GENERAL.iter().zip(registers.general) {
                 gregs[*index as usize] = value.cast_signed();
@@ -213,7 +241,10 @@ extern "C" fn report_entry() -> ! {
     // SAFETY: see `Slot`; `install` stored a function of type `OnFault`.
     let (fault, report): (Fault, OnFault) = unsafe {
         let fault = (*FAULT.0.get()).expect("the handler stored the fault");
-        (fault, mem::transmute::<usize, OnFault>(ON_FAULT.load(Ordering::SeqCst)))
+        (
+            fault,
+            mem::transmute::<usize, OnFault>(ON_FAULT.load(Ordering::SeqCst)),
+        )
     };
     report(&fault)
 }

@@ -16,10 +16,20 @@ fn flags(protection: Protection) -> libc::c_int {
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
-fn map(at: *mut libc::c_void, length: usize, protection: libc::c_int, kind: libc::c_int, file: libc::c_int) -> io::Result<NonNull<u8>> {
+fn map(
+    at: *mut libc::c_void,
+    length: usize,
+    protection: libc::c_int,
+    kind: libc::c_int,
+    file: libc::c_int,
+) -> io::Result<NonNull<u8>> {
     // SAFETY: without MAP_FIXED the host chooses free addresses; with it callers pass a range they reserved.
     let address = unsafe { libc::mmap(at, length, protection, kind, file, 0) };
     if address == libc::MAP_FAILED {
@@ -118,8 +128,17 @@ impl SharedPages {
         let whole = reserve(self.length + 2 * PAGE_SIZE)?;
         let inside = whole.as_ptr().wrapping_add(PAGE_SIZE);
         let kind = libc::MAP_SHARED | libc::MAP_FIXED;
-        let address = map(inside.cast(), self.length, flags(protection), kind, self.file.as_raw_fd())?;
-        Ok(View { address, length: self.length })
+        let address = map(
+            inside.cast(),
+            self.length,
+            flags(protection),
+            kind,
+            self.file.as_raw_fd(),
+        )?;
+        Ok(View {
+            address,
+            length: self.length,
+        })
     }
 }
 
@@ -149,8 +168,14 @@ impl Drop for View {
         // The addresses stay reserved, so that a late access through the old mapping faults instead of hitting
         // something new; the kernel merges them with the guard pages around them.
         let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-        map(self.address.as_ptr().cast(), self.length, libc::PROT_NONE, kind, -1)
-            .expect("replacing an own mapping needs nothing new");
+        map(
+            self.address.as_ptr().cast(),
+            self.length,
+            libc::PROT_NONE,
+            kind,
+            -1,
+        )
+        .expect("replacing an own mapping needs nothing new");
     }
 }
 
@@ -158,9 +183,17 @@ impl Drop for View {
 #[must_use]
 pub fn read_word(address: u64) -> Option<u64> {
     let mut word = 0_u64;
-    let local = libc::iovec { iov_base: (&raw mut word).cast(), iov_len: size_of::<u64>() };
-    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: size_of::<u64>() };
+    let local = libc::iovec {
+        iov_base: (&raw mut word).cast(),
+        iov_len: size_of::<u64>(),
+    };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: size_of::<u64>(),
+    };
     // SAFETY: the kernel copies into our word and answers a bad source with an error instead of a fault.
-    let copied = unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+    let copied = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+    };
     (usize::try_from(copied) == Ok(size_of::<u64>())).then_some(word)
 }

@@ -183,8 +183,8 @@ fn take(buffers: Buffers, result: IoStatus, length: usize) -> Vec<u8> {
     let bytes = match (&buffers.output, buffers.system) {
         _ if !carries => Vec::new(),
         (Some(output), _) => output.bytes(length),
-        // SAFETY: the block is live until below and at least as long as the output.
         (None, Some((address, size))) => {
+            // SAFETY: the block is live until below and at least as long as the output.
             unsafe { std::slice::from_raw_parts(address, length.min(size)) }.to_vec()
         }
         (None, None) => Vec::new(),

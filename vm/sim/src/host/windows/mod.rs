@@ -1,0 +1,4 @@
+//! Windows: VirtualAlloc, file mappings, vectored exceptions.
+
+pub mod fault;
+pub mod memory;

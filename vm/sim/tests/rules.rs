@@ -1,0 +1,142 @@
+//! Drivers that break rules of the kernel: what is found, and what it says.
+
+mod tiny;
+
+use tiny::Code;
+use tiny::run::{fails, finds};
+
+#[test]
+fn a_wait_that_nothing_can_end_is_a_hang() {
+    // KeInitializeEvent(data, 0, 0); KeWaitForSingleObject(data, 0, 0, 0, NULL)
+    let init = Code::driver()
+        .rcx_data(0)
+        .bytes(&[0x31, 0xD2, 0x45, 0x31, 0xC0])
+        .import("KeInitializeEvent");
+    let wait = init.rcx_data(0).bytes(&[
+        0x31, 0xD2, 0x45, 0x31, 0xC0, 0x45, 0x31, 0xC9, 0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0,
+    ]);
+    fails(
+        "hang",
+        wait.import("KeWaitForSingleObject").success(),
+        "hang",
+        &["nothing is left that could signal"],
+    );
+    let raised = Code::driver()
+        .import("KeRaiseIrqlToDpcLevel")
+        .rcx_data(0)
+        .bytes(&[0x31, 0xD2, 0x45, 0x31, 0xC0, 0x45, 0x31, 0xC9]);
+    let raised = raised
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0])
+        .import("KeWaitForSingleObject")
+        .success();
+    fails(
+        "wait-raised",
+        raised,
+        "wait-at-dispatch",
+        &["DISPATCH_LEVEL with no time-out"],
+    );
+}
+
+#[test]
+fn pool_is_given_back_once_with_its_tag_and_unharmed() {
+    // mov rbx, rax; mov rcx, rax; free; mov rcx, rbx; free
+    let twice = Code::driver()
+        .allocate(24)
+        .bytes(&[0x48, 0x89, 0xC3, 0x48, 0x89, 0xC1])
+        .import("ExFreePool");
+    let twice = twice
+        .bytes(&[0x48, 0x89, 0xD9])
+        .import("ExFreePool")
+        .success();
+    fails(
+        "double-free",
+        twice,
+        "pool-double-free",
+        &["24 bytes", "first freed at double-free.sys"],
+    );
+    // lea rcx, data; free
+    fails(
+        "bad-free",
+        Code::driver().rcx_data(0).import("ExFreePool").success(),
+        "pool-bad-free",
+        &["belongs to no pool allocation"],
+    );
+    // mov rcx, rax; mov edx, 'xxxx'; ExFreePoolWithTag
+    let tag = Code::driver()
+        .allocate(8)
+        .bytes(&[0x48, 0x89, 0xC1, 0xBA])
+        .bytes(b"xxxx")
+        .import("ExFreePoolWithTag")
+        .success();
+    fails(
+        "wrong-tag",
+        tag,
+        "pool-wrong-tag",
+        &["freed with tag 'xxxx'", "tag 'Tiny'"],
+    );
+    // mov byte [rax + 30], 1; mov rcx, rax; free: within the alignment's slack, so only the free can see it
+    let slack = Code::driver()
+        .allocate(30)
+        .bytes(&[0xC6, 0x40, 30, 1, 0x48, 0x89, 0xC1])
+        .import("ExFreePool")
+        .success();
+    fails("overrun", slack, "pool-overrun", &["behind the allocation"]);
+    finds(
+        "leak",
+        Code::driver().allocate(24).success(),
+        &[
+            "pool-leak",
+            "1 allocation(s), 24 bytes with tag 'Tiny'",
+            "leak.sys+0x",
+        ],
+    );
+}
+
+#[test]
+fn levels_and_locks_are_watched() {
+    finds(
+        "raised",
+        Code::driver().import("KeRaiseIrqlToDpcLevel").success(),
+        &["irql-balance", "returned at DISPATCH_LEVEL"],
+    );
+    let held = Code::driver()
+        .rcx_data(0)
+        .import("KeAcquireSpinLockRaiseToDpc")
+        .success();
+    finds(
+        "held",
+        held,
+        &[
+            "lock-held",
+            "DriverEntry returned with the spin lock",
+            "acquired at held.sys+0x",
+        ],
+    );
+    let twice = Code::driver()
+        .rcx_data(0)
+        .import("KeAcquireSpinLockRaiseToDpc")
+        .rcx_data(0)
+        .import("KeAcquireSpinLockAtDpcLevel")
+        .success();
+    fails(
+        "deadlock",
+        twice,
+        "lock-deadlock",
+        &["while this processor holds it"],
+    );
+    // KeReleaseSpinLock(data, 0)
+    let free = Code::driver()
+        .rcx_data(0)
+        .bytes(&[0x31, 0xD2])
+        .import("KeReleaseSpinLock")
+        .success();
+    fails(
+        "not-held",
+        free,
+        "lock-not-held",
+        &[
+            "KeReleaseSpinLock was called at PASSIVE_LEVEL",
+            "irql-ceiling",
+        ],
+    );
+}
