@@ -1,5 +1,6 @@
 //! Where things lie: the sources, and the folder that everything is written to.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,11 @@ pub(crate) struct Layout {
 impl Layout {
     /// The workspace this program was built from, writing to `out` or `target/rig`.
     pub(crate) fn new(out: Option<PathBuf>) -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        // Cargo names the folder of the sources it was asked to run; the one that was compiled in is a different
+        // checkout's when two share a target folder.
+        let xtask =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&xtask)
             .parent()
             .context("xtask's own folder has no parent")?
             .to_owned();
