@@ -196,6 +196,14 @@ impl Calls {
         })
     }
 
+    /// Name of the import that runs now, if the innermost open call is one.
+    pub(crate) fn current_import(&self) -> Option<String> {
+        match self.nest.borrow().last() {
+            Some(Frame::IntoKernel { import, .. }) => Some(kernel().imports.name(*import)),
+            _ => None,
+        }
+    }
+
     /// The innermost open calls in words, such as `ExFreePool, called by DriverUnload`.
     pub(crate) fn current(&self) -> String {
         let names: Vec<String> = self

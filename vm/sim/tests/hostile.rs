@@ -105,6 +105,14 @@ fn memory_that_is_not_there_is_explained() {
             "freed at after-free.sys+0x",
         ],
     );
+    // KeSetEvent(16, 0, 0): the kernel follows a bad pointer of the driver
+    let code = Code::driver().bytes(&[0xB9, 16, 0, 0, 0, 0x31, 0xD2, 0x45, 0x31, 0xC0]);
+    let code = code.import("KeSetEvent").success();
+    let words = [
+        "KeSetEvent, with what the driver passed, reads memory",
+        "bad-pointer.sys+0x10",
+    ];
+    fails("bad-pointer", code, "access-violation", &words);
     // xor eax, eax; mov eax, [rax + 8]
     fails(
         "null",

@@ -194,3 +194,6 @@ impl Drop for File {
         self.shut();
     }
 }
+
+#[cfg(test)]
+mod tests;

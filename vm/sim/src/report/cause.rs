@@ -239,7 +239,8 @@ fn memory_fault(
                 "reads"
             };
             let text = format!(
-                "the driver {verb} memory that is not there: {}",
+                "{} {verb} memory that is not there: {}",
+                actor(rip),
                 place(address)
             );
             let code = if level >= u64::from(Irql::DISPATCH.0) {
@@ -255,6 +256,17 @@ fn memory_fault(
             };
             (&rules::ACCESS_VIOLATION, text, code, parameters)
         }
+    }
+}
+
+/// Who executes at this address: the driver, the kernel with what the driver passed, or the simulator for itself.
+fn actor(rip: u64) -> String {
+    if image::contains(rip as usize) {
+        return "the driver".to_owned();
+    }
+    match kernel().calls.current_import() {
+        Some(import) => format!("{import}, with what the driver passed,"),
+        None => "the simulator itself".to_owned(),
     }
 }
 

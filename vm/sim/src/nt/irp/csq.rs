@@ -120,7 +120,7 @@ fn initialize(
     STATUS_SUCCESS
 }
 
-extern "win64" fn io_csq_initialize(
+pub(super) extern "win64" fn io_csq_initialize(
     csq: *mut IoCsq,
     insert: usize,
     remove: usize,
@@ -209,11 +209,18 @@ extern "win64" fn io_csq_insert_irp_ex(
     }
 }
 
-extern "win64" fn io_csq_insert_irp(csq: *mut IoCsq, irp: *mut Irp, context: *mut IoCsqContext) {
+pub(super) extern "win64" fn io_csq_insert_irp(
+    csq: *mut IoCsq,
+    irp: *mut Irp,
+    context: *mut IoCsqContext,
+) {
     io_csq_insert_irp_ex(csq, irp, context, std::ptr::null_mut());
 }
 
-extern "win64" fn io_csq_remove_next_irp(csq: *mut IoCsq, peek_context: *mut c_void) -> *mut Irp {
+pub(super) extern "win64" fn io_csq_remove_next_irp(
+    csq: *mut IoCsq,
+    peek_context: *mut c_void,
+) -> *mut Irp {
     let level = lock(csq);
     let mut irp = std::ptr::null_mut();
     loop {
