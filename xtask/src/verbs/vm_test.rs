@@ -42,6 +42,9 @@ pub(crate) fn test(context: &Context, plan: &Plan) -> Result<ExitCode> {
         "written: {}",
         context.layout.rig().join("summary.md").display()
     );
+    if report.verdict() == Verdict::Passed {
+        println!("next: cargo xtask test, before a change lands");
+    }
     // Only what was shown to be right is green: "inconclusive" and "not proven" are not.
     Ok(if report.verdict() == Verdict::Passed {
         ExitCode::SUCCESS
