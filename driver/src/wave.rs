@@ -1,6 +1,5 @@
 //! The wave filter: the streaming pin that the audio engine opens, bridged to the topology filter.
 
-mod attributes;
 mod buffer;
 mod filter;
 mod format;

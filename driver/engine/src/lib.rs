@@ -40,7 +40,10 @@ mod zero;
 pub use buffer::{BufferError, Geometry, Notifications, Span};
 pub use capability::Capability;
 pub use clock::{Clock, State, Timeline};
-pub use format::{AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, intersect};
+pub use format::{
+    AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, attributes_offset,
+    check_attributes, intersect,
+};
 pub use memory::CyclicMemory;
 pub use starvation::Starvation;
 pub use stream::{Advance, Stream};

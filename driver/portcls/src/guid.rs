@@ -27,6 +27,14 @@ impl Guid {
             Data4: (value as u64).to_be_bytes(),
         }
     }
+
+    /// The GUID as it lies in memory on a little-endian machine.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        let [a, b, c, d] = self.Data1.to_le_bytes();
+        let ([e, f], [g, h]) = (self.Data2.to_le_bytes(), self.Data3.to_le_bytes());
+        let [i, j, k, l, m, n, o, p] = self.Data4;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    }
 }
 
 impl fmt::Display for Guid {

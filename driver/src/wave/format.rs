@@ -1,7 +1,7 @@
 //! Formats that come as pointers: bytes in hand, then the engine decides.
 
-use super::attributes;
-use waverig_engine::{Format, FormatError, capability};
+use super::MODES;
+use waverig_engine::{Format, FormatError, attributes_offset, capability, check_attributes};
 use waverig_portcls::status::{STATUS_INVALID_PARAMETER, STATUS_NO_MATCH};
 use waverig_portcls::{KSDATAFORMAT, KSDATAFORMAT_ATTRIBUTES, KSMULTIPLE_ITEM, NTSTATUS};
 
@@ -24,7 +24,7 @@ pub(super) const fn refusal(error: FormatError) -> NTSTATUS {
 pub(super) fn accept(bytes: &[u8]) -> Result<Format, NTSTATUS> {
     let format = Format::parse(bytes).map_err(refusal)?;
     capability::accepts(capability::RENDER, &format).map_err(refusal)?;
-    attributes::check(bytes)?;
+    check_attributes(bytes, &MODES.map(|mode| mode.to_bytes())).map_err(refusal)?;
     Ok(format)
 }
 
@@ -41,7 +41,7 @@ pub(super) unsafe fn bytes<'a>(format: *const KSDATAFORMAT) -> Result<&'a [u8], 
     let head = unsafe { format.as_ref() }.ok_or(STATUS_INVALID_PARAMETER)?;
     let mut len = usize_in_range(head.FormatSize, size_of::<KSDATAFORMAT>())?;
     if head.Flags & KSDATAFORMAT_ATTRIBUTES != 0 {
-        len = attributes::offset(len);
+        len = attributes_offset(len);
         // SAFETY: the list is there, says the flag.
         let list = unsafe {
             format

@@ -2,9 +2,11 @@
 //!
 //! In every format taken here a frame of silence is all zero, so a cleared place in a buffer is silence.
 
+mod attributes;
 mod range;
 mod wave;
 
+pub use attributes::{attributes_offset, check_attributes};
 pub use range::{AudioRange, intersect};
 
 use crate::units::FrameRate;
@@ -132,6 +134,8 @@ pub enum FormatError {
     UnsupportedRate,
     /// A channel count that is not offered.
     UnsupportedChannels,
+    /// A signal-processing mode that is not offered, or an unknown attribute that is required.
+    UnsupportedAttribute,
 }
 
 impl FormatError {
@@ -146,6 +150,7 @@ impl FormatError {
                 | Self::UnsupportedSample
                 | Self::UnsupportedRate
                 | Self::UnsupportedChannels
+                | Self::UnsupportedAttribute
         )
     }
 }
