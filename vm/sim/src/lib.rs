@@ -17,6 +17,8 @@ pub mod host;
 pub mod image;
 pub mod imports;
 pub mod kernel;
+#[cfg(test)]
+mod mock;
 pub mod nt;
 pub mod parent;
 pub mod pnp;

@@ -85,7 +85,7 @@ fn without_a_physical_connection_there_is_no_endpoint() {
 
 #[test]
 fn a_gap_inside_a_filter_is_found() {
-    check(|t| drop(t.filters[1].connections.remove(1)), &rules::NO_PATH, "pin 1 of \"Topology\": no connection");
+    check(|t| _ = t.filters[1].connections.remove(1), &rules::NO_PATH, "pin 1 of \"Topology\": no connection");
     check(|t| t.filters[0].connections.clear(), &rules::NO_PATH, "pin 1 of \"Wave\": no connection");
 }
 
@@ -96,7 +96,7 @@ fn the_host_pin_must_take_audio() {
 
 #[test]
 fn interfaces_must_be_there() {
-    let without = |filter: usize, at: usize| move |t: &mut Topology| drop(t.filters[filter].interfaces.remove(at));
+    let without = |filter: usize, at: usize| move |t: &mut Topology| _ = t.filters[filter].interfaces.remove(at);
     check(without(0, 0), &rules::INTERFACE_MISSING, "\"Wave\" has no enabled interface of KSCATEGORY_AUDIO");
     check(without(0, 1), &rules::INTERFACE_MISSING, "KSCATEGORY_RENDER");
     check(without(1, 0), &rules::INTERFACE_MISSING, "\"Topology\" has no enabled interface of KSCATEGORY_AUDIO");

@@ -104,7 +104,7 @@ impl Adapter {
     }
 }
 
-pub(super) extern "win64" fn pc_initialize_adapter_driver(
+pub(crate) extern "win64" fn pc_initialize_adapter_driver(
     driver: *mut DriverObject,
     _registry_path: *const c_void,
     add_device: Option<AddDevice>,
@@ -120,7 +120,7 @@ pub(super) extern "win64" fn pc_initialize_adapter_driver(
     STATUS_SUCCESS
 }
 
-pub(super) extern "win64" fn pc_add_adapter_device(
+pub(crate) extern "win64" fn pc_add_adapter_device(
     driver: *mut DriverObject,
     pdo: *mut DeviceObject,
     start_device: Option<StartDevice>,
@@ -162,7 +162,7 @@ pub(super) extern "win64" fn pc_add_adapter_device(
     STATUS_SUCCESS
 }
 
-pub(super) extern "win64" fn pc_get_physical_device_object(
+pub(crate) extern "win64" fn pc_get_physical_device_object(
     fdo: *mut DeviceObject,
     out: *mut *mut DeviceObject,
 ) -> NTSTATUS {
@@ -174,7 +174,7 @@ pub(super) extern "win64" fn pc_get_physical_device_object(
     STATUS_SUCCESS
 }
 
-pub(super) extern "win64" fn pc_register_adapter_power_management(
+pub(crate) extern "win64" fn pc_register_adapter_power_management(
     unknown: *mut c_void,
     fdo: *mut DeviceObject,
 ) -> NTSTATUS {
@@ -195,7 +195,7 @@ pub(super) extern "win64" fn pc_register_adapter_power_management(
     STATUS_SUCCESS
 }
 
-pub(super) extern "win64" fn pc_unregister_adapter_power_management(fdo: *mut DeviceObject) -> NTSTATUS {
+pub(crate) extern "win64" fn pc_unregister_adapter_power_management(fdo: *mut DeviceObject) -> NTSTATUS {
     let Some(adapter) = named(fdo, "PcUnregisterAdapterPowerManagement") else {
         return STATUS_INVALID_PARAMETER;
     };

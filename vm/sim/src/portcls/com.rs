@@ -55,10 +55,11 @@ const MARK: u64 = 0x4543_4146_4853_4F48;
 /// A host object as COM sees it. It lives as long as the process, so that a stale pointer is recognised.
 struct Owner {
     references: Cell<u32>,
-    kept: RefCell<Option<Rc<dyn Any>>>,
-    object: Weak<dyn Any>,
+    kept: RefCell<Option<Rc<dyn HostObject>>>,
+    object: Weak<dyn HostObject>,
     tables: &'static [&'static Table],
     faces: RefCell<Vec<&'static Face>>,
+    /// Its name when it was first handed out, for when it is gone.
     name: String,
 }
 
@@ -80,16 +81,10 @@ pub(crate) fn give<T: HostObject>(object: &Rc<T>, iid: &Guid) -> Option<*mut c_v
     Some(pointer)
 }
 
-/// References the driver holds on `object`.
-pub(crate) fn references<T: HostObject>(object: &Rc<T>) -> u32 {
-    let key = Rc::as_ptr(object).cast::<()>() as usize;
-    OWNERS.with_borrow(|owners| owners.get(&key).map_or(0, |owner| owner.references.get()))
-}
-
 fn owner_of<T: HostObject>(object: &Rc<T>) -> &'static Owner {
     let key = Rc::as_ptr(object).cast::<()>() as usize;
-    let any: Rc<dyn Any> = object.clone();
-    let weak = Rc::downgrade(&any);
+    let object_of_trait: Rc<dyn HostObject> = object.clone();
+    let weak = Rc::downgrade(&object_of_trait);
     OWNERS.with_borrow_mut(|owners| {
         // The address of an object that is gone may be taken again by another.
         let known = owners.get(&key).filter(|owner| owner.object.strong_count() > 0);
@@ -166,7 +161,8 @@ pub(crate) fn host<T: HostObject>(this: *mut c_void) -> Rc<T> {
         let text = format!("a method was called on the {}, which is gone: its last reference was released", owner.name);
         finding::fatal(&rules::COM_USE_AFTER_FREE, text);
     };
-    match object.downcast() {
+    let any: Rc<dyn Any> = object;
+    match any.downcast() {
         Ok(object) => object,
         Err(_) => finding::fatal(&rules::COM_BAD_POINTER, format!("the {} has no such method", owner.name)),
     }
@@ -179,7 +175,8 @@ pub(crate) fn known<T: HostObject>(pointer: *mut c_void) -> Option<Rc<T>> {
     }
     let faces_of = |owner: &Owner| owner.faces.borrow().iter().any(|face| std::ptr::from_ref(*face).cast() == pointer.cast_const());
     let owner = OWNERS.with_borrow(|owners| owners.values().copied().find(|owner| faces_of(owner)))?;
-    owner.object.upgrade()?.downcast().ok()
+    let any: Rc<dyn Any> = owner.object.upgrade()?;
+    any.downcast().ok()
 }
 
 extern "win64" fn query_interface(this: *mut c_void, iid: *const Guid, out: *mut *mut c_void) -> NTSTATUS {
@@ -226,7 +223,8 @@ extern "win64" fn release(this: *mut c_void) -> u32 {
 pub(crate) fn held() -> Vec<(String, u32)> {
     let mut held: Vec<(String, u32)> = OWNERS.with_borrow(|owners| {
         let held = owners.values().filter(|owner| owner.references.get() > 0);
-        held.map(|owner| (owner.name.clone(), owner.references.get())).collect()
+        let name = |owner: &Owner| owner.object.upgrade().map_or_else(|| owner.name.clone(), |object| object.name());
+        held.map(|owner| (name(owner), owner.references.get())).collect()
     });
     held.sort();
     held

@@ -24,8 +24,10 @@ mod property;
 mod ranges;
 mod resources;
 mod rtaudio;
-pub mod rules;
+pub(crate) mod rules;
 pub(crate) mod subdevice;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use dispatch::PIN_NAME;
 pub(crate) use property::IOCTL_KS_PROPERTY;

@@ -54,7 +54,7 @@ impl Port {
     }
 }
 
-pub(super) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Guid) -> NTSTATUS {
+pub(crate) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Guid) -> NTSTATUS {
     let class = read(class);
     let kind = if class == id::CLSID_PortWaveRT {
         Kind::WaveRt

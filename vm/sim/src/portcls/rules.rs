@@ -4,9 +4,9 @@ use crate::rules::Rule;
 
 macro_rules! rules {
     ($($name:ident: $id:literal, $fatal:literal, $title:literal, $source:literal;)*) => {
-        $(#[doc = $title] pub static $name: Rule = Rule { id: $id, fatal: $fatal, title: $title, source: $source };)*
+        $(#[doc = $title] pub(crate) static $name: Rule = Rule { id: $id, fatal: $fatal, title: $title, source: $source };)*
         /// The port class driver's rules.
-        pub static TABLE: &[&Rule] = &[$(&$name),*];
+        pub(crate) static TABLE: &[&Rule] = &[$(&$name),*];
     };
 }
 

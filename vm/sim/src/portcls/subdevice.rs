@@ -63,7 +63,7 @@ fn text(mut place: *const u16) -> String {
     }
 }
 
-pub(super) extern "win64" fn pc_register_subdevice(
+pub(crate) extern "win64" fn pc_register_subdevice(
     fdo: *mut DeviceObject,
     name: *const u16,
     unknown: *mut c_void,
@@ -153,7 +153,7 @@ fn check(adapter: &Adapter, connection: &PhysicalConnection) -> Result<(), Strin
     Ok(())
 }
 
-pub(super) extern "win64" fn pc_register_physical_connection(
+pub(crate) extern "win64" fn pc_register_physical_connection(
     fdo: *mut DeviceObject,
     from: *mut c_void,
     from_pin: u32,

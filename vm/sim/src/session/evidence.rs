@@ -4,6 +4,7 @@ use waverig_protocol::{Finding, Reply, Severity};
 
 use super::line;
 use crate::kernel::kernel;
+use crate::report;
 
 /// What was sent so far.
 #[derive(Default)]
@@ -15,7 +16,7 @@ impl Evidence {
     /// Sends the findings that are new.
     pub(super) fn send_new(&mut self) {
         let all = kernel().findings.all();
-        for finding in all.iter().skip(self.sent) {
+        for finding in report::symbolised(all.iter().skip(self.sent).cloned().collect()) {
             let severity = Severity::Error;
             let mut text = finding.text.clone();
             if finding.count > 1 {

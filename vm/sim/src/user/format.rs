@@ -47,7 +47,7 @@ pub(super) fn range(format: &Format) -> Vec<u8> {
 }
 
 /// A KSDATAFORMAT with a WAVEFORMATEXTENSIBLE, as Windows' audio engine sends it.
-pub(super) fn data_format(format: &Format) -> Vec<u8> {
+pub(crate) fn data_format(format: &Format) -> Vec<u8> {
     let frame = format.frame_bytes() as u32;
     let mut bytes = head(format, 104, frame);
     let mask = if format.channels == 2 { KSAUDIO_SPEAKER_STEREO } else { 0 };

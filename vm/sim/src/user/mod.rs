@@ -5,13 +5,15 @@
 mod client;
 mod event_driven;
 mod feed;
-mod format;
+pub(crate) mod format;
 pub(crate) mod journal;
 pub(crate) mod ks;
 mod pin;
 mod polling;
 mod processor;
 mod tap;
+#[cfg(test)]
+pub(crate) mod tests;
 mod unroll;
 
 use std::fmt;

@@ -3,10 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use waverig_interface::wire::Wire;
-use waverig_interface::{Block, BlockFlags, Hello, HelloReply, ReadRequest, VERSION_MAX, VERSION_MIN, ioctl};
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::timeline::Event;
+use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request};
 
 use super::UserError;
 use super::journal::Journal;
@@ -18,6 +17,8 @@ use crate::time::Hns;
 
 /// A read has room for this many times the frames it waits for, so that one that comes late takes all there is.
 const ROOM: usize = 8;
+/// Bytes a reply to HELLO may have; a later version may enlarge it.
+const HELLO_ROOM: usize = 64;
 
 /// An open tap with its reads.
 pub(super) struct Tap {
@@ -30,6 +31,7 @@ struct State {
     request: Vec<u8>,
     room: usize,
     frame_bytes: usize,
+    reader: RefCell<Reader>,
     pended: Cell<u32>,
     last_seen: Cell<bool>,
     closing: Cell<bool>,
@@ -41,22 +43,22 @@ impl Tap {
     pub(super) fn open(link: &str, scenario: &Scenario, journal: Journal) -> Result<Self, UserError> {
         let failed = |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
         let handle = Handle::open(link).map_err(|status| failed("opening the tap", status))?;
-        let hello = encode(&Hello { version_min: VERSION_MIN, version_max: VERSION_MAX, reserved: 0 });
-        let reply = handle.control(ioctl::HELLO, &hello, HelloReply::BYTES).map_err(|status| failed("the tap's HELLO", status))?;
-        let reply = HelloReply::from_wire(&reply)
-            .ok_or_else(|| UserError(format!("the tap's HELLO gave {} bytes", reply.len())))?;
-        if reply.qpc_frequency.cast_unsigned() != crate::time::QPC_FREQUENCY {
-            return Err(UserError(format!("the tap says that QPC runs at {} Hz", reply.qpc_frequency)));
+        let reply = handle
+            .control(ioctl::HELLO, &request::hello(), HELLO_ROOM)
+            .map_err(|status| failed("the tap's HELLO", status))?;
+        let session = Session::decode(&reply).map_err(|error| UserError(error.to_string()))?;
+        if session.qpc_frequency.cast_unsigned() != crate::time::QPC_FREQUENCY {
+            return Err(UserError(format!("the tap says that QPC runs at {} Hz", session.qpc_frequency)));
         }
         let frames = scenario.tap.read_frames;
-        let request = encode(&ReadRequest { min_frames: frames, max_frames: 0, reserved: [0; 2] });
         let frame_bytes = scenario.format.frame_bytes();
         let state = Rc::new(State {
             handle: RefCell::new(Some(handle)),
             journal,
-            request,
-            room: reply.block_header_bytes as usize + ROOM * (frames as usize).max(1) * frame_bytes,
+            request: request::read(frames, 0).to_vec(),
+            room: session.header_bytes + ROOM * (frames as usize).max(1) * frame_bytes,
             frame_bytes,
+            reader: RefCell::new(Reader::new(session.qpc_frequency)),
             pended: Cell::new(0),
             last_seen: Cell::new(false),
             closing: Cell::new(false),
@@ -94,12 +96,6 @@ impl Tap {
     }
 }
 
-fn encode<T: Wire>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![0; T::BYTES];
-    value.to_wire(&mut bytes).expect("room for the structure");
-    bytes
-}
-
 fn pend(state: &Rc<State>) {
     let handle = state.handle.borrow();
     let Some(handle) = handle.as_ref() else { return };
@@ -128,26 +124,24 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
 
 impl State {
     fn take(&self, bytes: &[u8]) -> Result<(), UserError> {
-        let block = Block::from_wire(bytes).ok_or_else(|| UserError(format!("a tap block of {} bytes", bytes.len())))?;
-        let frames = block.frames as usize * self.frame_bytes;
-        if block.frames > 0 && usize::from(block.format.frame_bytes) != self.frame_bytes {
-            return Err(UserError(format!("the tap delivers frames of {} bytes", block.format.frame_bytes)));
+        let error = |error: waverig_tap::Error| UserError(format!("the tap breaks its promise: {error}"));
+        let block = Block::decode(bytes).map_err(error)?;
+        self.reader.borrow_mut().accept(&block).map_err(error)?;
+        let frame_bytes = block.format.map_or(self.frame_bytes, |format| format.frame_bytes());
+        if frame_bytes != self.frame_bytes {
+            return Err(UserError(format!("the tap delivers frames of {frame_bytes} bytes, {} are played", self.frame_bytes)));
         }
-        let audio = bytes
-            .get(block.header_bytes as usize..)
-            .filter(|audio| audio.len() == frames)
-            .ok_or_else(|| UserError(format!("a tap block of {} bytes says that it holds {} frames", bytes.len(), block.frames)))?;
         self.journal.note(Event::Block {
             generation: block.generation,
             first_frame: block.first_frame,
-            frames: block.frames.into(),
+            frames: block.count.into(),
             first_qpc: block.qpc,
             flags: block.flags.0,
-            lost: block.lost_frames,
-            clear: block.clear_frames.into(),
+            lost: block.lost,
+            clear: block.clear.into(),
         });
-        self.journal.capture(block.first_frame, block.frames.into(), audio);
-        if block.flags.contains(BlockFlags::LAST) {
+        self.journal.capture(block.first_frame, block.count.into(), block.frames);
+        if block.is(BlockFlags::LAST) {
             self.last_seen.set(true);
         }
         Ok(())
