@@ -110,6 +110,14 @@ pub fn explain(status: ExitStatus, json: Option<&[u8]>) -> Option<Report> {
                     .to_owned(),
             )
         })),
+        // On Windows a process that the system ends has the exception's code as its exit code.
+        Some(code) if !(0..=255).contains(&code) => Some(own(
+            "killed",
+            format!(
+                "the simulator was ended by the system with {:#010x}",
+                code.cast_unsigned()
+            ),
+        )),
         Some(_) => None,
         None => Some(own(
             "killed",

@@ -182,8 +182,9 @@ fn memory_fault(
     let level = u64::from(irql::current().0);
     let stack = registers.general[RSP] as usize;
     // A push or call below the stack faults at or just under rsp, in the guard below it.
-    let near_stack =
-        address != 0 && address.abs_diff(stack) < 64 * 1024 && super::stack::is_guard(address);
+    let near_stack = address != 0
+        && address.abs_diff(stack) < 64 * 1024
+        && crate::host::memory::is_stack_guard(address);
     let at = address as u64;
     match access {
         Access::Unknown => {

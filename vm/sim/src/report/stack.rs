@@ -115,8 +115,3 @@ fn driver_frames(start: &Registers, mut is_return: bool, frames: &mut Vec<StackF
         is_return = true;
     }
 }
-
-/// Whether an address near the stack pointer cannot be read: the guard below the stack.
-pub(super) fn is_guard(address: usize) -> bool {
-    memory::read_word(address as u64).is_none()
-}

@@ -197,3 +197,9 @@ pub fn read_word(address: u64) -> Option<u64> {
     };
     (usize::try_from(copied) == Ok(size_of::<u64>())).then_some(word)
 }
+
+/// Whether an address near the stack pointer lies in the guard below the stack: there is nothing to read.
+#[must_use]
+pub fn is_stack_guard(address: usize) -> bool {
+    read_word(address as u64).is_none()
+}

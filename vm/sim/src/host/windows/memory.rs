@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Memory::{
     PAGE_PROTECTION_FLAGS, PAGE_READONLY, PAGE_READWRITE, UnmapViewOfFile, VirtualAlloc,
     VirtualFree, VirtualProtect,
 };
-use windows_sys::Win32::System::Threading::GetCurrentProcess;
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThreadStackLimits};
 
 use crate::host::{PAGE_SIZE, Protection, pages};
 
@@ -216,6 +216,16 @@ pub fn read_word(address: u64) -> Option<u64> {
         )
     };
     (result != 0 && copied == size_of::<u64>()).then_some(word)
+}
+
+/// Whether an address near the stack pointer lies in the guard at the low end of this thread's stack. Its pages turn
+/// readable when they are hit, so the stack's limits decide.
+#[must_use]
+pub fn is_stack_guard(address: usize) -> bool {
+    let (mut low, mut high) = (0, 0);
+    // SAFETY: both places are this frame's own.
+    unsafe { GetCurrentThreadStackLimits(&raw mut low, &raw mut high) };
+    (low.saturating_sub(GRANULARITY)..low + GRANULARITY).contains(&address)
 }
 
 /// The page size that the rest of the simulator assumes is this host's.
