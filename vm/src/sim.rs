@@ -42,6 +42,8 @@ impl Machine for Sim {
             .map_err(|e| failed(&format!("cannot write {}", log.display()), e))?;
         let child = Command::new(&self.program)
             .args(&self.args)
+            // Where the machine keeps staged files: what a killed one leaves behind lies with its evidence.
+            .env("WAVERIG_SIM_SCRATCH", evidence)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

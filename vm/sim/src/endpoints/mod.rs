@@ -15,7 +15,9 @@ pub use form_factor::FormFactor;
 pub use model::{Connection, End, Filter, Flow, Link, Pin, Topology};
 
 use path::{Path, trace};
-use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_CAPTURE, KSCATEGORY_RENDER, KSCATEGORY_TOPOLOGY};
+use waverig_portcls::id::{
+    KSCATEGORY_AUDIO, KSCATEGORY_CAPTURE, KSCATEGORY_RENDER, KSCATEGORY_TOPOLOGY,
+};
 
 use crate::rules::Rule;
 
@@ -67,7 +69,12 @@ pub fn build(topology: &Topology) -> Built {
             }
             match endpoint(topology, end) {
                 Ok(endpoint) => built.endpoints.push(endpoint),
-                Err((rule, text)) => built.missing.push(Missing { filter, pin, rule, text }),
+                Err((rule, text)) => built.missing.push(Missing {
+                    filter,
+                    pin,
+                    rule,
+                    text,
+                }),
             }
         }
     }
@@ -81,7 +88,9 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
     let pin = &filter.pins[end.pin as usize];
     let name = topology.name(end);
     let Some(form_factor) = pin.category.and_then(|category| FormFactor::of(&category)) else {
-        let category = pin.category.map_or("no category".into(), |category| format!("the category {category}"));
+        let category = pin.category.map_or("no category".into(), |category| {
+            format!("the category {category}")
+        });
         return Err((
             &rules::BRIDGE_CATEGORY,
             format!(
@@ -91,13 +100,22 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
         ));
     };
     let render = pin.flow == Flow::Out;
-    for (category, what) in [(KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO"), (KSCATEGORY_TOPOLOGY, "KSCATEGORY_TOPOLOGY")] {
+    for (category, what) in [
+        (KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO"),
+        (KSCATEGORY_TOPOLOGY, "KSCATEGORY_TOPOLOGY"),
+    ] {
         enabled(filter, &category, what)?;
     }
     let host = match trace(topology, end) {
         Path::Host(host) => host,
         Path::Broken { at, reason } => {
-            return Err((&rules::NO_PATH, format!("the path from {name} ends at {}: {reason}", topology.name(at))));
+            return Err((
+                &rules::NO_PATH,
+                format!(
+                    "the path from {name} ends at {}: {reason}",
+                    topology.name(at)
+                ),
+            ));
         }
     };
     let wave = &topology.filters[host.filter];
@@ -108,7 +126,13 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
     };
     enabled(wave, &KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO")?;
     enabled(wave, &category, what)?;
-    Ok(Endpoint { filter: end.filter, pin: end.pin, render, form_factor, host: (host.filter, host.pin) })
+    Ok(Endpoint {
+        filter: end.filter,
+        pin: end.pin,
+        render,
+        form_factor,
+        host: (host.filter, host.pin),
+    })
 }
 
 fn enabled(filter: &Filter, category: &waverig_portcls::Guid, what: &str) -> Result<(), Failure> {

@@ -51,12 +51,18 @@ pub struct Pin {
 impl Pin {
     /// Whether clients stream through it (`KSPIN_COMMUNICATION_SINK` or `_BOTH`).
     pub fn is_host(&self) -> bool {
-        matches!(self.communication, waverig_portcls::KSPIN_COMMUNICATION_SINK | waverig_portcls::KSPIN_COMMUNICATION_BOTH)
+        matches!(
+            self.communication,
+            waverig_portcls::KSPIN_COMMUNICATION_SINK | waverig_portcls::KSPIN_COMMUNICATION_BOTH
+        )
     }
 
     /// Whether it leads to another filter or to the world.
     pub fn is_bridge(&self) -> bool {
-        matches!(self.communication, waverig_portcls::KSPIN_COMMUNICATION_NONE | waverig_portcls::KSPIN_COMMUNICATION_BRIDGE)
+        matches!(
+            self.communication,
+            waverig_portcls::KSPIN_COMMUNICATION_NONE | waverig_portcls::KSPIN_COMMUNICATION_BRIDGE
+        )
     }
 }
 
@@ -90,7 +96,9 @@ pub struct Link {
 impl Topology {
     /// Whether a physical connection ends at this pin.
     pub fn is_connected(&self, end: End) -> bool {
-        self.links.iter().any(|link| link.from == end || link.to == end)
+        self.links
+            .iter()
+            .any(|link| link.from == end || link.to == end)
     }
 
     /// A pin in words: `pin 1 of "TopologyRender"`.

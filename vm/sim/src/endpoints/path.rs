@@ -38,12 +38,18 @@ pub(super) fn trace(topology: &Topology, start: End) -> Path {
                 if pin.streams {
                     return Path::Host(other);
                 }
-                broken.get_or_insert((other, "clients can open it, but none of its data ranges is PCM, AC-3 or WMA"));
+                broken.get_or_insert((
+                    other,
+                    "clients can open it, but none of its data ranges is PCM, AC-3 or WMA",
+                ));
                 continue;
             }
             let beyond = across(topology, other, upstream);
             if beyond.is_none() {
-                broken.get_or_insert((other, "it is a bridge pin, and no physical connection continues there"));
+                broken.get_or_insert((
+                    other,
+                    "it is a bridge pin, and no physical connection continues there",
+                ));
             }
             open.extend(beyond);
         }
@@ -61,13 +67,19 @@ fn inside(topology: &Topology, end: End, upstream: bool) -> Vec<End> {
     let mut open = vec![(None, Some(end.pin))];
     while let Some((node, pin)) = open.pop() {
         for connection in &filter.connections {
-            let (near, far) =
-                if upstream { (connection.to, connection.from) } else { (connection.from, connection.to) };
+            let (near, far) = if upstream {
+                (connection.to, connection.from)
+            } else {
+                (connection.from, connection.to)
+            };
             if near.0 != node || pin.is_some_and(|pin| pin != near.1) {
                 continue;
             }
             match far {
-                (None, pin) if (pin as usize) < filter.pins.len() => pins.push(End { filter: end.filter, pin }),
+                (None, pin) if (pin as usize) < filter.pins.len() => pins.push(End {
+                    filter: end.filter,
+                    pin,
+                }),
                 (None, _) => {}
                 (Some(node), _) => {
                     if nodes.insert(node) {
@@ -83,7 +95,11 @@ fn inside(topology: &Topology, end: End, upstream: bool) -> Vec<End> {
 /// The pin of another filter that `end` is wired to.
 fn across(topology: &Topology, end: End, upstream: bool) -> Option<End> {
     topology.links.iter().find_map(|link| {
-        let (near, far) = if upstream { (link.to, link.from) } else { (link.from, link.to) };
+        let (near, far) = if upstream {
+            (link.to, link.from)
+        } else {
+            (link.from, link.to)
+        };
         (near == end).then_some(far)
     })
 }

@@ -1,10 +1,11 @@
 //! The descriptions of the mock's two filters: 48 kHz stereo PCM of 16 bits; a speaker behind a volume node.
 
 use waverig_portcls::{
-    Guid, KSDATARANGE, KSDATARANGE_AUDIO, KSFILTER_NODE, KSNODEPIN_STANDARD_IN, KSNODEPIN_STANDARD_OUT,
-    KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR,
-    KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSTOPOLOGY_CONNECTION, NTSTATUS, PCAUTOMATION_TABLE,
-    PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, PCPROPERTY_REQUEST, id, status,
+    Guid, KSDATARANGE, KSDATARANGE_AUDIO, KSFILTER_NODE, KSNODEPIN_STANDARD_IN,
+    KSNODEPIN_STANDARD_OUT, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN,
+    KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_GET,
+    KSPROPERTY_TYPE_SET, KSTOPOLOGY_CONNECTION, NTSTATUS, PCAUTOMATION_TABLE, PCFILTER_DESCRIPTOR,
+    PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, PCPROPERTY_REQUEST, id, status,
 };
 
 pub(crate) const WAVE: &str = "Wave";
@@ -15,14 +16,22 @@ struct Shared<T>(T);
 unsafe impl<T> Sync for Shared<T> {}
 
 static PCM: KSDATARANGE_AUDIO = KSDATARANGE_AUDIO {
-    DataRange: range(88, id::KSDATAFORMAT_SUBTYPE_PCM, id::KSDATAFORMAT_SPECIFIER_WAVEFORMATEX),
+    DataRange: range(
+        88,
+        id::KSDATAFORMAT_SUBTYPE_PCM,
+        id::KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+    ),
     MaximumChannels: 2,
     MinimumBitsPerSample: 16,
     MaximumBitsPerSample: 16,
     MinimumSampleFrequency: 48_000,
     MaximumSampleFrequency: 48_000,
 };
-static ANALOG: KSDATARANGE = range(64, id::KSDATAFORMAT_SUBTYPE_ANALOG, id::KSDATAFORMAT_SPECIFIER_NONE);
+static ANALOG: KSDATARANGE = range(
+    64,
+    id::KSDATAFORMAT_SUBTYPE_ANALOG,
+    id::KSDATAFORMAT_SPECIFIER_NONE,
+);
 static PCM_RANGES: Shared<[*const KSDATARANGE; 1]> = Shared([(&raw const PCM).cast()]);
 static ANALOG_RANGES: Shared<[*const KSDATARANGE; 1]> = Shared([&raw const ANALOG]);
 static AUDIO: Guid = id::KSCATEGORY_AUDIO;
@@ -55,9 +64,17 @@ const fn pin(instances: u32, flow: i32, category: &'static Guid) -> PCPIN_DESCRI
             MediumsCount: 0,
             Mediums: std::ptr::null(),
             DataRangesCount: 1,
-            DataRanges: if host { (&raw const PCM_RANGES).cast() } else { (&raw const ANALOG_RANGES).cast() },
+            DataRanges: if host {
+                (&raw const PCM_RANGES).cast()
+            } else {
+                (&raw const ANALOG_RANGES).cast()
+            },
             DataFlow: flow,
-            Communication: if host { KSPIN_COMMUNICATION_SINK } else { KSPIN_COMMUNICATION_NONE },
+            Communication: if host {
+                KSPIN_COMMUNICATION_SINK
+            } else {
+                KSPIN_COMMUNICATION_NONE
+            },
             Category: category,
             Name: std::ptr::null(),
             ConstrainedDataRangesCount: 0,
@@ -66,14 +83,26 @@ const fn pin(instances: u32, flow: i32, category: &'static Guid) -> PCPIN_DESCRI
     }
 }
 
-static WAVE_PINS: [PCPIN_DESCRIPTOR; 2] = [pin(1, KSPIN_DATAFLOW_IN, &AUDIO), pin(0, KSPIN_DATAFLOW_OUT, &AUDIO)];
-static TOPOLOGY_PINS: [PCPIN_DESCRIPTOR; 2] = [pin(0, KSPIN_DATAFLOW_IN, &AUDIO), pin(0, KSPIN_DATAFLOW_OUT, &SPEAKER)];
+static WAVE_PINS: [PCPIN_DESCRIPTOR; 2] = [
+    pin(1, KSPIN_DATAFLOW_IN, &AUDIO),
+    pin(0, KSPIN_DATAFLOW_OUT, &AUDIO),
+];
+static TOPOLOGY_PINS: [PCPIN_DESCRIPTOR; 2] = [
+    pin(0, KSPIN_DATAFLOW_IN, &AUDIO),
+    pin(0, KSPIN_DATAFLOW_OUT, &SPEAKER),
+];
 
 const fn connection(from: (u32, u32), to: (u32, u32)) -> KSTOPOLOGY_CONNECTION {
-    KSTOPOLOGY_CONNECTION { FromNode: from.0, FromNodePin: from.1, ToNode: to.0, ToNodePin: to.1 }
+    KSTOPOLOGY_CONNECTION {
+        FromNode: from.0,
+        FromNodePin: from.1,
+        ToNode: to.0,
+        ToNodePin: to.1,
+    }
 }
 
-static WAVE_CONNECTIONS: [KSTOPOLOGY_CONNECTION; 1] = [connection((KSFILTER_NODE, 0), (KSFILTER_NODE, 1))];
+static WAVE_CONNECTIONS: [KSTOPOLOGY_CONNECTION; 1] =
+    [connection((KSFILTER_NODE, 0), (KSFILTER_NODE, 1))];
 static TOPOLOGY_CONNECTIONS: [KSTOPOLOGY_CONNECTION; 2] = [
     connection((KSFILTER_NODE, 0), (0, KSNODEPIN_STANDARD_IN)),
     connection((0, KSNODEPIN_STANDARD_OUT), (KSFILTER_NODE, 1)),
@@ -97,8 +126,12 @@ static TABLE: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
     Events: std::ptr::null(),
     Reserved: 0,
 };
-static NODES: [PCNODE_DESCRIPTOR; 1] =
-    [PCNODE_DESCRIPTOR { Flags: 0, AutomationTable: &raw const TABLE, Type: &raw const VOLUME, Name: std::ptr::null() }];
+static NODES: [PCNODE_DESCRIPTOR; 1] = [PCNODE_DESCRIPTOR {
+    Flags: 0,
+    AutomationTable: &raw const TABLE,
+    Type: &raw const VOLUME,
+    Name: std::ptr::null(),
+}];
 
 /// Answers with the channel that was asked for, so that tests see where instance data begins.
 unsafe extern "efiapi" fn volume(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
-use waverig_portcls::status::{STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use waverig_portcls::status::{
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
 use waverig_portcls::{
-    Guid, IMiniportTopologyVtbl, IMiniportVtbl, IMiniportWaveRTVtbl, IPortWaveRTStream, IUnknownVtbl, KSDATAFORMAT, KSDATARANGE,
-    NTSTATUS, PCFILTER_DESCRIPTOR, id,
+    Guid, IMiniportTopologyVtbl, IMiniportVtbl, IMiniportWaveRTVtbl, IPortWaveRTStream,
+    IUnknownVtbl, KSDATAFORMAT, KSDATARANGE, NTSTATUS, PCFILTER_DESCRIPTOR, id,
 };
 use waverig_protocol::scenario::{Format, Sample};
 
@@ -23,7 +25,11 @@ pub(super) struct Object {
     pub(super) gone: fn(*mut c_void),
 }
 
-pub(super) const UNKNOWN: IUnknownVtbl = IUnknownVtbl { QueryInterface: query, AddRef: add_ref, Release: release_object };
+pub(super) const UNKNOWN: IUnknownVtbl = IUnknownVtbl {
+    QueryInterface: query,
+    AddRef: add_ref,
+    Release: release_object,
+};
 
 /// Releases an interface pointer, PortCls's or the mock's own.
 pub(super) fn release(this: *mut c_void) {
@@ -51,7 +57,11 @@ pub(super) fn init_port(
     unsafe { slot::<Init>(port, 3)(port, fdo, irp, miniport, std::ptr::null_mut(), resources) }
 }
 
-unsafe extern "efiapi" fn query(this: *mut c_void, iid: *const Guid, out: *mut *mut c_void) -> NTSTATUS {
+unsafe extern "efiapi" fn query(
+    this: *mut c_void,
+    iid: *const Guid,
+    out: *mut *mut c_void,
+) -> NTSTATUS {
     // SAFETY: an object of the mock and PortCls's variables.
     unsafe {
         let object = &*this.cast::<Object>();
@@ -90,52 +100,87 @@ fn make(table: *const c_void, interfaces: &'static [Guid]) -> *mut c_void {
         // SAFETY: the box made below, at its last reference.
         drop(unsafe { Box::from_raw(this.cast::<Object>()) });
     };
-    Box::into_raw(Box::new(Object { table, references: Cell::new(1), interfaces, gone })).cast()
+    Box::into_raw(Box::new(Object {
+        table,
+        references: Cell::new(1),
+        interfaces,
+        gone,
+    }))
+    .cast()
 }
 
 /// A miniport with one reference.
 pub(super) fn create(wave: bool) -> *mut c_void {
     const OF_WAVE: &[Guid] = &[id::IID_IMiniport, id::IID_IMiniportWaveRT];
     const OF_TOPOLOGY: &[Guid] = &[id::IID_IMiniport, id::IID_IMiniportTopology];
-    if wave { make((&raw const WAVE).cast(), OF_WAVE) } else { make((&raw const TOPOLOGY).cast(), OF_TOPOLOGY) }
+    if wave {
+        make((&raw const WAVE).cast(), OF_WAVE)
+    } else {
+        make((&raw const TOPOLOGY).cast(), OF_TOPOLOGY)
+    }
 }
 
 /// The power interface; PortCls calls none of its methods here.
 pub(super) fn power() -> *mut c_void {
-    make((&raw const UNKNOWN_TABLE).cast(), &[id::IID_IAdapterPowerManagement])
+    make(
+        (&raw const UNKNOWN_TABLE).cast(),
+        &[id::IID_IAdapterPowerManagement],
+    )
 }
 
 static UNKNOWN_TABLE: IUnknownVtbl = UNKNOWN;
 static WAVE: IMiniportWaveRTVtbl = IMiniportWaveRTVtbl {
-    base: IMiniportVtbl { base: UNKNOWN, GetDescription: describe_wave, DataRangeIntersection: intersect },
+    base: IMiniportVtbl {
+        base: UNKNOWN,
+        GetDescription: describe_wave,
+        DataRangeIntersection: intersect,
+    },
     Init: init,
     NewStream: new_stream,
     GetDeviceDescription: no_description,
 };
 static TOPOLOGY: IMiniportTopologyVtbl = IMiniportTopologyVtbl {
-    base: IMiniportVtbl { base: UNKNOWN, GetDescription: describe_topology, DataRangeIntersection: intersect },
+    base: IMiniportVtbl {
+        base: UNKNOWN,
+        GetDescription: describe_topology,
+        DataRangeIntersection: intersect,
+    },
     Init: init,
 };
 
-unsafe extern "efiapi" fn init(_: *mut c_void, _: *mut c_void, _: *mut c_void, _: *mut c_void) -> NTSTATUS {
+unsafe extern "efiapi" fn init(
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+    _: *mut c_void,
+) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn describe_wave(_: *mut c_void, out: *mut *const PCFILTER_DESCRIPTOR) -> NTSTATUS {
+unsafe extern "efiapi" fn describe_wave(
+    _: *mut c_void,
+    out: *mut *const PCFILTER_DESCRIPTOR,
+) -> NTSTATUS {
     static DESCRIPTION: PCFILTER_DESCRIPTOR = filters::wave();
     // SAFETY: PortCls's variable.
     unsafe { *out = &raw const DESCRIPTION };
     STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn describe_topology(_: *mut c_void, out: *mut *const PCFILTER_DESCRIPTOR) -> NTSTATUS {
+unsafe extern "efiapi" fn describe_topology(
+    _: *mut c_void,
+    out: *mut *const PCFILTER_DESCRIPTOR,
+) -> NTSTATUS {
     static DESCRIPTION: PCFILTER_DESCRIPTOR = filters::topology();
     // SAFETY: PortCls's variable.
     unsafe { *out = &raw const DESCRIPTION };
     STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn no_description(_: *mut c_void, _: *mut waverig_portcls::DEVICE_DESCRIPTION) -> NTSTATUS {
+unsafe extern "efiapi" fn no_description(
+    _: *mut c_void,
+    _: *mut waverig_portcls::DEVICE_DESCRIPTION,
+) -> NTSTATUS {
     waverig_portcls::status::STATUS_NOT_IMPLEMENTED
 }
 
@@ -148,12 +193,20 @@ unsafe extern "efiapi" fn intersect(
     out: *mut c_void,
     needed: *mut u32,
 ) -> NTSTATUS {
-    let format = data_format(&Format { rate: 48_000, channels: 2, sample: Sample::Pcm16 });
+    let format = data_format(&Format {
+        rate: 48_000,
+        channels: 2,
+        sample: Sample::Pcm16,
+    });
     // SAFETY: PortCls's variables, of the length it says.
     unsafe {
         *needed = format.len() as u32;
         if length == 0 {
-            return if has(Quirk::IntersectionWithoutSize) { STATUS_SUCCESS } else { STATUS_BUFFER_OVERFLOW };
+            return if has(Quirk::IntersectionWithoutSize) {
+                STATUS_SUCCESS
+            } else {
+                STATUS_BUFFER_OVERFLOW
+            };
         }
         if length < *needed {
             return STATUS_BUFFER_TOO_SMALL;

@@ -76,7 +76,10 @@ pub(crate) struct Machine {
     pub(crate) started: NTSTATUS,
 }
 
-extern "win64" fn bus(_device: *mut DeviceObject, request: *mut Irp) -> crate::nt::status::NtStatus {
+extern "win64" fn bus(
+    _device: *mut DeviceObject,
+    request: *mut Irp,
+) -> crate::nt::status::NtStatus {
     crate::nt::irp::finish(request, crate::nt::status::STATUS_SUCCESS, 0)
 }
 
@@ -95,10 +98,22 @@ fn start(quirk: Quirk) -> Machine {
     adapter::pc_initialize_adapter_driver(object, std::ptr::null(), Some(add_device));
     // SAFETY: the driver object was just made, and `bus` is a dispatch routine.
     unsafe { (*root).major_function = [Some(bus as Dispatch); _] };
-    let pdo = pdo::create(root, "ROOT\\MEDIA\\0000", "{4d36e96c-e325-11ce-bfc1-08002be10318}\\0000");
+    let pdo = pdo::create(
+        root,
+        "ROOT\\MEDIA\\0000",
+        "{4d36e96c-e325-11ce-bfc1-08002be10318}\\0000",
+    );
     let added = driver::add_device(object, pdo).expect("PortCls set AddDevice");
-    let started = if added.is_ok() { io::pnp(pdo, 0, |_| {}).status.0 } else { added.0 };
-    Machine { kernel, pdo, started }
+    let started = if added.is_ok() {
+        io::pnp(pdo, 0, |_| {}).status.0
+    } else {
+        added.0
+    };
+    Machine {
+        kernel,
+        pdo,
+        started,
+    }
 }
 
 /// Removes the device.
@@ -107,14 +122,21 @@ pub(crate) fn remove(machine: &Machine) {
     assert!(status.is_ok(), "{status}");
 }
 
-unsafe extern "win64" fn add_device(driver: *mut DriverObject, pdo: *mut DeviceObject) -> crate::nt::status::NtStatus {
+unsafe extern "win64" fn add_device(
+    driver: *mut DriverObject,
+    pdo: *mut DeviceObject,
+) -> crate::nt::status::NtStatus {
     let extension = if has(Quirk::SmallExtension) { 256 } else { 0 };
     let most = if has(Quirk::OneSubdeviceMore) { 1 } else { 2 };
     let status = adapter::pc_add_adapter_device(driver, pdo, Some(start_device), most, extension);
     crate::nt::status::NtStatus(status)
 }
 
-unsafe extern "win64" fn start_device(fdo: *mut DeviceObject, irp: *mut Irp, resources: *mut c_void) -> NTSTATUS {
+unsafe extern "win64" fn start_device(
+    fdo: *mut DeviceObject,
+    irp: *mut Irp,
+    resources: *mut c_void,
+) -> NTSTATUS {
     let mut result = Ok(());
     let mut keep = |status: NTSTATUS| {
         if status < 0 && result.is_ok() {
@@ -126,9 +148,16 @@ unsafe extern "win64" fn start_device(fdo: *mut DeviceObject, irp: *mut Irp, res
         adapter::pc_register_adapter_power_management(power, fdo);
         miniport::release(power);
     }
-    let names = if has(Quirk::SameName) { [WAVE, WAVE] } else { [WAVE, TOPOLOGY] };
+    let names = if has(Quirk::SameName) {
+        [WAVE, WAVE]
+    } else {
+        [WAVE, TOPOLOGY]
+    };
     let mut ports = Vec::new();
-    for (class, name) in [id::CLSID_PortWaveRT, id::CLSID_PortTopology].into_iter().zip(names) {
+    for (class, name) in [id::CLSID_PortWaveRT, id::CLSID_PortTopology]
+        .into_iter()
+        .zip(names)
+    {
         let mut port = std::ptr::null_mut();
         keep(port::pc_new_port(&raw mut port, &raw const class));
         let miniport = miniport::create(class == id::CLSID_PortWaveRT);
@@ -138,8 +167,18 @@ unsafe extern "win64" fn start_device(fdo: *mut DeviceObject, irp: *mut Irp, res
         keep(subdevice::pc_register_subdevice(fdo, name.as_ptr(), port));
         ports.push(port);
     }
-    let (from, to) = if has(Quirk::ConnectedBackwards) { (1, 0) } else { (0, 1) };
-    subdevice::pc_register_physical_connection(fdo, ports[from], 1 - from as u32, ports[to], to as u32 ^ 1);
+    let (from, to) = if has(Quirk::ConnectedBackwards) {
+        (1, 0)
+    } else {
+        (0, 1)
+    };
+    subdevice::pc_register_physical_connection(
+        fdo,
+        ports[from],
+        1 - from as u32,
+        ports[to],
+        to as u32 ^ 1,
+    );
     for (index, port) in ports.into_iter().enumerate() {
         if !(has(Quirk::LeakPort) && index == 0) {
             miniport::release(port);
@@ -157,4 +196,3 @@ unsafe fn slot<F: Copy>(this: *mut c_void, index: usize) -> F {
     // SAFETY: says the caller.
     unsafe { (*this.cast::<*const F>()).add(index).read() }
 }
-

@@ -3,10 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 
-use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_UNSUCCESSFUL};
+use waverig_portcls::status::{
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+};
 use waverig_portcls::{
-    IMiniportWaveRTStreamNotificationVtbl, IMiniportWaveRTStreamVtbl, IPortWaveRTStreamVtbl, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT,
-    KSRTAUDIO_HWLATENCY, KSRTAUDIO_HWREGISTER, KSSTATE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP, MDL, MmCached, NTSTATUS, id,
+    IMiniportWaveRTStreamNotificationVtbl, IMiniportWaveRTStreamVtbl, IPortWaveRTStreamVtbl,
+    KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSRTAUDIO_HWLATENCY, KSRTAUDIO_HWREGISTER, KSSTATE,
+    KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP, MDL, MmCached, NTSTATUS, id,
 };
 
 use super::miniport::{Object, UNKNOWN};
@@ -61,8 +64,16 @@ pub(super) fn create(port: *mut c_void) -> *mut c_void {
         drop(unsafe { Box::from_raw(this.cast::<Stream>()) });
     };
     let references = Cell::new(if has(Quirk::LeakStream) { 2 } else { 1 });
-    const INTERFACES: &[waverig_portcls::Guid] = &[id::IID_IMiniportWaveRTStream, id::IID_IMiniportWaveRTStreamNotification];
-    let object = Object { table: (&raw const TABLE).cast(), references, interfaces: INTERFACES, gone };
+    const INTERFACES: &[waverig_portcls::Guid] = &[
+        id::IID_IMiniportWaveRTStream,
+        id::IID_IMiniportWaveRTStreamNotification,
+    ];
+    let object = Object {
+        table: (&raw const TABLE).cast(),
+        references,
+        interfaces: INTERFACES,
+        gone,
+    };
     Box::into_raw(Box::new(Stream {
         object,
         port,
@@ -114,13 +125,14 @@ impl Stream {
         let packet = self.frames.get() / self.packets.get();
         let next = (self.consumed.get() / packet + 1) * packet - self.base.get();
         let due = Qpc(self.since.get().0 + (next * QPC_FREQUENCY).div_ceil(RATE));
-        self.timer.set(Some(sched::at(due, "the mock's timer", move || {
-            self.advance();
-            for event in self.events.borrow().iter() {
-                event::set(*event);
-            }
-            self.arm();
-        })));
+        self.timer
+            .set(Some(sched::at(due, "the mock's timer", move || {
+                self.advance();
+                for event in self.events.borrow().iter() {
+                    event::set(*event);
+                }
+                self.arm();
+            })));
     }
 }
 
@@ -130,7 +142,9 @@ unsafe extern "efiapi" fn set_state(this: *mut c_void, state: KSSTATE) -> NTSTAT
         return STATUS_UNSUCCESSFUL;
     }
     let position = stream.advance();
-    stream.base.set(if state == KSSTATE_STOP { 0 } else { position });
+    stream
+        .base
+        .set(if state == KSSTATE_STOP { 0 } else { position });
     stream.consumed.set(stream.base.get());
     stream.since.set(kernel().now());
     stream.state.set(state);
@@ -154,7 +168,12 @@ unsafe extern "efiapi" fn position(this: *mut c_void, out: *mut KSAUDIO_POSITION
         offset += FRAME as u64;
     }
     // SAFETY: PortCls's variable.
-    unsafe { *out = KSAUDIO_POSITION { PlayOffset: offset, WriteOffset: offset } };
+    unsafe {
+        *out = KSAUDIO_POSITION {
+            PlayOffset: offset,
+            WriteOffset: offset,
+        }
+    };
     STATUS_SUCCESS
 }
 
@@ -223,7 +242,10 @@ unsafe extern "efiapi" fn register(this: *mut c_void, event: *mut KEVENT) -> NTS
 }
 
 unsafe extern "efiapi" fn unregister(this: *mut c_void, event: *mut KEVENT) -> NTSTATUS {
-    of(this).events.borrow_mut().retain(|known| *known != event.cast());
+    of(this)
+        .events
+        .borrow_mut()
+        .retain(|known| *known != event.cast());
     STATUS_SUCCESS
 }
 

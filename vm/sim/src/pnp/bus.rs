@@ -16,18 +16,33 @@ extern "win64" fn dispatch(_device: *mut DeviceObject, request: *mut Irp) -> NtS
     // SAFETY: the request that came down to the bus.
     let (stack, status) = unsafe { (*irp::current_stack(request), (*request).io_status) };
     let handled = match stack.major_function {
-        irp::MJ_PNP => LIFE.contains(&stack.minor_function) || stack.minor_function == SURPRISE_REMOVAL,
+        irp::MJ_PNP => {
+            LIFE.contains(&stack.minor_function) || stack.minor_function == SURPRISE_REMOVAL
+        }
         irp::MJ_POWER => true,
         _ => false,
     };
     // What a bus driver does not know it completes with the status it found.
-    irp::finish(request, if handled { STATUS_SUCCESS } else { status.status }, status.information)
+    irp::finish(
+        request,
+        if handled {
+            STATUS_SUCCESS
+        } else {
+            status.status
+        },
+        status.information,
+    )
 }
 
 /// Makes the device node of a plan.
 pub(super) fn enumerate(plan: &InstallPlan) -> *mut DeviceObject {
     let bus = driver::create("PnpManager");
-    let address = imports::export("PnpManager's dispatch", dispatch as *const (), Levels::DISPATCH, "wdm/nc-wdm-driver_dispatch");
+    let address = imports::export(
+        "PnpManager's dispatch",
+        dispatch as *const (),
+        Levels::DISPATCH,
+        "wdm/nc-wdm-driver_dispatch",
+    );
     // SAFETY: the driver object was just made; the thunk leads to a dispatch routine.
     unsafe {
         let routine = std::mem::transmute::<*const (), Dispatch>(address);
@@ -36,7 +51,11 @@ pub(super) fn enumerate(plan: &InstallPlan) -> *mut DeviceObject {
         }
     }
     let instance = format!("ROOT\\{}\\0000", plan.class.to_uppercase());
-    pdo::create(bus, &instance, &format!("{}\\0000", plan.class_guid.to_string().to_lowercase()))
+    pdo::create(
+        bus,
+        &instance,
+        &format!("{}\\0000", plan.class_guid.to_string().to_lowercase()),
+    )
 }
 
 /// Removes a device node with its interfaces.

@@ -1,7 +1,7 @@
 //! Packet size constraints of the filters that endpoints stream to, checked as the audio engine reads them.
 
-use waverig_portcls::{DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY, DEVPROP_TYPE_BINARY};
 use waverig_portcls::id::KSCATEGORY_AUDIO;
+use waverig_portcls::{DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY, DEVPROP_TYPE_BINARY};
 
 use super::link;
 use crate::endpoints::{Built, Topology, rules};
@@ -16,15 +16,24 @@ const MODE: usize = 24;
 
 /// Checks the property on every filter that clients of an endpoint open.
 pub(super) fn check(pdo: *mut DeviceObject, topology: &Topology, built: &Built) {
-    let key = DevPropKey { fmtid: guid_of(&KEY.fmtid), pid: KEY.pid };
+    let key = DevPropKey {
+        fmtid: guid_of(&KEY.fmtid),
+        pid: KEY.pid,
+    };
     for endpoint in &built.endpoints {
         let name = &topology.filters[endpoint.host.0].name;
-        let found = link(pdo, &guid_of(&KSCATEGORY_AUDIO), name).and_then(|link| interface::find(&link));
+        let found =
+            link(pdo, &guid_of(&KSCATEGORY_AUDIO), name).and_then(|link| interface::find(&link));
         let bytes = found.and_then(|interface| interface.properties.get(&key).cloned());
         // Without the property the engine works in packets of 10 ms.
         let Some((kind, bytes)) = bytes else { continue };
         if kind != DEVPROP_TYPE_BINARY {
-            finding::raise(&rules::CONSTRAINTS, format!("filter {name:?}: the property has the type {kind:#x}, not DEVPROP_TYPE_BINARY"));
+            finding::raise(
+                &rules::CONSTRAINTS,
+                format!(
+                    "filter {name:?}: the property has the type {kind:#x}, not DEVPROP_TYPE_BINARY"
+                ),
+            );
         }
         if let Err(text) = whole(&bytes) {
             finding::raise(&rules::CONSTRAINTS, format!("filter {name:?}: {text}"));
@@ -36,25 +45,41 @@ pub(super) fn check(pdo: *mut DeviceObject, topology: &Topology, built: &Built) 
 fn whole(bytes: &[u8]) -> Result<(), String> {
     let word = |at: usize| {
         let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
-        four.map(u32::from_le_bytes).ok_or_else(|| format!("it has {} bytes", bytes.len()))
+        four.map(u32::from_le_bytes)
+            .ok_or_else(|| format!("it has {} bytes", bytes.len()))
     };
     let (least, alignment, modes) = (word(0)?, word(4)?, word(12)? as usize);
     if bytes.len() != HEAD + modes * MODE {
-        return Err(format!("it has {} bytes for {modes} modes; {} are right", bytes.len(), HEAD + modes * MODE));
+        return Err(format!(
+            "it has {} bytes for {modes} modes; {} are right",
+            bytes.len(),
+            HEAD + modes * MODE
+        ));
     }
     if modes == 0 {
-        return Err("it names no processing mode, so the engine ignores it and stays at 10 ms".into());
+        return Err(
+            "it names no processing mode, so the engine ignores it and stays at 10 ms".into(),
+        );
     }
     if !(alignment + 1).is_power_of_two() {
-        return Err(format!("its alignment mask is {alignment:#x}, one less than no power of two"));
+        return Err(format!(
+            "its alignment mask is {alignment:#x}, one less than no power of two"
+        ));
     }
     for mode in 0..modes {
-        let (samples, duration) = (word(HEAD + mode * MODE + 16)?, word(HEAD + mode * MODE + 20)?);
+        let (samples, duration) = (
+            word(HEAD + mode * MODE + 16)?,
+            word(HEAD + mode * MODE + 20)?,
+        );
         if (samples == 0) == (duration == 0) {
-            return Err(format!("mode {mode} has {samples} samples and a duration of {duration}; one of them must be given"));
+            return Err(format!(
+                "mode {mode} has {samples} samples and a duration of {duration}; one of them must be given"
+            ));
         }
         if duration != 0 && duration <= least {
-            return Err(format!("mode {mode} has a duration of {duration}, which must be above the least period {least}"));
+            return Err(format!(
+                "mode {mode} has a duration of {duration}, which must be above the least period {least}"
+            ));
         }
     }
     Ok(())
@@ -75,7 +100,10 @@ mod tests {
 
     fn check(bytes: &[u8], expect: &str) {
         let got = whole(bytes).err().unwrap_or_default();
-        assert!(got.contains(expect) && got.is_empty() == expect.is_empty(), "{got:?} does not say {expect:?}");
+        assert!(
+            got.contains(expect) && got.is_empty() == expect.is_empty(),
+            "{got:?} does not say {expect:?}"
+        );
     }
 
     #[test]
@@ -83,10 +111,16 @@ mod tests {
         check(&value([30_000, 0, 0, 1], &[[0, 30_001]]), "");
         check(&value([30_000, 127, 0, 1], &[[480, 0]]), "");
         check(&value([30_000, 0, 0, 0], &[]), "names no processing mode");
-        check(&value([30_000, 0, 0, 1], &[[0, 30_000]]), "above the least period");
+        check(
+            &value([30_000, 0, 0, 1], &[[0, 30_000]]),
+            "above the least period",
+        );
         check(&value([30_000, 2, 0, 1], &[[0, 30_001]]), "alignment mask");
         check(&value([30_000, 0, 0, 2], &[[0, 30_001]]), "64 are right");
-        check(&value([30_000, 0, 0, 1], &[[0, 0]]), "one of them must be given");
+        check(
+            &value([30_000, 0, 0, 1], &[[0, 0]]),
+            "one of them must be given",
+        );
         check(&[0; 3], "3 bytes");
     }
 }

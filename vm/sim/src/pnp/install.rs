@@ -7,10 +7,10 @@ use waverig_package::inf::{DirId, InstallPlan, RegistryData, RegistryKey, Regist
 use waverig_package::package::Verified;
 use waverig_portcls::id;
 
+use super::bus;
 use crate::nt::driver::{self, Driver};
 use crate::nt::layout::{DeviceObject, Guid};
 use crate::nt::registry::{self, Key, Value};
-use super::bus;
 use crate::nt::{interface, io, pdo};
 use crate::portcls::guid_from;
 
@@ -25,34 +25,53 @@ pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
         data1: u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
         data2: word(4),
         data3: word(6),
-        data4: [bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]],
+        data4: [
+            bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15],
+        ],
     }
 }
 
 /// Carries out the plan of a verified package: a started device and its driver.
-pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<(Driver, *mut DeviceObject), String> {
+pub(super) fn apply(
+    folder: &Path,
+    verified: &Verified,
+) -> Result<(Driver, *mut DeviceObject), String> {
     let plan = &verified.plan;
     let image = store(folder, verified)?;
     let service = plan
         .services
         .iter()
         .find(|service| service.function_driver)
-        .ok_or_else(|| format!("{}: it names no function driver for the device (AddService with flag 2)", plan.inf))?;
+        .ok_or_else(|| {
+            format!(
+                "{}: it names no function driver for the device (AddService with flag 2)",
+                plan.inf
+            )
+        })?;
     write_services(plan);
     let pdo = bus::enumerate(plan);
-    let (software, hardware) = pdo::software_key(pdo).zip(pdo::enum_key(pdo)).ok_or("the device has no registry keys")?;
+    let (software, hardware) = pdo::software_key(pdo)
+        .zip(pdo::enum_key(pdo))
+        .ok_or("the device has no registry keys")?;
     for value in &plan.registry {
-        let key = if value.key == RegistryKey::Device { &hardware } else { &software };
+        let key = if value.key == RegistryKey::Device {
+            &hardware
+        } else {
+            &software
+        };
         write(key, value);
     }
     for one in &plan.interfaces {
         let link = interface::register(pdo, &guid(&one.category), &one.reference);
-        let key = link.and_then(|link| interface::registry_key(&link)).ok_or("the device has no interfaces")?;
+        let key = link
+            .and_then(|link| interface::registry_key(&link))
+            .ok_or("the device has no interfaces")?;
         for value in &one.registry {
             write(&key, value);
         }
     }
-    let driver = driver::load(&image, &service.name).map_err(|error| format!("{}: {error:#}", verified.image_name))?;
+    let driver = driver::load(&image, &service.name)
+        .map_err(|error| format!("{}: {error:#}", verified.image_name))?;
     start(driver, pdo).map_err(|error| format!("{}: {error}", verified.image_name))?;
     Ok((driver, pdo))
 }
@@ -60,11 +79,15 @@ pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<(Driver, *mut 
 fn start(driver: Driver, pdo: *mut DeviceObject) -> Result<(), String> {
     let status = driver::add_device(driver.object, pdo).map_err(|error| format!("{error:#}"))?;
     if !status.is_ok() {
-        return Err(format!("AddDevice failed with {status}: the device has no driver"));
+        return Err(format!(
+            "AddDevice failed with {status}: the device has no driver"
+        ));
     }
     let status = io::pnp(pdo, START_DEVICE, |_| {}).status;
     if !status.is_ok() {
-        return Err(format!("starting the device failed with {status} (code 10 in Device Manager)"));
+        return Err(format!(
+            "starting the device failed with {status} (code 10 in Device Manager)"
+        ));
     }
     Ok(())
 }
@@ -72,12 +95,23 @@ fn start(driver: Driver, pdo: *mut DeviceObject) -> Result<(), String> {
 /// Copies the package into the driver store; the image is the one that was verified, whatever the folder holds by now.
 fn store(folder: &Path, verified: &Verified) -> Result<PathBuf, String> {
     let name = verified.plan.inf.to_lowercase();
-    let store = folder.join(format!("FileRepository/{name}_amd64_{}", &verified.image_sha256.to_string()[..16]));
-    let failed = |what: &Path, error: std::io::Error| format!("{}: cannot be copied into the driver store: {error}", what.display());
+    let store = folder.join(format!(
+        "FileRepository/{name}_amd64_{}",
+        &verified.image_sha256.to_string()[..16]
+    ));
+    let failed = |what: &Path, error: std::io::Error| {
+        format!(
+            "{}: cannot be copied into the driver store: {error}",
+            what.display()
+        )
+    };
     fs::create_dir_all(&store).map_err(|error| failed(&store, error))?;
     for file in &verified.plan.files {
         if file.directory != DirId::DRIVER_STORE {
-            return Err(format!("{}: it is copied to {}, and only %13% keeps a package in one place", file.source, file.directory));
+            return Err(format!(
+                "{}: it is copied to {}, and only %13% keeps a package in one place",
+                file.source, file.directory
+            ));
         }
         let target = store.join(&file.target);
         fs::copy(folder.join(&file.source), &target).map_err(|error| failed(&target, error))?;
@@ -97,7 +131,10 @@ fn write_services(plan: &InstallPlan) {
         key.set("Type", Value::Dword(service.kind));
         key.set("Start", Value::Dword(service.start));
         key.set("ErrorControl", Value::Dword(service.error_control));
-        let path = format!("\\SystemRoot\\System32\\DriverStore\\FileRepository\\{}", service.binary.file);
+        let path = format!(
+            "\\SystemRoot\\System32\\DriverStore\\FileRepository\\{}",
+            service.binary.file
+        );
         key.set("ImagePath", Value::ExpandSz(path));
         if let Some(name) = &service.display_name {
             key.set("DisplayName", Value::Sz(name.clone()));
@@ -109,7 +146,11 @@ fn write_services(plan: &InstallPlan) {
 }
 
 fn write(key: &Key, value: &RegistryValue) {
-    let key = if value.subkey.is_empty() { key.clone() } else { key.create(&value.subkey) };
+    let key = if value.subkey.is_empty() {
+        key.clone()
+    } else {
+        key.create(&value.subkey)
+    };
     let data = match &value.data {
         RegistryData::Sz(text) => Value::Sz(text.clone()),
         RegistryData::ExpandSz(text) => Value::ExpandSz(text.clone()),
@@ -127,9 +168,14 @@ fn write(key: &Key, value: &RegistryValue) {
 }
 
 /// Whether the INF registers an interface of this category under this reference string.
-pub(super) fn registers(plan: &InstallPlan, category: &waverig_portcls::Guid, reference: &str) -> bool {
+pub(super) fn registers(
+    plan: &InstallPlan,
+    category: &waverig_portcls::Guid,
+    reference: &str,
+) -> bool {
     debug_assert_ne!(*category, id::IID_IUnknown);
-    plan.interfaces
-        .iter()
-        .any(|one| guid_from(&guid(&one.category)) == *category && one.reference.eq_ignore_ascii_case(reference))
+    plan.interfaces.iter().any(|one| {
+        guid_from(&guid(&one.category)) == *category
+            && one.reference.eq_ignore_ascii_case(reference)
+    })
 }

@@ -14,21 +14,37 @@ const ITEM: usize = 28;
 
 /// Checks the description of the pin of an endpoint; a filter need not have one.
 pub(super) fn check(link: &str, filter: &str, pin: u32) {
-    let broken = |text: String| finding::raise(&rules::JACK, format!("pin {pin} of {filter:?}: {text}"));
+    let broken =
+        |text: String| finding::raise(&rules::JACK, format!("pin {pin} of {filter:?}: {text}"));
     let handle = match Handle::open(link) {
         Ok(handle) => handle,
         Err(status) => return broken(format!("the filter cannot be opened: {status}")),
     };
-    let mut question = property(&KSPROPSETID_Jack, KSPROPERTY_JACK_DESCRIPTION, KSPROPERTY_TYPE_GET);
+    let mut question = property(
+        &KSPROPSETID_Jack,
+        KSPROPERTY_JACK_DESCRIPTION,
+        KSPROPERTY_TYPE_GET,
+    );
     question.extend([pin, 0].map(u32::to_le_bytes).concat());
     let (status, needed) = handle.ask(&question, &mut []);
     if status.0 == STATUS_BUFFER_OVERFLOW {
         let mut answer = vec![0; needed];
         let (status, written) = handle.ask(&question, &mut answer);
-        let word = |at: usize| answer.get(at..at + 4).map_or(0, |four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize);
+        let word = |at: usize| {
+            answer.get(at..at + 4).map_or(0, |four| {
+                u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize
+            })
+        };
         let (size, count) = (word(0), word(4));
-        if !status.is_ok() || written != needed || size != needed || count == 0 || size != HEAD + count * ITEM {
-            broken(format!("{needed} bytes were announced; then it returned {status} with {written} bytes, a size of {size} and {count} items"));
+        if !status.is_ok()
+            || written != needed
+            || size != needed
+            || count == 0
+            || size != HEAD + count * ITEM
+        {
+            broken(format!(
+                "{needed} bytes were announced; then it returned {status} with {written} bytes, a size of {size} and {count} items"
+            ));
         }
     } else if status.is_ok() {
         broken("a request without room succeeded".into());

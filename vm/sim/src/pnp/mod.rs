@@ -43,14 +43,27 @@ impl Device {
     ///
     /// # Errors
     /// Why a Windows machine in test mode would refuse the package, or where starting the device failed.
-    pub fn install(folder: &Path, inf: &str, hardware_id: &str, certificates: &[Vec<u8>]) -> Result<Self, String> {
+    pub fn install(
+        folder: &Path,
+        inf: &str,
+        hardware_id: &str,
+        certificates: &[Vec<u8>],
+    ) -> Result<Self, String> {
         let mut trusted = Vec::new();
         for der in certificates {
-            trusted.push(Certificate::from_der(der).map_err(|error| format!("a certificate to trust: {error}"))?);
+            trusted.push(
+                Certificate::from_der(der)
+                    .map_err(|error| format!("a certificate to trust: {error}"))?,
+            );
         }
         let trust = Trust::test_machine(&trusted, UnixTime::now());
-        let target = Target { hardware_id, arch: Arch::Amd64, build: BUILD };
-        let verified = verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
+        let target = Target {
+            hardware_id,
+            arch: Arch::Amd64,
+            build: BUILD,
+        };
+        let verified =
+            verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
         let (driver, pdo) = install::apply(folder, &verified)?;
         let mut device = Self {
             driver,
@@ -72,7 +85,10 @@ impl Device {
             finding::raise(missing.rule, missing.text.clone());
         }
         if self.built.endpoints.is_empty() {
-            finding::raise(&endpoints::rules::NONE_LISTED, "the device offers no endpoint");
+            finding::raise(
+                &endpoints::rules::NONE_LISTED,
+                "the device offers no endpoint",
+            );
         }
         constraints::check(self.pdo, &self.topology, &self.built);
         for endpoint in &self.built.endpoints {
@@ -87,7 +103,8 @@ impl Device {
     pub fn installed(&self) -> Installed {
         let endpoints = self.built.endpoints.iter().map(|endpoint| {
             let filter = &self.topology.filters[endpoint.filter];
-            let name = topology::pin_name(&self.plan, filter.pins[endpoint.pin as usize].name.as_ref());
+            let name =
+                topology::pin_name(&self.plan, filter.pins[endpoint.pin as usize].name.as_ref());
             let name = name.unwrap_or_else(|| endpoint.form_factor.display_name().to_owned());
             Endpoint {
                 name: format!("{name} ({})", self.plan.description),
@@ -96,7 +113,10 @@ impl Device {
                 filter: filter.name.clone(),
             }
         });
-        Installed { driver_sha256: self.sha256.clone(), endpoints: endpoints.collect() }
+        Installed {
+            driver_sha256: self.sha256.clone(),
+            endpoints: endpoints.collect(),
+        }
     }
 
     /// Where programs play to and capture from.
@@ -108,7 +128,8 @@ impl Device {
         let endpoint = endpoint.ok_or("the device has no render endpoint to play to")?;
         let (filter, pin) = endpoint.host;
         let name = &self.topology.filters[filter].name;
-        let wave = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), name).ok_or_else(|| format!("the filter {name:?} has no interface"))?;
+        let wave = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
+            .ok_or_else(|| format!("the filter {name:?} has no interface"))?;
         let class = Guid {
             data1: TAP_INTERFACE.data1,
             data2: TAP_INTERFACE.data2,
@@ -132,6 +153,8 @@ impl Device {
 /// The enabled interface of a device with this class and reference string.
 fn link(pdo: *mut DeviceObject, class: &Guid, reference: &str) -> Option<String> {
     let all = interface::list(Some(class)).into_iter();
-    let mut found = all.filter(|one| one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference));
+    let mut found = all.filter(|one| {
+        one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference)
+    });
     found.next().map(|one| one.link)
 }

@@ -28,21 +28,37 @@ pub(super) fn of(pdo: *mut DeviceObject, plan: &InstallPlan) -> Topology {
         return Topology::default();
     };
     let subdevices = adapter.subdevices();
-    let filters = subdevices.iter().map(|subdevice| filter(pdo, plan, subdevice)).collect();
-    Topology { filters, links: links(&adapter, &subdevices) }
+    let filters = subdevices
+        .iter()
+        .map(|subdevice| filter(pdo, plan, subdevice))
+        .collect();
+    Topology {
+        filters,
+        links: links(&adapter, &subdevices),
+    }
 }
 
 fn filter(pdo: *mut DeviceObject, plan: &InstallPlan, subdevice: &Subdevice) -> Filter {
     let name = subdevice.name.clone();
     // An interface that the INF does not know has no friendly name and no class id: Windows passes it over.
-    let known = |category: &Guid| install::registers(plan, category, &name) && link(pdo, &guid_of(category), &name).is_some();
+    let known = |category: &Guid| {
+        install::registers(plan, category, &name) && link(pdo, &guid_of(category), &name).is_some()
+    };
     let interfaces = CATEGORIES.into_iter().filter(known).collect();
     let Some(bound) = subdevice.port.bound() else {
-        return Filter { name, interfaces, ..Filter::default() };
+        return Filter {
+            name,
+            interfaces,
+            ..Filter::default()
+        };
     };
     let description = &bound.description;
     let pins = description.pins.iter().map(|pin| Pin {
-        flow: if pin.flow == KSPIN_DATAFLOW_IN { Flow::In } else { Flow::Out },
+        flow: if pin.flow == KSPIN_DATAFLOW_IN {
+            Flow::In
+        } else {
+            Flow::Out
+        },
         communication: pin.communication,
         category: pin.category,
         name: pin.name,
@@ -53,21 +69,47 @@ fn filter(pdo: *mut DeviceObject, plan: &InstallPlan, subdevice: &Subdevice) -> 
         from: end(one.FromNode, one.FromNodePin),
         to: end(one.ToNode, one.ToNodePin),
     });
-    Filter { name, interfaces, pins: pins.collect(), connections: connections.collect() }
+    Filter {
+        name,
+        interfaces,
+        pins: pins.collect(),
+        connections: connections.collect(),
+    }
 }
 
 fn links(adapter: &Adapter, subdevices: &[Rc<Subdevice>]) -> Vec<Link> {
-    let place = |port: &Rc<Port>| subdevices.iter().position(|one| Rc::ptr_eq(&one.port, port));
-    let link = |(from, from_pin, to, to_pin)| Some(Link { from: End { filter: place(from)?, pin: from_pin }, to: End { filter: place(to)?, pin: to_pin } });
+    let place = |port: &Rc<Port>| {
+        subdevices
+            .iter()
+            .position(|one| Rc::ptr_eq(&one.port, port))
+    };
+    let link = |(from, from_pin, to, to_pin)| {
+        Some(Link {
+            from: End {
+                filter: place(from)?,
+                pin: from_pin,
+            },
+            to: End {
+                filter: place(to)?,
+                pin: to_pin,
+            },
+        })
+    };
     let connections = adapter.connections();
-    connections.iter().filter_map(|one| link((&one.from, one.from_pin, &one.to, one.to_pin))).collect()
+    connections
+        .iter()
+        .filter_map(|one| link((&one.from, one.from_pin, &one.to, one.to_pin)))
+        .collect()
 }
 
 /// The name that the INF gives a pin: `HKR,MediaCategories\{guid},Name` (Windows 10 1809 and later).
 pub(super) fn pin_name(plan: &InstallPlan, name: Option<&Guid>) -> Option<String> {
     let subkey = format!("MediaCategories\\{{{}}}", name?);
     plan.registry.iter().find_map(|value| match &value.data {
-        RegistryData::Sz(text) if value.subkey.eq_ignore_ascii_case(&subkey) && value.name.eq_ignore_ascii_case("Name") => {
+        RegistryData::Sz(text)
+            if value.subkey.eq_ignore_ascii_case(&subkey)
+                && value.name.eq_ignore_ascii_case("Name") =>
+        {
             Some(text.clone())
         }
         _ => None,

@@ -17,7 +17,8 @@ use crate::nt::device;
 use crate::nt::layout::{AddDevice, DeviceObject, DriverObject, Irp};
 
 /// `PCPFNSTARTDEVICE`: device, the start IRP, resources.
-pub(super) type StartDevice = unsafe extern "win64" fn(*mut DeviceObject, *mut Irp, *mut c_void) -> NTSTATUS;
+pub(super) type StartDevice =
+    unsafe extern "win64" fn(*mut DeviceObject, *mut Irp, *mut c_void) -> NTSTATUS;
 
 /// `FILE_DEVICE_KS` (ks.h).
 const FILE_DEVICE_KS: u32 = 0x2F;
@@ -59,7 +60,10 @@ pub(crate) fn of_pdo(pdo: *mut DeviceObject) -> Option<Rc<Adapter>> {
 pub(super) fn named(fdo: *mut DeviceObject, call: &str) -> Option<Rc<Adapter>> {
     let adapter = find(fdo);
     if adapter.is_none() {
-        finding::raise(&rules::NOT_AN_ADAPTER, format!("{call} was called with {fdo:p}"));
+        finding::raise(
+            &rules::NOT_AN_ADAPTER,
+            format!("{call} was called with {fdo:p}"),
+        );
     }
     adapter
 }
@@ -67,7 +71,11 @@ pub(super) fn named(fdo: *mut DeviceObject, call: &str) -> Option<Rc<Adapter>> {
 impl Adapter {
     /// The subdevice with this name, in any case.
     pub(crate) fn subdevice(&self, name: &str) -> Option<Rc<Subdevice>> {
-        self.subdevices.borrow().iter().find(|one| one.name.eq_ignore_ascii_case(name)).cloned()
+        self.subdevices
+            .borrow()
+            .iter()
+            .find(|one| one.name.eq_ignore_ascii_case(name))
+            .cloned()
     }
 
     /// Its subdevices in the order they were registered.
@@ -132,7 +140,10 @@ pub(crate) extern "win64" fn pc_add_adapter_device(
     };
     let own = PORT_CLASS_DEVICE_EXTENSION_SIZE;
     if extension != 0 && (extension as usize) < own {
-        finding::raise(&rules::EXTENSION_SIZE, format!("the size is {extension}, PortCls's own part has {own} bytes"));
+        finding::raise(
+            &rules::EXTENSION_SIZE,
+            format!("the size is {extension}, PortCls's own part has {own} bytes"),
+        );
         return STATUS_INVALID_PARAMETER;
     }
     let fdo = device::create(driver, (extension as usize).max(own), None, FILE_DEVICE_KS);
@@ -145,7 +156,9 @@ pub(crate) extern "win64" fn pc_add_adapter_device(
         return STATUS_NO_SUCH_DEVICE;
     }
     // SAFETY: the device object was made above.
-    unsafe { (*fdo).flags = ((*fdo).flags | DO_DIRECT_IO | DO_POWER_PAGABLE) & !DO_DEVICE_INITIALIZING };
+    unsafe {
+        (*fdo).flags = ((*fdo).flags | DO_DIRECT_IO | DO_POWER_PAGABLE) & !DO_DEVICE_INITIALIZING
+    };
     let adapter = Adapter {
         fdo,
         pdo,
@@ -181,13 +194,20 @@ pub(crate) extern "win64" fn pc_register_adapter_power_management(
     let Some(adapter) = named(fdo, "PcRegisterAdapterPowerManagement") else {
         return STATUS_INVALID_PARAMETER;
     };
-    adapter.power_registrations.set(adapter.power_registrations.get() + 1);
+    adapter
+        .power_registrations
+        .set(adapter.power_registrations.get() + 1);
     if adapter.power_registrations.get() > 1 {
         let text = format!("it was called {} times", adapter.power_registrations.get());
         finding::raise(&rules::POWER_TWICE, text);
     }
-    let Some(power) = Unknown::share(unknown).and_then(|object| object.query::<IAdapterPowerManagement>()) else {
-        finding::raise(&rules::POWER_INTERFACE, format!("the object at {unknown:p} has none"));
+    let Some(power) =
+        Unknown::share(unknown).and_then(|object| object.query::<IAdapterPowerManagement>())
+    else {
+        finding::raise(
+            &rules::POWER_INTERFACE,
+            format!("the object at {unknown:p} has none"),
+        );
         return STATUS_INVALID_PARAMETER;
     };
     let before = adapter.power.replace(Some(power));
@@ -195,7 +215,9 @@ pub(crate) extern "win64" fn pc_register_adapter_power_management(
     STATUS_SUCCESS
 }
 
-pub(crate) extern "win64" fn pc_unregister_adapter_power_management(fdo: *mut DeviceObject) -> NTSTATUS {
+pub(crate) extern "win64" fn pc_unregister_adapter_power_management(
+    fdo: *mut DeviceObject,
+) -> NTSTATUS {
     let Some(adapter) = named(fdo, "PcUnregisterAdapterPowerManagement") else {
         return STATUS_INVALID_PARAMETER;
     };

@@ -3,12 +3,12 @@
 use std::ffi::c_void;
 
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_NOT_FOUND, STATUS_PENDING,
-    STATUS_SUCCESS,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
 };
 use waverig_portcls::{
-    Guid, IRP, IUnknown, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, NTSTATUS, PCAUTOMATION_TABLE,
-    PCPROPERTY_ITEM, PCPROPERTY_REQUEST,
+    Guid, IRP, IUnknown, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
+    NTSTATUS, PCAUTOMATION_TABLE, PCPROPERTY_ITEM, PCPROPERTY_REQUEST,
 };
 
 use super::description::{Reader, read};
@@ -63,12 +63,30 @@ impl Automation {
         let broken = |text: &str| reader.broken(&rules::AUTOMATION, &format!("{what}: {text}"));
         let table = read(place);
         for (kind, count, size, first) in [
-            ("property", table.PropertyCount, table.PropertyItemSize, table.Properties.cast::<c_void>()),
-            ("method", table.MethodCount, table.MethodItemSize, table.Methods.cast()),
-            ("event", table.EventCount, table.EventItemSize, table.Events.cast()),
+            (
+                "property",
+                table.PropertyCount,
+                table.PropertyItemSize,
+                table.Properties.cast::<c_void>(),
+            ),
+            (
+                "method",
+                table.MethodCount,
+                table.MethodItemSize,
+                table.Methods.cast(),
+            ),
+            (
+                "event",
+                table.EventCount,
+                table.EventItemSize,
+                table.Events.cast(),
+            ),
         ] {
-            if count > 0 && (size < size_of::<PCPROPERTY_ITEM>() as u32 || !size.is_multiple_of(8)) {
-                broken(&format!("{kind} items of {size} bytes; they must have at least 24 and a multiple of 8"));
+            if count > 0 && (size < size_of::<PCPROPERTY_ITEM>() as u32 || !size.is_multiple_of(8))
+            {
+                broken(&format!(
+                    "{kind} items of {size} bytes; they must have at least 24 and a multiple of 8"
+                ));
                 return Self { items };
             }
             if (count > 0) == first.is_null() {
@@ -80,14 +98,21 @@ impl Automation {
             broken(&format!("{} in its reserved field", table.Reserved));
         }
         for index in 0..table.PropertyCount as usize {
-            let place = table.Properties.wrapping_byte_add(index * table.PropertyItemSize as usize);
+            let place = table
+                .Properties
+                .wrapping_byte_add(index * table.PropertyItemSize as usize);
             let item: RawItem = read(place.cast());
             if item.set.is_null() || item.handler == 0 || item.flags == 0 {
                 let text = format!("property item {index} lacks its set, its verbs or its handler");
                 broken(&text);
                 continue;
             }
-            items.push(Item { place, set: read(item.set), id: item.id, verbs: item.flags });
+            items.push(Item {
+                place,
+                set: read(item.set),
+                id: item.id,
+                verbs: item.flags,
+            });
         }
         Self { items }
     }
@@ -98,7 +123,9 @@ impl Automation {
     }
 
     fn find(&self, set: &Guid, id: u32) -> Option<&Item> {
-        self.items.iter().find(|item| item.set == *set && item.id == id)
+        self.items
+            .iter()
+            .find(|item| item.set == *set && item.id == id)
     }
 
     /// Answers a request through the table: the status, and how many bytes the handler wrote or needs. `None` when the
@@ -119,12 +146,19 @@ impl Automation {
             return Some((STATUS_NOT_FOUND, 0));
         }
         if status == STATUS_SUCCESS && size > room && verb != KSPROPERTY_TYPE_SET {
-            let text = format!("the handler of property {id} of {set} says it wrote {size} bytes into {room}");
+            let text = format!(
+                "the handler of property {id} of {set} says it wrote {size} bytes into {room}"
+            );
             finding::raise(&rules::PROPERTY_SIZE, text);
             return Some((status, room));
         }
-        if (status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL) && size < room && room > 0 {
-            let text = format!("the handler of property {id} of {set} refuses {room} bytes as too few and asks for {size}");
+        if (status == STATUS_BUFFER_OVERFLOW || status == STATUS_BUFFER_TOO_SMALL)
+            && size < room
+            && room > 0
+        {
+            let text = format!(
+                "the handler of property {id} of {set} refuses {room} bytes as too few and asks for {size}"
+            );
             finding::raise(&rules::PROPERTY_SIZE, text);
         }
         Some((status, size))
@@ -140,9 +174,17 @@ fn call_handler(item: &Item, request: Request<'_>) -> (NTSTATUS, u32) {
         PropertyItem: item.place,
         Verb: request.verb,
         InstanceSize: instance_size,
-        Instance: if instance_size == 0 { std::ptr::null_mut() } else { request.instance.as_mut_ptr().cast() },
+        Instance: if instance_size == 0 {
+            std::ptr::null_mut()
+        } else {
+            request.instance.as_mut_ptr().cast()
+        },
         ValueSize: request.value_size,
-        Value: if request.value_size == 0 { std::ptr::null_mut() } else { request.value.cast() },
+        Value: if request.value_size == 0 {
+            std::ptr::null_mut()
+        } else {
+            request.value.cast()
+        },
         Irp: request.irp.cast::<IRP>(),
     };
     let handler = read(item.place).Handler;

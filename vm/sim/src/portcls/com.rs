@@ -87,7 +87,9 @@ fn owner_of<T: HostObject>(object: &Rc<T>) -> &'static Owner {
     let weak = Rc::downgrade(&object_of_trait);
     OWNERS.with_borrow_mut(|owners| {
         // The address of an object that is gone may be taken again by another.
-        let known = owners.get(&key).filter(|owner| owner.object.strong_count() > 0);
+        let known = owners
+            .get(&key)
+            .filter(|owner| owner.object.strong_count() > 0);
         if let Some(owner) = known {
             return *owner;
         }
@@ -113,8 +115,12 @@ fn face(owner: &'static Owner, iid: &Guid) -> Option<*mut c_void> {
     let mut faces = owner.faces.borrow_mut();
     let known = faces.iter().find(|face| face.iid == table.iid).copied();
     let face = known.unwrap_or_else(|| {
-        let face: &'static Face =
-            Box::leak(Box::new(Face { table: functions(table), mark: MARK, iid: table.iid, owner }));
+        let face: &'static Face = Box::leak(Box::new(Face {
+            table: functions(table),
+            mark: MARK,
+            iid: table.iid,
+            owner,
+        }));
         faces.push(face);
         face
     });
@@ -130,8 +136,12 @@ fn functions(table: &Table) -> *const *const () {
                 ("IUnknown::AddRef", add_ref as *const ()),
                 ("IUnknown::Release", release as *const ()),
             ];
-            let unknown = UNKNOWN.map(|(name, function)| imports::export(name, function, Levels::ANY, "punknown.h"));
-            let own = table.methods.iter().map(|one| imports::export(one.name, one.function, one.levels, one.source));
+            let unknown = UNKNOWN
+                .map(|(name, function)| imports::export(name, function, Levels::ANY, "punknown.h"));
+            let own = table
+                .methods
+                .iter()
+                .map(|one| imports::export(one.name, one.function, one.levels, one.source));
             let all: Box<[*const ()]> = unknown.into_iter().chain(own).collect();
             Box::leak(all).as_ptr()
         })
@@ -150,7 +160,10 @@ fn face_of(this: *mut c_void) -> &'static Face {
     let face = unsafe { this.cast::<Face>().as_ref() };
     match face {
         Some(face) if face.mark == MARK => face,
-        _ => finding::fatal(&rules::COM_BAD_POINTER, format!("{this:p} is no interface pointer of PortCls")),
+        _ => finding::fatal(
+            &rules::COM_BAD_POINTER,
+            format!("{this:p} is no interface pointer of PortCls"),
+        ),
     }
 }
 
@@ -158,13 +171,19 @@ fn face_of(this: *mut c_void) -> &'static Face {
 pub(crate) fn host<T: HostObject>(this: *mut c_void) -> Rc<T> {
     let owner = face_of(this).owner;
     let Some(object) = owner.object.upgrade() else {
-        let text = format!("a method was called on the {}, which is gone: its last reference was released", owner.name);
+        let text = format!(
+            "a method was called on the {}, which is gone: its last reference was released",
+            owner.name
+        );
         finding::fatal(&rules::COM_USE_AFTER_FREE, text);
     };
     let any: Rc<dyn Any> = object;
     match any.downcast() {
         Ok(object) => object,
-        Err(_) => finding::fatal(&rules::COM_BAD_POINTER, format!("the {} has no such method", owner.name)),
+        Err(_) => finding::fatal(
+            &rules::COM_BAD_POINTER,
+            format!("the {} has no such method", owner.name),
+        ),
     }
 }
 
@@ -173,13 +192,24 @@ pub(crate) fn known<T: HostObject>(pointer: *mut c_void) -> Option<Rc<T>> {
     if pointer.is_null() {
         return None;
     }
-    let faces_of = |owner: &Owner| owner.faces.borrow().iter().any(|face| std::ptr::from_ref(*face).cast() == pointer.cast_const());
-    let owner = OWNERS.with_borrow(|owners| owners.values().copied().find(|owner| faces_of(owner)))?;
+    let faces_of = |owner: &Owner| {
+        owner
+            .faces
+            .borrow()
+            .iter()
+            .any(|face| std::ptr::from_ref(*face).cast() == pointer.cast_const())
+    };
+    let owner =
+        OWNERS.with_borrow(|owners| owners.values().copied().find(|owner| faces_of(owner)))?;
     let any: Rc<dyn Any> = owner.object.upgrade()?;
     any.downcast().ok()
 }
 
-extern "win64" fn query_interface(this: *mut c_void, iid: *const Guid, out: *mut *mut c_void) -> NTSTATUS {
+extern "win64" fn query_interface(
+    this: *mut c_void,
+    iid: *const Guid,
+    out: *mut *mut c_void,
+) -> NTSTATUS {
     let owner = face_of(this).owner;
     // SAFETY: the driver's pointers; bad ones fault, and the report names the caller.
     unsafe {
@@ -200,7 +230,10 @@ extern "win64" fn query_interface(this: *mut c_void, iid: *const Guid, out: *mut
 extern "win64" fn add_ref(this: *mut c_void) -> u32 {
     let owner = face_of(this).owner;
     if owner.object.strong_count() == 0 {
-        finding::fatal(&rules::COM_USE_AFTER_FREE, format!("AddRef on the {}, which is gone", owner.name));
+        finding::fatal(
+            &rules::COM_USE_AFTER_FREE,
+            format!("AddRef on the {}, which is gone", owner.name),
+        );
     }
     add_reference(owner)
 }
@@ -208,7 +241,13 @@ extern "win64" fn add_ref(this: *mut c_void) -> u32 {
 extern "win64" fn release(this: *mut c_void) -> u32 {
     let owner = face_of(this).owner;
     let Some(count) = owner.references.get().checked_sub(1) else {
-        finding::fatal(&rules::COM_OVER_RELEASE, format!("Release on the {}, on which the driver holds no reference", owner.name));
+        finding::fatal(
+            &rules::COM_OVER_RELEASE,
+            format!(
+                "Release on the {}, on which the driver holds no reference",
+                owner.name
+            ),
+        );
     };
     owner.references.set(count);
     if count == 0 {
@@ -223,8 +262,14 @@ extern "win64" fn release(this: *mut c_void) -> u32 {
 pub(crate) fn held() -> Vec<(String, u32)> {
     let mut held: Vec<(String, u32)> = OWNERS.with_borrow(|owners| {
         let held = owners.values().filter(|owner| owner.references.get() > 0);
-        let name = |owner: &Owner| owner.object.upgrade().map_or_else(|| owner.name.clone(), |object| object.name());
-        held.map(|owner| (name(owner), owner.references.get())).collect()
+        let name = |owner: &Owner| {
+            owner
+                .object
+                .upgrade()
+                .map_or_else(|| owner.name.clone(), |object| object.name())
+        };
+        held.map(|owner| (name(owner), owner.references.get()))
+            .collect()
     });
     held.sort();
     held
@@ -239,7 +284,10 @@ pub(crate) struct Ref<I: Interface> {
 impl<I: Interface> Ref<I> {
     /// Takes over a reference that the driver handed out; `None` for NULL.
     pub(crate) fn own(pointer: *mut c_void) -> Option<Self> {
-        Some(Self { pointer: NonNull::new(pointer)?, kind: PhantomData })
+        Some(Self {
+            pointer: NonNull::new(pointer)?,
+            kind: PhantomData,
+        })
     }
 
     /// Adds a reference to a pointer that the driver lent; `None` for NULL.
@@ -273,10 +321,17 @@ impl<I: Interface> Ref<I> {
         let iid = J::IID;
         // SAFETY: the table is the driver's, the parameters live here.
         let status = unsafe {
-            call::driver("IUnknown::QueryInterface", self.unknown().QueryInterface, (self.this(), &raw const iid, &raw mut out))
+            call::driver(
+                "IUnknown::QueryInterface",
+                self.unknown().QueryInterface,
+                (self.this(), &raw const iid, &raw mut out),
+            )
         };
         if (status >= 0) == out.is_null() {
-            finding::raise(&rules::COM_QUERY, format!("QueryInterface for {iid} returned {status:#010x} and {out:p}"));
+            finding::raise(
+                &rules::COM_QUERY,
+                format!("QueryInterface for {iid} returned {status:#010x} and {out:p}"),
+            );
         }
         if status < 0 { None } else { Ref::own(out) }
     }
@@ -285,7 +340,13 @@ impl<I: Interface> Ref<I> {
     pub(crate) fn release(self) -> u32 {
         let reference = std::mem::ManuallyDrop::new(self);
         // SAFETY: this reference is given up exactly once.
-        unsafe { call::driver("IUnknown::Release", reference.unknown().Release, (reference.this(),)) }
+        unsafe {
+            call::driver(
+                "IUnknown::Release",
+                reference.unknown().Release,
+                (reference.this(),),
+            )
+        }
     }
 }
 
@@ -293,7 +354,10 @@ impl<I: Interface> Clone for Ref<I> {
     fn clone(&self) -> Self {
         // SAFETY: the reference keeps the object alive.
         unsafe { call::driver("IUnknown::AddRef", self.unknown().AddRef, (self.this(),)) };
-        Self { pointer: self.pointer, kind: PhantomData }
+        Self {
+            pointer: self.pointer,
+            kind: PhantomData,
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::ffi::c_void;
 
 use waverig_portcls::{
-    Guid, KSFILTER_NODE, KSPIN_COMMUNICATION_BRIDGE, KSPIN_COMMUNICATION_NONE, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT,
-    PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR,
+    Guid, KSFILTER_NODE, KSPIN_COMMUNICATION_BRIDGE, KSPIN_COMMUNICATION_NONE, KSPIN_DATAFLOW_IN,
+    KSPIN_DATAFLOW_OUT, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR,
+    PCPIN_DESCRIPTOR,
 };
 
 use super::automation::Automation;
@@ -68,15 +69,23 @@ impl Reader<'_> {
             return Vec::new();
         }
         if first.is_null() {
-            self.broken(&rules::DESCRIPTION, &format!("{count} {what} but no array of them"));
+            self.broken(
+                &rules::DESCRIPTION,
+                &format!("{count} {what} but no array of them"),
+            );
             return Vec::new();
         }
         if (size as usize) < size_of::<T>() || !size.is_multiple_of(8) {
-            let text = format!("{what} of {size} bytes; they must have at least {} and a multiple of 8", size_of::<T>());
+            let text = format!(
+                "{what} of {size} bytes; they must have at least {} and a multiple of 8",
+                size_of::<T>()
+            );
             self.broken(&rules::DESCRIPTION, &text);
             return Vec::new();
         }
-        (0..count as usize).map(|index| first.wrapping_byte_add(index * size as usize)).collect()
+        (0..count as usize)
+            .map(|index| first.wrapping_byte_add(index * size as usize))
+            .collect()
     }
 }
 
@@ -85,12 +94,21 @@ pub(crate) fn read_description(filter: &str, place: *const PCFILTER_DESCRIPTOR) 
     let reader = Reader { filter };
     let head = read(place);
     if head.Version != 0 {
-        reader.broken(&rules::DESCRIPTION, &format!("its Version is {}, not 0", head.Version));
+        reader.broken(
+            &rules::DESCRIPTION,
+            &format!("its Version is {}, not 0", head.Version),
+        );
     }
     let pins = reader.items("pins", head.Pins, head.PinCount, head.PinSize);
-    let pins: Vec<Pin> = (0..).zip(pins).map(|(index, place)| pin(&reader, index, &read(place))).collect();
+    let pins: Vec<Pin> = (0..)
+        .zip(pins)
+        .map(|(index, place)| pin(&reader, index, &read(place)))
+        .collect();
     let nodes = reader.items("nodes", head.Nodes, head.NodeCount, head.NodeSize);
-    let nodes: Vec<Node> = (0..).zip(nodes).filter_map(|(index, place)| node(&reader, index, &read(place))).collect();
+    let nodes: Vec<Node> = (0..)
+        .zip(nodes)
+        .filter_map(|(index, place)| node(&reader, index, &read(place)))
+        .collect();
     check_names(&reader, &nodes);
     let size = size_of::<PCCONNECTION_DESCRIPTOR>() as u32;
     let connections = reader.items("connections", head.Connections, head.ConnectionCount, size);
@@ -101,28 +119,49 @@ pub(crate) fn read_description(filter: &str, place: *const PCFILTER_DESCRIPTOR) 
         }
     }
     let categories = if head.CategoryCount > 0 && head.Categories.is_null() {
-        reader.broken(&rules::DESCRIPTION, &format!("{} categories but no array of them", head.CategoryCount));
+        reader.broken(
+            &rules::DESCRIPTION,
+            &format!("{} categories but no array of them", head.CategoryCount),
+        );
         Vec::new()
     } else {
-        (0..head.CategoryCount as usize).map(|index| read(head.Categories.wrapping_add(index))).collect()
+        (0..head.CategoryCount as usize)
+            .map(|index| read(head.Categories.wrapping_add(index)))
+            .collect()
     };
     let automation = Automation::read(&reader, "the filter", head.AutomationTable);
-    Description { automation, pins, nodes, connections, categories }
+    Description {
+        automation,
+        pins,
+        nodes,
+        connections,
+        categories,
+    }
 }
 
 fn pin(reader: &Reader<'_>, index: u32, from: &PCPIN_DESCRIPTOR) -> Pin {
     let ks = &from.KsPinDescriptor;
-    let broken = |text: &str| reader.broken(&rules::PIN_DESCRIPTION, &format!("pin {index} {text}"));
+    let broken =
+        |text: &str| reader.broken(&rules::PIN_DESCRIPTION, &format!("pin {index} {text}"));
     if ks.DataFlow != KSPIN_DATAFLOW_IN && ks.DataFlow != KSPIN_DATAFLOW_OUT {
         broken(&format!("has the data flow {}", ks.DataFlow));
     }
     if !(KSPIN_COMMUNICATION_NONE..=KSPIN_COMMUNICATION_BRIDGE).contains(&ks.Communication) {
         broken(&format!("has the communication {}", ks.Communication));
     }
-    let bridge = matches!(ks.Communication, KSPIN_COMMUNICATION_NONE | KSPIN_COMMUNICATION_BRIDGE);
-    let counts = [from.MaxGlobalInstanceCount, from.MaxFilterInstanceCount, from.MinFilterInstanceCount];
+    let bridge = matches!(
+        ks.Communication,
+        KSPIN_COMMUNICATION_NONE | KSPIN_COMMUNICATION_BRIDGE
+    );
+    let counts = [
+        from.MaxGlobalInstanceCount,
+        from.MaxFilterInstanceCount,
+        from.MinFilterInstanceCount,
+    ];
     if bridge && counts != [0; 3] {
-        broken(&format!("is a bridge pin with the instance counts {counts:?}; they must be 0"));
+        broken(&format!(
+            "is a bridge pin with the instance counts {counts:?}; they must be 0"
+        ));
     }
     if bridge && !from.AutomationTable.is_null() {
         broken("is a bridge pin with an automation table");
@@ -141,32 +180,54 @@ fn pin(reader: &Reader<'_>, index: u32, from: &PCPIN_DESCRIPTOR) -> Pin {
         communication: ks.Communication,
         category: read_if(ks.Category),
         name: read_if(ks.Name),
-        ranges: Range::read_all(reader, index, ks.DataRanges.cast::<*const c_void>(), ks.DataRangesCount),
+        ranges: Range::read_all(
+            reader,
+            index,
+            ks.DataRanges.cast::<*const c_void>(),
+            ks.DataRangesCount,
+        ),
     }
 }
 
 fn node(reader: &Reader<'_>, index: u32, from: &PCNODE_DESCRIPTOR) -> Option<Node> {
     if from.Flags != 0 {
-        reader.broken(&rules::NODE_DESCRIPTION, &format!("node {index} has the flags {:#x}, not 0", from.Flags));
+        reader.broken(
+            &rules::NODE_DESCRIPTION,
+            &format!("node {index} has the flags {:#x}, not 0", from.Flags),
+        );
     }
     let Some(kind) = read_if(from.Type) else {
-        reader.broken(&rules::NODE_DESCRIPTION, &format!("node {index} has no type"));
+        reader.broken(
+            &rules::NODE_DESCRIPTION,
+            &format!("node {index} has no type"),
+        );
         return None;
     };
     let automation = Automation::read(reader, &format!("node {index}"), from.AutomationTable);
-    Some(Node { kind, name: read_if(from.Name), automation })
+    Some(Node {
+        kind,
+        name: read_if(from.Name),
+        automation,
+    })
 }
 
 fn check_names(reader: &Reader<'_>, nodes: &[Node]) {
     for (index, node) in nodes.iter().enumerate() {
         if node.name.is_none() && nodes.iter().filter(|other| other.kind == node.kind).count() > 1 {
-            let text = format!("node {index} has no name, and another node has its type {}", node.kind);
+            let text = format!(
+                "node {index} has no name, and another node has its type {}",
+                node.kind
+            );
             reader.broken(&rules::NODE_DESCRIPTION, &text);
         }
     }
 }
 
-fn check_connection(connection: &PCCONNECTION_DESCRIPTOR, pins: &[Pin], nodes: usize) -> Result<(), String> {
+fn check_connection(
+    connection: &PCCONNECTION_DESCRIPTOR,
+    pins: &[Pin],
+    nodes: usize,
+) -> Result<(), String> {
     let end = |node: u32, pin: u32, side: &str, flow: i32| {
         if node != KSFILTER_NODE {
             return if (node as usize) < nodes {
@@ -177,10 +238,22 @@ fn check_connection(connection: &PCCONNECTION_DESCRIPTOR, pins: &[Pin], nodes: u
         }
         match pins.get(pin as usize) {
             None => Err(format!("{side} pin {pin} of {}", pins.len())),
-            Some(one) if one.flow != flow => Err(format!("{side} pin {pin}, through which data flows the other way")),
+            Some(one) if one.flow != flow => Err(format!(
+                "{side} pin {pin}, through which data flows the other way"
+            )),
             Some(_) => Ok(()),
         }
     };
-    end(connection.FromNode, connection.FromNodePin, "comes from", KSPIN_DATAFLOW_IN)?;
-    end(connection.ToNode, connection.ToNodePin, "goes to", KSPIN_DATAFLOW_OUT)
+    end(
+        connection.FromNode,
+        connection.FromNodePin,
+        "comes from",
+        KSPIN_DATAFLOW_IN,
+    )?;
+    end(
+        connection.ToNode,
+        connection.ToNodePin,
+        "goes to",
+        KSPIN_DATAFLOW_OUT,
+    )
 }

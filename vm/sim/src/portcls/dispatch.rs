@@ -6,8 +6,8 @@ use std::ffi::c_void;
 use std::rc::Rc;
 
 use waverig_portcls::status::{
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_NO_SUCH_DEVICE, STATUS_NOT_SUPPORTED,
-    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_NO_SUCH_DEVICE,
+    STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
 use waverig_portcls::{NTSTATUS, id};
 
@@ -19,7 +19,9 @@ use super::property::{IOCTL_KS_PROPERTY, Incoming};
 use super::resources::Resources;
 use crate::imports::{self, Levels};
 use crate::nt::irp;
-use crate::nt::layout::{DeviceObject, Dispatch, DriverObject, FileObject, IoStackLocation, Irp, Unload};
+use crate::nt::layout::{
+    DeviceObject, Dispatch, DriverObject, FileObject, IoStackLocation, Irp, Unload,
+};
 use crate::nt::status::{NtStatus, STATUS_MORE_PROCESSING_REQUIRED};
 use crate::{call, sched};
 
@@ -60,13 +62,31 @@ thread_local! {
 
 /// Puts PortCls's routines into a driver object.
 pub(super) fn install(driver: &mut DriverObject) {
-    let address = imports::export("PcDispatchIrp", pc_dispatch_irp as *const (), Levels::DISPATCH, "portcls.h");
+    let address = imports::export(
+        "PcDispatchIrp",
+        pc_dispatch_irp as *const (),
+        Levels::DISPATCH,
+        "portcls.h",
+    );
     // SAFETY: the thunk leads to a function with the signature of a dispatch routine.
     let dispatch = unsafe { std::mem::transmute::<*const (), Dispatch>(address) };
-    for major in [CREATE, CLOSE, DEVICE_CONTROL, CLEANUP, POWER, SYSTEM_CONTROL, PNP] {
+    for major in [
+        CREATE,
+        CLOSE,
+        DEVICE_CONTROL,
+        CLEANUP,
+        POWER,
+        SYSTEM_CONTROL,
+        PNP,
+    ] {
         driver.major_function[major] = Some(dispatch);
     }
-    let address = imports::export("PortCls's DriverUnload", unload as *const (), Levels::PASSIVE, "KsNullDriverUnload");
+    let address = imports::export(
+        "PortCls's DriverUnload",
+        unload as *const (),
+        Levels::PASSIVE,
+        "KsNullDriverUnload",
+    );
     // SAFETY: as above, for an unload routine.
     driver.driver_unload = Some(unsafe { std::mem::transmute::<*const (), Unload>(address) });
 }
@@ -74,7 +94,10 @@ pub(super) fn install(driver: &mut DriverObject) {
 /// PortCls has nothing of its own to undo.
 extern "win64" fn unload(_driver: *mut DriverObject) {}
 
-pub(super) extern "win64" fn pc_dispatch_irp(device: *mut DeviceObject, request: *mut Irp) -> NtStatus {
+pub(super) extern "win64" fn pc_dispatch_irp(
+    device: *mut DeviceObject,
+    request: *mut Irp,
+) -> NtStatus {
     // SAFETY: the driver passes on the IRP it got; a bad address faults into a report.
     let stack = unsafe { *irp::current_stack(request) };
     let Some(adapter) = adapter::named(device, "PcDispatchIrp") else {
@@ -82,7 +105,9 @@ pub(super) extern "win64" fn pc_dispatch_irp(device: *mut DeviceObject, request:
     };
     match usize::from(stack.major_function) {
         CREATE => {
-            let status = create(&adapter, stack.file_object).err().unwrap_or(STATUS_SUCCESS);
+            let status = create(&adapter, stack.file_object)
+                .err()
+                .unwrap_or(STATUS_SUCCESS);
             finish(request, status, 0)
         }
         CLEANUP => finish(request, STATUS_SUCCESS, 0),
@@ -122,7 +147,11 @@ fn pass_on(adapter: &Adapter, request: *mut Irp) -> NtStatus {
 }
 
 /// Takes an IRP back when the devices below have completed it; the context is the event to set.
-extern "win64" fn take_back(_device: *mut DeviceObject, _irp: *mut Irp, done: *mut c_void) -> NtStatus {
+extern "win64" fn take_back(
+    _device: *mut DeviceObject,
+    _irp: *mut Irp,
+    done: *mut c_void,
+) -> NtStatus {
     // SAFETY: the context is a `Cell` in the frame of `forward_and_wait`, which waits for this.
     unsafe { (*done.cast::<Cell<bool>>()).set(true) };
     STATUS_MORE_PROCESSING_REQUIRED
@@ -159,14 +188,18 @@ fn create(adapter: &Adapter, file: *mut FileObject) -> Result<(), NTSTATUS> {
     let units = unsafe { std::slice::from_raw_parts(name.buffer, usize::from(name.length) / 2) };
     let opened = if related.is_null() {
         let text = String::from_utf16_lossy(units);
-        let subdevice = adapter.subdevice(text.trim_start_matches('\\')).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
+        let subdevice = adapter
+            .subdevice(text.trim_start_matches('\\'))
+            .ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
         Opened::Filter(Rc::new(Filter::new(subdevice)))
     } else {
         let Some(Opened::Filter(filter)) = opened(related) else {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         };
         let prefix: Vec<u16> = PIN_NAME.encode_utf16().collect();
-        let request = units.strip_prefix(prefix.as_slice()).ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
+        let request = units
+            .strip_prefix(prefix.as_slice())
+            .ok_or(STATUS_OBJECT_NAME_NOT_FOUND)?;
         let bytes: Vec<u8> = request.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let pin = Pin::open(&filter, &bytes)?;
         filter.pins.borrow_mut().push(Rc::downgrade(&pin));
@@ -186,10 +219,15 @@ fn close(file: *mut FileObject) {
     }
 }
 
-fn device_control(adapter: &Adapter, request: *mut Irp, stack: &IoStackLocation) -> (NTSTATUS, usize) {
+fn device_control(
+    adapter: &Adapter,
+    request: *mut Irp,
+    stack: &IoStackLocation,
+) -> (NTSTATUS, usize) {
     // Words of Parameters.DeviceIoControl: output length, input length, code, input.
     let [output_length, input_length, code, input] = stack.parameters;
-    let (output_length, input_length) = (output_length as u32 as usize, input_length as u32 as usize);
+    let (output_length, input_length) =
+        (output_length as u32 as usize, input_length as u32 as usize);
     if code as u32 != IOCTL_KS_PROPERTY {
         return (STATUS_INVALID_DEVICE_REQUEST, 0);
     }
@@ -199,12 +237,17 @@ fn device_control(adapter: &Adapter, request: *mut Irp, stack: &IoStackLocation)
     // SAFETY: METHOD_NEITHER: the client's own buffers, with the lengths it gave; they are there until completion.
     let (input, output) = unsafe {
         let output = (*request).user_buffer.cast::<u8>();
-        (slice(input as *const u8, input_length), slice_mut(output, output_length))
+        (
+            slice(input as *const u8, input_length),
+            slice_mut(output, output_length),
+        )
     };
-    let answer = Incoming::parse(input, output, request.cast()).map(|mut incoming| match opened(stack.file_object) {
-        Some(Opened::Filter(filter)) => filter.property(&mut incoming),
-        Some(Opened::Pin(pin)) => pin.property(&mut incoming),
-        None => (STATUS_INVALID_DEVICE_REQUEST, 0),
+    let answer = Incoming::parse(input, output, request.cast()).map(|mut incoming| {
+        match opened(stack.file_object) {
+            Some(Opened::Filter(filter)) => filter.property(&mut incoming),
+            Some(Opened::Pin(pin)) => pin.property(&mut incoming),
+            None => (STATUS_INVALID_DEVICE_REQUEST, 0),
+        }
     });
     answer.unwrap_or_else(|status| (status, 0))
 }
@@ -233,7 +276,11 @@ fn pnp(adapter: &Rc<Adapter>, request: *mut Irp, stack: &IoStackLocation) -> NtS
     match stack.minor_function {
         START_DEVICE => {
             let status = forward_and_wait(adapter, request);
-            let status = if status.is_ok() { start(adapter, request) } else { status.0 };
+            let status = if status.is_ok() {
+                start(adapter, request)
+            } else {
+                status.0
+            };
             finish(request, status, 0)
         }
         REMOVE_DEVICE => {
@@ -267,7 +314,13 @@ fn start(adapter: &Rc<Adapter>, request: *mut Irp) -> NTSTATUS {
         return STATUS_NOT_SUPPORTED;
     };
     // SAFETY: the driver's start routine, as it gave it to PcAddAdapterDevice; the list lives until it returns.
-    let status = unsafe { call::driver("StartDevice", adapter.start_device, (adapter.fdo, request, list)) };
+    let status = unsafe {
+        call::driver(
+            "StartDevice",
+            adapter.start_device,
+            (adapter.fdo, request, list),
+        )
+    };
     adapter.started.set(status >= 0);
     if status < 0 {
         adapter.take_down();

@@ -6,11 +6,12 @@ use std::rc::{Rc, Weak};
 
 use waverig_portcls::id::{KSPROPSETID_Pin, KSPROPSETID_Topology};
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED,
-    STATUS_SUCCESS,
+    STATUS_BUFFER_OVERFLOW, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_NOT_FOUND,
+    STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{
-    Guid, KSDATARANGE, KSFILTER_NODE, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_TYPE_GET, NTSTATUS,
+    Guid, KSDATARANGE, KSFILTER_NODE, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_TYPE_GET,
+    NTSTATUS,
 };
 
 use super::com::Ref;
@@ -43,16 +44,27 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn new(subdevice: Rc<Subdevice>) -> Self {
-        Self { subdevice, pins: RefCell::default() }
+        Self {
+            subdevice,
+            pins: RefCell::default(),
+        }
     }
 
     pub(super) fn bound(&self) -> Rc<Bound> {
-        self.subdevice.port.bound().expect("only initialised ports are registered")
+        self.subdevice
+            .port
+            .bound()
+            .expect("only initialised ports are registered")
     }
 
     /// Open instances of a pin factory on this filter.
     pub(super) fn instances(&self, pin: u32) -> usize {
-        self.pins.borrow().iter().filter_map(Weak::upgrade).filter(|one| one.id == pin).count()
+        self.pins
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|one| one.id == pin)
+            .count()
     }
 
     /// Answers a property request.
@@ -63,7 +75,9 @@ impl Filter {
             return node_property(&bound, request, node, std::ptr::null_mut());
         }
         let automation = &bound.description.automation;
-        if let Some(answer) = request.automate(automation, miniport, std::ptr::null_mut(), KSFILTER_NODE) {
+        if let Some(answer) =
+            request.automate(automation, miniport, std::ptr::null_mut(), KSFILTER_NODE)
+        {
             return answer;
         }
         if request.verb() != KSPROPERTY_TYPE_GET {
@@ -118,14 +132,24 @@ fn pin_property(bound: &Bound, request: &mut Incoming<'_>) -> Result<Answer, NTS
 fn topology_property(bound: &Bound, request: &mut Incoming<'_>) -> Result<Answer, NTSTATUS> {
     let description = &bound.description;
     let (count, items): (usize, Vec<u8>) = match request.head.Id {
-        TOPOLOGY_NODES => {
-            (description.nodes.len(), description.nodes.iter().flat_map(|node| guid_bytes(&node.kind)).collect())
-        }
+        TOPOLOGY_NODES => (
+            description.nodes.len(),
+            description
+                .nodes
+                .iter()
+                .flat_map(|node| guid_bytes(&node.kind))
+                .collect(),
+        ),
         TOPOLOGY_CONNECTIONS => {
             let words = |one: &waverig_portcls::KSTOPOLOGY_CONNECTION| {
-                [one.FromNode, one.FromNodePin, one.ToNode, one.ToNodePin].map(u32::to_le_bytes).concat()
+                [one.FromNode, one.FromNodePin, one.ToNode, one.ToNodePin]
+                    .map(u32::to_le_bytes)
+                    .concat()
             };
-            (description.connections.len(), description.connections.iter().flat_map(words).collect())
+            (
+                description.connections.len(),
+                description.connections.iter().flat_map(words).collect(),
+            )
         }
         _ => return Err(STATUS_NOT_FOUND),
     };
@@ -144,12 +168,20 @@ pub(super) fn guid_bytes(guid: &Guid) -> Vec<u8> {
 }
 
 /// The first of the client's ranges that fits one of the pin's, as a format.
-fn intersect(bound: &Bound, pin: u32, own: &[Range], request: &mut Incoming<'_>) -> Result<Answer, NTSTATUS> {
+fn intersect(
+    bound: &Bound,
+    pin: u32,
+    own: &[Range],
+    request: &mut Incoming<'_>,
+) -> Result<Answer, NTSTATUS> {
     let count = request.word(KSP_PIN + 4)?;
     let mut at = KSP_PIN + KSMULTIPLE_ITEM;
     for _ in 0..count {
         let size = request.word(at)? as usize;
-        let bytes = request.input.get(at..at + size).filter(|bytes| bytes.len() >= size_of::<KSDATARANGE>());
+        let bytes = request
+            .input
+            .get(at..at + size)
+            .filter(|bytes| bytes.len() >= size_of::<KSDATARANGE>());
         let mut client = Scratch::new(bytes.ok_or(STATUS_INVALID_PARAMETER)?);
         for range in own {
             let head = super::description::read(client.place().cast::<KSDATARANGE>());
@@ -169,7 +201,9 @@ fn intersect(bound: &Bound, pin: u32, own: &[Range], request: &mut Incoming<'_>)
 
 /// Whether the three GUIDs of two ranges allow an intersection; the wildcard is all zero (KSDATAFORMAT_*_WILDCARD).
 fn overlaps(client: &KSDATARANGE, own: &KSDATARANGE) -> bool {
-    let fits = |client: Guid, own: Guid| client == own || client == Guid::default() || own == Guid::default();
+    let fits = |client: Guid, own: Guid| {
+        client == own || client == Guid::default() || own == Guid::default()
+    };
     fits(client.MajorFormat, own.MajorFormat)
         && fits(client.SubFormat, own.SubFormat)
         && fits(client.Specifier, own.Specifier)
@@ -183,9 +217,18 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
     let call = |length: u32, room: *mut c_void| {
         let mut needed = 0_u32;
         let own = own.place.cast_mut();
-        let parameters = (miniport.this(), pin, client, own, length, room, &raw mut needed);
+        let parameters = (
+            miniport.this(),
+            pin,
+            client,
+            own,
+            length,
+            room,
+            &raw mut needed,
+        );
         // SAFETY: the miniport's table; ranges and room live until the call returns.
-        let status = unsafe { call::driver("IMiniport::DataRangeIntersection", function, parameters) };
+        let status =
+            unsafe { call::driver("IMiniport::DataRangeIntersection", function, parameters) };
         (status, needed)
     };
     let broken = |text: String| finding::raise(&rules::INTERSECTION, text);
@@ -196,7 +239,9 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
     }
     if status != STATUS_BUFFER_OVERFLOW {
         if status >= 0 {
-            broken(format!("length 0 was answered with {status:#010x} instead of STATUS_BUFFER_OVERFLOW"));
+            broken(format!(
+                "length 0 was answered with {status:#010x} instead of STATUS_BUFFER_OVERFLOW"
+            ));
             return Err(STATUS_NO_MATCH);
         }
         return Err(status);
@@ -204,7 +249,9 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
     let mut room = Scratch::new(&vec![0; needed as usize]);
     let (status, written) = call(needed, room.place().cast());
     if status != STATUS_SUCCESS || written != needed {
-        broken(format!("it asked for {needed} bytes, then returned {status:#010x} and {written} bytes"));
+        broken(format!(
+            "it asked for {needed} bytes, then returned {status:#010x} and {written} bytes"
+        ));
         return Err(if status < 0 { status } else { STATUS_NO_MATCH });
     }
     let bytes = room.bytes().to_vec();

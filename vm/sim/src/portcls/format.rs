@@ -4,8 +4,8 @@ use waverig_portcls::id::{
     KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM,
 };
 use waverig_portcls::{
-    KSDATAFORMAT, KSDATAFORMAT_WAVEFORMATEX, WAVE_FORMAT_EXTENSIBLE, WAVE_FORMAT_IEEE_FLOAT, WAVE_FORMAT_PCM, WAVEFORMATEX,
-    WAVEFORMATEXTENSIBLE,
+    KSDATAFORMAT, KSDATAFORMAT_WAVEFORMATEX, WAVE_FORMAT_EXTENSIBLE, WAVE_FORMAT_IEEE_FLOAT,
+    WAVE_FORMAT_PCM, WAVEFORMATEX, WAVEFORMATEXTENSIBLE,
 };
 
 use super::description::read;
@@ -23,7 +23,10 @@ pub(crate) struct Wave {
 /// The head and the wave format of `bytes`.
 pub(super) fn parse(bytes: &[u8]) -> Result<(KSDATAFORMAT, Wave), String> {
     if bytes.len() < size_of::<KSDATAFORMAT_WAVEFORMATEX>() {
-        return Err(format!("a format of {} bytes, less than a KSDATAFORMAT_WAVEFORMATEX", bytes.len()));
+        return Err(format!(
+            "a format of {} bytes, less than a KSDATAFORMAT_WAVEFORMATEX",
+            bytes.len()
+        ));
     }
     let head: KSDATAFORMAT = read(bytes.as_ptr().cast());
     let size = head.FormatSize as usize;
@@ -35,7 +38,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(KSDATAFORMAT, Wave), String> {
     }
     let wave: WAVEFORMATEX = read(bytes[size_of::<KSDATAFORMAT>()..].as_ptr().cast());
     // Fields of a packed structure are copied before they are looked at.
-    let WAVEFORMATEX { wFormatTag, nChannels, nSamplesPerSec, nAvgBytesPerSec, nBlockAlign, wBitsPerSample, cbSize } = wave;
+    let WAVEFORMATEX {
+        wFormatTag,
+        nChannels,
+        nSamplesPerSec,
+        nAvgBytesPerSec,
+        nBlockAlign,
+        wBitsPerSample,
+        cbSize,
+    } = wave;
     let needed = size_of::<KSDATAFORMAT_WAVEFORMATEX>() + usize::from(cbSize);
     if wFormatTag != WAVE_FORMAT_PCM && needed > size {
         return Err(format!("cbSize {cbSize} in a format of {size} bytes"));
@@ -44,23 +55,37 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(KSDATAFORMAT, Wave), String> {
         if cbSize < 22 {
             return Err(format!("cbSize {cbSize} of a WAVEFORMATEXTENSIBLE"));
         }
-        let extensible: WAVEFORMATEXTENSIBLE = read(bytes[size_of::<KSDATAFORMAT>()..].as_ptr().cast());
+        let extensible: WAVEFORMATEXTENSIBLE =
+            read(bytes[size_of::<KSDATAFORMAT>()..].as_ptr().cast());
         let (sub_format, valid) = (extensible.SubFormat, extensible.wValidBitsPerSample);
         if sub_format != head.SubFormat {
-            return Err(format!("the sub-formats {} outside and {sub_format} inside", head.SubFormat));
+            return Err(format!(
+                "the sub-formats {} outside and {sub_format} inside",
+                head.SubFormat
+            ));
         }
         if valid > wBitsPerSample {
             return Err(format!("{valid} valid bits in {wBitsPerSample}"));
         }
     }
     let frame = u32::from(nChannels) * u32::from(wBitsPerSample) / 8;
-    if frame != u32::from(nBlockAlign) || u64::from(nAvgBytesPerSec) != u64::from(frame) * u64::from(nSamplesPerSec) {
+    if frame != u32::from(nBlockAlign)
+        || u64::from(nAvgBytesPerSec) != u64::from(frame) * u64::from(nSamplesPerSec)
+    {
         return Err(format!(
             "{nChannels} channels of {wBitsPerSample} bits at {nSamplesPerSec} Hz with nBlockAlign {nBlockAlign} and \
              nAvgBytesPerSec {nAvgBytesPerSec}"
         ));
     }
-    Ok((head, Wave { rate: nSamplesPerSec, channels: nChannels, bits: wBitsPerSample, frame_bytes: nBlockAlign }))
+    Ok((
+        head,
+        Wave {
+            rate: nSamplesPerSec,
+            channels: nChannels,
+            bits: wBitsPerSample,
+            frame_bytes: nBlockAlign,
+        },
+    ))
 }
 
 /// Whether a format that the driver gave is whole and in its range.
@@ -83,5 +108,12 @@ pub(super) fn check(bytes: &[u8], range: &Range) -> Result<(), String> {
         WAVE_FORMAT_IEEE_FLOAT => head.SubFormat == KSDATAFORMAT_SUBTYPE_IEEE_FLOAT,
         _ => true,
     };
-    if agrees { Ok(()) } else { Err(format!("format tag {tag} under the sub-format {}", head.SubFormat)) }
+    if agrees {
+        Ok(())
+    } else {
+        Err(format!(
+            "format tag {tag} under the sub-format {}",
+            head.SubFormat
+        ))
+    }
 }

@@ -40,12 +40,22 @@ use crate::nt::layout;
 
 /// A GUID as the kernel's structures spell it.
 pub(crate) fn guid_of(guid: &Guid) -> layout::Guid {
-    layout::Guid { data1: guid.Data1, data2: guid.Data2, data3: guid.Data3, data4: guid.Data4 }
+    layout::Guid {
+        data1: guid.Data1,
+        data2: guid.Data2,
+        data3: guid.Data3,
+        data4: guid.Data4,
+    }
 }
 
 /// A GUID of the kernel's structures as PortCls's spell it.
 pub(crate) fn guid_from(guid: &layout::Guid) -> Guid {
-    Guid { Data1: guid.data1, Data2: guid.data2, Data3: guid.data3, Data4: guid.data4 }
+    Guid {
+        Data1: guid.data1,
+        Data2: guid.data2,
+        Data3: guid.data3,
+        Data4: guid.data4,
+    }
 }
 
 /// Whether a range makes its pin one that endpoints stream to.
@@ -72,7 +82,11 @@ static EXPORTS: &[Import] = &[
         adapter::pc_initialize_adapter_driver as *const (),
         "portcls/nf-portcls-pcinitializeadapterdriver",
     ),
-    row("PcAddAdapterDevice", adapter::pc_add_adapter_device as *const (), "portcls/nf-portcls-pcaddadapterdevice"),
+    row(
+        "PcAddAdapterDevice",
+        adapter::pc_add_adapter_device as *const (),
+        "portcls/nf-portcls-pcaddadapterdevice",
+    ),
     row(
         "PcGetPhysicalDeviceObject",
         adapter::pc_get_physical_device_object as *const (),
@@ -95,8 +109,16 @@ static EXPORTS: &[Import] = &[
         Levels::DISPATCH,
         "portcls/nf-portcls-pcdispatchirp",
     ),
-    row("PcNewPort", port::pc_new_port as *const (), "portcls/nf-portcls-pcnewport"),
-    row("PcRegisterSubdevice", subdevice::pc_register_subdevice as *const (), "portcls/nf-portcls-pcregistersubdevice"),
+    row(
+        "PcNewPort",
+        port::pc_new_port as *const (),
+        "portcls/nf-portcls-pcnewport",
+    ),
+    row(
+        "PcRegisterSubdevice",
+        subdevice::pc_register_subdevice as *const (),
+        "portcls/nf-portcls-pcregistersubdevice",
+    ),
     row(
         "PcRegisterPhysicalConnection",
         subdevice::pc_register_physical_connection as *const (),

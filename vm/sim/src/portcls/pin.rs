@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use waverig_portcls::id::{KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_RtAudio};
 use waverig_portcls::status::{
-    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_NOT_FOUND,
-    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+    STATUS_NO_MATCH, STATUS_NOT_FOUND, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{
-    IMiniportWaveRTStream, IMiniportWaveRTStreamNotification, KSDATAFORMAT, KSFILTER_NODE, KSPIN_COMMUNICATION_BOTH,
-    KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_OUT, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
-    KSSTATE_RUN, KSSTATE_STOP, NTSTATUS, id,
+    IMiniportWaveRTStream, IMiniportWaveRTStreamNotification, KSDATAFORMAT, KSFILTER_NODE,
+    KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_OUT,
+    KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTATE_RUN, KSSTATE_STOP,
+    NTSTATUS, id,
 };
 
 use super::com::{self, Ref};
@@ -53,21 +54,34 @@ impl Pin {
     pub(super) fn open(filter: &Rc<Filter>, request: &[u8]) -> Result<Rc<Self>, NTSTATUS> {
         let bound = filter.bound();
         let wave_port = bound.wave.as_ref().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-        let id = request.get(PIN_ID..PIN_ID + 4).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
+        let id = request
+            .get(PIN_ID..PIN_ID + 4)
+            .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
         let id = u32::from_le_bytes(id.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?);
-        let factory = bound.description.pins.get(id as usize).ok_or(STATUS_INVALID_PARAMETER)?;
-        if !matches!(factory.communication, KSPIN_COMMUNICATION_SINK | KSPIN_COMMUNICATION_BOTH) {
+        let factory = bound
+            .description
+            .pins
+            .get(id as usize)
+            .ok_or(STATUS_INVALID_PARAMETER)?;
+        if !matches!(
+            factory.communication,
+            KSPIN_COMMUNICATION_SINK | KSPIN_COMMUNICATION_BOTH
+        ) {
             return Err(STATUS_INVALID_PARAMETER);
         }
         let most = factory.most.min(factory.most_per_filter);
         if most != u32::MAX && filter.instances(id) >= most as usize {
             return Err(ALL_OPEN);
         }
-        let bytes = request.get(KSPIN_CONNECT..).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
+        let bytes = request
+            .get(KSPIN_CONNECT..)
+            .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
         let (head, wave) = format::parse(bytes).map_err(|_| STATUS_NO_MATCH)?;
         // KsValidateConnectRequest compares the three GUIDs before the miniport sees the format.
         let fits = |own: &KSDATAFORMAT| {
-            own.MajorFormat == head.MajorFormat && own.SubFormat == head.SubFormat && own.Specifier == head.Specifier
+            own.MajorFormat == head.MajorFormat
+                && own.SubFormat == head.SubFormat
+                && own.Specifier == head.Specifier
         };
         if !factory.ranges.iter().any(|range| fits(&range.head)) {
             return Err(STATUS_NO_MATCH);
@@ -78,13 +92,22 @@ impl Pin {
         let capture = u8::from(factory.flow == KSPIN_DATAFLOW_OUT);
         let mut out = std::ptr::null_mut::<c_void>();
         let function = wave_port.table().NewStream;
-        let parameters =
-            (wave_port.this(), &raw mut out, lent.cast(), id, capture, format.place().cast::<KSDATAFORMAT>());
+        let parameters = (
+            wave_port.this(),
+            &raw mut out,
+            lent.cast(),
+            id,
+            capture,
+            format.place().cast::<KSDATAFORMAT>(),
+        );
         // SAFETY: the miniport's table; the format and the variable live until the call returns, the port stream as long
         // as the pin.
         let status = unsafe { call::driver("IMiniportWaveRT::NewStream", function, parameters) };
         if (status >= 0) == out.is_null() {
-            finding::raise(&rules::STREAM_NEW, format!("NewStream returned {status:#010x} and the stream {out:p}"));
+            finding::raise(
+                &rules::STREAM_NEW,
+                format!("NewStream returned {status:#010x} and the stream {out:p}"),
+            );
         }
         if status < 0 {
             return Err(status);
@@ -117,21 +140,35 @@ impl Pin {
 
     fn answer(&self, request: &mut Incoming<'_>) -> Result<Answer, NTSTATUS> {
         let bound = self.filter.bound();
-        let stream = self.stream.borrow().as_ref().ok_or(STATUS_UNSUCCESSFUL)?.this();
+        let stream = self
+            .stream
+            .borrow()
+            .as_ref()
+            .ok_or(STATUS_UNSUCCESSFUL)?
+            .this();
         if let Some(node) = request.node() {
             return Ok(filter::node_property(&bound, request, node, stream));
         }
         let automation = &bound.description.pins[self.id as usize].automation;
-        if let Some(answer) = request.automate(automation, bound.unknown.this(), stream, KSFILTER_NODE) {
+        if let Some(answer) =
+            request.automate(automation, bound.unknown.this(), stream, KSFILTER_NODE)
+        {
             return Ok(answer);
         }
         let (set, id, verb) = (request.head.Set, request.head.Id, request.verb());
         if set == KSPROPSETID_RtAudio {
             return self.rtaudio(request);
         }
-        if set == KSPROPSETID_Audio && id == KSPROPERTY_AUDIO_POSITION && verb == KSPROPERTY_TYPE_GET {
+        if set == KSPROPSETID_Audio
+            && id == KSPROPERTY_AUDIO_POSITION
+            && verb == KSPROPERTY_TYPE_GET
+        {
             let position = self.position()?;
-            let value = [position.PlayOffset.to_le_bytes(), position.WriteOffset.to_le_bytes()].concat();
+            let value = [
+                position.PlayOffset.to_le_bytes(),
+                position.WriteOffset.to_le_bytes(),
+            ]
+            .concat();
             return Ok(request.value(&value));
         }
         if set == KSPROPSETID_Connection && id == CONNECTION_STATE {
@@ -139,7 +176,8 @@ impl Pin {
                 KSPROPERTY_TYPE_GET => Ok(request.value(&self.state.get().to_le_bytes())),
                 KSPROPERTY_TYPE_SET => {
                     let state = request.output.get(..4).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
-                    let state = i32::from_le_bytes(state.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?);
+                    let state =
+                        i32::from_le_bytes(state.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?);
                     self.go_to(state)?;
                     Ok((STATUS_SUCCESS, 0))
                 }
@@ -159,10 +197,17 @@ impl Pin {
             let stream = self.stream()?;
             // SAFETY: the stream's table.
             let status = unsafe {
-                call::driver("IMiniportWaveRTStream::SetState", stream.table().SetState, (stream.this(), next))
+                call::driver(
+                    "IMiniportWaveRTStream::SetState",
+                    stream.table().SetState,
+                    (stream.this(), next),
+                )
             };
             if status < 0 {
-                let text = format!("SetState({next}) in state {} returned {status:#010x}", self.state.get());
+                let text = format!(
+                    "SetState({next}) in state {} returned {status:#010x}",
+                    self.state.get()
+                );
                 finding::raise(&rules::STATE_REFUSED, text);
                 return Err(status);
             }

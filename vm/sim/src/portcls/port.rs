@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
+use waverig_portcls::status::{
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+};
 use waverig_portcls::{Guid, IMiniport, IMiniportTopology, IMiniportWaveRT, NTSTATUS, id};
 
 use super::adapter;
@@ -63,7 +65,11 @@ pub(crate) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Gu
     } else {
         return STATUS_INVALID_DEVICE_REQUEST;
     };
-    let port = Rc::new(Port { kind, name: RefCell::new(format!("{kind:?}")), bound: RefCell::default() });
+    let port = Rc::new(Port {
+        kind,
+        name: RefCell::new(format!("{kind:?}")),
+        bound: RefCell::default(),
+    });
     let pointer = com::give(&port, &id::IID_IUnknown).expect("every port has its own interface");
     // SAFETY: the driver's variable; a bad address faults into a report.
     unsafe { *out = pointer };
@@ -83,7 +89,10 @@ extern "win64" fn init(
         return STATUS_INVALID_PARAMETER;
     }
     if port.bound().is_some() {
-        finding::raise(&rules::PORT_INIT, format!("the port {:?} was initialised already", port.name()));
+        finding::raise(
+            &rules::PORT_INIT,
+            format!("the port {:?} was initialised already", port.name()),
+        );
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     match bind(&port, miniport, adapter, resources) {
@@ -95,14 +104,26 @@ extern "win64" fn init(
     }
 }
 
-fn bind(port: &Rc<Port>, object: *mut c_void, adapter: *mut c_void, resources: *mut c_void) -> Result<Bound, NTSTATUS> {
+fn bind(
+    port: &Rc<Port>,
+    object: *mut c_void,
+    adapter: *mut c_void,
+    resources: *mut c_void,
+) -> Result<Bound, NTSTATUS> {
     let unknown = Unknown::share(object).ok_or(STATUS_INVALID_PARAMETER)?;
     let missing = || {
-        let text = format!("the miniport given to the {:?} port does not have that port's miniport interface", port.kind);
+        let text = format!(
+            "the miniport given to the {:?} port does not have that port's miniport interface",
+            port.kind
+        );
         finding::raise(&rules::PORT_INIT, text);
         STATUS_INVALID_PARAMETER
     };
-    let iid = if port.kind == Kind::WaveRt { id::IID_IPortWaveRT } else { id::IID_IPortTopology };
+    let iid = if port.kind == Kind::WaveRt {
+        id::IID_IPortWaveRT
+    } else {
+        id::IID_IPortTopology
+    };
     let own = com::lend(port, &iid).expect("every port has its own interface");
     // Both miniport interfaces begin with IMiniport's functions.
     let (wave, status, miniport) = match port.kind {
@@ -110,7 +131,13 @@ fn bind(port: &Rc<Port>, object: *mut c_void, adapter: *mut c_void, resources: *
             let wave = unknown.query::<IMiniportWaveRT>().ok_or_else(missing)?;
             let init = wave.table().Init;
             // SAFETY: the miniport's table; the parameters are those the driver gave and the port itself.
-            let status = unsafe { call::driver("IMiniportWaveRT::Init", init, (wave.this(), adapter, resources, own)) };
+            let status = unsafe {
+                call::driver(
+                    "IMiniportWaveRT::Init",
+                    init,
+                    (wave.this(), adapter, resources, own),
+                )
+            };
             let miniport = Ref::<IMiniport>::share(wave.this());
             (Some(wave), status, miniport)
         }
@@ -118,8 +145,13 @@ fn bind(port: &Rc<Port>, object: *mut c_void, adapter: *mut c_void, resources: *
             let topology = unknown.query::<IMiniportTopology>().ok_or_else(missing)?;
             let init = topology.table().Init;
             // SAFETY: as above.
-            let status =
-                unsafe { call::driver("IMiniportTopology::Init", init, (topology.this(), adapter, resources, own)) };
+            let status = unsafe {
+                call::driver(
+                    "IMiniportTopology::Init",
+                    init,
+                    (topology.this(), adapter, resources, own),
+                )
+            };
             (None, status, Ref::<IMiniport>::share(topology.this()))
         }
     };
@@ -130,15 +162,31 @@ fn bind(port: &Rc<Port>, object: *mut c_void, adapter: *mut c_void, resources: *
     let mut place = std::ptr::null();
     // SAFETY: the miniport's table; the variable lives here.
     let status = unsafe {
-        call::driver("IMiniport::GetDescription", miniport.table().GetDescription, (miniport.this(), &raw mut place))
+        call::driver(
+            "IMiniport::GetDescription",
+            miniport.table().GetDescription,
+            (miniport.this(), &raw mut place),
+        )
     };
     if status < 0 || place.is_null() {
-        let text = format!("GetDescription of the {:?} miniport returned {status:#010x} and {place:p}", port.kind);
+        let text = format!(
+            "GetDescription of the {:?} miniport returned {status:#010x} and {place:p}",
+            port.kind
+        );
         finding::raise(&rules::DESCRIPTION, text);
-        return Err(if status < 0 { status } else { STATUS_INVALID_PARAMETER });
+        return Err(if status < 0 {
+            status
+        } else {
+            STATUS_INVALID_PARAMETER
+        });
     }
     let description = read_description(&port.name(), place);
-    Ok(Bound { unknown, miniport, wave, description })
+    Ok(Bound {
+        unknown,
+        miniport,
+        wave,
+        description,
+    })
 }
 
 extern "win64" fn get_device_property(_this: *mut c_void) -> NTSTATUS {
@@ -170,7 +218,11 @@ extern "win64" fn get_version(_this: *mut c_void) -> u32 {
     13
 }
 
-extern "win64" fn unregister_subdevice(_this: *mut c_void, device: *mut DeviceObject, unknown: *mut c_void) -> NTSTATUS {
+extern "win64" fn unregister_subdevice(
+    _this: *mut c_void,
+    device: *mut DeviceObject,
+    unknown: *mut c_void,
+) -> NTSTATUS {
     subdevice::unregister(device, unknown)
 }
 
@@ -186,28 +238,57 @@ extern "win64" fn unregister_physical_connection(
 }
 
 extern "win64" fn unregister_external(_this: *mut c_void) -> NTSTATUS {
-    unsupported("IUnregisterPhysicalConnection for external devices", "port.rs")
+    unsupported(
+        "IUnregisterPhysicalConnection for external devices",
+        "port.rs",
+    )
 }
 
 macro_rules! method {
     ($name:literal, $function:expr, $source:literal) => {
-        Method { name: $name, function: $function as *const (), levels: Levels::PASSIVE, source: $source }
+        Method {
+            name: $name,
+            function: $function as *const (),
+            levels: Levels::PASSIVE,
+            source: $source,
+        }
     };
 }
 
 const PORT: &[Method] = &[
     method!("IPort::Init", init, "portcls/nf-portcls-iport-init"),
-    method!("IPort::GetDeviceProperty", get_device_property, "portcls/nf-portcls-iport-getdeviceproperty"),
-    method!("IPort::NewRegistryKey", new_registry_key, "portcls/nf-portcls-iport-newregistrykey"),
+    method!(
+        "IPort::GetDeviceProperty",
+        get_device_property,
+        "portcls/nf-portcls-iport-getdeviceproperty"
+    ),
+    method!(
+        "IPort::NewRegistryKey",
+        new_registry_key,
+        "portcls/nf-portcls-iport-newregistrykey"
+    ),
 ];
 
-static BASE: Table = Table { iid: id::IID_IPort, methods: PORT };
-static WAVE: Table = Table { iid: id::IID_IPortWaveRT, methods: PORT };
-static TOPOLOGY: Table = Table { iid: id::IID_IPortTopology, methods: PORT };
+static BASE: Table = Table {
+    iid: id::IID_IPort,
+    methods: PORT,
+};
+static WAVE: Table = Table {
+    iid: id::IID_IPortWaveRT,
+    methods: PORT,
+};
+static TOPOLOGY: Table = Table {
+    iid: id::IID_IPortTopology,
+    methods: PORT,
+};
 static EVENTS: Table = Table {
     iid: id::IID_IPortEvents,
     methods: &[
-        method!("IPortEvents::AddEventToEventList", add_event_to_event_list, "portcls/nf-portcls-iportevents-addeventtoeventlist"),
+        method!(
+            "IPortEvents::AddEventToEventList",
+            add_event_to_event_list,
+            "portcls/nf-portcls-iportevents-addeventtoeventlist"
+        ),
         Method {
             name: "IPortEvents::GenerateEventList",
             function: generate_event_list as *const (),
@@ -218,7 +299,11 @@ static EVENTS: Table = Table {
 };
 static VERSION: Table = Table {
     iid: id::IID_IPortClsVersion,
-    methods: &[method!("IPortClsVersion::GetVersion", get_version, "portcls/nf-portcls-iportclsversion-getversion")],
+    methods: &[method!(
+        "IPortClsVersion::GetVersion",
+        get_version,
+        "portcls/nf-portcls-iportclsversion-getversion"
+    )],
 };
 static UNREGISTER: Table = Table {
     iid: id::IID_IUnregisterSubdevice,
@@ -236,8 +321,16 @@ static DISCONNECT: Table = Table {
             unregister_physical_connection,
             "portcls/nf-portcls-iunregisterphysicalconnection-unregisterphysicalconnection"
         ),
-        method!("UnregisterPhysicalConnectionToExternal", unregister_external, "portcls.h"),
-        method!("UnregisterPhysicalConnectionFromExternal", unregister_external, "portcls.h"),
+        method!(
+            "UnregisterPhysicalConnectionToExternal",
+            unregister_external,
+            "portcls.h"
+        ),
+        method!(
+            "UnregisterPhysicalConnectionFromExternal",
+            unregister_external,
+            "portcls.h"
+        ),
     ],
 };
 
@@ -248,7 +341,14 @@ impl HostObject for Port {
 
     fn tables(&self) -> &'static [&'static Table] {
         static OF_WAVE: [&Table; 6] = [&WAVE, &BASE, &EVENTS, &VERSION, &UNREGISTER, &DISCONNECT];
-        static OF_TOPOLOGY: [&Table; 6] = [&TOPOLOGY, &BASE, &EVENTS, &VERSION, &UNREGISTER, &DISCONNECT];
+        static OF_TOPOLOGY: [&Table; 6] = [
+            &TOPOLOGY,
+            &BASE,
+            &EVENTS,
+            &VERSION,
+            &UNREGISTER,
+            &DISCONNECT,
+        ];
         match self.kind {
             Kind::WaveRt => &OF_WAVE,
             Kind::Topology => &OF_TOPOLOGY,

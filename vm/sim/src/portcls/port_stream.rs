@@ -31,7 +31,10 @@ pub(super) struct PortStream {
 
 impl PortStream {
     pub(super) fn new(filter: &str) -> Self {
-        Self { filter: filter.to_owned(), pages: RefCell::default() }
+        Self {
+            filter: filter.to_owned(),
+            pages: RefCell::default(),
+        }
     }
 
     /// Whether the MDL came from here and was not freed.
@@ -44,7 +47,11 @@ impl PortStream {
         let pages = self.pages.borrow();
         let bytes: usize = pages.iter().map(|one| one.bytes).sum();
         (!pages.is_empty()).then(|| {
-            format!("{} allocations with {bytes} bytes of a stream of {:?} were not freed", pages.len(), self.filter)
+            format!(
+                "{} allocations with {bytes} bytes of a stream of {:?} were not freed",
+                pages.len(),
+                self.filter
+            )
         })
     }
 }
@@ -58,12 +65,21 @@ extern "win64" fn allocate_pages(this: *mut c_void, high_address: i64, bytes: us
     let Some(mdl) = mdl::allocate_pages(bytes, Owner::System) else {
         return std::ptr::null_mut();
     };
-    stream.pages.borrow_mut().push(Pages { mdl, bytes, mapped: None });
+    stream.pages.borrow_mut().push(Pages {
+        mdl,
+        bytes,
+        mapped: None,
+    });
     mdl
 }
 
 /// No scatter-gather hardware is simulated: pages of one allocation are contiguous anyway.
-extern "win64" fn allocate_contiguous(this: *mut c_void, _low: i64, high: i64, bytes: usize) -> *mut Mdl {
+extern "win64" fn allocate_contiguous(
+    this: *mut c_void,
+    _low: i64,
+    high: i64,
+    bytes: usize,
+) -> *mut Mdl {
     allocate_pages(this, high, bytes)
 }
 
@@ -72,12 +88,20 @@ extern "win64" fn map(this: *mut c_void, mdl: *mut Mdl, _cache: i32) -> *mut c_v
     let mut pages = stream.pages.borrow_mut();
     let Some(one) = pages.iter_mut().find(|one| one.mdl == mdl) else {
         drop(pages);
-        finding::raise(&rules::BUFFER_MEMORY, format!("MapAllocatedPages was called with {mdl:p}, which is no allocation of this stream"));
+        finding::raise(
+            &rules::BUFFER_MEMORY,
+            format!(
+                "MapAllocatedPages was called with {mdl:p}, which is no allocation of this stream"
+            ),
+        );
         return std::ptr::null_mut();
     };
     if one.mapped.is_some() {
         drop(pages);
-        finding::raise(&rules::MAP_TWICE, format!("the pages of the MDL {mdl:p} are mapped already"));
+        finding::raise(
+            &rules::MAP_TWICE,
+            format!("the pages of the MDL {mdl:p} are mapped already"),
+        );
         return std::ptr::null_mut();
     }
     let address = mdl::map(mdl);
@@ -88,13 +112,20 @@ extern "win64" fn map(this: *mut c_void, mdl: *mut Mdl, _cache: i32) -> *mut c_v
 extern "win64" fn unmap(this: *mut c_void, address: *mut c_void, mdl: *mut Mdl) {
     let stream = com::host::<PortStream>(this);
     let mut pages = stream.pages.borrow_mut();
-    let mapped = pages.iter_mut().find(|one| one.mdl == mdl && one.mapped == Some(address.cast()));
+    let mapped = pages
+        .iter_mut()
+        .find(|one| one.mdl == mdl && one.mapped == Some(address.cast()));
     let found = mapped.map(|one| one.mapped = None).is_some();
     drop(pages);
     if found {
         mdl::unmap(address.cast(), mdl);
     } else {
-        finding::raise(&rules::UNMAP, format!("UnmapAllocatedPages was called with {address:p} and {mdl:p}, which is no mapping"));
+        finding::raise(
+            &rules::UNMAP,
+            format!(
+                "UnmapAllocatedPages was called with {address:p} and {mdl:p}, which is no mapping"
+            ),
+        );
     }
 }
 
@@ -103,13 +134,21 @@ extern "win64" fn free(this: *mut c_void, mdl: *mut Mdl) {
     let mut pages = stream.pages.borrow_mut();
     let Some(place) = pages.iter().position(|one| one.mdl == mdl) else {
         drop(pages);
-        finding::raise(&rules::FREE_PAGES, format!("FreePagesFromMdl was called with {mdl:p}, which is no allocation of this stream"));
+        finding::raise(
+            &rules::FREE_PAGES,
+            format!(
+                "FreePagesFromMdl was called with {mdl:p}, which is no allocation of this stream"
+            ),
+        );
         return;
     };
     let gone = pages.remove(place);
     drop(pages);
     if let Some(address) = gone.mapped {
-        finding::raise(&rules::UNMAP, format!("the pages of the MDL {mdl:p} are still mapped at {address:p}"));
+        finding::raise(
+            &rules::UNMAP,
+            format!("the pages of the MDL {mdl:p} are still mapped at {address:p}"),
+        );
         mdl::unmap(address, mdl);
     }
     mdl::free_pages(mdl);
@@ -118,11 +157,18 @@ extern "win64" fn free(this: *mut c_void, mdl: *mut Mdl) {
 
 extern "win64" fn count(this: *mut c_void, mdl: *mut Mdl) -> u32 {
     let stream = com::host::<PortStream>(this);
-    if stream.owns(mdl) { mdl::page_count(mdl) as u32 } else { 0 }
+    if stream.owns(mdl) {
+        mdl::page_count(mdl) as u32
+    } else {
+        0
+    }
 }
 
 extern "win64" fn address(_this: *mut c_void) -> u64 {
-    unsupported("IPortWaveRTStream::GetPhysicalPageAddress", "port_stream.rs")
+    unsupported(
+        "IPortWaveRTStream::GetPhysicalPageAddress",
+        "port_stream.rs",
+    )
 }
 
 macro_rules! method {
@@ -140,7 +186,11 @@ static STREAM: Table = Table {
     iid: id::IID_IPortWaveRTStream,
     methods: &[
         method!("AllocatePagesForMdl", allocate_pages, "allocatepagesformdl"),
-        method!("AllocateContiguousPagesForMdl", allocate_contiguous, "allocatecontiguouspagesformdl"),
+        method!(
+            "AllocateContiguousPagesForMdl",
+            allocate_contiguous,
+            "allocatecontiguouspagesformdl"
+        ),
         method!("MapAllocatedPages", map, "mapallocatedpages"),
         method!("UnmapAllocatedPages", unmap, "unmapallocatedpages"),
         method!("FreePagesFromMdl", free, "freepagesfrommdl"),

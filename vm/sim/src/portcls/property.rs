@@ -3,7 +3,8 @@
 use std::ffi::c_void;
 
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_BUFFER_SIZE,
+    STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 use waverig_portcls::{KSPROPERTY, KSPROPERTY_TYPE_TOPOLOGY, NTSTATUS};
 
@@ -22,12 +23,18 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
-            return Self { place: std::ptr::null_mut(), length: 0 };
+            return Self {
+                place: std::ptr::null_mut(),
+                length: 0,
+            };
         }
         let place = pool::allocate(bytes.len(), *b"KsPr", Owner::System);
         // SAFETY: the pool gave that many bytes.
         unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        Self { place, length: bytes.len() }
+        Self {
+            place,
+            length: bytes.len(),
+        }
     }
 
     pub(super) fn place(&self) -> *mut u8 {
@@ -66,13 +73,22 @@ pub(super) type Answer = (NTSTATUS, usize);
 
 impl<'a> Incoming<'a> {
     /// Takes a request apart.
-    pub(super) fn parse(input: &'a [u8], output: &'a mut [u8], irp: *mut c_void) -> Result<Self, NTSTATUS> {
+    pub(super) fn parse(
+        input: &'a [u8],
+        output: &'a mut [u8],
+        irp: *mut c_void,
+    ) -> Result<Self, NTSTATUS> {
         if input.len() < size_of::<KSPROPERTY>() {
             return Err(STATUS_INVALID_BUFFER_SIZE);
         }
         // SAFETY: there are enough bytes, and every pattern is a KSPROPERTY.
         let head = unsafe { input.as_ptr().cast::<KSPROPERTY>().read_unaligned() };
-        Ok(Self { head, input, output, irp })
+        Ok(Self {
+            head,
+            input,
+            output,
+            irp,
+        })
     }
 
     /// The verb alone.
@@ -82,13 +98,19 @@ impl<'a> Incoming<'a> {
 
     /// The node of a request for a node.
     pub(super) fn node(&self) -> Option<Result<u32, NTSTATUS>> {
-        (self.head.Flags & KSPROPERTY_TYPE_TOPOLOGY != 0).then(|| self.word(size_of::<KSPROPERTY>()))
+        (self.head.Flags & KSPROPERTY_TYPE_TOPOLOGY != 0)
+            .then(|| self.word(size_of::<KSPROPERTY>()))
     }
 
     /// A 32-bit word of the input.
     pub(super) fn word(&self, at: usize) -> Result<u32, NTSTATUS> {
-        let bytes = self.input.get(at..at + 4).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
-        Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?))
+        let bytes = self
+            .input
+            .get(at..at + 4)
+            .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
+        Ok(u32::from_le_bytes(
+            bytes.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?,
+        ))
     }
 
     /// Answers with a value of fixed size, as KS does: no room asks for the size, too little is refused.
@@ -117,7 +139,11 @@ impl<'a> Incoming<'a> {
             return None;
         }
         // Instance data begins behind the KSPROPERTY, or behind the KSNODEPROPERTY of a request for a node.
-        let front = if node == u32::MAX { size_of::<KSPROPERTY>() } else { size_of::<waverig_portcls::KSNODEPROPERTY>() };
+        let front = if node == u32::MAX {
+            size_of::<KSPROPERTY>()
+        } else {
+            size_of::<waverig_portcls::KSNODEPROPERTY>()
+        };
         let Some(instance) = self.input.get(front..) else {
             return Some((STATUS_INVALID_BUFFER_SIZE, 0));
         };

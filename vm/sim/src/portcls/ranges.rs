@@ -3,12 +3,12 @@
 use std::ffi::c_void;
 
 use waverig_portcls::id::{
-    KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE, KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT,
-    KSDATAFORMAT_SUBTYPE_PCM, KSDATAFORMAT_TYPE_AUDIO,
+    KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE, KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+    KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM, KSDATAFORMAT_TYPE_AUDIO,
 };
 use waverig_portcls::{
-    Guid, KSATTRIBUTE, KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES,
-    KSDATARANGE_AUDIO,
+    Guid, KSATTRIBUTE, KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE, KSATTRIBUTE_LIST, KSDATARANGE,
+    KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
 };
 
 use super::description::{Reader, read};
@@ -41,7 +41,12 @@ impl Range {
     }
 
     /// Reads the array at `place`, in which attribute lists stand between ranges.
-    pub(super) fn read_all(reader: &Reader<'_>, pin: u32, place: *const *const c_void, count: u32) -> Vec<Self> {
+    pub(super) fn read_all(
+        reader: &Reader<'_>,
+        pin: u32,
+        place: *const *const c_void,
+        count: u32,
+    ) -> Vec<Self> {
         let broken = |text: &str| reader.broken(&rules::DATA_RANGE, &format!("pin {pin}: {text}"));
         let mut ranges: Vec<Self> = Vec::new();
         if place.is_null() {
@@ -56,13 +61,18 @@ impl Range {
                 broken(&format!("data range {index} is NULL"));
                 continue;
             }
-            let mut range = Self::read_one(entry.cast(), |text| broken(&format!("data range {index} {text}")));
+            let mut range = Self::read_one(entry.cast(), |text| {
+                broken(&format!("data range {index} {text}"))
+            });
             if range.head.Flags & KSDATARANGE_ATTRIBUTES != 0 {
                 let list = entries.next().map_or(std::ptr::null(), |(_, list)| list);
                 match attributes(list.cast()) {
                     Ok(modes) => range.modes = modes,
                     Err(text) => {
-                        reader.broken(&rules::ATTRIBUTES, &format!("pin {pin}: data range {index} {text}"));
+                        reader.broken(
+                            &rules::ATTRIBUTES,
+                            &format!("pin {pin}: data range {index} {text}"),
+                        );
                     }
                 }
             }
@@ -73,16 +83,29 @@ impl Range {
 
     fn read_one(place: *const KSDATARANGE, broken: impl Fn(&str)) -> Self {
         let head = read(place);
-        let mut range = Self { place, head, audio: None, modes: Vec::new() };
+        let mut range = Self {
+            place,
+            head,
+            audio: None,
+            modes: Vec::new(),
+        };
         if (head.FormatSize as usize) < size_of::<KSDATARANGE>() {
-            broken(&format!("has the size {}, less than a KSDATARANGE", head.FormatSize));
+            broken(&format!(
+                "has the size {}, less than a KSDATARANGE",
+                head.FormatSize
+            ));
         }
         if head.Reserved != 0 {
             broken(&format!("has {} in its reserved field", head.Reserved));
         }
-        if head.MajorFormat == KSDATAFORMAT_TYPE_AUDIO && head.Specifier == KSDATAFORMAT_SPECIFIER_WAVEFORMATEX {
+        if head.MajorFormat == KSDATAFORMAT_TYPE_AUDIO
+            && head.Specifier == KSDATAFORMAT_SPECIFIER_WAVEFORMATEX
+        {
             if head.FormatSize as usize != size_of::<KSDATARANGE_AUDIO>() {
-                broken(&format!("has the size {}, not that of KSDATARANGE_AUDIO", head.FormatSize));
+                broken(&format!(
+                    "has the size {}, not that of KSDATARANGE_AUDIO",
+                    head.FormatSize
+                ));
                 return range;
             }
             let audio: KSDATARANGE_AUDIO = read(place.cast());
@@ -100,10 +123,21 @@ fn limits(audio: &KSDATARANGE_AUDIO) -> Result<(), String> {
         return Err("allows no channel".into());
     }
     let pairs = [
-        ("bits per sample", audio.MinimumBitsPerSample, audio.MaximumBitsPerSample),
-        ("sample frequency", audio.MinimumSampleFrequency, audio.MaximumSampleFrequency),
+        (
+            "bits per sample",
+            audio.MinimumBitsPerSample,
+            audio.MaximumBitsPerSample,
+        ),
+        (
+            "sample frequency",
+            audio.MinimumSampleFrequency,
+            audio.MaximumSampleFrequency,
+        ),
     ];
-    match pairs.into_iter().find(|(_, least, most)| least > most || *most == 0) {
+    match pairs
+        .into_iter()
+        .find(|(_, least, most)| least > most || *most == 0)
+    {
         Some((what, least, most)) => Err(format!("has the {what} limits {least} to {most}")),
         None => Ok(()),
     }
@@ -115,7 +149,10 @@ fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<Vec<Guid>, String> {
     }
     let list = read(place);
     if list.Count == 0 || list.Attributes.is_null() {
-        return Err(format!("has a list of {} attributes at {:p}", list.Count, list.Attributes));
+        return Err(format!(
+            "has a list of {} attributes at {:p}",
+            list.Count, list.Attributes
+        ));
     }
     let mut modes = Vec::new();
     for index in 0..list.Count as usize {
@@ -125,13 +162,22 @@ fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<Vec<Guid>, String> {
         }
         let head: KSATTRIBUTE = read(attribute);
         if (head.Size as usize) < size_of::<KSATTRIBUTE>() {
-            return Err(format!("has the attribute {index} of {} bytes, less than a KSATTRIBUTE", head.Size));
+            return Err(format!(
+                "has the attribute {index} of {} bytes, less than a KSATTRIBUTE",
+                head.Size
+            ));
         }
         if head.Attribute == KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE {
             if (head.Size as usize) != size_of::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>() {
-                return Err(format!("has a signal-processing mode of {} bytes, not 40", head.Size));
+                return Err(format!(
+                    "has a signal-processing mode of {} bytes, not 40",
+                    head.Size
+                ));
             }
-            modes.push(read(attribute.cast::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>()).SignalProcessingMode);
+            modes.push(
+                read(attribute.cast::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>())
+                    .SignalProcessingMode,
+            );
         }
     }
     Ok(modes)

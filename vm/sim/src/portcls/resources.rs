@@ -30,18 +30,32 @@ extern "win64" fn add_entry_from_parent(_this: *mut c_void) -> i32 {
 }
 
 const fn method(name: &'static str, function: *const ()) -> Method {
-    Method { name, function, levels: Levels::PASSIVE, source: "portcls/nn-portcls-iresourcelist" }
+    Method {
+        name,
+        function,
+        levels: Levels::PASSIVE,
+        source: "portcls/nn-portcls-iresourcelist",
+    }
 }
 
 static LIST: Table = Table {
     iid: id::IID_IResourceList,
     methods: &[
         method("IResourceList::NumberOfEntries", no_entries as *const ()),
-        method("IResourceList::NumberOfEntriesOfType", no_entries as *const ()),
+        method(
+            "IResourceList::NumberOfEntriesOfType",
+            no_entries as *const (),
+        ),
         method("IResourceList::FindTranslatedEntry", no_entry as *const ()),
-        method("IResourceList::FindUntranslatedEntry", no_entry as *const ()),
+        method(
+            "IResourceList::FindUntranslatedEntry",
+            no_entry as *const (),
+        ),
         method("IResourceList::AddEntry", add_entry as *const ()),
-        method("IResourceList::AddEntryFromParent", add_entry_from_parent as *const ()),
+        method(
+            "IResourceList::AddEntryFromParent",
+            add_entry_from_parent as *const (),
+        ),
         method("IResourceList::TranslatedList", no_entry as *const ()),
         method("IResourceList::UntranslatedList", no_entry as *const ()),
     ],

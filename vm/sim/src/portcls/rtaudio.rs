@@ -1,25 +1,26 @@
 //! The RTAUDIO properties of a pin: the cyclic buffer, notification events, positions, latency.
 
 use waverig_portcls::status::{
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
     IMiniportWaveRTStreamNotification, KEVENT, KSAUDIO_POSITION, KSPROPERTY_RTAUDIO_BUFFER,
-    KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_CLOCKREGISTER, KSPROPERTY_RTAUDIO_HWLATENCY,
-    KSPROPERTY_RTAUDIO_POSITIONREGISTER, KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT,
-    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSRTAUDIO_HWLATENCY,
-    KSRTAUDIO_HWREGISTER, KSSTATE_STOP, MDL, MEMORY_CACHING_TYPE, NTSTATUS,
+    KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_CLOCKREGISTER,
+    KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_POSITIONREGISTER,
+    KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSRTAUDIO_HWLATENCY, KSRTAUDIO_HWREGISTER,
+    KSSTATE_STOP, MDL, MEMORY_CACHING_TYPE, NTSTATUS,
 };
 
 use super::com::Ref;
 use super::pin::Pin;
 use super::property::{Answer, Incoming};
 use super::rules;
+use crate::host::memory::View;
 use crate::nt::irql::Irql;
 use crate::nt::layout::{KEvent, Mdl};
 use crate::nt::{mdl, object};
-use crate::host::memory::View;
 use crate::{call, finding};
 
 /// Offsets behind the 24 bytes of the KSPROPERTY: BaseAddress, RequestedBufferSize, NotificationCount.
@@ -50,11 +51,19 @@ impl Pin {
                 let mut latency = KSRTAUDIO_HWLATENCY::default();
                 let function = stream.table().GetHWLatency;
                 // SAFETY: the stream's table; the structure lives here.
-                unsafe { call::driver("IMiniportWaveRTStream::GetHWLatency", function, (stream.this(), &raw mut latency)) };
+                unsafe {
+                    call::driver(
+                        "IMiniportWaveRTStream::GetHWLatency",
+                        function,
+                        (stream.this(), &raw mut latency),
+                    )
+                };
                 let words = [latency.FifoSize, latency.ChipsetDelay, latency.CodecDelay];
                 Ok(request.value(&words.map(u32::to_le_bytes).concat()))
             }
-            KSPROPERTY_RTAUDIO_POSITIONREGISTER | KSPROPERTY_RTAUDIO_CLOCKREGISTER => self.register_of(request),
+            KSPROPERTY_RTAUDIO_POSITIONREGISTER | KSPROPERTY_RTAUDIO_CLOCKREGISTER => {
+                self.register_of(request)
+            }
             KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT => {
                 let supported = u32::from(self.notification.is_some());
                 Ok(request.value(&supported.to_le_bytes()))
@@ -62,8 +71,15 @@ impl Pin {
             KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT => self.register(event_handle(request)?),
             KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT => {
                 let handle = event_handle(request)?;
-                let place = self.events.borrow().iter().position(|(known, _)| *known == handle);
-                let (_, event) = self.events.borrow_mut().remove(place.ok_or(STATUS_NOT_FOUND)?);
+                let place = self
+                    .events
+                    .borrow()
+                    .iter()
+                    .position(|(known, _)| *known == handle);
+                let (_, event) = self
+                    .events
+                    .borrow_mut()
+                    .remove(place.ok_or(STATUS_NOT_FOUND)?);
                 Ok((self.unregister(event), 0))
             }
             _ => Err(STATUS_NOT_FOUND),
@@ -75,15 +91,23 @@ impl Pin {
     }
 
     fn register(&self, handle: u64) -> Result<Answer, NTSTATUS> {
-        let event = object::lookup(handle as usize).ok_or(STATUS_INVALID_HANDLE)?.cast::<KEvent>();
-        if self.buffer.borrow().as_ref().is_none_or(|buffer| !buffer.with_notification) {
+        let event = object::lookup(handle as usize)
+            .ok_or(STATUS_INVALID_HANDLE)?
+            .cast::<KEvent>();
+        if self
+            .buffer
+            .borrow()
+            .as_ref()
+            .is_none_or(|buffer| !buffer.with_notification)
+        {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
         let stream = self.notifying()?;
         let function = stream.table().RegisterNotificationEvent;
         let name = "IMiniportWaveRTStreamNotification::RegisterNotificationEvent";
         // SAFETY: the stream's table; the event lives until the pin unregisters it.
-        let status = unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
+        let status =
+            unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
         if status >= 0 {
             object::reference(event);
             self.events.borrow_mut().push((handle, event));
@@ -99,7 +123,8 @@ impl Pin {
         let function = stream.table().UnregisterNotificationEvent;
         let name = "IMiniportWaveRTStreamNotification::UnregisterNotificationEvent";
         // SAFETY: the stream's table; the event is still there.
-        let status = unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
+        let status =
+            unsafe { call::driver(name, function, (stream.this(), event.cast::<KEVENT>())) };
         object::dereference(event);
         status
     }
@@ -114,9 +139,15 @@ impl Pin {
             Accuracy: 0,
         };
         let (name, function) = if request.head.Id == KSPROPERTY_RTAUDIO_POSITIONREGISTER {
-            ("IMiniportWaveRTStream::GetPositionRegister", stream.table().GetPositionRegister)
+            (
+                "IMiniportWaveRTStream::GetPositionRegister",
+                stream.table().GetPositionRegister,
+            )
         } else {
-            ("IMiniportWaveRTStream::GetClockRegister", stream.table().GetClockRegister)
+            (
+                "IMiniportWaveRTStream::GetClockRegister",
+                stream.table().GetClockRegister,
+            )
         };
         // SAFETY: the stream's table; the structure lives here.
         let status = unsafe { call::driver(name, function, (stream.this(), &raw mut register)) };
@@ -133,7 +164,13 @@ impl Pin {
         let function = stream.table().GetPosition;
         let call = |position: *mut KSAUDIO_POSITION| {
             // SAFETY: the stream's table; the structure lives until the call returns.
-            unsafe { call::driver("IMiniportWaveRTStream::GetPosition", function, (stream.this(), position)) }
+            unsafe {
+                call::driver(
+                    "IMiniportWaveRTStream::GetPosition",
+                    function,
+                    (stream.this(), position),
+                )
+            }
         };
         // The method may be called at up to DISPATCH_LEVEL: both levels take turns.
         let asked = self.positions.replace(self.positions.get() + 1);
@@ -150,15 +187,28 @@ impl Pin {
     }
 
     fn check_position(&self, position: &KSAUDIO_POSITION) {
-        let size = u64::from(self.buffer.borrow().as_ref().map_or(0, |buffer| buffer.size));
+        let size = u64::from(
+            self.buffer
+                .borrow()
+                .as_ref()
+                .map_or(0, |buffer| buffer.size),
+        );
         let frame = u64::from(self.wave.frame_bytes).max(1);
-        let KSAUDIO_POSITION { PlayOffset: play, WriteOffset: write } = *position;
+        let KSAUDIO_POSITION {
+            PlayOffset: play,
+            WriteOffset: write,
+        } = *position;
         if size > 0 && (play >= size || write > size || !play.is_multiple_of(frame)) {
-            let text = format!("the offsets are {play} and {write} in a buffer of {size} bytes with frames of {frame} bytes");
+            let text = format!(
+                "the offsets are {play} and {write} in a buffer of {size} bytes with frames of {frame} bytes"
+            );
             finding::raise(&rules::POSITION_RANGE, text);
         }
         if self.state.get() == KSSTATE_STOP && play != 0 {
-            finding::raise(&rules::POSITION_STATE, format!("the offset is {play} in STOP"));
+            finding::raise(
+                &rules::POSITION_STATE,
+                format!("the offset is {play} in STOP"),
+            );
         }
     }
 
@@ -180,13 +230,26 @@ impl Pin {
         let view = mdl::user_view(mdl).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let address = view.address() as usize + offset as usize;
         // SAFETY: the mapping covers the pages of the MDL, in which `check_buffer` found the buffer to lie.
-        let silent = unsafe { std::slice::from_raw_parts(address as *const u8, size as usize) }.iter().all(|byte| *byte == 0);
+        let silent = unsafe { std::slice::from_raw_parts(address as *const u8, size as usize) }
+            .iter()
+            .all(|byte| *byte == 0);
         if !silent {
-            finding::raise(&rules::BUFFER_SILENT, format!("the buffer of {size} bytes holds something else than zeros"));
+            finding::raise(
+                &rules::BUFFER_SILENT,
+                format!("the buffer of {size} bytes holds something else than zeros"),
+            );
         }
-        self.buffer.replace(Some(Buffer { mdl, size, with_notification: count.is_some(), view }));
+        self.buffer.replace(Some(Buffer {
+            mdl,
+            size,
+            with_notification: count.is_some(),
+            view,
+        }));
         if self.position()?.PlayOffset != 0 {
-            finding::raise(&rules::STREAM_START, "the position is not 0 before the stream ran");
+            finding::raise(
+                &rules::STREAM_START,
+                "the position is not 0 before the stream ran",
+            );
         }
         let mut value = (address as u64).to_le_bytes().to_vec();
         value.extend(size.to_le_bytes());
@@ -194,7 +257,11 @@ impl Pin {
         Ok(request.value(&value))
     }
 
-    fn call_allocate(&self, requested: u32, count: Option<u32>) -> Result<(*mut MDL, u32, u32), NTSTATUS> {
+    fn call_allocate(
+        &self,
+        requested: u32,
+        count: Option<u32>,
+    ) -> Result<(*mut MDL, u32, u32), NTSTATUS> {
         let mut mdl = std::ptr::null_mut::<MDL>();
         let (mut size, mut offset, mut cache) = (0_u32, 0_u32, 0 as MEMORY_CACHING_TYPE);
         let out = (&raw mut mdl, &raw mut size, &raw mut offset, &raw mut cache);
@@ -204,7 +271,13 @@ impl Pin {
                 let function = stream.table().AllocateAudioBuffer;
                 let parameters = (stream.this(), requested, out.0, out.1, out.2, out.3);
                 // SAFETY: the stream's table; the variables live here.
-                unsafe { call::driver("IMiniportWaveRTStream::AllocateAudioBuffer", function, parameters) }
+                unsafe {
+                    call::driver(
+                        "IMiniportWaveRTStream::AllocateAudioBuffer",
+                        function,
+                        parameters,
+                    )
+                }
             }
             Some(count) => {
                 let stream = self.notifying()?;
@@ -219,7 +292,10 @@ impl Pin {
             return Err(status);
         }
         if mdl.is_null() {
-            finding::raise(&rules::BUFFER_MEMORY, "the buffer was allocated with success but without an MDL");
+            finding::raise(
+                &rules::BUFFER_MEMORY,
+                "the buffer was allocated with success but without an MDL",
+            );
             return Err(STATUS_INVALID_PARAMETER);
         }
         Ok((mdl, size, offset))
@@ -231,21 +307,33 @@ impl Pin {
         let room = unsafe { (*mdl.cast::<Mdl>()).byte_count };
         if u64::from(offset) + u64::from(size) > u64::from(room) {
             // What follows would reach outside of the pages.
-            let text = format!("a buffer of {size} bytes at offset {offset} in an MDL of {room} bytes");
+            let text =
+                format!("a buffer of {size} bytes at offset {offset} in an MDL of {room} bytes");
             finding::fatal(&rules::BUFFER_SIZE, text);
         }
         if size < requested || !size.is_multiple_of(frame) {
-            let text = format!("{requested} bytes were asked for, {size} given, with frames of {frame} bytes");
+            let text = format!(
+                "{requested} bytes were asked for, {size} given, with frames of {frame} bytes"
+            );
             finding::raise(&rules::BUFFER_SIZE, text);
         }
         if !self.port_stream.owns(mdl.cast::<Mdl>()) {
-            finding::raise(&rules::BUFFER_MEMORY, format!("the MDL {mdl:p} did not come from AllocatePagesForMdl"));
+            finding::raise(
+                &rules::BUFFER_MEMORY,
+                format!("the MDL {mdl:p} did not come from AllocatePagesForMdl"),
+            );
         }
     }
 
     /// Takes the buffer from the client and lets the driver free it.
     pub(super) fn free_buffer(&self) {
-        let Some(Buffer { mdl, size, with_notification, view }) = self.buffer.take() else {
+        let Some(Buffer {
+            mdl,
+            size,
+            with_notification,
+            view,
+        }) = self.buffer.take()
+        else {
             return;
         };
         drop(view);
@@ -260,12 +348,23 @@ impl Pin {
             let Ok(stream) = self.stream() else { return };
             let function = stream.table().FreeAudioBuffer;
             // SAFETY: as above.
-            unsafe { call::driver("IMiniportWaveRTStream::FreeAudioBuffer", function, (stream.this(), mdl, size)) };
+            unsafe {
+                call::driver(
+                    "IMiniportWaveRTStream::FreeAudioBuffer",
+                    function,
+                    (stream.this(), mdl, size),
+                )
+            };
         }
     }
 }
 
 fn event_handle(request: &Incoming<'_>) -> Result<u64, NTSTATUS> {
-    let bytes = request.input.get(EVENT..EVENT + 8).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
-    Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?))
+    let bytes = request
+        .input
+        .get(EVENT..EVENT + 8)
+        .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
+    Ok(u64::from_le_bytes(
+        bytes.try_into().map_err(|_| STATUS_INVALID_PARAMETER)?,
+    ))
 }

@@ -4,9 +4,12 @@ use std::ffi::c_void;
 use std::rc::Rc;
 
 use waverig_portcls::id::{
-    KSCATEGORY_AUDIO, KSCATEGORY_CAPTURE, KSCATEGORY_REALTIME, KSCATEGORY_RENDER, KSCATEGORY_TOPOLOGY,
+    KSCATEGORY_AUDIO, KSCATEGORY_CAPTURE, KSCATEGORY_REALTIME, KSCATEGORY_RENDER,
+    KSCATEGORY_TOPOLOGY,
 };
-use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS};
+use waverig_portcls::status::{
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_SUCCESS,
+};
 use waverig_portcls::{Guid, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, NTSTATUS};
 
 use super::adapter::{self, Adapter};
@@ -45,7 +48,12 @@ impl Subdevice {
 /// What PortCls registers when a filter names no categories of its own.
 fn default_categories(kind: Kind) -> &'static [Guid] {
     match kind {
-        Kind::WaveRt => &[KSCATEGORY_AUDIO, KSCATEGORY_RENDER, KSCATEGORY_CAPTURE, KSCATEGORY_REALTIME],
+        Kind::WaveRt => &[
+            KSCATEGORY_AUDIO,
+            KSCATEGORY_RENDER,
+            KSCATEGORY_CAPTURE,
+            KSCATEGORY_REALTIME,
+        ],
         Kind::Topology => &[KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY],
     }
 }
@@ -77,28 +85,43 @@ pub(crate) extern "win64" fn pc_register_subdevice(
     let name = text(name);
     let port = com::known::<Port>(unknown).filter(|port| port.bound().is_some());
     let Some(port) = port else {
-        let text = format!("subdevice {name:?} was registered with {unknown:p}, which is no port after a successful Init");
+        let text = format!(
+            "subdevice {name:?} was registered with {unknown:p}, which is no port after a successful Init"
+        );
         finding::raise(&rules::SUBDEVICE_PORT, text);
         return STATUS_INVALID_PARAMETER;
     };
     if adapter.subdevice(&name).is_some() || name.is_empty() || name.contains('\\') {
-        finding::raise(&rules::SUBDEVICE_NAME, format!("{name:?} is taken, empty, or has a backslash in it"));
+        finding::raise(
+            &rules::SUBDEVICE_NAME,
+            format!("{name:?} is taken, empty, or has a backslash in it"),
+        );
         return STATUS_INVALID_PARAMETER;
     }
     if !adapter.has_room() {
-        finding::raise(&rules::MAX_OBJECTS, format!("subdevice {name:?} is one too many"));
+        finding::raise(
+            &rules::MAX_OBJECTS,
+            format!("subdevice {name:?} is one too many"),
+        );
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     port.set_name(&name);
     let links = enable_interfaces(&adapter, &port, &name);
-    adapter.subdevices.borrow_mut().push(Rc::new(Subdevice { name, port, links }));
+    adapter
+        .subdevices
+        .borrow_mut()
+        .push(Rc::new(Subdevice { name, port, links }));
     STATUS_SUCCESS
 }
 
 fn enable_interfaces(adapter: &Adapter, port: &Port, name: &str) -> Vec<String> {
     let bound = port.bound().expect("checked by the caller");
     let own = &bound.description.categories;
-    let categories = if own.is_empty() { default_categories(port.kind) } else { own };
+    let categories = if own.is_empty() {
+        default_categories(port.kind)
+    } else {
+        own
+    };
     let mut links = Vec::new();
     for category in categories {
         // The device is one that a bus driver made, so it can have interfaces.
@@ -118,7 +141,11 @@ pub(super) fn unregister(fdo: *mut DeviceObject, unknown: *mut c_void) -> NTSTAT
     let Some(port) = com::known::<Port>(unknown) else {
         return STATUS_INVALID_PARAMETER;
     };
-    let place = adapter.subdevices.borrow().iter().position(|one| Rc::ptr_eq(&one.port, &port));
+    let place = adapter
+        .subdevices
+        .borrow()
+        .iter()
+        .position(|one| Rc::ptr_eq(&one.port, &port));
     let Some(place) = place else {
         return STATUS_NOT_FOUND;
     };
@@ -132,21 +159,45 @@ type Ends = (*mut c_void, u32, *mut c_void, u32);
 
 fn connection((from, from_pin, to, to_pin): Ends) -> Option<PhysicalConnection> {
     let (from, to) = (com::known::<Port>(from)?, com::known::<Port>(to)?);
-    Some(PhysicalConnection { from, from_pin, to, to_pin })
+    Some(PhysicalConnection {
+        from,
+        from_pin,
+        to,
+        to_pin,
+    })
 }
 
 fn check(adapter: &Adapter, connection: &PhysicalConnection) -> Result<(), String> {
     for (port, pin, flow, what) in [
-        (&connection.from, connection.from_pin, KSPIN_DATAFLOW_OUT, "output"),
-        (&connection.to, connection.to_pin, KSPIN_DATAFLOW_IN, "input"),
+        (
+            &connection.from,
+            connection.from_pin,
+            KSPIN_DATAFLOW_OUT,
+            "output",
+        ),
+        (
+            &connection.to,
+            connection.to_pin,
+            KSPIN_DATAFLOW_IN,
+            "input",
+        ),
     ] {
-        if !adapter.subdevices.borrow().iter().any(|one| Rc::ptr_eq(&one.port, port)) {
-            return Err(format!("the port of the {what} pin {pin} is not registered as a subdevice"));
+        if !adapter
+            .subdevices
+            .borrow()
+            .iter()
+            .any(|one| Rc::ptr_eq(&one.port, port))
+        {
+            return Err(format!(
+                "the port of the {what} pin {pin} is not registered as a subdevice"
+            ));
         }
         let bound = port.bound().ok_or("a port that was not initialised")?;
         match bound.description.pins.get(pin as usize) {
             None => return Err(format!("{:?} has no pin {pin}", port.name())),
-            Some(one) if one.flow != flow => return Err(format!("pin {pin} of {:?} is no {what} pin", port.name())),
+            Some(one) if one.flow != flow => {
+                return Err(format!("pin {pin} of {:?} is no {what} pin", port.name()));
+            }
             Some(_) => {}
         }
     }
@@ -164,7 +215,10 @@ pub(crate) extern "win64" fn pc_register_physical_connection(
         return STATUS_INVALID_PARAMETER;
     };
     let Some(connection) = connection((from, from_pin, to, to_pin)) else {
-        finding::raise(&rules::CONNECTION_PIN, format!("{from:p} or {to:p} is no port"));
+        finding::raise(
+            &rules::CONNECTION_PIN,
+            format!("{from:p} or {to:p} is no port"),
+        );
         return STATUS_INVALID_PARAMETER;
     };
     if let Err(text) = check(&adapter, &connection) {
@@ -177,7 +231,10 @@ pub(crate) extern "win64" fn pc_register_physical_connection(
 
 /// Undoes `PcRegisterPhysicalConnection`.
 pub(super) fn disconnect(fdo: *mut DeviceObject, ends: Ends) -> NTSTATUS {
-    let Some(adapter) = adapter::named(fdo, "IUnregisterPhysicalConnection::UnregisterPhysicalConnection") else {
+    let Some(adapter) = adapter::named(
+        fdo,
+        "IUnregisterPhysicalConnection::UnregisterPhysicalConnection",
+    ) else {
         return STATUS_INVALID_PARAMETER;
     };
     let Some(gone) = connection(ends) else {
@@ -189,5 +246,9 @@ pub(super) fn disconnect(fdo: *mut DeviceObject, ends: Ends) -> NTSTATUS {
         let same = Rc::ptr_eq(&one.from, &gone.from) && Rc::ptr_eq(&one.to, &gone.to);
         !(same && one.from_pin == gone.from_pin && one.to_pin == gone.to_pin)
     });
-    if connections.len() < before { STATUS_SUCCESS } else { STATUS_NOT_FOUND }
+    if connections.len() < before {
+        STATUS_SUCCESS
+    } else {
+        STATUS_NOT_FOUND
+    }
 }

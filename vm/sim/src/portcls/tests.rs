@@ -2,11 +2,12 @@
 
 use waverig_portcls::id::KSPROPSETID_Audio;
 use waverig_portcls::{
-    KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_TOPOLOGY, status,
+    KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET,
+    KSPROPERTY_TYPE_TOPOLOGY, status,
 };
 use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
 
-use super::description::{read_description, Description};
+use super::description::{Description, read_description};
 use crate::kernel::{Kernel, Options};
 use crate::mock::{self, Machine, Quirk};
 use crate::user::{self, ks};
@@ -21,7 +22,11 @@ fn rules_broken(machine: &Machine) -> Vec<String> {
             about: "mock".into(),
             duration_ms: 100,
             signal: Signal::Counter,
-            format: Format { rate: 48_000, channels: 2, sample: Sample::Pcm16 },
+            format: Format {
+                rate: 48_000,
+                channels: 2,
+                sample: Sample::Pcm16,
+            },
             client: Client::EventDriven { packet_frames: 480 },
             tap: Tap::default(),
             disturbances: Vec::new(),
@@ -30,15 +35,28 @@ fn rules_broken(machine: &Machine) -> Vec<String> {
         let _ = user::tests::play_on_mock(machine, &scenario);
     }
     mock::remove(machine);
-    let mut rules: Vec<String> = machine.kernel.findings.all().into_iter().map(|finding| finding.rule).collect();
-    rules.extend(super::com::held().into_iter().map(|(name, _)| format!("held: {name}")));
+    let mut rules: Vec<String> = machine
+        .kernel
+        .findings
+        .all()
+        .into_iter()
+        .map(|finding| finding.rule)
+        .collect();
+    rules.extend(
+        super::com::held()
+            .into_iter()
+            .map(|(name, _)| format!("held: {name}")),
+    );
     rules
 }
 
 fn check(quirk: Quirk, expect: &[&str]) {
     let broken = mock::with(quirk, rules_broken);
     for rule in expect {
-        assert!(broken.iter().any(|one| one.starts_with(rule)), "{quirk:?} broke {broken:?}, not {rule}");
+        assert!(
+            broken.iter().any(|one| one.starts_with(rule)),
+            "{quirk:?} broke {broken:?}, not {rule}"
+        );
     }
     if expect.is_empty() {
         assert!(broken.is_empty(), "{quirk:?} broke {broken:?}");
@@ -59,7 +77,10 @@ fn each_quirk_is_found() {
     check(Quirk::FreeMapped, &["buffer-unmap"]);
     check(Quirk::LeakStream, &["stream-leak"]);
     check(Quirk::FarPosition, &["position-range"]);
-    check(Quirk::LatePosition, &["position-state", "new-stream-position"]);
+    check(
+        Quirk::LatePosition,
+        &["position-state", "new-stream-position"],
+    );
     check(Quirk::RefusePause, &["set-state"]);
     check(Quirk::IntersectionWithoutSize, &["data-range-intersection"]);
     check(Quirk::LeakPort, &["held: port of \"Wave\""]);
@@ -83,36 +104,81 @@ fn an_extension_smaller_than_port_class_own_part_is_refused() {
 
 /// A volume request: verb, instance data behind the KSNODEPROPERTY, room; then status, bytes, first word of the answer.
 fn ask(verb: u32, instance: &[i32], room: usize, expect: (i32, usize, i32)) {
-    mock::with(Quirk::None, |machine| asked(machine, verb, instance, room, expect));
+    mock::with(Quirk::None, |machine| {
+        asked(machine, verb, instance, room, expect)
+    });
 }
 
 fn asked(machine: &Machine, verb: u32, instance: &[i32], room: usize, expect: (i32, usize, i32)) {
-    let filter = ks::Handle::open(&user::tests::link(machine, mock::TOPOLOGY)).expect("the filter opens");
-    let mut question = ks::property(&KSPROPSETID_Audio, KSPROPERTY_AUDIO_VOLUMELEVEL, verb | KSPROPERTY_TYPE_TOPOLOGY);
+    let filter =
+        ks::Handle::open(&user::tests::link(machine, mock::TOPOLOGY)).expect("the filter opens");
+    let mut question = ks::property(
+        &KSPROPSETID_Audio,
+        KSPROPERTY_AUDIO_VOLUMELEVEL,
+        verb | KSPROPERTY_TYPE_TOPOLOGY,
+    );
     question.extend([0_u32, 0].map(u32::to_le_bytes).concat());
     question.extend(instance.iter().flat_map(|word| word.to_le_bytes()));
     let mut answer = vec![0; room];
     let (status, size) = filter.ask(&question, &mut answer);
-    let word = answer.get(..4).map_or(0, |four| i32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    assert_eq!((status.0, size, word), expect, "{verb:#x} {instance:?} {room}");
+    let word = answer.get(..4).map_or(0, |four| {
+        i32::from_le_bytes([four[0], four[1], four[2], four[3]])
+    });
+    assert_eq!(
+        (status.0, size, word),
+        expect,
+        "{verb:#x} {instance:?} {room}"
+    );
     filter.close();
 }
 
 #[test]
 fn node_properties_reach_their_handler_with_instance_and_value() {
-    ask(KSPROPERTY_TYPE_GET, &[1, 0], 4, (status::STATUS_SUCCESS, 4, 1));
-    ask(KSPROPERTY_TYPE_GET, &[-1, 0], 0, (status::STATUS_BUFFER_OVERFLOW, 4, 0));
-    ask(KSPROPERTY_TYPE_GET, &[-1, 0], 3, (status::STATUS_BUFFER_TOO_SMALL, 3, 0));
-    ask(KSPROPERTY_TYPE_GET, &[], 4, (status::STATUS_INVALID_PARAMETER, 4, 0));
+    ask(
+        KSPROPERTY_TYPE_GET,
+        &[1, 0],
+        4,
+        (status::STATUS_SUCCESS, 4, 1),
+    );
+    ask(
+        KSPROPERTY_TYPE_GET,
+        &[-1, 0],
+        0,
+        (status::STATUS_BUFFER_OVERFLOW, 4, 0),
+    );
+    ask(
+        KSPROPERTY_TYPE_GET,
+        &[-1, 0],
+        3,
+        (status::STATUS_BUFFER_TOO_SMALL, 3, 0),
+    );
+    ask(
+        KSPROPERTY_TYPE_GET,
+        &[],
+        4,
+        (status::STATUS_INVALID_PARAMETER, 4, 0),
+    );
     // The item does not handle basic support: KS answers with its verbs.
-    ask(KSPROPERTY_TYPE_BASICSUPPORT, &[0, 0], 4, (status::STATUS_SUCCESS, 4, 3));
+    ask(
+        KSPROPERTY_TYPE_BASICSUPPORT,
+        &[0, 0],
+        4,
+        (status::STATUS_SUCCESS, 4, 3),
+    );
 }
 
-fn description(change: impl FnOnce(&mut waverig_portcls::PCFILTER_DESCRIPTOR), from: waverig_portcls::PCFILTER_DESCRIPTOR) -> (Description, Vec<String>) {
+fn description(
+    change: impl FnOnce(&mut waverig_portcls::PCFILTER_DESCRIPTOR),
+    from: waverig_portcls::PCFILTER_DESCRIPTOR,
+) -> (Description, Vec<String>) {
     let kernel = Kernel::boot(Options::default());
     let mut head = from;
     change(&mut head);
     let description = read_description("Test", &raw const head);
-    let findings = kernel.findings.all().into_iter().map(|finding| format!("{}: {}", finding.rule, finding.text));
+    let findings = kernel
+        .findings
+        .all()
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.rule, finding.text));
     (description, findings.collect())
 }

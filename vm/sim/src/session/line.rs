@@ -32,7 +32,10 @@ pub(super) fn send(reply: &impl Serialize, payload: &[u8]) {
 pub(super) fn fault(report: &Report) {
     journal::flush_current();
     staging::remove_current();
-    let reply = Reply::Fault { summary: format!("{} [{}]", report.text, report.rule), text: report.to_string() };
+    let reply = Reply::Fault {
+        summary: format!("{} [{}]", report.text, report.rule),
+        text: report.to_string(),
+    };
     let json = serde_json::to_vec(report).unwrap_or_default();
     send(&reply, &json);
 }

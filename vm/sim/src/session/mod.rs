@@ -30,11 +30,15 @@ pub fn main_stdio() -> ExitCode {
     loop {
         match frame::read::<Request>(&mut input) {
             Ok((Request::Shutdown, _)) => {
+                // Before the answer: the host may end the process as soon as it has that.
+                drop(session);
                 line::send(&Reply::Done, &[]);
                 return ExitCode::SUCCESS;
             }
             Ok((request, payload)) => {
-                let reply = session.answer(request, payload).unwrap_or_else(|reason| Reply::Refused(Refusal { reason }));
+                let reply = session
+                    .answer(request, payload)
+                    .unwrap_or_else(|reason| Reply::Refused(Refusal { reason }));
                 session.evidence.send_new();
                 line::send(&reply, &[]);
             }
@@ -75,7 +79,10 @@ impl Session {
             }
             Request::Install { inf, hardware_id } => self.install(&inf, &hardware_id),
             Request::Run { scenario, seed } => {
-                let device = self.device.as_ref().ok_or("nothing can be played before a package is installed")?;
+                let device = self
+                    .device
+                    .as_ref()
+                    .ok_or("nothing can be played before a package is installed")?;
                 let target = device.target()?;
                 kernel().random.reseed(seed);
                 let journal = Journal::new(line::ToHost);
@@ -99,7 +106,9 @@ impl Session {
 
     fn hello(&mut self, version: u32) -> Result<Reply, String> {
         if version != PROTOCOL_VERSION {
-            return Err(format!("the host speaks protocol version {version}, this machine {PROTOCOL_VERSION}"));
+            return Err(format!(
+                "the host speaks protocol version {version}, this machine {PROTOCOL_VERSION}"
+            ));
         }
         self.greeted = true;
         Ok(Reply::Ready(MachineInfo {
@@ -113,7 +122,9 @@ impl Session {
         if self.staging.is_none() {
             self.staging = Some(Staging::new()?);
         }
-        self.staging.as_mut().ok_or_else(|| "no staging folder".into())
+        self.staging
+            .as_mut()
+            .ok_or_else(|| "no staging folder".into())
     }
 
     fn install(&mut self, inf: &str, hardware_id: &str) -> Result<Reply, String> {
@@ -148,7 +159,9 @@ mod tests {
     }
 
     fn hello() -> Request {
-        Request::Hello { version: PROTOCOL_VERSION }
+        Request::Hello {
+            version: PROTOCOL_VERSION,
+        }
     }
 
     fn run() -> Request {
@@ -157,7 +170,11 @@ mod tests {
             about: "t".into(),
             duration_ms: 1,
             signal: Signal::Counter,
-            format: Format { rate: 48_000, channels: 2, sample: Sample::Pcm16 },
+            format: Format {
+                rate: 48_000,
+                channels: 2,
+                sample: Sample::Pcm16,
+            },
             client: Client::EventDriven { packet_frames: 480 },
             tap: Tap::default(),
             disturbances: Vec::new(),
@@ -172,8 +189,19 @@ mod tests {
         check(vec![Request::Remove], "must be Hello");
         check(vec![hello(), Request::Remove], "no device");
         check(vec![hello(), run()], "before a package is installed");
-        let install = Request::Install { inf: "a.inf".into(), hardware_id: "x".into() };
+        let install = Request::Install {
+            inf: "a.inf".into(),
+            hardware_id: "x".into(),
+        };
         check(vec![hello(), install], "no file was staged");
-        check(vec![hello(), Request::Stage { name: "../x".into() }], "bare file name");
+        check(
+            vec![
+                hello(),
+                Request::Stage {
+                    name: "../x".into(),
+                },
+            ],
+            "bare file name",
+        );
     }
 }

@@ -48,14 +48,18 @@ impl Playing {
         journal: Journal,
     ) -> Result<Self, UserError> {
         let frame_bytes = scenario.format.frame_bytes();
-        let filter = Handle::open(&target.wave).map_err(|status| UserError(format!("opening {} failed with {status}", target.wave)))?;
+        let filter = Handle::open(&target.wave)
+            .map_err(|status| UserError(format!("opening {} failed with {status}", target.wave)))?;
         let pin = Pin::open(&filter, target.pin, &scenario.format)?;
         let (frames, notifications) = match scenario.client {
             Client::EventDriven { packet_frames } => (2 * u64::from(packet_frames), 2),
             Client::Polling { buffer_frames, .. } => (u64::from(buffer_frames), 0),
         };
-        let bytes = u32::try_from(frames * frame_bytes as u64)
-            .map_err(|_| UserError(format!("a buffer of {frames} frames has more bytes than a request can say")))?;
+        let bytes = u32::try_from(frames * frame_bytes as u64).map_err(|_| {
+            UserError(format!(
+                "a buffer of {frames} frames has more bytes than a request can say"
+            ))
+        })?;
         let buffer = pin.allocate(bytes, notifications)?;
         pin.latency()?;
         let notification = (notifications > 0).then(|| {
@@ -71,8 +75,13 @@ impl Playing {
             pin.register(handle)?;
         }
         let buffer_frames = (buffer.bytes / frame_bytes) as u64;
-        let packet_frames = buffer_frames.checked_div(u64::from(notifications)).unwrap_or(0);
-        journal.note(Event::Opened { buffer_frames, packet_frames });
+        let packet_frames = buffer_frames
+            .checked_div(u64::from(notifications))
+            .unwrap_or(0);
+        journal.note(Event::Opened {
+            buffer_frames,
+            packet_frames,
+        });
         let now = kernel().now();
         Ok(Self {
             filter,
@@ -123,16 +132,32 @@ impl Playing {
 
     /// Writes what the feed has for the places from `earliest` up to `limit`.
     pub(super) fn write(&mut self, earliest: u64, limit: u64) {
-        let Some(Write { stream, signal, frames, silence }) = self.feed.next(earliest, limit) else {
+        let Some(Write {
+            stream,
+            signal,
+            frames,
+            silence,
+        }) = self.feed.next(earliest, limit)
+        else {
             return;
         };
         let length = (frames + silence) as usize * self.frame_bytes;
         self.scratch.clear();
         self.scratch.resize(length, 0);
-        self.generator.fill(signal, &mut self.scratch[..frames as usize * self.frame_bytes]);
-        self.buffer.write((stream % self.buffer_frames) as usize * self.frame_bytes, &self.scratch);
+        self.generator.fill(
+            signal,
+            &mut self.scratch[..frames as usize * self.frame_bytes],
+        );
+        self.buffer.write(
+            (stream % self.buffer_frames) as usize * self.frame_bytes,
+            &self.scratch,
+        );
         if frames > 0 {
-            self.journal.note(Event::Wrote { stream_frame: stream, signal_frame: signal, frames });
+            self.journal.note(Event::Wrote {
+                stream_frame: stream,
+                signal_frame: signal,
+                frames,
+            });
         }
     }
 
@@ -146,19 +171,24 @@ impl Playing {
 
     /// Waits for the driver's notification.
     pub(super) fn wait(&self) -> Result<(), UserError> {
-        let (_, event) = self.notification.ok_or_else(|| UserError("the stream has no notifications".into()))?;
-        let deadline: Qpc = kernel().now() + Hns(Hns::from_secs(2).0 + processor::allowance(&self.scenario).0);
+        let (_, event) = self
+            .notification
+            .ok_or_else(|| UserError("the stream has no notifications".into()))?;
+        let deadline: Qpc =
+            kernel().now() + Hns(Hns::from_secs(2).0 + processor::allowance(&self.scenario).0);
         match sched::run_until(|| event::try_consume(event), Some(deadline)) {
             sched::Waited::Met => Ok(()),
-            sched::Waited::Deadline | sched::Waited::Hung => {
-                Err(UserError("the driver signalled no notification for 2 s while the stream was running".into()))
-            }
+            sched::Waited::Deadline | sched::Waited::Hung => Err(UserError(
+                "the driver signalled no notification for 2 s while the stream was running".into(),
+            )),
         }
     }
 
     /// Stops the stream and gives everything back. `run` says how playing went.
     pub(super) fn finish(self, run: Result<(), UserError>) -> Result<(), UserError> {
-        let stopped = [KSSTATE_PAUSE, KSSTATE_ACQUIRE, KSSTATE_STOP].into_iter().try_for_each(|state| self.set_state(state));
+        let stopped = [KSSTATE_PAUSE, KSSTATE_ACQUIRE, KSSTATE_STOP]
+            .into_iter()
+            .try_for_each(|state| self.set_state(state));
         let unregistered = match self.notification {
             Some((handle, _)) => self.pin.unregister(handle),
             None => Ok(()),

@@ -28,7 +28,12 @@ pub(super) struct Feed {
 impl Feed {
     /// A feed of `total` frames of signal.
     pub(super) fn new(total: u64) -> Self {
-        Self { total, signal: 0, stream: 0, end: (total == 0).then_some(0) }
+        Self {
+            total,
+            signal: 0,
+            stream: 0,
+            end: (total == 0).then_some(0),
+        }
     }
 
     /// What to write when everything before `earliest` is too late and everything from `limit` on is too early.
@@ -39,7 +44,12 @@ impl Feed {
         }
         let room = limit - start;
         let frames = room.min(self.total - self.signal);
-        let write = Write { stream: start, signal: self.signal, frames, silence: room - frames };
+        let write = Write {
+            stream: start,
+            signal: self.signal,
+            frames,
+            silence: room - frames,
+        };
         self.signal += frames;
         self.stream = limit;
         if self.signal == self.total && self.end.is_none() {
@@ -64,25 +74,53 @@ mod tests {
     fn check(total: u64, steps: &[Step], end: Option<u64>) {
         let mut feed = Feed::new(total);
         for (earliest, limit, expect) in steps {
-            let expect =
-                expect.map(|(stream, signal, frames, silence)| Write { stream, signal, frames, silence });
-            assert_eq!(feed.next(*earliest, *limit), expect, "{earliest}..{limit} of {feed:?}");
+            let expect = expect.map(|(stream, signal, frames, silence)| Write {
+                stream,
+                signal,
+                frames,
+                silence,
+            });
+            assert_eq!(
+                feed.next(*earliest, *limit),
+                expect,
+                "{earliest}..{limit} of {feed:?}"
+            );
         }
         assert_eq!(feed.end(), end);
     }
 
     #[test]
     fn in_time_the_signal_is_written_without_a_gap() {
-        check(25, &[(0, 20, Some((0, 0, 20, 0))), (20, 30, Some((20, 20, 5, 5))), (30, 40, Some((30, 25, 0, 10)))], Some(25));
+        check(
+            25,
+            &[
+                (0, 20, Some((0, 0, 20, 0))),
+                (20, 30, Some((20, 20, 5, 5))),
+                (30, 40, Some((30, 25, 0, 10))),
+            ],
+            Some(25),
+        );
     }
 
     #[test]
     fn after_a_stall_the_signal_goes_on_at_the_first_place_in_time() {
-        check(40, &[(0, 20, Some((0, 0, 20, 0))), (60, 70, Some((60, 20, 10, 0))), (70, 80, Some((70, 30, 10, 0)))], Some(80));
+        check(
+            40,
+            &[
+                (0, 20, Some((0, 0, 20, 0))),
+                (60, 70, Some((60, 20, 10, 0))),
+                (70, 80, Some((70, 30, 10, 0))),
+            ],
+            Some(80),
+        );
     }
 
     #[test]
     fn what_is_written_is_not_written_again() {
-        check(100, &[(0, 20, Some((0, 0, 20, 0))), (10, 20, None), (0, 5, None)], None);
+        check(
+            100,
+            &[(0, 20, Some((0, 0, 20, 0))), (10, 20, None), (0, 5, None)],
+            None,
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use waverig_portcls::Guid;
 use waverig_portcls::id::{
-    KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM, KSDATAFORMAT_TYPE_AUDIO,
+    KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM,
+    KSDATAFORMAT_TYPE_AUDIO,
 };
 use waverig_portcls::{KSAUDIO_SPEAKER_STEREO, WAVE_FORMAT_EXTENSIBLE};
 use waverig_protocol::scenario::{Format, Sample};
@@ -18,13 +19,24 @@ pub(super) fn guid(guid: &Guid) -> [u8; 16] {
 }
 
 fn sub_format(format: &Format) -> Guid {
-    if format.sample == Sample::Float32 { KSDATAFORMAT_SUBTYPE_IEEE_FLOAT } else { KSDATAFORMAT_SUBTYPE_PCM }
+    if format.sample == Sample::Float32 {
+        KSDATAFORMAT_SUBTYPE_IEEE_FLOAT
+    } else {
+        KSDATAFORMAT_SUBTYPE_PCM
+    }
 }
 
 /// The 64 bytes that data formats and data ranges begin with.
 fn head(format: &Format, size: u32, sample_size: u32) -> Vec<u8> {
-    let mut bytes: Vec<u8> = [size, 0, sample_size, 0].into_iter().flat_map(u32::to_le_bytes).collect();
-    for one in [KSDATAFORMAT_TYPE_AUDIO, sub_format(format), KSDATAFORMAT_SPECIFIER_WAVEFORMATEX] {
+    let mut bytes: Vec<u8> = [size, 0, sample_size, 0]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    for one in [
+        KSDATAFORMAT_TYPE_AUDIO,
+        sub_format(format),
+        KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+    ] {
         bytes.extend(guid(&one));
     }
     bytes
@@ -38,7 +50,13 @@ fn container_bits(format: &Format) -> u32 {
 pub(super) fn range(format: &Format) -> Vec<u8> {
     let mut bytes = head(format, 88, 0);
     let bits = container_bits(format);
-    for word in [u32::from(format.channels), bits, bits, format.rate, format.rate] {
+    for word in [
+        u32::from(format.channels),
+        bits,
+        bits,
+        format.rate,
+        format.rate,
+    ] {
         bytes.extend(word.to_le_bytes());
     }
     // KSDATARANGE_AUDIO ends with padding to a multiple of 8.
@@ -50,7 +68,11 @@ pub(super) fn range(format: &Format) -> Vec<u8> {
 pub(crate) fn data_format(format: &Format) -> Vec<u8> {
     let frame = format.frame_bytes() as u32;
     let mut bytes = head(format, 104, frame);
-    let mask = if format.channels == 2 { KSAUDIO_SPEAKER_STEREO } else { 0 };
+    let mask = if format.channels == 2 {
+        KSAUDIO_SPEAKER_STEREO
+    } else {
+        0
+    };
     bytes.extend(WAVE_FORMAT_EXTENSIBLE.to_le_bytes());
     bytes.extend(format.channels.to_le_bytes());
     bytes.extend(format.rate.to_le_bytes());
@@ -70,11 +92,29 @@ mod tests {
 
     #[test]
     fn structures_have_the_sizes_of_the_headers() {
-        for sample in [Sample::Pcm16, Sample::Pcm24, Sample::Pcm24In32, Sample::Pcm32, Sample::Float32] {
-            let format = Format { rate: 48_000, channels: 2, sample };
-            assert_eq!(range(&format).len(), size_of::<waverig_portcls::KSDATARANGE_AUDIO>(), "{sample:?}");
+        for sample in [
+            Sample::Pcm16,
+            Sample::Pcm24,
+            Sample::Pcm24In32,
+            Sample::Pcm32,
+            Sample::Float32,
+        ] {
+            let format = Format {
+                rate: 48_000,
+                channels: 2,
+                sample,
+            };
+            assert_eq!(
+                range(&format).len(),
+                size_of::<waverig_portcls::KSDATARANGE_AUDIO>(),
+                "{sample:?}"
+            );
             let bytes = data_format(&format);
-            assert_eq!(bytes.len(), size_of::<waverig_portcls::KSDATAFORMAT_WAVEFORMATEXTENSIBLE>(), "{sample:?}");
+            assert_eq!(
+                bytes.len(),
+                size_of::<waverig_portcls::KSDATAFORMAT_WAVEFORMATEXTENSIBLE>(),
+                "{sample:?}"
+            );
             assert_eq!(bytes[..4], 104_u32.to_le_bytes());
         }
     }

@@ -47,7 +47,8 @@ thread_local! {
 
 /// Gives out what the journal of this run still has, when the machine ends in the middle of it.
 pub(crate) fn flush_current() {
-    let current = CURRENT.try_with(|current| current.try_borrow().ok().and_then(|inner| inner.upgrade()));
+    let current =
+        CURRENT.try_with(|current| current.try_borrow().ok().and_then(|inner| inner.upgrade()));
     if let Ok(Some(inner)) = current {
         inner.flush();
     }
@@ -56,7 +57,11 @@ pub(crate) fn flush_current() {
 impl Journal {
     /// A journal that gives out to `sink`; it becomes the current one.
     pub fn new(sink: impl Sink + 'static) -> Self {
-        let inner = Rc::new(Inner { events: RefCell::default(), piece: RefCell::default(), sink: Box::new(sink) });
+        let inner = Rc::new(Inner {
+            events: RefCell::default(),
+            piece: RefCell::default(),
+            sink: Box::new(sink),
+        });
         CURRENT.with_borrow_mut(|current| *current = Rc::downgrade(&inner));
         Self { inner }
     }
@@ -65,7 +70,10 @@ impl Journal {
     pub(crate) fn note(&self, event: Event) {
         let mut events = self.inner.events.borrow_mut();
         // Virtual time fits: it starts at 0 and counts 100 ns.
-        events.push(Stamped { qpc: kernel().now().0.cast_signed(), event });
+        events.push(Stamped {
+            qpc: kernel().now().0.cast_signed(),
+            event,
+        });
         if events.len() >= EVENTS {
             let events = std::mem::take(&mut *events);
             self.inner.sink.events(events);
@@ -95,7 +103,8 @@ impl Journal {
 impl Inner {
     fn send(&self, piece: &mut Piece) {
         if !piece.bytes.is_empty() {
-            self.sink.capture(piece.first, std::mem::take(&mut piece.bytes));
+            self.sink
+                .capture(piece.first, std::mem::take(&mut piece.bytes));
         }
     }
 
@@ -104,7 +113,10 @@ impl Inner {
         if let Ok(mut piece) = self.piece.try_borrow_mut() {
             self.send(&mut piece);
         }
-        let events = self.events.try_borrow_mut().map(|mut events| std::mem::take(&mut *events));
+        let events = self
+            .events
+            .try_borrow_mut()
+            .map(|mut events| std::mem::take(&mut *events));
         if let Some(events) = events.ok().filter(|events| !events.is_empty()) {
             self.sink.events(events);
         }

@@ -9,8 +9,8 @@ use super::format;
 use crate::nt::io::{self, File};
 use crate::nt::layout::{IoStatus, UnicodeString};
 use crate::nt::pool::{self, Owner};
-use crate::nt::{device, irp};
 use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
+use crate::nt::{device, irp};
 use crate::portcls::{IOCTL_KS_PROPERTY, PIN_NAME};
 use crate::sched;
 
@@ -32,14 +32,21 @@ pub(crate) fn property(set: &Guid, id: u32, verb: u32) -> Vec<u8> {
 impl Handle {
     /// Opens what a symbolic link leads to.
     pub(crate) fn open(link: &str) -> Result<Self, NtStatus> {
-        Ok(Self { file: io::open(link)?, name: None })
+        Ok(Self {
+            file: io::open(link)?,
+            name: None,
+        })
     }
 
     /// Opens a pin of this filter, as `KsCreatePin` does: `request` is a KSPIN_CONNECT and a data format.
     pub(super) fn open_pin(&self, request: &[u8]) -> Result<Self, NtStatus> {
         let mut name: Vec<u16> = PIN_NAME.encode_utf16().collect();
         // A name is made of 16-bit units; KS rounds an odd length up the same way.
-        name.extend(request.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
+        name.extend(
+            request
+                .chunks(2)
+                .map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])),
+        );
         let name = UnicodeString::copy_of(&name, Owner::System);
         let filter = self.file.object();
         let opened = io::open_with(self.file.device(), "", |stack| {
@@ -50,7 +57,10 @@ impl Handle {
             }
         });
         match opened {
-            Ok(file) => Ok(Self { file, name: Some(name) }),
+            Ok(file) => Ok(Self {
+                file,
+                name: Some(name),
+            }),
             Err(status) => {
                 pool::free(name.buffer.cast());
                 Err(status)
@@ -74,13 +84,22 @@ impl Handle {
             (*stack).major_function = irp::MJ_DEVICE_CONTROL;
             (*stack).file_object = file;
             // METHOD_NEITHER: lengths, code and the input where the program has it.
-            (*stack).parameters = [output.len() as u64, input.len() as u64, IOCTL_KS_PROPERTY.into(), input.as_ptr() as u64];
+            (*stack).parameters = [
+                output.len() as u64,
+                input.len() as u64,
+                IOCTL_KS_PROPERTY.into(),
+                input.as_ptr() as u64,
+            ];
         }
         let done = Rc::new(Cell::new(None));
         let later = Rc::clone(&done);
-        irp::dispatch(device, request, move |status: IoStatus| later.set(Some(status)));
+        irp::dispatch(device, request, move |status: IoStatus| {
+            later.set(Some(status))
+        });
         sched::must("a property request", || done.get().is_some());
-        done.get().map_or((NtStatus(0), 0), |status| (status.status, status.information))
+        done.get().map_or((NtStatus(0), 0), |status| {
+            (status.status, status.information)
+        })
     }
 
     /// A property request whose answer fills `output`.
@@ -95,7 +114,11 @@ impl Handle {
     pub(super) fn get(&self, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
         let (status, needed) = self.ask(input, &mut []);
         if status != STATUS_BUFFER_OVERFLOW {
-            return if status.is_ok() { Ok(Vec::new()) } else { Err(status) };
+            return if status.is_ok() {
+                Ok(Vec::new())
+            } else {
+                Err(status)
+            };
         }
         let mut output = vec![0; needed];
         self.exchange(input, &mut output)?;
@@ -108,7 +131,12 @@ impl Handle {
     }
 
     /// An I/O control that is answered at once.
-    pub(super) fn control(&self, code: u32, input: &[u8], room: usize) -> Result<Vec<u8>, NtStatus> {
+    pub(super) fn control(
+        &self,
+        code: u32,
+        input: &[u8],
+        room: usize,
+    ) -> Result<Vec<u8>, NtStatus> {
         match io::device_control_now(&self.file, code, input, room) {
             (status, output) if status.status.is_ok() => Ok(output),
             (status, _) => Err(status.status),
@@ -116,8 +144,16 @@ impl Handle {
     }
 
     /// An I/O control that is answered later.
-    pub(super) fn control_later(&self, code: u32, input: &[u8], room: usize, done: impl FnOnce(NtStatus, Vec<u8>) + 'static) {
-        io::device_control(&self.file, code, input, room, move |status, output| done(status.status, output));
+    pub(super) fn control_later(
+        &self,
+        code: u32,
+        input: &[u8],
+        room: usize,
+        done: impl FnOnce(NtStatus, Vec<u8>) + 'static,
+    ) {
+        io::device_control(&self.file, code, input, room, move |status, output| {
+            done(status.status, output)
+        });
     }
 
     /// Closes the handle: requests that are pended on it are to end.

@@ -52,7 +52,8 @@ pub struct Target {
 /// # Errors
 /// A sentence for people when a program cannot go on; everything that was seen until then is in the journal.
 pub fn play(scenario: &Scenario, target: &Target, journal: &Journal) -> Result<(), UserError> {
-    let generator = Generator::new(&scenario.signal, scenario.format).map_err(|error| UserError(error.to_string()))?;
+    let generator = Generator::new(&scenario.signal, scenario.format)
+        .map_err(|error| UserError(error.to_string()))?;
     let tap = tap::Tap::open(&target.tap, scenario, journal.clone())?;
     let playing = Playing::open(scenario, target, generator, journal.clone())?;
     let played = match scenario.client {

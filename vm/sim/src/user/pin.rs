@@ -1,12 +1,15 @@
 //! A client's side of an open pin: format negotiation, buffer, state, position, notification.
 
-use waverig_portcls::id::{KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_Pin, KSPROPSETID_RtAudio};
+use waverig_portcls::id::{
+    KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_Pin, KSPROPSETID_RtAudio,
+};
 use waverig_portcls::status::STATUS_NOT_FOUND;
 use waverig_portcls::{
-    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_PIN_PROPOSEDATAFORMAT,
-    KSPROPERTY_RTAUDIO_BUFFER, KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_HWLATENCY,
-    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSPROPERTY_TYPE_GET,
-    KSPROPERTY_TYPE_SET,
+    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_PIN_DATAINTERSECTION,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
+    KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_HWLATENCY,
+    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
 };
 use waverig_protocol::scenario::Format;
 
@@ -43,17 +46,30 @@ impl Pin {
     /// Opens `pin` of `filter` for `format`, in the steps Windows takes: an intersection, a proposal, the pin.
     pub(super) fn open(filter: &Handle, pin: u32, format: &Format) -> Result<Self, UserError> {
         let pin_words = [pin, 0].map(u32::to_le_bytes).concat();
-        let mut question = property(&KSPROPSETID_Pin, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_TYPE_GET);
+        let mut question = property(
+            &KSPROPSETID_Pin,
+            KSPROPERTY_PIN_DATAINTERSECTION,
+            KSPROPERTY_TYPE_GET,
+        );
         question.extend(&pin_words);
         let range = format::range(format);
         question.extend([8 + range.len() as u32, 1].map(u32::to_le_bytes).concat());
         question.extend(range);
-        let answer = filter.get(&question).map_err(|status| failed("the data intersection", status))?;
+        let answer = filter
+            .get(&question)
+            .map_err(|status| failed("the data intersection", status))?;
         if answer.len() < 64 {
-            return Err(UserError(format!("the data intersection gave {} bytes", answer.len())));
+            return Err(UserError(format!(
+                "the data intersection gave {} bytes",
+                answer.len()
+            )));
         }
         let wanted = format::data_format(format);
-        let mut proposal = property(&KSPROPSETID_Pin, KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_TYPE_SET);
+        let mut proposal = property(
+            &KSPROPSETID_Pin,
+            KSPROPERTY_PIN_PROPOSEDATAFORMAT,
+            KSPROPERTY_TYPE_SET,
+        );
         proposal.extend(&pin_words);
         match filter.set(&proposal, &wanted) {
             // A filter need not have the property.
@@ -69,63 +85,103 @@ impl Pin {
         connect.extend(0_u64.to_le_bytes());
         connect.extend([PRIORITY_NORMAL, 1].map(u32::to_le_bytes).concat());
         connect.extend(wanted);
-        let handle = filter.open_pin(&connect).map_err(|status| failed("opening the pin", status))?;
+        let handle = filter
+            .open_pin(&connect)
+            .map_err(|status| failed("opening the pin", status))?;
         Ok(Self { handle })
     }
 
     /// Gets a buffer of at least `bytes`; `notifications` in each lap of it, 0 for none.
     pub(super) fn allocate(&self, bytes: u32, notifications: u32) -> Result<Buffer, UserError> {
-        let id = if notifications == 0 { KSPROPERTY_RTAUDIO_BUFFER } else { KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION };
+        let id = if notifications == 0 {
+            KSPROPERTY_RTAUDIO_BUFFER
+        } else {
+            KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION
+        };
         let mut question = property(&KSPROPSETID_RtAudio, id, KSPROPERTY_TYPE_GET);
         question.extend(0_u64.to_le_bytes());
         question.extend([bytes, notifications].map(u32::to_le_bytes).concat());
         let mut answer = [0; 16];
-        self.handle.exchange(&question, &mut answer).map_err(|status| failed("allocating the buffer", status))?;
-        let [a, b] = [0, 8].map(|at| u64::from_le_bytes(answer[at..at + 8].try_into().expect("eight bytes")));
+        self.handle
+            .exchange(&question, &mut answer)
+            .map_err(|status| failed("allocating the buffer", status))?;
+        let [a, b] = [0, 8]
+            .map(|at| u64::from_le_bytes(answer[at..at + 8].try_into().expect("eight bytes")));
         let actual = b as u32;
         if actual < bytes {
-            return Err(UserError(format!("a buffer of {bytes} bytes was asked for, {actual} given")));
+            return Err(UserError(format!(
+                "a buffer of {bytes} bytes was asked for, {actual} given"
+            )));
         }
-        Ok(Buffer { address: a as *mut u8, bytes: actual as usize })
+        Ok(Buffer {
+            address: a as *mut u8,
+            bytes: actual as usize,
+        })
     }
 
     /// Asks for the device's latency, as the audio engine does once.
     pub(super) fn latency(&self) -> Result<(), UserError> {
-        let question = property(&KSPROPSETID_RtAudio, KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_TYPE_GET);
+        let question = property(
+            &KSPROPSETID_RtAudio,
+            KSPROPERTY_RTAUDIO_HWLATENCY,
+            KSPROPERTY_TYPE_GET,
+        );
         let mut answer = [0; 12];
-        self.handle.exchange(&question, &mut answer).map_err(|status| failed("asking for the latency", status))?;
+        self.handle
+            .exchange(&question, &mut answer)
+            .map_err(|status| failed("asking for the latency", status))?;
         Ok(())
     }
 
     /// Has the event behind `handle` signalled.
     pub(super) fn register(&self, handle: usize) -> Result<(), UserError> {
-        self.event(KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, handle, "registering the event")
+        self.event(
+            KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+            handle,
+            "registering the event",
+        )
     }
 
     /// Undoes [`Self::register`].
     pub(super) fn unregister(&self, handle: usize) -> Result<(), UserError> {
-        self.event(KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, handle, "unregistering the event")
+        self.event(
+            KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
+            handle,
+            "unregistering the event",
+        )
     }
 
     fn event(&self, id: u32, handle: usize, what: &str) -> Result<(), UserError> {
         let mut question = property(&KSPROPSETID_RtAudio, id, KSPROPERTY_TYPE_GET);
         question.extend((handle as u64).to_le_bytes());
-        self.handle.exchange(&question, &mut []).map_err(|status| failed(what, status))?;
+        self.handle
+            .exchange(&question, &mut [])
+            .map_err(|status| failed(what, status))?;
         Ok(())
     }
 
     /// Sets the state, a `KSSTATE`.
     pub(super) fn set_state(&self, state: i32) -> Result<(), UserError> {
         let question = property(&KSPROPSETID_Connection, 0, KSPROPERTY_TYPE_SET);
-        self.handle.set(&question, &state.to_le_bytes()).map_err(|status| failed(&format!("setting state {state}"), status))
+        self.handle
+            .set(&question, &state.to_le_bytes())
+            .map_err(|status| failed(&format!("setting state {state}"), status))
     }
 
     /// The play offset in the buffer, in bytes.
     pub(super) fn position(&self) -> Result<u64, UserError> {
-        let question = property(&KSPROPSETID_Audio, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET);
+        let question = property(
+            &KSPROPSETID_Audio,
+            KSPROPERTY_AUDIO_POSITION,
+            KSPROPERTY_TYPE_GET,
+        );
         let mut answer = [0; 16];
-        self.handle.exchange(&question, &mut answer).map_err(|status| failed("asking for the position", status))?;
-        Ok(u64::from_le_bytes(answer[..8].try_into().expect("eight bytes")))
+        self.handle
+            .exchange(&question, &mut answer)
+            .map_err(|status| failed("asking for the position", status))?;
+        Ok(u64::from_le_bytes(
+            answer[..8].try_into().expect("eight bytes"),
+        ))
     }
 
     /// Closes the pin; the buffer is gone with it.
@@ -137,14 +193,22 @@ impl Pin {
 impl Buffer {
     /// Copies `bytes` to byte offset `at`, which wraps at the buffer's end.
     pub(super) fn write(&self, at: usize, bytes: &[u8]) {
-        assert!(bytes.len() <= self.bytes, "a write of {} bytes into a buffer of {}", bytes.len(), self.bytes);
+        assert!(
+            bytes.len() <= self.bytes,
+            "a write of {} bytes into a buffer of {}",
+            bytes.len(),
+            self.bytes
+        );
         let at = at % self.bytes;
         let (front, back) = bytes.split_at(bytes.len().min(self.bytes - at));
         // SAFETY: the mapping has `self.bytes` bytes until the pin is closed, which takes the `Pin` that lives longer
         // than this value; both parts end inside.
         unsafe {
-            self.address.add(at).copy_from_nonoverlapping(front.as_ptr(), front.len());
-            self.address.copy_from_nonoverlapping(back.as_ptr(), back.len());
+            self.address
+                .add(at)
+                .copy_from_nonoverlapping(front.as_ptr(), front.len());
+            self.address
+                .copy_from_nonoverlapping(back.as_ptr(), back.len());
         }
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn run(mut playing: Playing, interval_ms: u32) -> Result<(), UserErro
 
 fn intervals(playing: &mut Playing, interval_ms: u32) -> Result<(), UserError> {
     if interval_ms == 0 {
-        return Err(UserError("a polling interval of 0 ms never lets time pass; give at least 1".into()));
+        return Err(UserError(
+            "a polling interval of 0 ms never lets time pass; give at least 1".into(),
+        ));
     }
     playing.start()?;
     loop {

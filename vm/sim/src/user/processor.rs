@@ -11,20 +11,29 @@ use crate::time::{Hns, Qpc};
 pub(super) fn arrange_stalls(scenario: &Scenario, start: Qpc) {
     for disturbance in &scenario.disturbances {
         if let Disturbance::TimerStall { at_ms, for_ms } = *disturbance {
-            sched::at(start + Hns::from_millis(at_ms.into()), "the processor is held", move || {
-                let now = kernel().now();
-                kernel().clock.advance_to(now + Hns::from_millis(for_ms.into()));
-            });
+            sched::at(
+                start + Hns::from_millis(at_ms.into()),
+                "the processor is held",
+                move || {
+                    let now = kernel().now();
+                    kernel()
+                        .clock
+                        .advance_to(now + Hns::from_millis(for_ms.into()));
+                },
+            );
         }
     }
 }
 
 /// How much longer a wait may take because of them.
 pub(super) fn allowance(scenario: &Scenario) -> Hns {
-    let held = scenario.disturbances.iter().map(|disturbance| match *disturbance {
-        Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
-        Disturbance::ClientStall { .. } => 0,
-    });
+    let held = scenario
+        .disturbances
+        .iter()
+        .map(|disturbance| match *disturbance {
+            Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
+            Disturbance::ClientStall { .. } => 0,
+        });
     Hns::from_millis(held.sum())
 }
 
@@ -40,7 +49,9 @@ impl ClientStalls {
             .disturbances
             .iter()
             .filter_map(|disturbance| match *disturbance {
-                Disturbance::ClientStall { at_ms, for_ms } => Some((start + Hns::from_millis(at_ms.into()), for_ms)),
+                Disturbance::ClientStall { at_ms, for_ms } => {
+                    Some((start + Hns::from_millis(at_ms.into()), for_ms))
+                }
                 Disturbance::TimerStall { .. } => None,
             })
             .collect();

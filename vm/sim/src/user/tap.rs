@@ -40,15 +40,23 @@ struct State {
 
 impl Tap {
     /// Opens the tap's interface, agrees on a version, and pends the reads.
-    pub(super) fn open(link: &str, scenario: &Scenario, journal: Journal) -> Result<Self, UserError> {
-        let failed = |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
+    pub(super) fn open(
+        link: &str,
+        scenario: &Scenario,
+        journal: Journal,
+    ) -> Result<Self, UserError> {
+        let failed =
+            |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
         let handle = Handle::open(link).map_err(|status| failed("opening the tap", status))?;
         let reply = handle
             .control(ioctl::HELLO, &request::hello(), HELLO_ROOM)
             .map_err(|status| failed("the tap's HELLO", status))?;
         let session = Session::decode(&reply).map_err(|error| UserError(error.to_string()))?;
         if session.qpc_frequency.cast_unsigned() != crate::time::QPC_FREQUENCY {
-            return Err(UserError(format!("the tap says that QPC runs at {} Hz", session.qpc_frequency)));
+            return Err(UserError(format!(
+                "the tap says that QPC runs at {} Hz",
+                session.qpc_frequency
+            )));
         }
         let frames = scenario.tap.read_frames;
         let frame_bytes = scenario.format.frame_bytes();
@@ -75,22 +83,32 @@ impl Tap {
         let state = &self.state;
         if wait {
             let deadline = kernel().now() + Hns::from_secs(2);
-            sched::run_until(|| state.last_seen.get() || state.error.borrow().is_some(), Some(deadline));
+            sched::run_until(
+                || state.last_seen.get() || state.error.borrow().is_some(),
+                Some(deadline),
+            );
         }
         state.closing.set(true);
         if let Some(handle) = state.handle.take() {
             handle.close();
         }
-        sched::run_until(|| state.pended.get() == 0, Some(kernel().now() + Hns::from_secs(1)));
+        sched::run_until(
+            || state.pended.get() == 0,
+            Some(kernel().now() + Hns::from_secs(1)),
+        );
         let left = state.pended.get();
         if let Some(error) = state.error.take() {
             return Err(error);
         }
         if left > 0 {
-            return Err(UserError(format!("{left} tap reads were not completed when the tap's handle was closed")));
+            return Err(UserError(format!(
+                "{left} tap reads were not completed when the tap's handle was closed"
+            )));
         }
         if wait && !state.last_seen.get() {
-            return Err(UserError("the tap delivered no last block within 2 s after the stream stopped".into()));
+            return Err(UserError(
+                "the tap delivered no last block within 2 s after the stream stopped".into(),
+            ));
         }
         Ok(())
     }
@@ -98,13 +116,22 @@ impl Tap {
 
 fn pend(state: &Rc<State>) {
     let handle = state.handle.borrow();
-    let Some(handle) = handle.as_ref() else { return };
+    let Some(handle) = handle.as_ref() else {
+        return;
+    };
     state.pended.set(state.pended.get() + 1);
     let later = Rc::clone(state);
-    handle.control_later(ioctl::READ, &state.request, state.room, move |status, bytes| {
-        // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
-        sched::soon("the tap's client", move || completed(&later, status, &bytes));
-    });
+    handle.control_later(
+        ioctl::READ,
+        &state.request,
+        state.room,
+        move |status, bytes| {
+            // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
+            sched::soon("the tap's client", move || {
+                completed(&later, status, &bytes)
+            });
+        },
+    );
 }
 
 fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
@@ -112,7 +139,11 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
     if status == STATUS_CANCELLED && (state.closing.get() || state.last_seen.get()) {
         return;
     }
-    let taken = if status.is_ok() { state.take(bytes) } else { Err(UserError(format!("a tap read failed with {status}"))) };
+    let taken = if status.is_ok() {
+        state.take(bytes)
+    } else {
+        Err(UserError(format!("a tap read failed with {status}")))
+    };
     match taken {
         Err(error) => {
             state.error.borrow_mut().get_or_insert(error);
@@ -124,12 +155,18 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
 
 impl State {
     fn take(&self, bytes: &[u8]) -> Result<(), UserError> {
-        let error = |error: waverig_tap::Error| UserError(format!("the tap breaks its promise: {error}"));
+        let error =
+            |error: waverig_tap::Error| UserError(format!("the tap breaks its promise: {error}"));
         let block = Block::decode(bytes).map_err(error)?;
         self.reader.borrow_mut().accept(&block).map_err(error)?;
-        let frame_bytes = block.format.map_or(self.frame_bytes, |format| format.frame_bytes());
+        let frame_bytes = block
+            .format
+            .map_or(self.frame_bytes, |format| format.frame_bytes());
         if frame_bytes != self.frame_bytes {
-            return Err(UserError(format!("the tap delivers frames of {frame_bytes} bytes, {} are played", self.frame_bytes)));
+            return Err(UserError(format!(
+                "the tap delivers frames of {frame_bytes} bytes, {} are played",
+                self.frame_bytes
+            )));
         }
         self.journal.note(Event::Block {
             generation: block.generation,
@@ -140,7 +177,8 @@ impl State {
             lost: block.lost,
             clear: block.clear.into(),
         });
-        self.journal.capture(block.first_frame, block.count.into(), block.frames);
+        self.journal
+            .capture(block.first_frame, block.count.into(), block.frames);
         if block.is(BlockFlags::LAST) {
             self.last_seen.set(true);
         }

@@ -30,15 +30,24 @@ impl Sink for Kept {
 /// The link of a filter of the mock.
 pub(crate) fn link(machine: &Machine, name: &str) -> String {
     let all = interface::list(Some(&guid_of(&KSCATEGORY_AUDIO))).into_iter();
-    let mut links = all.filter(|one| one.device == machine.pdo && one.reference == name).map(|one| one.link);
+    let mut links = all
+        .filter(|one| one.device == machine.pdo && one.reference == name)
+        .map(|one| one.link);
     links.next().expect("the mock registers its filters")
 }
 
 /// Plays a scenario without a tap; gives what was observed.
-pub(crate) fn play_on_mock(machine: &Machine, scenario: &Scenario) -> Result<Vec<Event>, UserError> {
+pub(crate) fn play_on_mock(
+    machine: &Machine,
+    scenario: &Scenario,
+) -> Result<Vec<Event>, UserError> {
     let kept = Kept::default();
     let journal = Journal::new(kept.clone());
-    let target = Target { wave: link(machine, mock::WAVE), pin: 0, tap: String::new() };
+    let target = Target {
+        wave: link(machine, mock::WAVE),
+        pin: 0,
+        tap: String::new(),
+    };
     let generator = Generator::new(&scenario.signal, scenario.format).expect("a good signal");
     let playing = Playing::open(scenario, &target, generator, journal.clone())?;
     match scenario.client {
@@ -46,7 +55,12 @@ pub(crate) fn play_on_mock(machine: &Machine, scenario: &Scenario) -> Result<Vec
         Client::Polling { interval_ms, .. } => polling::run(playing, interval_ms),
     }?;
     journal.flush();
-    Ok(kept.0.take().into_iter().map(|stamped| stamped.event).collect())
+    Ok(kept
+        .0
+        .take()
+        .into_iter()
+        .map(|stamped| stamped.event)
+        .collect())
 }
 
 fn scenario(client: Client, disturbances: Vec<Disturbance>) -> Scenario {
@@ -55,7 +69,11 @@ fn scenario(client: Client, disturbances: Vec<Disturbance>) -> Scenario {
         about: "mock".into(),
         duration_ms: 500,
         signal: Signal::Counter,
-        format: Format { rate: 48_000, channels: 2, sample: Sample::Pcm16 },
+        format: Format {
+            rate: 48_000,
+            channels: 2,
+            sample: Sample::Pcm16,
+        },
         client,
         tap: Tap::default(),
         disturbances,
@@ -74,7 +92,12 @@ fn check(client: Client, disturbances: Vec<Disturbance>, silent_ms: std::ops::Ra
     let mut expected = vec![0; played.len()];
     let (mut total, mut end) = (0, 0);
     for event in &events {
-        if let Event::Wrote { stream_frame, signal_frame, frames } = *event {
+        if let Event::Wrote {
+            stream_frame,
+            signal_frame,
+            frames,
+        } = *event
+        {
             let bytes = generator.bytes(signal_frame..signal_frame + frames);
             let at = stream_frame as usize * frame;
             expected[at..at + bytes.len()].copy_from_slice(&bytes);
@@ -82,33 +105,54 @@ fn check(client: Client, disturbances: Vec<Disturbance>, silent_ms: std::ops::Ra
             end = stream_frame + frames;
         }
     }
-    assert_eq!(total, scenario.frames(), "every frame of the signal is written once");
-    assert!(played == expected, "what was played is not what was written, first at byte {:?}", played.iter().zip(&expected).position(|(a, b)| a != b));
+    assert_eq!(
+        total,
+        scenario.frames(),
+        "every frame of the signal is written once"
+    );
+    assert!(
+        played == expected,
+        "what was played is not what was written, first at byte {:?}",
+        played.iter().zip(&expected).position(|(a, b)| a != b)
+    );
     let silent = (end - total) * 1000 / u64::from(scenario.format.rate);
     assert!(silent_ms.contains(&silent), "{silent} ms of silence");
     assert!(matches!(events.last(), Some(Event::Closed)));
 }
 
 const EVENT: Client = Client::EventDriven { packet_frames: 480 };
-const POLLING: Client = Client::Polling { buffer_frames: 4_800, interval_ms: 20 };
+const POLLING: Client = Client::Polling {
+    buffer_frames: 4_800,
+    interval_ms: 20,
+};
 
 #[test]
 fn clients_play_without_a_gap() {
     check(EVENT, Vec::new(), 0..=0);
-    check(Client::EventDriven { packet_frames: 127 }, Vec::new(), 0..=0);
+    check(
+        Client::EventDriven { packet_frames: 127 },
+        Vec::new(),
+        0..=0,
+    );
     check(POLLING, Vec::new(), 0..=0);
 }
 
 #[test]
 fn after_a_stall_of_the_client_the_signal_goes_on_where_it_stopped() {
-    let stall = vec![Disturbance::ClientStall { at_ms: 200, for_ms: 163 }];
+    let stall = vec![Disturbance::ClientStall {
+        at_ms: 200,
+        for_ms: 163,
+    }];
     check(EVENT, stall.clone(), 150..=170);
     check(POLLING, stall, 60..=85);
 }
 
 #[test]
 fn while_the_processor_is_held_nothing_is_written() {
-    let held = vec![Disturbance::TimerStall { at_ms: 205, for_ms: 50 }];
+    let held = vec![Disturbance::TimerStall {
+        at_ms: 205,
+        for_ms: 50,
+    }];
     check(EVENT, held.clone(), 30..=60);
     check(POLLING, held, 0..=0);
 }

@@ -15,7 +15,12 @@ pub(super) struct Unroll {
 impl Unroll {
     /// A stream that starts at frame 0 at the moment `at`.
     pub(super) fn new(buffer: u64, rate: u32, at: Qpc) -> Self {
-        Self { buffer, rate: u64::from(rate), frames: 0, at }
+        Self {
+            buffer,
+            rate: u64::from(rate),
+            frames: 0,
+            at,
+        }
     }
 
     /// The position in frames for an offset in frames that was read at `now`: of all that fit the offset, the one
@@ -24,7 +29,9 @@ impl Unroll {
         let Hns(elapsed) = now - self.at;
         let expected = self.frames + elapsed * self.rate / QPC_FREQUENCY;
         let half = self.buffer / 2;
-        let lowest = (expected + half).saturating_sub(self.buffer.saturating_sub(1)).max(self.frames);
+        let lowest = (expected + half)
+            .saturating_sub(self.buffer.saturating_sub(1))
+            .max(self.frames);
         // The smallest value from `lowest` on that is congruent to the offset.
         let frames = lowest + (offset + self.buffer - lowest % self.buffer) % self.buffer;
         (self.frames, self.at) = (frames, now);

@@ -1,8 +1,8 @@
 //! Filter descriptions that are right but for one thing.
 
 use waverig_portcls::{
-    KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO, KSTOPOLOGY_CONNECTION, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR,
-    PCPIN_DESCRIPTOR,
+    KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO, KSTOPOLOGY_CONNECTION,
+    PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR,
 };
 
 use super::description;
@@ -10,7 +10,10 @@ use crate::mock::{topology, wave};
 
 fn check(from: PCFILTER_DESCRIPTOR, change: impl FnOnce(&mut PCFILTER_DESCRIPTOR), expect: &str) {
     let (_, findings) = description(change, from);
-    assert!(findings.iter().any(|finding| finding.contains(expect)), "{findings:?} do not say {expect:?}");
+    assert!(
+        findings.iter().any(|finding| finding.contains(expect)),
+        "{findings:?} do not say {expect:?}"
+    );
 }
 
 fn check_pin(change: impl FnOnce(&mut PCPIN_DESCRIPTOR), expect: &str) {
@@ -26,7 +29,10 @@ fn right_descriptions_are_read_without_a_finding() {
     for (from, pins, nodes, connections) in [(wave(), 2, 0, 1), (topology(), 2, 1, 2)] {
         let (read, findings) = description(|_| {}, from);
         assert_eq!(findings, Vec::<String>::new());
-        assert_eq!((read.pins.len(), read.nodes.len(), read.connections.len()), (pins, nodes, connections));
+        assert_eq!(
+            (read.pins.len(), read.nodes.len(), read.connections.len()),
+            (pins, nodes, connections)
+        );
     }
 }
 
@@ -35,15 +41,28 @@ fn sizes_counts_and_pointers_must_fit() {
     check(wave(), |head| head.Version = 1, "its Version is 1");
     check(wave(), |head| head.PinSize = 104, "pins of 104 bytes");
     check(wave(), |head| head.PinSize = 113, "pins of 113 bytes");
-    check(wave(), |head| head.Pins = std::ptr::null(), "2 pins but no array");
+    check(
+        wave(),
+        |head| head.Pins = std::ptr::null(),
+        "2 pins but no array",
+    );
     check(topology(), |head| head.NodeSize = 24, "nodes of 24 bytes");
-    check(wave(), |head| head.CategoryCount = 1, "1 categories but no array");
+    check(
+        wave(),
+        |head| head.CategoryCount = 1,
+        "1 categories but no array",
+    );
 }
 
 #[test]
 fn connections_must_join_what_is_there() {
     let connect = |from: (u32, u32), to: (u32, u32), expect: &str| {
-        let one = KSTOPOLOGY_CONNECTION { FromNode: from.0, FromNodePin: from.1, ToNode: to.0, ToNodePin: to.1 };
+        let one = KSTOPOLOGY_CONNECTION {
+            FromNode: from.0,
+            FromNodePin: from.1,
+            ToNode: to.0,
+            ToNodePin: to.1,
+        };
         check(wave(), |head| head.Connections = &raw const one, expect);
     };
     connect((u32::MAX, 0), (3, 1), "goes to node 3 of 0");
@@ -54,9 +73,18 @@ fn connections_must_join_what_is_there() {
 #[test]
 fn pins_must_be_what_they_say() {
     check_pin(|pin| pin.KsPinDescriptor.DataFlow = 0, "data flow 0");
-    check_pin(|pin| pin.KsPinDescriptor.Communication = 9, "communication 9");
-    check_pin(|pin| pin.MaxGlobalInstanceCount = 1, "is a bridge pin with the instance counts [1, 0, 0]");
-    check_pin(|pin| pin.KsPinDescriptor.DataRangesCount = 0, "has no data ranges");
+    check_pin(
+        |pin| pin.KsPinDescriptor.Communication = 9,
+        "communication 9",
+    );
+    check_pin(
+        |pin| pin.MaxGlobalInstanceCount = 1,
+        "is a bridge pin with the instance counts [1, 0, 0]",
+    );
+    check_pin(
+        |pin| pin.KsPinDescriptor.DataRangesCount = 0,
+        "has no data ranges",
+    );
 }
 
 #[test]
@@ -64,15 +92,31 @@ fn data_ranges_must_be_whole() {
     let range = |change: &dyn Fn(&mut KSDATARANGE_AUDIO), expect: &str| {
         let from = wave();
         // SAFETY: pin 0 has one audio range.
-        let mut audio = unsafe { (*from.Pins).KsPinDescriptor.DataRanges.read().cast::<KSDATARANGE_AUDIO>().read() };
+        let mut audio = unsafe {
+            (*from.Pins)
+                .KsPinDescriptor
+                .DataRanges
+                .read()
+                .cast::<KSDATARANGE_AUDIO>()
+                .read()
+        };
         change(&mut audio);
         let ranges: [*const KSDATARANGE; 1] = [(&raw const audio).cast()];
-        check_pin(|pin| pin.KsPinDescriptor.DataRanges = ranges.as_ptr(), expect);
+        check_pin(
+            |pin| pin.KsPinDescriptor.DataRanges = ranges.as_ptr(),
+            expect,
+        );
     };
     range(&|audio| audio.DataRange.FormatSize = 84, "has the size 84");
     range(&|audio| audio.MaximumChannels = 0, "allows no channel");
-    range(&|audio| audio.MinimumSampleFrequency = 96_000, "limits 96000 to 48000");
-    range(&|audio| audio.DataRange.Flags = KSDATARANGE_ATTRIBUTES, "no list of attributes follows");
+    range(
+        &|audio| audio.MinimumSampleFrequency = 96_000,
+        "limits 96000 to 48000",
+    );
+    range(
+        &|audio| audio.DataRange.Flags = KSDATARANGE_ATTRIBUTES,
+        "no list of attributes follows",
+    );
 }
 
 #[test]
@@ -83,6 +127,13 @@ fn nodes_must_be_told_apart() {
     let two = [node, node];
     let twice = |head: &mut PCFILTER_DESCRIPTOR| (head.Nodes, head.NodeCount) = (two.as_ptr(), 2);
     check(topology(), twice, "node 0 has no name");
-    let untyped = PCNODE_DESCRIPTOR { Type: std::ptr::null(), ..node };
-    check(topology(), |head| head.Nodes = &raw const untyped, "node 0 has no type");
+    let untyped = PCNODE_DESCRIPTOR {
+        Type: std::ptr::null(),
+        ..node
+    };
+    check(
+        topology(),
+        |head| head.Nodes = &raw const untyped,
+        "node 0 has no type",
+    );
 }
