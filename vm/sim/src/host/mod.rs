@@ -4,12 +4,17 @@ use std::fmt;
 
 pub mod watchdog;
 
-#[cfg(unix)]
+#[cfg(not(any(target_os = "linux", windows)))]
+compile_error!(
+    "the simulator's host layer knows Linux and Windows: add a folder to vm/sim/src/host for this system"
+);
+
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(windows)]
 mod windows;
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 use linux as system;
 #[cfg(windows)]
 use windows as system;

@@ -90,9 +90,18 @@ unsafe extern "win64" fn completed_as_pending(_: *mut DeviceObject, irp: *mut Ir
     finish(irp, STATUS_PENDING, 0)
 }
 
+/// Name, dispatch routine, its status, the result, the broken rules.
+type Case = (
+    &'static str,
+    Dispatch,
+    NtStatus,
+    Option<IoStatus>,
+    &'static [&'static str],
+);
+
 #[test]
 fn requests_end_as_their_driver_says_and_wrong_ends_are_found() {
-    let cases: &[(&str, Dispatch, NtStatus, Option<IoStatus>, &[&str])] = &[
+    let cases: &[Case] = &[
         (
             "at once",
             at_once,
