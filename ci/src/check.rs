@@ -64,6 +64,9 @@ impl Outcome {
     }
 }
 
+/// Id of the check that nothing crashed.
+pub const NO_FAULT: &str = "no-fault";
+
 /// Every check, in the order of reports: first whether there is a run at all, then audio, then time.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -72,7 +75,7 @@ pub const CHECKS: &[Check] = &[
         run: complete::run,
     },
     Check {
-        id: "no-fault",
+        id: NO_FAULT,
         about: "nothing crashed",
         run: no_fault::run,
     },

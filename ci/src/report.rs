@@ -85,9 +85,7 @@ impl RunReport {
     fn complaints(&self) -> impl Iterator<Item = (&ScenarioReport, &CheckResult)> {
         self.scenarios.iter().flat_map(|scenario| {
             scenario
-                .checks
-                .iter()
-                .filter(|check| check.verdict != Verdict::Passed)
+                .complaints()
                 .map(move |check| (scenario, check))
         })
     }

@@ -94,6 +94,17 @@ pub struct ScenarioReport {
     pub replay: String,
 }
 
+impl ScenarioReport {
+    /// The checks people should look at: those that did not pass. After a crash that is the crash alone, because
+    /// everything else that did not pass follows from it.
+    pub fn complaints(&self) -> impl Iterator<Item = &CheckResult> {
+        let crashed = self.fault.is_some();
+        self.checks.iter().filter(move |check| {
+            check.verdict != Verdict::Passed && (!crashed || check.id == check::NO_FAULT)
+        })
+    }
+}
+
 /// Judges a scenario by all checks that apply to it.
 pub fn judge(
     file: &ScenarioFile,

@@ -7,20 +7,12 @@ use waverig_engine::Geometry;
 const HEALTHY_BYTES: usize = 96_000;
 
 /// The mark by which packaging recognises such an image.
-#[cfg(any(
-    feature = "fault-drop-period",
-    feature = "fault-slip-frame",
-    feature = "fault-leak-pool"
-))]
+#[cfg(feature = "fault")]
 static MARK: [u8; 24] = *b"WAVERIG-DELIBERATE-FAULT";
 
 /// Keeps the mark in the image.
 pub(crate) fn announce() {
-    #[cfg(any(
-        feature = "fault-drop-period",
-        feature = "fault-slip-frame",
-        feature = "fault-leak-pool"
-    ))]
+    #[cfg(feature = "fault")]
     // SAFETY: a static may be read.
     unsafe {
         core::ptr::read_volatile(&MARK);
@@ -57,6 +49,23 @@ impl Fault {
             taken: 0,
             frame_bytes,
             packet_bytes: frame_bytes.saturating_mul(frames as usize),
+        }
+    }
+
+    /// The faults that end a machine, each at the first take after the healthy start, at DISPATCH_LEVEL.
+    pub(crate) fn strike(&self, base: *mut u8, len: usize) {
+        if self.taken < HEALTHY_BYTES {
+            return;
+        }
+        if cfg!(feature = "fault-wild-write") {
+            // SAFETY: none, on purpose: a byte behind the buffer's last page.
+            unsafe { base.add(len.next_multiple_of(4096)).write_volatile(1) };
+        }
+        if cfg!(feature = "fault-panic") {
+            panic!("on purpose");
+        }
+        while cfg!(feature = "fault-endless-loop") {
+            core::hint::spin_loop();
         }
     }
 

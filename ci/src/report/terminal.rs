@@ -30,11 +30,7 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
             scenario.checks.len(),
             report.duration(index).as_secs_f64(),
         );
-        for check in scenario
-            .checks
-            .iter()
-            .filter(|check| check.verdict != Verdict::Passed)
-        {
+        for check in scenario.complaints() {
             let _ = writeln!(
                 out,
                 "  {} {}: {}\n      limit: {}; observed: {}",
@@ -71,7 +67,7 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
 /// The command to run next, when there is something to do.
 fn next(report: &RunReport) -> Option<String> {
     if !report.problems.is_empty() {
-        return Some("cargo xtask doctor".into());
+        return Some("cargo xtask ci".into());
     }
     let (scenario, check) = report.complaints().max_by_key(|(_, check)| check.verdict)?;
     // The explanation of a golden that cannot be used names its own command.

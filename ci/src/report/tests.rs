@@ -127,7 +127,7 @@ fn a_problem_outside_of_a_scenario_fails_the_run() {
         &terminal(&report, false),
         &[
             "problem package refused: waverig.cat",
-            "next: cargo xtask doctor",
+            "next: cargo xtask ci",
         ],
         &[],
     );

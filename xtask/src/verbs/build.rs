@@ -20,7 +20,14 @@ pub(super) const VERB: Verb = Verb {
 
 /// The drivers with a deliberate fault that a test may ask for: Cargo features of the driver's package, whose images
 /// carry [`FAULT_MARK`]. Packaging refuses them unless it is told the same name.
-pub(crate) const FAULTS: &[&str] = &["fault-drop-period", "fault-slip-frame", "fault-leak-pool"];
+pub(crate) const FAULTS: &[&str] = &[
+    "fault-drop-period",
+    "fault-slip-frame",
+    "fault-leak-pool",
+    "fault-wild-write",
+    "fault-panic",
+    "fault-endless-loop",
+];
 
 /// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).
 pub(crate) const FAULT_MARK: &[u8] = b"WAVERIG-DELIBERATE-FAULT";

@@ -1,5 +1,9 @@
 //! Drivers with a deliberate fault: the rig rejects each and says why; no ordinary build can contain one.
 
+use std::fs;
+
+use waverig_package::{Arch, pe};
+
 use crate::rig::Rig;
 
 /// Packages the driver with `fault` and plays `scenario`: rejected by a check that says `expect`.
@@ -35,4 +39,66 @@ fn a_driver_that_leaks_pool_is_rejected() {
         "sine-16bit-event",
         &["no-findings failed", "pool-leak"],
     );
+}
+
+/// A driver that ends the machine: the report names the rule and the place in the driver's sources.
+fn check_crash(fault: &str, rule: &str) {
+    let rig = Rig::new(fault);
+    rig.xtask(&["package", "--fault", fault]).expect(0, &[]);
+    rig.xtask(&["vm-test", "--filter", "sine-16bit-event"])
+        .expect(1, &["no-fault failed", rule, "driver/src/fault.rs:"]);
+    let report = rig.folder.join("runs/sim/sine-16bit-event/report.txt");
+    let report = fs::read_to_string(report).expect("a crash leaves a report");
+    for words in [rule, "Fault::strike", "timer_fired", "last calls"] {
+        assert!(
+            report.contains(words),
+            "the report does not say {words:?}:\n{report}"
+        );
+    }
+}
+
+#[test]
+fn a_driver_that_writes_past_the_buffer_is_caught_in_the_act() {
+    check_crash("fault-wild-write", "access-violation");
+}
+
+#[test]
+fn a_driver_that_panics_is_a_bug_check() {
+    check_crash("fault-panic", "bug-check");
+}
+
+#[test]
+fn a_driver_that_never_returns_is_ended() {
+    check_crash("fault-endless-loop", "runaway");
+}
+
+#[test]
+fn an_ordinary_package_cannot_contain_a_deliberate_fault() {
+    let rig = Rig::new("fault-mark");
+    let rules = |forbidden| pe::Rules {
+        arch: Arch::Amd64,
+        imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
+        exports: &[],
+        forbidden,
+    };
+    let violations = |fault: &[&str], forbidden| {
+        let words: Vec<_> = ["build"].iter().chain(fault).copied().collect();
+        rig.xtask(&words).expect(0, &[]);
+        let linked = fs::read(rig.folder.join("linked/waverig.sys")).expect("it was built");
+        let sealed = pe::seal(linked).expect("it is an image");
+        let image = pe::Image::parse(&sealed).expect("it is an image");
+        let found = pe::check(&image, &rules(forbidden));
+        found
+            .into_iter()
+            .map(|violation| violation.rule.id)
+            .collect::<Vec<_>>()
+    };
+    // What xtask forbids, spelled out here so that the two cannot drift apart unseen.
+    let mark: &[&[u8]] = &[b"WAVERIG-DELIBERATE-FAULT"];
+    assert_eq!(violations(&[], mark), [""; 0]);
+    assert_eq!(
+        violations(&["--fault", "fault-leak-pool"], mark),
+        ["forbidden-bytes"]
+    );
+    assert_eq!(violations(&["--fault", "fault-leak-pool"], &[]), [""; 0]);
 }

@@ -48,6 +48,7 @@ impl View {
 
 impl CyclicMemory for View {
     fn take(&mut self, offset: usize, out: &mut [u8]) {
+        self.fault.strike(self.base, self.len);
         let from = self.fault.place(offset, self.len);
         let (base, len) = self.part(from, out.len());
         let (there, beyond) = out.split_at_mut(len.min(out.len()));
