@@ -1,12 +1,20 @@
 //! The program's session over its standard input and output, as a host drives it: whatever comes, it answers or ends.
 
+mod tiny;
+
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use tiny::Code;
+use waverig_package::catalog::{self, CatalogSpec, Member};
+use waverig_package::cert::Identity;
+use waverig_package::inf::{self, Stamp};
+use waverig_package::{Arch, Date, UnixTime, authenticode};
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request, frame};
 
-/// What a session answers to these bytes before it ends, and whether it ended well.
-fn session(input: &[u8]) -> (Vec<Reply>, bool) {
+/// What a session answers to these bytes before it ends, and its exit code.
+fn session(input: &[u8]) -> (Vec<Reply>, Option<i32>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_waverig-sim"))
         .arg("session")
         .stdin(Stdio::piped())
@@ -22,7 +30,7 @@ fn session(input: &[u8]) -> (Vec<Reply>, bool) {
     while let Ok((reply, _)) = frame::read(&mut line) {
         replies.push(reply);
     }
-    (replies, output.status.success())
+    (replies, output.status.code())
 }
 
 fn line(requests: &[(Request, &[u8])]) -> Vec<u8> {
@@ -34,9 +42,12 @@ fn line(requests: &[(Request, &[u8])]) -> Vec<u8> {
 }
 
 fn check(requests: &[(Request, &[u8])], last: &str) {
-    let (replies, well) = session(&line(requests));
+    let (replies, code) = session(&line(requests));
     let got = format!("{:?}", replies.last());
-    assert!(got.contains(last) && well, "{got} does not say {last:?}");
+    assert!(
+        got.contains(last) && code == Some(0),
+        "{got} does not say {last:?}"
+    );
     assert_eq!(
         replies.iter().filter(|reply| reply.is_final()).count(),
         requests.len()
@@ -84,8 +95,85 @@ fn a_package_that_is_none_is_refused_with_the_file() {
 fn a_line_that_breaks_ends_the_session() {
     let whole = line(&[(HELLO, b""), (Request::Shutdown, b"")]);
     for cut in [10, whole.len() - 1] {
-        let (replies, well) = session(&whole[..cut]);
-        assert!(!well && replies.len() < 2, "{replies:?}");
+        let (replies, code) = session(&whole[..cut]);
+        assert!(code != Some(0) && replies.len() < 2, "{replies:?}");
     }
-    assert!(!session(b"this is no frame at all").1);
+    assert_ne!(session(b"this is no frame at all").1, Some(0));
+}
+
+/// Signs a driver and packages it with the project's INF: name and bytes of each file, and the certificate.
+fn package(image: &[u8]) -> (Vec<(&'static str, Vec<u8>)>, Vec<u8>) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("session-certificate");
+    let identity = Identity::ensure(&folder, "CN=session test", UnixTime::now())
+        .expect("a certificate can be made");
+    let image = authenticode::sign(image, &identity, false).expect("the image can be signed");
+    let stamp = Stamp {
+        date: Date::new(2026, 1, 1).expect("a day"),
+        version: "1.0.0.0".parse().expect("a version"),
+        arch: Arch::Amd64,
+        catalog: "waverig.cat",
+    };
+    let inx = include_bytes!("../../../driver/waverig.inx");
+    let inf = inf::stamp("waverig.inf", inx, &stamp).expect("the INF can be stamped");
+    let members = [
+        Member::image("waverig.sys", &image).expect("an image"),
+        Member::flat("waverig.inf", &inf),
+    ];
+    let unsigned = catalog::unsigned(&CatalogSpec {
+        list_id: [1; 16],
+        time: stamp.date.midnight(),
+        os: "_v100_X64",
+        os_attribute: "2:10.0",
+        hardware_ids: &[r"root\waverig".to_owned()],
+        members: &members,
+    });
+    let catalog = catalog::sign(&unsigned, &identity).expect("the catalog can be signed");
+    let files = vec![
+        ("waverig.sys", image),
+        ("waverig.inf", inf),
+        ("waverig.cat", catalog),
+    ];
+    (files, identity.certificate().der().to_vec())
+}
+
+/// Installs a driver made of this code; gives the last reply and the exit code.
+fn install_driver(code: Code) -> (Reply, Option<i32>) {
+    let (files, certificate) = package(&code.build());
+    let mut requests = vec![(HELLO, &b""[..]), (Request::Trust, &certificate)];
+    for (name, bytes) in &files {
+        requests.push((
+            Request::Stage {
+                name: (*name).into(),
+            },
+            bytes,
+        ));
+    }
+    requests.push((install(), b""));
+    let (mut replies, code) = session(&line(&requests));
+    (replies.pop().expect("an answer"), code)
+}
+
+#[test]
+fn a_driver_that_crashes_is_reported_before_the_machine_ends() {
+    // mov byte [0], 1
+    let code = Code::driver()
+        .bytes(&[0xC6, 0x04, 0x25, 0, 0, 0, 0, 1])
+        .success();
+    let (reply, code) = install_driver(code);
+    let Reply::Fault { summary, text } = reply else {
+        panic!("{reply:?}")
+    };
+    assert!(summary.contains("[access-violation]"), "{summary}");
+    assert!(
+        text.contains("DriverEntry") && text.contains("waverig.sys"),
+        "{text}"
+    );
+    assert_eq!(code, Some(97));
+}
+
+#[test]
+fn a_driver_that_takes_no_device_is_refused() {
+    let (reply, code) = install_driver(Code::driver().success());
+    assert!(format!("{reply:?}").contains("no AddDevice"), "{reply:?}");
+    assert_eq!(code, Some(0));
 }

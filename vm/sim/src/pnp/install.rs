@@ -7,7 +7,7 @@ use waverig_package::inf::{DirId, InstallPlan, RegistryData, RegistryKey, Regist
 use waverig_package::package::Verified;
 use waverig_portcls::id;
 
-use super::bus;
+use super::{bus, remove};
 use crate::nt::driver::{self, Driver};
 use crate::nt::layout::{DeviceObject, Guid};
 use crate::nt::registry::{self, Key, Value};
@@ -70,10 +70,19 @@ pub(super) fn apply(
             write(&key, value);
         }
     }
-    let driver = driver::load(&image, &service.name)
-        .map_err(|error| format!("{}: {error:#}", verified.image_name))?;
-    start(driver, pdo).map_err(|error| format!("{}: {error}", verified.image_name))?;
-    Ok((driver, pdo))
+    let name = &verified.image_name;
+    let driver = driver::load(&image, &service.name).map_err(|error| {
+        bus::forget(pdo);
+        format!("{name}: {error:#}")
+    })?;
+    match start(driver, pdo) {
+        Ok(()) => Ok((driver, pdo)),
+        Err(error) => {
+            let left = remove::tear_down(driver, pdo).err();
+            let left = left.map_or(String::new(), |left| format!("; then {left}"));
+            Err(format!("{name}: {error}{left}"))
+        }
+    }
 }
 
 fn start(driver: Driver, pdo: *mut DeviceObject) -> Result<(), String> {

@@ -20,6 +20,11 @@ pub(super) fn remove(driver: Driver, pdo: *mut DeviceObject) -> Result<(), Strin
             "the driver refuses to be removed: IRP_MN_QUERY_REMOVE_DEVICE was answered with {status}"
         ));
     }
+    tear_down(driver, pdo)
+}
+
+/// Sends the removal itself, as also happens after a start that failed, and unloads the driver.
+pub(super) fn tear_down(driver: Driver, pdo: *mut DeviceObject) -> Result<(), String> {
     let status = io::pnp(pdo, REMOVE_DEVICE, |_| {}).status;
     if !status.is_ok() {
         finding::raise(

@@ -4,12 +4,14 @@ use waverig_protocol::{Finding, Reply, Severity};
 
 use super::line;
 use crate::kernel::kernel;
+use crate::nt::debug;
 use crate::report;
 
 /// What was sent so far.
 #[derive(Default)]
 pub(super) struct Evidence {
     sent: usize,
+    printed: usize,
 }
 
 impl Evidence {
@@ -34,6 +36,16 @@ impl Evidence {
             );
         }
         self.sent = all.len();
+    }
+
+    /// Sends what the driver printed since the last time.
+    pub(super) fn send_printed(&mut self) {
+        let all = debug::printed();
+        for (at, line) in all.iter().skip(self.printed) {
+            let line = format!("{at}: {}", line.trim_end());
+            line::send(&Reply::Log { line }, &[]);
+        }
+        self.printed = all.len();
     }
 
     /// A program of the machine could not go on: the driver gave it something it cannot work with.

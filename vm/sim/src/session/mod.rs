@@ -39,6 +39,7 @@ pub fn main_stdio() -> ExitCode {
                 let reply = session
                     .answer(request, payload)
                     .unwrap_or_else(|reason| Reply::Refused(Refusal { reason }));
+                session.evidence.send_printed();
                 session.evidence.send_new();
                 line::send(&reply, &[]);
             }
