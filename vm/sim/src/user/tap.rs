@@ -17,6 +17,8 @@ use crate::time::Hns;
 
 /// A read has room for this many times the frames it waits for, so that one that comes late takes all there is.
 const ROOM: usize = 8;
+/// Between two reads that complete at once.
+const POLL: Hns = Hns::from_millis(1);
 /// Bytes a reply to HELLO may have; a later version may enlarge it.
 const HELLO_ROOM: usize = 64;
 
@@ -29,6 +31,8 @@ struct State {
     handle: RefCell<Option<Handle>>,
     journal: Journal,
     request: Vec<u8>,
+    /// Reads complete at once, with what is there.
+    at_once: bool,
     room: usize,
     frame_bytes: usize,
     reader: RefCell<Reader>,
@@ -64,7 +68,8 @@ impl Tap {
             handle: RefCell::new(Some(handle)),
             journal,
             request: request::read(frames, 0).to_vec(),
-            room: session.header_bytes + ROOM * (frames as usize).max(1) * frame_bytes,
+            at_once: frames == 0,
+            room: session.header_bytes + ROOM * (frames as usize).max(48) * frame_bytes,
             frame_bytes,
             reader: RefCell::new(Reader::new(session.qpc_frequency)),
             pended: Cell::new(0),
@@ -149,6 +154,11 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
             state.error.borrow_mut().get_or_insert(error);
         }
         Ok(()) if state.last_seen.get() || state.closing.get() => {}
+        // A read that waits for nothing is asked for again after a while, else time would never pass.
+        Ok(()) if state.at_once => {
+            let state = Rc::clone(state);
+            sched::after(POLL, "the tap's client polls", move || pend(&state));
+        }
         Ok(()) => pend(state),
     }
 }
