@@ -16,9 +16,9 @@ mod rows;
 
 pub(crate) use rows::IMPORTS;
 
-/// Address space taken at once; it is never given back, so that no address is used twice.
+/// Address space taken at once; it is never given back.
 const ARENA: usize = 64 << 30;
-/// Freed allocations that are remembered, for reports.
+/// Freed allocations that are remembered, for reports, and whose addresses stay unused.
 const REMEMBERED: usize = 4096;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
 const ALIGNMENT: usize = 16;
@@ -82,6 +82,8 @@ pub(crate) struct PoolState {
     /// Live ones by the address of their first page.
     live: RefCell<BTreeMap<usize, Block>>,
     freed: RefCell<VecDeque<Block>>,
+    /// First pages of allocations that were freed long ago, by the bytes of their pages.
+    recycled: RefCell<BTreeMap<usize, Vec<usize>>>,
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -99,6 +101,14 @@ impl PoolState {
 
     /// The first page for `length` bytes of pages followed by a page that stays inaccessible.
     fn take_pages(&self, length: usize) -> usize {
+        if let Some(first) = self
+            .recycled
+            .borrow_mut()
+            .get_mut(&length)
+            .and_then(Vec::pop)
+        {
+            return first;
+        }
         let whole = length + PAGE_SIZE;
         if self.next.get() + whole > self.end.get() {
             let size = ARENA.max(whole);
@@ -289,8 +299,14 @@ fn release(mut block: Block) {
     };
     block.freed_at = call_site();
     let mut freed = state.freed.borrow_mut();
-    if freed.len() == REMEMBERED {
-        freed.pop_front();
+    if freed.len() == REMEMBERED
+        && let Some(old) = freed.pop_front()
+    {
+        let mut recycled = state.recycled.borrow_mut();
+        recycled
+            .entry(pages(old.size.max(1)))
+            .or_default()
+            .push(old.first_page);
     }
     freed.push_back(block);
 }

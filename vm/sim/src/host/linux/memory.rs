@@ -1,8 +1,10 @@
 //! Address space and pages through mmap; pages mapped twice through memfd.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::host::{PAGE_SIZE, Protection, pages};
 
@@ -79,12 +81,56 @@ pub unsafe fn protect(address: *mut u8, length: usize, protection: Protection) -
 /// # Safety
 /// The range must lie in one that [`reserve`] gave, and nobody may still use its contents.
 pub unsafe fn decommit(address: *mut u8, length: usize) -> io::Result<()> {
-    let length = pages(length);
-    // SAFETY: the caller owns the range; its contents are dropped on purpose.
-    unsafe {
-        check(libc::madvise(address.cast(), length, libc::MADV_DONTNEED))?;
-        check(libc::mprotect(address.cast(), length, libc::PROT_NONE))
+    // A fresh inaccessible mapping in its place: one call that drops the contents and protects the addresses.
+    replace(address, pages(length)).map(|_| ())
+}
+
+/// Puts an inaccessible mapping in the place of whatever is there.
+fn replace(address: *mut u8, length: usize) -> io::Result<NonNull<u8>> {
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    map(address.cast(), length, libc::PROT_NONE, kind, -1)
+}
+
+/// Address space taken for views at once.
+const VIEW_ARENA: usize = 16 << 30;
+/// Views whose addresses stay unused after they are gone.
+const QUARANTINE: usize = 256;
+
+/// Address space for views: a range is used again only when many others were dropped after it.
+struct ViewSpace {
+    next: usize,
+    end: usize,
+    dropped: VecDeque<(usize, usize)>,
+}
+
+static VIEWS: Mutex<ViewSpace> = Mutex::new(ViewSpace {
+    next: 0,
+    end: 0,
+    dropped: VecDeque::new(),
+});
+
+impl ViewSpace {
+    /// `length` bytes of inaccessible addresses.
+    fn take(&mut self, length: usize) -> io::Result<usize> {
+        if self.dropped.len() > QUARANTINE {
+            let fits = self.dropped.iter().position(|(_, known)| *known == length);
+            if let Some((address, _)) = fits.and_then(|index| self.dropped.remove(index)) {
+                return Ok(address);
+            }
+        }
+        if self.next + length > self.end {
+            let size = VIEW_ARENA.max(length);
+            self.next = reserve(size)?.as_ptr() as usize;
+            self.end = self.next + size;
+        }
+        self.next += length;
+        Ok(self.next - length)
     }
+}
+
+fn views() -> MutexGuard<'static, ViewSpace> {
+    // The space is consistent between any two statements, so a panic elsewhere cannot have broken it.
+    VIEWS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pages that can be mapped more than once.
@@ -125,8 +171,7 @@ impl SharedPages {
     /// # Errors
     /// When the host has no address space left.
     pub fn map(&self, protection: Protection) -> io::Result<View> {
-        let whole = reserve(self.length + 2 * PAGE_SIZE)?;
-        let inside = whole.as_ptr().wrapping_add(PAGE_SIZE);
+        let inside = (views().take(self.length + 2 * PAGE_SIZE)? + PAGE_SIZE) as *mut u8;
         let kind = libc::MAP_SHARED | libc::MAP_FIXED;
         let address = map(
             inside.cast(),
@@ -166,16 +211,11 @@ impl View {
 impl Drop for View {
     fn drop(&mut self) {
         // The addresses stay reserved, so that a late access through the old mapping faults instead of hitting
-        // something new; the kernel merges them with the guard pages around them.
-        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-        map(
-            self.address.as_ptr().cast(),
-            self.length,
-            libc::PROT_NONE,
-            kind,
-            -1,
-        )
-        .expect("replacing an own mapping needs nothing new");
+        // something new; the system merges them with the guard pages around them.
+        let address = self.address.as_ptr();
+        replace(address, self.length).expect("replacing an own mapping needs nothing new");
+        let whole = (address as usize - PAGE_SIZE, self.length + 2 * PAGE_SIZE);
+        views().dropped.push_back(whole);
     }
 }
 

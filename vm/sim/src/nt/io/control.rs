@@ -1,11 +1,12 @@
 //! Device control requests of clients, with every way of passing buffers.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::{File, USER_MODE, stack_size};
-use crate::host::Protection;
 use crate::host::memory::{SharedPages, View};
+use crate::host::{Protection, pages};
 use crate::nt::irp;
 use crate::nt::layout::{IoStatus, Irp, Mdl};
 use crate::nt::mdl;
@@ -23,17 +24,69 @@ struct Buffer {
     view: View,
 }
 
+/// Buffers that wait to be used again.
+const SPARE: usize = 32;
+
+thread_local! {
+    /// Buffers of direct requests that are over. The driver reached them through a mapping of its own, which is gone,
+    /// so a late access still faults; making them anew for each request would take most of a run's time.
+    static SPARES: RefCell<VecDeque<Buffer>> = const { RefCell::new(VecDeque::new()) };
+}
+
 impl Buffer {
     fn new(length: usize, content: &[u8]) -> Self {
-        let pages =
-            Rc::new(SharedPages::create(length.max(1)).expect("memory for a client's buffer"));
+        let pages = SharedPages::create(length.max(1)).expect("memory for a client's buffer");
         let view = pages
             .map(Protection::ReadWrite)
             .expect("address space for a client's buffer");
-        assert!(content.len() <= view.length());
-        // SAFETY: the view was just mapped and is at least as long.
-        unsafe { view.address().copy_from(content.as_ptr(), content.len()) };
-        Self { pages, view }
+        let buffer = Self {
+            pages: Rc::new(pages),
+            view,
+        };
+        buffer.fill(content);
+        buffer
+    }
+
+    /// One that was used before, when there are enough of them, or a new one.
+    fn spare(length: usize, content: &[u8]) -> Self {
+        let found = SPARES.with_borrow_mut(|spares| {
+            let fits = |spare: &Self| spare.view.length() == pages(length.max(1));
+            let index = (spares.len() >= SPARE)
+                .then(|| spares.iter().position(fits))
+                .flatten()?;
+            spares.remove(index)
+        });
+        let Some(buffer) = found else {
+            return Self::new(length, content);
+        };
+        buffer.fill(content);
+        buffer
+    }
+
+    /// Keeps it for later.
+    fn retire(self) {
+        SPARES.with_borrow_mut(|spares| {
+            if spares.len() == 2 * SPARE {
+                spares.pop_front();
+            }
+            spares.push_back(self);
+        });
+    }
+
+    /// The content, and zeros behind it.
+    fn fill(&self, content: &[u8]) {
+        let rest = self
+            .view
+            .length()
+            .checked_sub(content.len())
+            .expect("the buffer is as long as its content");
+        // SAFETY: the view is live and as long as both parts.
+        unsafe {
+            self.view
+                .address()
+                .copy_from(content.as_ptr(), content.len());
+            self.view.address().add(content.len()).write_bytes(0, rest);
+        }
     }
 
     fn bytes(&self, length: usize) -> Vec<u8> {
@@ -162,7 +215,7 @@ fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
                     buffers.system = Some((address, input.len()));
                 }
                 if !output.is_empty() {
-                    let buffer = Buffer::new(output.len(), output);
+                    let buffer = Buffer::spare(output.len(), output);
                     let described =
                         mdl::describe_pages(Rc::clone(&buffer.pages), output.len(), Owner::System);
                     (*irp).mdl_address = described;
@@ -191,6 +244,9 @@ fn take(buffers: Buffers, result: IoStatus, length: usize) -> Vec<u8> {
     };
     if let Some(described) = buffers.mdl {
         mdl::release(described);
+        if let Some(output) = buffers.output {
+            output.retire();
+        }
     }
     if let Some((address, _)) = buffers.system {
         pool::free(address);
