@@ -83,11 +83,9 @@ impl RunReport {
 
     /// The checks of all scenarios that did not pass.
     fn complaints(&self) -> impl Iterator<Item = (&ScenarioReport, &CheckResult)> {
-        self.scenarios.iter().flat_map(|scenario| {
-            scenario
-                .complaints()
-                .map(move |check| (scenario, check))
-        })
+        self.scenarios
+            .iter()
+            .flat_map(|scenario| scenario.complaints().map(move |check| (scenario, check)))
     }
 }
 

@@ -25,11 +25,9 @@ pub(crate) const NAME: Name = &utf16::<11>("WaveRender");
 /// The pin that is connected to the topology filter.
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;
 
-/// Signal-processing modes of the streaming pin; the data is the same in all.
-const MODES: [Guid; 2] = [
-    id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT,
-    id::AUDIO_SIGNALPROCESSINGMODE_RAW,
-];
+/// Signal-processing modes of the streaming pin. Windows opens one instance of the pin per mode in use (inferred from the
+/// public samples), and there is one instance.
+const MODES: [Guid; 1] = [id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT];
 
 /// Periods down to 2 ms. Without an entry for a mode whose duration lies above the minimum the engine ignores the constraints and
 /// stays at 10 ms (measured by others on Windows).

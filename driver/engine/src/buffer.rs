@@ -70,8 +70,9 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The largest buffer: a minute of 16 channels at 192 kHz would fit, a mistaken length does not.
-    pub const MAX_BYTES: u32 = 1 << 30;
+    /// The largest buffer: more than a second of 16 channels at 192 kHz fits. Its pages are locked, and leaving a state
+    /// for STOP clears it under a spin lock, so a client must not choose freely.
+    pub const MAX_BYTES: u32 = 16 << 20;
 
     /// The buffer for a request: exactly the requested size when it is a whole number of packets of whole frames,
     /// otherwise the next larger size that is (a smaller one makes the audio engine refuse the stream).

@@ -27,7 +27,7 @@ const LIBRARIES: [&str; 4] = [
 /// (error 998, windows-drivers-rs issue 182). Equal functions are not folded, so that a stack names the function that ran.
 const ARGUMENTS: [&str; 26] = [
     "/NOLOGO",
-    "/DRIVER",
+    "/DRIVER:WDM",
     "/KERNEL",
     "/SUBSYSTEM:NATIVE,10.0",
     "/OSVERSION:10.0",

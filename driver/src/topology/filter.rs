@@ -26,7 +26,7 @@ const GET_SET: u32 = GET | KSPROPERTY_TYPE_SET;
 static ANALOG: KSDATARANGE = crate::wave::analog_range();
 static RANGES: crate::wave::Ranges<1> = crate::wave::Ranges([&raw const ANALOG]);
 
-const fn pin(flow: KSPIN_DATAFLOW, category: &'static Guid) -> PCPIN_DESCRIPTOR {
+const fn pin(flow: KSPIN_DATAFLOW, category: &'static Guid, name: *const Guid) -> PCPIN_DESCRIPTOR {
     PCPIN_DESCRIPTOR {
         MaxGlobalInstanceCount: 0,
         MaxFilterInstanceCount: 0,
@@ -42,16 +42,23 @@ const fn pin(flow: KSPIN_DATAFLOW, category: &'static Guid) -> PCPIN_DESCRIPTOR 
             DataFlow: flow,
             Communication: KSPIN_COMMUNICATION_NONE,
             Category: category,
-            Name: null(),
+            Name: name,
             ConstrainedDataRangesCount: 0,
             ConstrainedDataRanges: null(),
         },
     }
 }
 
+/// Key of the endpoint's name: the INF has it under MediaCategories, and Windows shows what it says there.
+static ENDPOINT_NAME: Guid = Guid::new(0x5B8A2F64_3C1E_4E97_8D0B_7A6F19C3E2D4);
+
 static PINS: [PCPIN_DESCRIPTOR; 2] = [
-    pin(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO),
-    pin(KSPIN_DATAFLOW_OUT, &id::KSNODETYPE_SPEAKER),
+    pin(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO, null()),
+    pin(
+        KSPIN_DATAFLOW_OUT,
+        &id::KSNODETYPE_SPEAKER,
+        &raw const ENDPOINT_NAME,
+    ),
 ];
 
 static VOLUME_PROPERTIES: [PCPROPERTY_ITEM; 2] = [

@@ -8,50 +8,44 @@ use waverig_portcls::com::Object;
 use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER};
 use waverig_portcls::{
     KSAUDIO_CPU_RESOURCES_NOT_HOST_CPU, KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
-    KSPROPERTY_MEMBER_STEPPEDRANGES, KSPROPERTY_MEMBER_VALUES, KSPROPERTY_MEMBERSHEADER,
-    KSPROPERTY_STEPPING_LONG, NTSTATUS, PCPROPERTY_REQUEST, VT_BOOL, VT_I4, VT_UI4,
+    KSPROPERTY_MEMBER_STEPPEDRANGES, KSPROPERTY_MEMBERSHEADER, KSPROPERTY_STEPPING_LONG, NTSTATUS,
+    PCPROPERTY_REQUEST, VT_BOOL, VT_I4, VT_UI4,
 };
 
-/// What basic support tells of the volume: one range per channel.
+/// What basic support tells of a property that a node has per channel: one range each
+/// (windows-driver-docs: exposing-multichannel-nodes).
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct VolumeMembers {
+struct ChannelMembers {
     header: KSPROPERTY_MEMBERSHEADER,
     ranges: [KSPROPERTY_STEPPING_LONG; CHANNELS],
 }
 
 // SAFETY: integers only.
-unsafe impl Plain for VolumeMembers {}
+unsafe impl Plain for ChannelMembers {}
 
-const VOLUME_MEMBERS: VolumeMembers = VolumeMembers {
-    header: KSPROPERTY_MEMBERSHEADER {
-        MembersFlags: KSPROPERTY_MEMBER_STEPPEDRANGES,
-        MembersSize: size_of::<KSPROPERTY_STEPPING_LONG>() as u32,
-        MembersCount: CHANNELS as u32,
-        Flags: KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
-    },
-    ranges: [KSPROPERTY_STEPPING_LONG {
-        SteppingDelta: LEVEL_STEP as u32,
-        Reserved: 0,
-        SignedMinimum: LEAST_LEVEL,
-        SignedMaximum: GREATEST_LEVEL,
-    }; CHANNELS],
-};
+impl ChannelMembers {
+    const fn new(least: i32, greatest: i32, step: u32) -> Self {
+        Self {
+            header: KSPROPERTY_MEMBERSHEADER {
+                MembersFlags: KSPROPERTY_MEMBER_STEPPEDRANGES,
+                MembersSize: size_of::<KSPROPERTY_STEPPING_LONG>() as u32,
+                MembersCount: CHANNELS as u32,
+                Flags: KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
+            },
+            ranges: [KSPROPERTY_STEPPING_LONG {
+                SteppingDelta: step,
+                Reserved: 0,
+                SignedMinimum: least,
+                SignedMaximum: greatest,
+            }; CHANNELS],
+        }
+    }
+}
 
-/// What basic support tells of the mute: a value per channel, any.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct MuteMembers(KSPROPERTY_MEMBERSHEADER);
-
-// SAFETY: integers only.
-unsafe impl Plain for MuteMembers {}
-
-const MUTE_MEMBERS: MuteMembers = MuteMembers(KSPROPERTY_MEMBERSHEADER {
-    MembersFlags: KSPROPERTY_MEMBER_VALUES,
-    MembersSize: 0,
-    MembersCount: 0,
-    Flags: KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
-});
+const VOLUME_MEMBERS: ChannelMembers =
+    ChannelMembers::new(LEAST_LEVEL, GREATEST_LEVEL, LEVEL_STEP as u32);
+const MUTE_MEMBERS: ChannelMembers = ChannelMembers::new(0, 1, 1);
 
 /// `KSPROPERTY_AUDIO_VOLUMELEVEL` of the volume node.
 pub(super) unsafe extern "efiapi" fn volume(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {

@@ -1,15 +1,15 @@
 //! The wave filter's description.
 
-use super::{MODES, propose};
+use super::propose;
 use crate::topology::{connection, properties};
 use core::ptr::null;
 use waverig_portcls::{
-    Guid, KSATTRIBUTE, KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE, KSATTRIBUTE_LIST, KSDATARANGE,
-    KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO, KSFILTER_NODE, KSPIN_COMMUNICATION,
-    KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW, KSPIN_DATAFLOW_IN,
-    KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_PIN_PROPOSEDATAFORMAT,
-    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_SET, PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR,
-    PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
+    Guid, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
+    KSFILTER_NODE, KSPIN_COMMUNICATION, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK,
+    KSPIN_DATAFLOW, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_SET,
+    PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR,
+    PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
 };
 
 /// The pin that clients open.
@@ -66,31 +66,22 @@ static PCM_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 32)
 static FLOAT_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, 32);
 static ANALOG: KSDATARANGE = analog_range();
 
-const fn mode(mode: Guid) -> KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE {
-    KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE {
-        AttributeHeader: KSATTRIBUTE {
-            Size: size_of::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>() as u32,
-            Flags: 0,
-            Attribute: id::KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE,
-        },
-        SignalProcessingMode: mode,
-    }
-}
+/// Says that the pin knows signal-processing modes; which ones, `IMiniportAudioSignalProcessing::GetModes` says
+/// (windows-driver-docs: audio-signal-processing-modes).
+static KNOWS_MODES: KSATTRIBUTE = KSATTRIBUTE {
+    Size: size_of::<KSATTRIBUTE>() as u32,
+    Flags: 0,
+    Attribute: id::KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE,
+};
 
-static FIRST_MODE: KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE = mode(MODES[0]);
-static SECOND_MODE: KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE = mode(MODES[1]);
-
-struct Attributes<const N: usize>([*const KSATTRIBUTE; N]);
+struct Attributes([*const KSATTRIBUTE; 1]);
 
 // SAFETY: a constant description that nobody writes.
-unsafe impl<const N: usize> Sync for Attributes<N> {}
+unsafe impl Sync for Attributes {}
 
-static MODE_ATTRIBUTES: Attributes<{ MODES.len() }> = Attributes([
-    (&raw const FIRST_MODE).cast(),
-    (&raw const SECOND_MODE).cast(),
-]);
+static MODE_ATTRIBUTES: Attributes = Attributes([&raw const KNOWS_MODES]);
 static MODE_LIST: KSATTRIBUTE_LIST = KSATTRIBUTE_LIST {
-    Count: MODES.len() as u32,
+    Count: 1,
     Attributes: (&raw const MODE_ATTRIBUTES).cast(),
 };
 

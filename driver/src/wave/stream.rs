@@ -17,12 +17,14 @@ use waverig_portcls::{
 use wdk_sys::{PEX_TIMER, PVOID};
 
 /// The object that PortCls holds.
+///
+/// Fields are dropped from the top: the timer waits for its callback, which uses the cable, so it goes first.
 pub(super) struct Stream {
+    /// Fires at what the cable sets it for; the cable's address is its context.
+    _timer: Timer,
     cable: SharedCable,
     port: Com<IPortWaveRTStream>,
     format: Format,
-    /// Fires at what the cable sets it for; the cable's address is its context.
-    _timer: Timer,
 }
 
 // SAFETY: the tables are those of their interfaces, begin with this class's IUnknown, and expect a Stream.
@@ -62,10 +64,10 @@ impl Stream {
         })?;
         // When there is no memory for the object, dropping the value closes the stream again.
         Object::create(Self {
+            _timer: timer,
             cable,
             port,
             format,
-            _timer: timer,
         })
     }
 

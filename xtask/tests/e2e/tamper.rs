@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::rig::Rig;
 
-fn check(file: &str, change: impl Fn(&mut Vec<u8>)) {
+fn check(file: &str, change: impl Fn(&mut [u8])) {
     let rig = Rig::with_package(&format!("tamper-{file}"));
     let path = rig.package().join(file);
     let mut bytes = fs::read(&path).expect("it is in the package");
@@ -20,7 +20,7 @@ fn check(file: &str, change: impl Fn(&mut Vec<u8>)) {
     .expect(1, &["refused", file]);
 }
 
-fn flip_in_the_middle(bytes: &mut Vec<u8>) {
+fn flip_in_the_middle(bytes: &mut [u8]) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
 }

@@ -18,8 +18,8 @@ fn requests_and_what_they_get() {
         (1, 8, MiddleAndEnd, Ok((16, 2, Some(1)))),
         (0, 4, End, Err(BufferError::Empty)),
         (4_096, 0, End, Err(BufferError::NoFrame)),
-        (1 << 30, 4, None, Ok((1 << 30, 1 << 28, Option::None))),
-        ((1 << 30) + 1, 4, None, Err(BufferError::TooLarge)),
+        (16 << 20, 4, None, Ok((16 << 20, 4 << 20, Option::None))),
+        ((16 << 20) + 1, 4, None, Err(BufferError::TooLarge)),
         (u32::MAX, 4, MiddleAndEnd, Err(BufferError::TooLarge)),
         (u32::MAX, u16::MAX, MiddleAndEnd, Err(BufferError::TooLarge)),
     ] {
