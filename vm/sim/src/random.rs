@@ -5,6 +5,7 @@ use std::cell::Cell;
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #[derive(Debug)]
 pub struct Random {
+    seed: Cell<u64>,
     state: Cell<u64>,
 }
 
@@ -13,13 +14,20 @@ impl Random {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            seed: Cell::new(seed),
             state: Cell::new(seed),
         }
     }
 
     /// Starts anew from `seed`.
     pub fn reseed(&self, seed: u64) {
+        self.seed.set(seed);
         self.state.set(seed);
+    }
+
+    /// What it last started from.
+    pub fn seed(&self) -> u64 {
+        self.seed.get()
     }
 
     /// The next 64 bits.

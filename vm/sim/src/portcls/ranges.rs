@@ -7,8 +7,7 @@ use waverig_portcls::id::{
     KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM, KSDATAFORMAT_TYPE_AUDIO,
 };
 use waverig_portcls::{
-    Guid, KSATTRIBUTE, KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE, KSATTRIBUTE_LIST, KSDATARANGE,
-    KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
+    Guid, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
 };
 
 use super::description::{Reader, read};
@@ -22,8 +21,6 @@ pub(crate) struct Range {
     pub(crate) head: KSDATARANGE,
     /// The limits, when it is an audio range.
     pub(crate) audio: Option<KSDATARANGE_AUDIO>,
-    /// Signal-processing modes it is for.
-    pub(crate) modes: Vec<Guid>,
 }
 
 /// Sub-formats that make a pin one that endpoints stream to: PCM, float, AC-3 and WMA over SPDIF (ksmedia.h).
@@ -61,19 +58,16 @@ impl Range {
                 broken(&format!("data range {index} is NULL"));
                 continue;
             }
-            let mut range = Self::read_one(entry.cast(), |text| {
+            let range = Self::read_one(entry.cast(), |text| {
                 broken(&format!("data range {index} {text}"))
             });
             if range.head.Flags & KSDATARANGE_ATTRIBUTES != 0 {
                 let list = entries.next().map_or(std::ptr::null(), |(_, list)| list);
-                match attributes(list.cast()) {
-                    Ok(modes) => range.modes = modes,
-                    Err(text) => {
-                        reader.broken(
-                            &rules::ATTRIBUTES,
-                            &format!("pin {pin}: data range {index} {text}"),
-                        );
-                    }
+                if let Err(text) = attributes(list.cast()) {
+                    reader.broken(
+                        &rules::ATTRIBUTES,
+                        &format!("pin {pin}: data range {index} {text}"),
+                    );
                 }
             }
             ranges.push(range);
@@ -87,7 +81,6 @@ impl Range {
             place,
             head,
             audio: None,
-            modes: Vec::new(),
         };
         if (head.FormatSize as usize) < size_of::<KSDATARANGE>() {
             broken(&format!(
@@ -143,7 +136,9 @@ fn limits(audio: &KSDATARANGE_AUDIO) -> Result<(), String> {
     }
 }
 
-fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<Vec<Guid>, String> {
+/// A range's list of attributes. One says that the pin knows signal-processing modes: a bare KSATTRIBUTE, once; which
+/// modes those are, `IMiniportAudioSignalProcessing::GetModes` says (audio-signal-processing-modes).
+fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<(), String> {
     if place.is_null() {
         return Err("has KSDATARANGE_ATTRIBUTES, but no list of attributes follows".into());
     }
@@ -154,7 +149,7 @@ fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<Vec<Guid>, String> {
             list.Count, list.Attributes
         ));
     }
-    let mut modes = Vec::new();
+    let mut seen = Vec::new();
     for index in 0..list.Count as usize {
         let attribute = read(list.Attributes.wrapping_add(index));
         if attribute.is_null() {
@@ -167,18 +162,19 @@ fn attributes(place: *const KSATTRIBUTE_LIST) -> Result<Vec<Guid>, String> {
                 head.Size
             ));
         }
-        if head.Attribute == KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE {
-            if (head.Size as usize) != size_of::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>() {
-                return Err(format!(
-                    "has a signal-processing mode of {} bytes, not 40",
-                    head.Size
-                ));
-            }
-            modes.push(
-                read(attribute.cast::<KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE>())
-                    .SignalProcessingMode,
-            );
+        if head.Attribute == KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE
+            && head.Size as usize != size_of::<KSATTRIBUTE>()
+        {
+            return Err(format!(
+                "has a signal-processing attribute of {} bytes, not {}",
+                head.Size,
+                size_of::<KSATTRIBUTE>()
+            ));
         }
+        if seen.contains(&head.Attribute) {
+            return Err(format!("has the attribute {index} a second time"));
+        }
+        seen.push(head.Attribute);
     }
-    Ok(modes)
+    Ok(())
 }

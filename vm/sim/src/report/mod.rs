@@ -168,7 +168,7 @@ fn build(cause: &Cause) -> Report {
         report.calls = kernel.calls.history();
         report.outlook = kernel.schedule.outlook(8);
         report.at = kernel.now().0;
-        report.seed = kernel.options.seed;
+        report.seed = kernel.random.seed();
         report.findings = symbolised(kernel.findings.all());
     }
     report

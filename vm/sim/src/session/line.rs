@@ -7,7 +7,7 @@ use serde::Serialize;
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Reply, frame};
 
-use crate::report::Report;
+use crate::report::{Report, StackFrame};
 use crate::session::staging;
 use crate::user::journal::{self, Sink};
 
@@ -33,11 +33,29 @@ pub(super) fn fault(report: &Report) {
     journal::flush_current();
     staging::remove_current();
     let reply = Reply::Fault {
-        summary: format!("{} [{}]", report.text, report.rule),
+        summary: format!("{} [{}]{}", report.text, report.rule, place(report)),
         text: report.to_string(),
     };
     let json = serde_json::to_vec(report).unwrap_or_default();
     send(&reply, &json);
+}
+
+/// The innermost place in the driver's own sources: library code inlined there is not what one looks for.
+fn place(report: &Report) -> String {
+    let own = |frame: &&StackFrame| {
+        frame
+            .file
+            .as_ref()
+            .is_some_and(|file| !file.starts_with("/rustc/"))
+    };
+    match report.stack.iter().find(own) {
+        Some(StackFrame {
+            file: Some(file),
+            line: Some(line),
+            ..
+        }) => format!(" at {file}:{line}"),
+        _ => String::new(),
+    }
 }
 
 /// Hands observations on to the host.

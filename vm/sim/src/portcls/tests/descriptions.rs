@@ -1,8 +1,9 @@
 //! Filter descriptions that are right but for one thing.
 
+use waverig_portcls::id::KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE;
 use waverig_portcls::{
-    KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO, KSTOPOLOGY_CONNECTION,
-    PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR,
+    KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
+    KSTOPOLOGY_CONNECTION, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR,
 };
 
 use super::description;
@@ -87,19 +88,24 @@ fn pins_must_be_what_they_say() {
     );
 }
 
+/// The audio range of the wave filter that is right.
+fn audio_range() -> KSDATARANGE_AUDIO {
+    let from = wave();
+    // SAFETY: pin 0 has one audio range.
+    unsafe {
+        (*from.Pins)
+            .KsPinDescriptor
+            .DataRanges
+            .read()
+            .cast::<KSDATARANGE_AUDIO>()
+            .read()
+    }
+}
+
 #[test]
 fn data_ranges_must_be_whole() {
     let range = |change: &dyn Fn(&mut KSDATARANGE_AUDIO), expect: &str| {
-        let from = wave();
-        // SAFETY: pin 0 has one audio range.
-        let mut audio = unsafe {
-            (*from.Pins)
-                .KsPinDescriptor
-                .DataRanges
-                .read()
-                .cast::<KSDATARANGE_AUDIO>()
-                .read()
-        };
+        let mut audio = audio_range();
         change(&mut audio);
         let ranges: [*const KSDATARANGE; 1] = [(&raw const audio).cast()];
         check_pin(
@@ -117,6 +123,36 @@ fn data_ranges_must_be_whole() {
         &|audio| audio.DataRange.Flags = KSDATARANGE_ATTRIBUTES,
         "no list of attributes follows",
     );
+}
+
+#[test]
+fn a_signal_processing_attribute_is_bare_and_stands_once() {
+    let attribute = |size: usize| KSATTRIBUTE {
+        Size: size as u32,
+        Flags: 0,
+        Attribute: KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE,
+    };
+    let check_list = |attributes: &[KSATTRIBUTE], expect: &str| {
+        let mut audio = audio_range();
+        audio.DataRange.Flags = KSDATARANGE_ATTRIBUTES;
+        let places: Vec<*const KSATTRIBUTE> = attributes.iter().map(std::ptr::from_ref).collect();
+        let list = KSATTRIBUTE_LIST {
+            Count: places.len() as u32,
+            Attributes: places.as_ptr(),
+        };
+        let ranges: [*const KSDATARANGE; 2] = [(&raw const audio).cast(), (&raw const list).cast()];
+        check_pin(
+            |pin| {
+                pin.KsPinDescriptor.DataRanges = ranges.as_ptr();
+                pin.KsPinDescriptor.DataRangesCount = 2;
+            },
+            expect,
+        );
+    };
+    check_list(&[attribute(40)], "of 40 bytes, not 24");
+    check_list(&[attribute(24), attribute(24)], "attribute 1 a second time");
+    check_list(&[attribute(8)], "less than a KSATTRIBUTE");
+    check_list(&[], "a list of 0 attributes");
 }
 
 #[test]
