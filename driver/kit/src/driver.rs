@@ -14,6 +14,8 @@ use crate::{Arch, Invocation, Runner, Workspace, files, link};
 /// The package and the profile (both in the workspace's manifests).
 const PACKAGE: &str = "waverig";
 const PROFILE: &str = "driver";
+/// Cargo's command that makes the library which is linked.
+const COMPILE: [&str; 4] = ["rustc", "--lib", "--crate-type", "staticlib"];
 
 /// What to build, and where to put it.
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
     let _lock = lock(workspace)?;
     let toolchain = Toolchain::find(runner, workspace)?;
     let kit = prepare(runner, workspace, &toolchain, options.arch)?;
-    let cargo = cargo(options, &kit, &toolchain);
+    let cargo = cargo(options, &kit, &toolchain, &COMPILE);
     let output = runner.run(&cargo).context("cannot start cargo")?;
     if !output.success() {
         bail!("the driver does not compile: see cargo's messages above");
@@ -79,6 +81,23 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
     Ok(built)
 }
 
+/// Lints the driver as [`build`] compiles it: clippy, with every warning an error. `options.output` is not used.
+///
+/// # Errors
+/// What [`prepare`] says; a lint that is not kept.
+pub fn lint(runner: &dyn Runner, options: &BuildOptions) -> Result<()> {
+    let workspace = &options.workspace;
+    let _lock = lock(workspace)?;
+    let toolchain = Toolchain::find(runner, workspace)?;
+    let kit = prepare(runner, workspace, &toolchain, options.arch)?;
+    let clippy =
+        cargo(options, &kit, &toolchain, &["clippy", "--lib"]).args(["--", "--deny", "warnings"]);
+    if !runner.run(&clippy).context("cannot start cargo")?.success() {
+        bail!("the driver does not keep the lints: see clippy's messages above");
+    }
+    Ok(())
+}
+
 /// One build at a time in a checkout: builds with different features share folders.
 fn lock(workspace: &Workspace) -> Result<File> {
     let folder = workspace.kit();
@@ -90,18 +109,12 @@ fn lock(workspace: &Workspace) -> Result<File> {
     Ok(file)
 }
 
-fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain) -> Invocation {
+/// One of cargo's commands on the driver, with what makes it a driver.
+fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain, command: &[&str]) -> Invocation {
     let workspace = &options.workspace;
     let mut cargo = Invocation::new("cargo")
-        .args([
-            "rustc",
-            "--locked",
-            "--package",
-            PACKAGE,
-            "--lib",
-            "--crate-type",
-            "staticlib",
-        ])
+        .args(command.iter().copied())
+        .args(["--locked", "--package", PACKAGE])
         .args([
             "--profile",
             PROFILE,

@@ -30,7 +30,7 @@ mod wdk;
 mod workspace;
 
 pub use arch::Arch;
-pub use driver::{BuildOptions, Built, build};
+pub use driver::{BuildOptions, Built, build, lint};
 pub use requirements::{
     Privilege, Requirement, install, install_commands, install_line, privilege, requirements,
 };

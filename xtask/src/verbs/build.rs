@@ -1,6 +1,5 @@
 //! `cargo xtask build`: the driver, linked but not signed.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -61,20 +60,25 @@ pub(crate) fn build(context: &Context, fault: Option<&str>) -> Result<Built> {
         None => "waverig.sys for x64".to_owned(),
         Some(name) => format!("waverig.sys for x64 with the deliberate fault {name}"),
     };
-    let output = context.layout.linked();
-    context
-        .ui
-        .step("build", &what, || build_into(context, features, &output))
+    context.ui.step("build", &what, || {
+        waverig_kit::build(&*context.exec, &options(context, features))
+    })
 }
 
-fn build_into(context: &Context, features: Vec<String>, output: &Path) -> Result<Built> {
-    waverig_kit::build(
-        &*context.exec,
-        &BuildOptions {
-            workspace: context.workspace(),
-            arch: Arch::X64,
-            features,
-            output: output.to_owned(),
-        },
-    )
+/// Lints the driver, which needs the same set-up as building it.
+///
+/// # Errors
+/// A host that lacks something, a lint that is not kept.
+pub(crate) fn lint(context: &Context) -> Result<()> {
+    setup::driver(context)?;
+    waverig_kit::lint(&*context.exec, &options(context, Vec::new()))
+}
+
+fn options(context: &Context, features: Vec<String>) -> BuildOptions {
+    BuildOptions {
+        workspace: context.workspace(),
+        arch: Arch::X64,
+        features,
+        output: context.layout.linked(),
+    }
 }

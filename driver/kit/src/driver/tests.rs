@@ -22,14 +22,14 @@ fn invocation(features: &[&str]) -> Invocation {
         host: "h".into(),
         commit: "c0ffee".into(),
     };
-    cargo(&options, &kit, &toolchain)
+    cargo(&options, &kit, &toolchain, &COMPILE)
 }
 
 #[test]
 fn the_lock_file_and_the_profile_are_fixed() {
     assert_eq!(
         invocation(&[]).line(),
-        "cargo rustc --locked --package waverig --lib --crate-type staticlib --profile driver \
+        "cargo rustc --lib --crate-type staticlib --locked --package waverig --profile driver \
          --target x86_64-pc-windows-msvc --target-dir /w/target/driver --config x=1"
     );
     assert!(invocation(&["a", "b"]).line().ends_with(" --features a,b"));
