@@ -220,3 +220,6 @@ pub(crate) fn inventory(context: &Context) -> Result<Vec<Item>> {
     }
     Ok(list)
 }
+
+#[cfg(test)]
+mod tests;
