@@ -28,7 +28,7 @@ pub(crate) struct Kit {
 
 /// Prepares everything the driver's build needs on this host; near-free when nothing changed.
 ///
-/// On Windows that is the installed WDK with wdk-build as published. Not yet run there.
+/// On Windows that is the installed WDK with wdk-build as published. Not yet seen with a real WDK.
 pub(crate) fn prepare(
     runner: &dyn Runner,
     workspace: &Workspace,
@@ -41,7 +41,7 @@ pub(crate) fn prepare(
         let wdk = wdk::find(runner).context("the Windows Driver Kit has gone")?;
         return Ok(Kit {
             library_folder: wdk.library_folder(arch),
-            env: Vec::new(),
+            env: wdk.environment(),
             cargo_args: Vec::new(),
             dependency_folders: wdk::registry_sources(),
         });

@@ -1,6 +1,8 @@
-//! The installed Windows Driver Kit, on Windows: found as wdk-build finds it. Not yet run on Windows.
+//! The installed Windows Driver Kit, on Windows: found where wdk-build looks for it, and named to it, so that the headers that
+//! it reads and the libraries that are linked here are of one version. Not yet seen with a real WDK.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use crate::{Arch, Invocation, Runner};
 pub(crate) struct Wdk {
     /// The folder of `Include` and `Lib`.
     pub(crate) root: PathBuf,
-    /// The newest version with libraries, as a folder name.
+    /// The newest version with the kernel's libraries, as a folder name.
     pub(crate) version: String,
 }
 
@@ -23,6 +25,18 @@ impl Wdk {
             .join(&self.version)
             .join("km")
             .join(arch.wdk_folder())
+    }
+
+    /// What wdk-build and bindgen read (`detect_wdk_content_root`, `detect_windows_sdk_version`; clang-sys).
+    pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut list = vec![
+            ("WDKContentRoot".into(), self.root.clone().into()),
+            ("Version_Number".into(), self.version.clone().into()),
+        ];
+        if let Some(folder) = libclang() {
+            list.push(("LIBCLANG_PATH".into(), folder.into()));
+        }
+        list
     }
 }
 
@@ -55,10 +69,12 @@ fn registry_value(answer: &str) -> Option<PathBuf> {
     Some(value.trim().into())
 }
 
+/// A Windows SDK that is newer than the WDK has a folder here too, but nothing for the kernel in it.
 fn newest_version(lib: &Path) -> Option<String> {
     let names = fs::read_dir(lib)
         .ok()?
         .flatten()
+        .filter(|entry| entry.path().join("km").is_dir())
         .filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.starts_with("10.")).max()
 }
@@ -86,6 +102,19 @@ pub(crate) fn registry_sources() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestFolder;
+
+    #[test]
+    fn a_newer_sdk_without_the_kernels_libraries_is_not_taken() {
+        let lib = TestFolder::new().with_files(&[
+            "10.0.22621.0/km/x64/ntoskrnl.lib",
+            "10.0.26100.0/km/x64/ntoskrnl.lib",
+            "10.0.28000.0/um/x64/kernel32.lib",
+            "wdf/kmdf/x64/1.33/wdfldr.lib",
+        ]);
+        let found = newest_version(lib.path());
+        assert_eq!(found.as_deref(), Some("10.0.26100.0"));
+    }
 
     #[test]
     fn a_registry_answer_is_read() {
