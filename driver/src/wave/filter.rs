@@ -82,7 +82,7 @@ unsafe impl Sync for Attributes {}
 static MODE_ATTRIBUTES: Attributes = Attributes([&raw const KNOWS_MODES]);
 static MODE_LIST: KSATTRIBUTE_LIST = KSATTRIBUTE_LIST {
     Count: 1,
-    Attributes: (&raw const MODE_ATTRIBUTES).cast(),
+    Attributes: MODE_ATTRIBUTES.0.as_ptr(),
 };
 
 /// Each range is followed by the list of its attributes, as its flag says.

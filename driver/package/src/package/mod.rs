@@ -4,8 +4,6 @@ mod build;
 mod verify;
 
 #[cfg(test)]
-mod independent;
-#[cfg(test)]
 mod tests;
 
 pub use build::{Inputs, Package, PackageError, PackagedFile, build};
