@@ -146,6 +146,10 @@ impl Drop for Link {
 
 fn describe(status: Option<ExitStatus>) -> String {
     match status {
+        // Windows ends a process that executes `int 29h` without asking any handler in it (STATUS_STACK_BUFFER_OVERRUN).
+        Some(status) if status.code().map(i32::cast_unsigned) == Some(0xC000_0409) => {
+            format!("{status}, a fast-fail (int 29h)")
+        }
         Some(status) => status.to_string(),
         None => "its exit status is unknown".into(),
     }

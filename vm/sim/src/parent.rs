@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::report::{EXIT_FAULT, EXIT_REPORT_FAILED, REPORT_PATH, Report};
+use crate::rules;
+
+/// What Windows leaves of a process that called fast-fail (ntstatus.h).
+const STATUS_STACK_BUFFER_OVERRUN: u32 = 0xC000_0409;
 
 /// How often a running child is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -110,6 +114,17 @@ pub fn explain(status: ExitStatus, json: Option<&[u8]>) -> Option<Report> {
                     .to_owned(),
             )
         })),
+        // On Windows `int 29h` goes to no handler of the process: all that is left of it is this code, and no place.
+        Some(code) if code.cast_unsigned() == STATUS_STACK_BUFFER_OVERRUN => Some(Report {
+            title: rules::FAST_FAIL.title.to_owned(),
+            source: rules::FAST_FAIL.source.to_owned(),
+            ..own(
+                rules::FAST_FAIL.id,
+                "code in this process called fast-fail (int 29h); this host ends it at once, so that neither the fast-fail \
+                 code nor a stack is known: play it on Linux for both"
+                    .to_owned(),
+            )
+        }),
         // On Windows a process that the system ends has the exception's code as its exit code.
         Some(code) if !(0..=255).contains(&code) => Some(own(
             "killed",

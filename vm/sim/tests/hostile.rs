@@ -127,13 +127,11 @@ fn memory_that_is_not_there_is_explained() {
         "access-violation",
         &["read-only memory of the driver", "0xBE"],
     );
-    // lea rax, [rip]; shl rax, 16; mov eax, [rax]: not canonical
+    // mov rax, 0x8000_0000_0000; mov eax, [rax]: not canonical
     fails(
         "wild",
         Code::driver()
-            .bytes(&[
-                0x48, 0x8D, 0x05, 0, 0, 0, 0, 0x48, 0xC1, 0xE0, 0x10, 0x8B, 0x00,
-            ])
+            .bytes(&[0x48, 0xB8, 0, 0, 0, 0, 0, 0x80, 0, 0, 0x8B, 0x00])
             .success(),
         "illegal-instruction",
         &["cannot exist"],
@@ -174,6 +172,13 @@ fn only_code_is_executed() {
     );
 }
 
+/// On Windows the system ends a process that executes `int 29h` without asking anybody in it.
+const FAST_FAIL: &[&str] = if cfg!(windows) {
+    &[]
+} else {
+    &["FAST_FAIL_CORRUPT_LIST_ENTRY", "0x139"]
+};
+
 #[test]
 fn instructions_that_fault_are_named() {
     for (name, code, rule, words) in [
@@ -195,7 +200,7 @@ fn instructions_that_fault_are_named() {
             "fastfail",
             &[0xB9, 3, 0, 0, 0, 0xCD, 0x29],
             "fast-fail",
-            &["FAST_FAIL_CORRUPT_LIST_ENTRY", "0x139"],
+            FAST_FAIL,
         ),
     ] {
         fails(name, Code::driver().bytes(code).success(), rule, words);
