@@ -29,4 +29,13 @@ rules! {
     JACK: "jack-description",
         "A jack description answers a request without room with its size and STATUS_BUFFER_OVERFLOW, then with a KSMULTIPLE_ITEM and its items.",
         "KSPROPERTY_JACK_DESCRIPTION";
+    BASIC_SUPPORT: "node-basic-support",
+        "A volume or mute node answers basic support with room for a ULONG with its verbs, for a KSPROPERTY_DESCRIPTION with that and the whole size, and then with the whole.",
+        "Basic Support Queries for Audio Properties";
+    CHANNEL_MEMBERS: "channel-property-members",
+        "The description of a volume or mute property is whole and has the flag MULTICHANNEL and a range for each channel.",
+        "Exposing Multichannel Nodes; ks/ns-ks-ksproperty_description";
+    PIN_NAME: "media-category-unused",
+        "A GUID that the INF names under MediaCategories is the Name or Category of a pin.",
+        "Friendly Names for Audio Endpoint Devices";
 }

@@ -3,10 +3,13 @@
 use waverig_portcls::{
     Guid, KSDATARANGE, KSDATARANGE_AUDIO, KSFILTER_NODE, KSNODEPIN_STANDARD_IN,
     KSNODEPIN_STANDARD_OUT, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN,
-    KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_GET,
-    KSPROPERTY_TYPE_SET, KSTOPOLOGY_CONNECTION, NTSTATUS, PCAUTOMATION_TABLE, PCFILTER_DESCRIPTOR,
-    PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, PCPROPERTY_REQUEST, id, status,
+    KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_AUDIO_MUTE, KSPROPERTY_AUDIO_VOLUMELEVEL,
+    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSTOPOLOGY_CONNECTION,
+    PCAUTOMATION_TABLE, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM,
+    id,
 };
+
+use super::volume;
 
 pub(crate) const WAVE: &str = "Wave";
 pub(crate) const TOPOLOGY: &str = "Topology";
@@ -108,15 +111,29 @@ static TOPOLOGY_CONNECTIONS: [KSTOPOLOGY_CONNECTION; 2] = [
     connection((0, KSNODEPIN_STANDARD_OUT), (KSFILTER_NODE, 1)),
 ];
 
-static ITEMS: [PCPROPERTY_ITEM; 1] = [PCPROPERTY_ITEM {
-    Set: &raw const AUDIO_SET,
-    Id: KSPROPERTY_AUDIO_VOLUMELEVEL,
-    Flags: KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_SET,
-    Handler: volume,
-}];
+const fn volume(id: u32, verbs: u32) -> PCPROPERTY_ITEM {
+    PCPROPERTY_ITEM {
+        Set: &raw const AUDIO_SET,
+        Id: id,
+        Flags: verbs,
+        Handler: volume::handler,
+    }
+}
+
+/// The mute property describes itself no further, so that tests see what KS answers in its place.
+static ITEMS: [PCPROPERTY_ITEM; 2] = [
+    volume(
+        KSPROPERTY_AUDIO_VOLUMELEVEL,
+        KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_BASICSUPPORT,
+    ),
+    volume(
+        KSPROPERTY_AUDIO_MUTE,
+        KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_SET,
+    ),
+];
 static TABLE: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
     PropertyItemSize: size_of::<PCPROPERTY_ITEM>() as u32,
-    PropertyCount: 1,
+    PropertyCount: 2,
     Properties: ITEMS.as_ptr(),
     MethodItemSize: 0,
     MethodCount: 0,
@@ -132,29 +149,6 @@ static NODES: [PCNODE_DESCRIPTOR; 1] = [PCNODE_DESCRIPTOR {
     Type: &raw const VOLUME,
     Name: std::ptr::null(),
 }];
-
-/// Answers with the channel that was asked for, so that tests see where instance data begins.
-unsafe extern "efiapi" fn volume(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
-    // SAFETY: PortCls's request; the sizes are checked before the pointers are followed.
-    unsafe {
-        if (*request).InstanceSize < 8 || (*request).Node != 0 {
-            return status::STATUS_INVALID_PARAMETER;
-        }
-        if (*request).ValueSize == 0 {
-            (*request).ValueSize = 4;
-            return status::STATUS_BUFFER_OVERFLOW;
-        }
-        if (*request).ValueSize < 4 {
-            return status::STATUS_BUFFER_TOO_SMALL;
-        }
-        let channel = (*request).Instance.cast::<i32>().read();
-        if (*request).Verb == KSPROPERTY_TYPE_GET {
-            (*request).Value.cast::<i32>().write(channel);
-            (*request).ValueSize = 4;
-        }
-    }
-    status::STATUS_SUCCESS
-}
 
 /// The wave filter's description.
 pub(crate) const fn wave() -> PCFILTER_DESCRIPTOR {

@@ -12,7 +12,7 @@ use waverig_portcls::{
 };
 use waverig_protocol::scenario::{Format, Sample};
 
-use super::{Quirk, filters, has, slot, stream};
+use super::{Quirk, filters, has, modes, slot, stream};
 use crate::nt::layout::{DeviceObject, Irp};
 use crate::user::format::data_format;
 
@@ -70,6 +70,11 @@ unsafe extern "efiapi" fn query(
             *out = this;
             return STATUS_SUCCESS;
         }
+        let wave = object.interfaces.contains(&id::IID_IMiniportWaveRT);
+        if wave && *iid == id::IID_IMiniportAudioSignalProcessing {
+            *out = modes::create();
+            return STATUS_SUCCESS;
+        }
         *out = std::ptr::null_mut();
     }
     STATUS_INVALID_PARAMETER
@@ -95,7 +100,7 @@ unsafe extern "efiapi" fn release_object(this: *mut c_void) -> u32 {
     left
 }
 
-fn make(table: *const c_void, interfaces: &'static [Guid]) -> *mut c_void {
+pub(super) fn make(table: *const c_void, interfaces: &'static [Guid]) -> *mut c_void {
     let gone = |this: *mut c_void| {
         // SAFETY: the box made below, at its last reference.
         drop(unsafe { Box::from_raw(this.cast::<Object>()) });

@@ -3,7 +3,9 @@
 
 mod filters;
 mod miniport;
+mod modes;
 mod stream;
+mod volume;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -53,6 +55,22 @@ pub(crate) enum Quirk {
     LeakPort,
     /// Asks for half a device extension.
     SmallExtension,
+    /// Answers basic support with the verbs alone.
+    VerbsOnly,
+    /// Gives the description of a property only with all that follows it.
+    DescriptionAtOnce,
+    /// Has a volume node without channels.
+    NoChannels,
+    /// Takes too small an array of modes.
+    ModesWithoutRoom,
+    /// Has modes on a bridge pin.
+    ModesOfBridge,
+    /// Says of a pin that does not exist that it has no modes.
+    ModesOfNoPin,
+    /// Has a mode that is neither RAW nor DEFAULT, alone.
+    NeitherRawNorDefault,
+    /// Has two modes on a pin that can be opened once.
+    TwoModes,
 }
 
 thread_local! {

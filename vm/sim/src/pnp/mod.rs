@@ -1,9 +1,12 @@
 //! Plug and Play: a package is verified, installed and started on a root-enumerated device, and removed again.
 
 mod bus;
+mod channels;
 mod constraints;
 mod install;
 mod jack;
+mod members;
+mod names;
 mod remove;
 mod topology;
 
@@ -14,7 +17,7 @@ use waverig_package::cert::{Certificate, Trust};
 use waverig_package::inf::{InstallPlan, Target};
 use waverig_package::package::verify;
 use waverig_package::{Arch, OsBuild, UnixTime};
-use waverig_portcls::id::KSCATEGORY_AUDIO;
+use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY};
 use waverig_protocol::{Endpoint, Installed};
 
 use crate::endpoints::{self, Built, Topology};
@@ -22,7 +25,7 @@ use crate::finding;
 use crate::nt::driver::Driver;
 use crate::nt::interface;
 use crate::nt::layout::{DeviceObject, Guid};
-use crate::portcls::guid_of;
+use crate::portcls::{adapter, guid_of, modes};
 use crate::user;
 
 /// The Windows build that the machine plays: Windows 11 24H2.
@@ -97,14 +100,26 @@ impl Device {
                 jack::check(&link, &filter.name, endpoint.pin);
             }
         }
+        names::check(&self.plan.registry, &self.topology);
+        for filter in &self.topology.filters {
+            if let Some(link) = link(self.pdo, &guid_of(&KSCATEGORY_TOPOLOGY), &filter.name) {
+                channels::check(&link, &filter.name);
+            }
+        }
+        let adapter = adapter::of_pdo(self.pdo);
+        for subdevice in adapter.iter().flat_map(|adapter| adapter.subdevices()) {
+            modes::check(&subdevice);
+        }
     }
 
     /// What the host is told of the installation.
     pub fn installed(&self) -> Installed {
         let endpoints = self.built.endpoints.iter().map(|endpoint| {
             let filter = &self.topology.filters[endpoint.filter];
-            let name =
-                topology::pin_name(&self.plan, filter.pins[endpoint.pin as usize].name.as_ref());
+            let name = names::of_pin(
+                &self.plan.registry,
+                filter.pins[endpoint.pin as usize].name.as_ref(),
+            );
             let name = name.unwrap_or_else(|| endpoint.form_factor.display_name().to_owned());
             Endpoint {
                 name: format!("{name} ({})", self.plan.description),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use waverig_package::inf::{InstallPlan, RegistryData};
+use waverig_package::inf::InstallPlan;
 use waverig_portcls::{Guid, KSFILTER_NODE, KSPIN_DATAFLOW_IN};
 
 use super::{install, link};
@@ -100,18 +100,4 @@ fn links(adapter: &Adapter, subdevices: &[Rc<Subdevice>]) -> Vec<Link> {
         .iter()
         .filter_map(|one| link((&one.from, one.from_pin, &one.to, one.to_pin)))
         .collect()
-}
-
-/// The name that the INF gives a pin: `HKR,MediaCategories\{guid},Name` (Windows 10 1809 and later).
-pub(super) fn pin_name(plan: &InstallPlan, name: Option<&Guid>) -> Option<String> {
-    let subkey = format!("MediaCategories\\{{{}}}", name?);
-    plan.registry.iter().find_map(|value| match &value.data {
-        RegistryData::Sz(text)
-            if value.subkey.eq_ignore_ascii_case(&subkey)
-                && value.name.eq_ignore_ascii_case("Name") =>
-        {
-            Some(text.clone())
-        }
-        _ => None,
-    })
 }

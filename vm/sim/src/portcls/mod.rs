@@ -7,6 +7,7 @@
 //! | [`port`], [`subdevice`] | ports, their names, interfaces and wires |
 //! | [`description`], [`ranges`], [`automation`] | a filter's description, read and checked |
 //! | [`filter`], [`pin`], [`rtaudio`] | open filters and pins and their properties |
+//! | [`modes`] | signal-processing modes of pins |
 //! | [`port_stream`] | buffer memory for WaveRT streams |
 //! | [`com`] | interface pointers in both directions |
 
@@ -17,6 +18,7 @@ pub(crate) mod description;
 mod dispatch;
 mod filter;
 mod format;
+pub(crate) mod modes;
 mod pin;
 pub(crate) mod port;
 mod port_stream;

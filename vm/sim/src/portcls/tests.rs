@@ -2,8 +2,8 @@
 
 use waverig_portcls::id::KSPROPSETID_Audio;
 use waverig_portcls::{
-    KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET,
-    KSPROPERTY_TYPE_TOPOLOGY, status,
+    KSPROPERTY_AUDIO_MUTE, KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_BASICSUPPORT,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_TOPOLOGY, status,
 };
 use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
 
@@ -105,18 +105,26 @@ fn an_extension_smaller_than_port_class_own_part_is_refused() {
 /// A volume request: verb, instance data behind the KSNODEPROPERTY, room; then status, bytes, first word of the answer.
 fn ask(verb: u32, instance: &[i32], room: usize, expect: (i32, usize, i32)) {
     mock::with(Quirk::None, |machine| {
-        asked(machine, verb, instance, room, expect)
+        asked(
+            machine,
+            (KSPROPERTY_AUDIO_VOLUMELEVEL, verb),
+            instance,
+            room,
+            expect,
+        )
     });
 }
 
-fn asked(machine: &Machine, verb: u32, instance: &[i32], room: usize, expect: (i32, usize, i32)) {
+fn asked(
+    machine: &Machine,
+    (id, verb): (u32, u32),
+    instance: &[i32],
+    room: usize,
+    expect: (i32, usize, i32),
+) {
     let filter =
         ks::Handle::open(&user::tests::link(machine, mock::TOPOLOGY)).expect("the filter opens");
-    let mut question = ks::property(
-        &KSPROPSETID_Audio,
-        KSPROPERTY_AUDIO_VOLUMELEVEL,
-        verb | KSPROPERTY_TYPE_TOPOLOGY,
-    );
+    let mut question = ks::property(&KSPROPSETID_Audio, id, verb | KSPROPERTY_TYPE_TOPOLOGY);
     question.extend([0_u32, 0].map(u32::to_le_bytes).concat());
     question.extend(instance.iter().flat_map(|word| word.to_le_bytes()));
     let mut answer = vec![0; room];
@@ -158,13 +166,12 @@ fn node_properties_reach_their_handler_with_instance_and_value() {
         4,
         (status::STATUS_INVALID_PARAMETER, 4, 0),
     );
-    // The item does not handle basic support: KS answers with its verbs.
-    ask(
-        KSPROPERTY_TYPE_BASICSUPPORT,
-        &[0, 0],
-        4,
-        (status::STATUS_SUCCESS, 4, 3),
-    );
+    // This item does not handle basic support: KS answers with its verbs.
+    let question = (KSPROPERTY_AUDIO_MUTE, KSPROPERTY_TYPE_BASICSUPPORT);
+    let expect = (status::STATUS_SUCCESS, 4, 3);
+    mock::with(Quirk::None, |machine| {
+        asked(machine, question, &[0, 0], 4, expect)
+    });
 }
 
 fn description(

@@ -9,7 +9,7 @@ use waverig_portcls::{KSAUDIO_SPEAKER_STEREO, WAVE_FORMAT_EXTENSIBLE};
 use waverig_protocol::scenario::{Format, Sample};
 
 /// A GUID in memory order.
-pub(super) fn guid(guid: &Guid) -> [u8; 16] {
+pub(crate) fn guid(guid: &Guid) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&guid.Data1.to_le_bytes());
     bytes[4..6].copy_from_slice(&guid.Data2.to_le_bytes());
