@@ -98,22 +98,21 @@ impl Expected {
         })
     }
 
-    /// The last frame after which only silence follows: where the signal ends.
-    pub fn signal_end(&self) -> u64 {
-        self.runs
+    /// The stretches up to the end of the signal, after which there is only silence.
+    pub fn signal_runs(&self) -> &[Run] {
+        let last = self
+            .runs
             .iter()
-            .rev()
-            .find(|run| run.source != Source::Silence)
-            .map_or(0, |run| run.first + run.frames)
+            .rposition(|run| run.source != Source::Silence);
+        &self.runs[..last.map_or(0, |last| last + 1)]
     }
 
     /// The silent stretches before the signal ends: where the stream was starved.
     pub fn starved(&self) -> impl Iterator<Item = Run> {
-        let end = self.signal_end();
-        self.runs
+        self.signal_runs()
             .iter()
             .copied()
-            .filter(move |run| run.source == Source::Silence && run.first < end)
+            .filter(|run| run.source == Source::Silence)
     }
 }
 

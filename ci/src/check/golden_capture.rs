@@ -2,7 +2,7 @@
 
 use super::{Context, Judgement, Outcome};
 use crate::evidence::Piece;
-use crate::expected::{Run, Source};
+use crate::expected::Source;
 use crate::explain::compare;
 use crate::golden::{CaptureGolden, sha256};
 
@@ -48,13 +48,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
 fn other_seed(context: &Context<'_>, golden: &CaptureGolden) -> Judgement {
     let expected = context.expected()?;
     let stream = context.stream()?;
-    let end = expected.signal_end();
-    let runs: Vec<Run> = expected
-        .runs
-        .iter()
-        .copied()
-        .take_while(|run| run.first < end)
-        .collect();
+    let runs = expected.signal_runs();
     let slack = context.file.limits.golden_time;
     // Limits are at most some seconds.
     let frames = slack.0.unsigned_abs() * u64::from(stream.clock.rate()) / 1_000_000_000;

@@ -50,13 +50,7 @@ impl CaptureGolden {
     /// # Errors
     /// When the scenario's signal does not fit its format.
     pub fn of(scenario: &Scenario, expected: &Expected, seed: u64) -> Result<Self, String> {
-        let end = expected.signal_end();
-        let runs: Vec<Run> = expected
-            .runs
-            .iter()
-            .copied()
-            .take_while(|run| run.first < end)
-            .collect();
+        let runs = expected.signal_runs().to_vec();
         let audio = audio(scenario, &runs)?;
         let block_frames = u64::from(scenario.format.rate).div_ceil(10);
         Ok(Self {

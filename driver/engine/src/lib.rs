@@ -48,4 +48,4 @@ pub use memory::CyclicMemory;
 pub use starvation::Starvation;
 pub use stream::{Advance, Stream};
 pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
-pub use units::{Bytes, FrameRate, Frames, Hns, Ppb, Qpc, QpcFrequency};
+pub use units::{FrameRate, Frames, Hns, Qpc, QpcFrequency};

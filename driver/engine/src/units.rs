@@ -13,24 +13,6 @@ macro_rules! quantity {
             /// Nothing of it.
             pub const ZERO: Self = Self(0);
 
-            /// The sum, or `None` when it does not fit.
-            #[must_use]
-            pub const fn checked_add(self, other: Self) -> Option<Self> {
-                match self.0.checked_add(other.0) {
-                    Some(sum) => Some(Self(sum)),
-                    None => None,
-                }
-            }
-
-            /// The difference, or `None` when it does not fit.
-            #[must_use]
-            pub const fn checked_sub(self, other: Self) -> Option<Self> {
-                match self.0.checked_sub(other.0) {
-                    Some(difference) => Some(Self(difference)),
-                    None => None,
-                }
-            }
-
             /// The sum, or the nearest value that fits.
             #[must_use]
             pub const fn saturating_add(self, other: Self) -> Self {
@@ -51,20 +33,12 @@ quantity! {
     Frames(u64)
 }
 quantity! {
-    /// A number of bytes.
-    Bytes(u64)
-}
-quantity! {
     /// A span of time in units of 100 ns, as the WDK calls it.
     Hns(i64)
 }
 quantity! {
     /// A reading of the performance counter (`KeQueryPerformanceCounter`), in ticks.
     Qpc(i64)
-}
-quantity! {
-    /// Parts per billion: how far a rate is steered from its nominal value.
-    Ppb(i64)
 }
 
 /// 100 ns units in a second.
@@ -140,15 +114,6 @@ impl QpcFrequency {
     }
 }
 
-impl Frames {
-    /// How long these frames play, in 100 ns rounded down; `i64::MAX` when it does not fit.
-    #[must_use]
-    pub fn duration(self, rate: FrameRate) -> Hns {
-        let hns = mul_div_floor(self.0, HNS_PER_SECOND, rate.divisor());
-        Hns(i64::try_from(hns).unwrap_or(i64::MAX))
-    }
-}
-
 impl Qpc {
     /// The time from `earlier` to here in 100 ns, rounded down; 0 when `earlier` is later.
     #[must_use]
@@ -187,9 +152,6 @@ mod tests {
     fn conversions_round_as_documented() {
         let ten_mhz = QpcFrequency::new(10_000_000).unwrap();
         let acpi = QpcFrequency::new(3_579_545).unwrap();
-        let rate = FrameRate::new(44_100).unwrap();
-        assert_eq!(Frames(1).duration(rate), Hns(226)); // 226.757…
-        assert_eq!(Frames(44_100).duration(rate), Hns(10_000_000));
         assert_eq!(Hns(10_000).to_qpc(ten_mhz), Qpc(10_000));
         assert_eq!(Hns(1).to_qpc(acpi), Qpc(1));
         assert_eq!(Hns(-5).to_qpc(ten_mhz), Qpc(0));
@@ -199,8 +161,6 @@ mod tests {
 
     #[test]
     fn extremes_saturate() {
-        let one = FrameRate::new(1).unwrap();
-        assert_eq!(Frames(u64::MAX).duration(one), Hns(i64::MAX));
         let slow = QpcFrequency::new(1).unwrap();
         assert_eq!(Qpc(i64::MAX).since(Qpc(i64::MIN), slow), Hns(i64::MAX));
         let fast = QpcFrequency::new(i64::MAX).unwrap();
@@ -209,7 +169,6 @@ mod tests {
         assert_eq!(FrameRate::new(FrameRate::MAX + 1), None);
         assert_eq!(QpcFrequency::new(0), None);
         assert_eq!(QpcFrequency::new(-1), None);
-        assert_eq!(Frames(u64::MAX).checked_add(Frames(1)), None);
         assert_eq!(Frames(1).saturating_sub(Frames(2)), Frames::ZERO);
     }
 }

@@ -75,14 +75,6 @@ impl Generator {
         self.format
     }
 
-    /// The counting pattern, when the signal is one.
-    pub fn counter(&self) -> Option<&Counter> {
-        match &self.kind {
-            Kind::Counter(counter) => Some(counter),
-            Kind::Sine(_) => None,
-        }
-    }
-
     /// Fills `out` with the signal from frame `first` on; bytes that make no whole frame stay as they are.
     pub fn fill(&self, first: u64, out: &mut [u8]) {
         match &self.kind {

@@ -1,8 +1,7 @@
 //! Reference signals: generated with the same bits on every host, from any frame on, and measured again.
 //!
-//! A [`Generator`] turns a signal and a format of the protocol into bytes. A [`Counter`] reads the counting pattern
-//! back. [`tone`] measures a sine, [`compare`] finds the first difference between two captures, [`wav`] reads and
-//! writes files that any audio editor opens.
+//! A [`Generator`] turns a signal and a format of the protocol into bytes. [`tone`] measures a sine, [`compare`] finds
+//! the first difference between two captures, [`wav`] writes files that any audio editor opens.
 
 pub mod compare;
 mod counter;
@@ -12,5 +11,4 @@ mod sine;
 pub mod tone;
 pub mod wav;
 
-pub use counter::Counter;
 pub use generator::{Generator, SignalError};

@@ -3,7 +3,7 @@
 use waverig_protocol::scenario::Sample;
 
 /// Bits of the integer code that a sample carries exactly. A 32-bit float carries 24: its significand.
-pub fn code_bits(sample: Sample) -> u32 {
+pub(crate) fn code_bits(sample: Sample) -> u32 {
     match sample {
         Sample::Pcm16 => 16,
         Sample::Pcm24 | Sample::Pcm24In32 | Sample::Float32 => 24,
@@ -13,7 +13,7 @@ pub fn code_bits(sample: Sample) -> u32 {
 
 /// Stores a signed code of [`code_bits`] bits in the first bytes of `out`. A float becomes `code / 2^23`, which is in
 /// [-1, 1) and exact. Bits of `code` above its width are ignored.
-pub fn put_code(sample: Sample, code: i32, out: &mut [u8]) {
+pub(crate) fn put_code(sample: Sample, code: i32, out: &mut [u8]) {
     match sample {
         Sample::Pcm16 => out[..2].copy_from_slice(&(code as i16).to_le_bytes()),
         Sample::Pcm24 => out[..3].copy_from_slice(&code.to_le_bytes()[..3]),
@@ -26,36 +26,9 @@ pub fn put_code(sample: Sample, code: i32, out: &mut [u8]) {
     }
 }
 
-/// The signed code stored in the first bytes of `bytes`, or `None` when they hold none: a 24-in-32 sample whose lowest
-/// byte is not 0, or a float that is no multiple of 2^-23 in [-1, 1).
-pub fn code(sample: Sample, bytes: &[u8]) -> Option<i32> {
-    Some(match sample {
-        Sample::Pcm16 => i32::from(i16::from_le_bytes([bytes[0], bytes[1]])),
-        Sample::Pcm24 => i32::from_le_bytes([0, bytes[0], bytes[1], bytes[2]]) >> 8,
-        Sample::Pcm24In32 => {
-            if bytes[0] != 0 {
-                return None;
-            }
-            word(bytes) >> 8
-        }
-        Sample::Pcm32 => word(bytes),
-        Sample::Float32 => {
-            let value = f32::from_bits(word(bytes) as u32);
-            // Negative zero and NaN fail the comparison of bits below.
-            let code = (value * FLOAT_SCALE) as i32;
-            let mut exact = [0; 4];
-            put_code(sample, code, &mut exact);
-            if exact != bytes[..4] || !(-1.0..1.0).contains(&value) {
-                return None;
-            }
-            code
-        }
-    })
-}
-
 /// Stores a level in [-1, 1], rounded to the nearest code (ties to even); full scale is the largest positive code, so
 /// that ±1 are symmetric. A float is rounded to the nearest float and kept below 1.
-pub fn put_level(sample: Sample, level: f64, out: &mut [u8]) {
+pub(crate) fn put_level(sample: Sample, level: f64, out: &mut [u8]) {
     if sample == Sample::Float32 {
         // The largest float below 1.
         let below_one = f32::from_bits(1.0_f32.to_bits() - 1);
@@ -86,19 +59,21 @@ fn word(bytes: &[u8]) -> i32 {
     i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
+/// Every kind of sample.
+#[cfg(test)]
+pub(crate) const ALL: [Sample; 5] = [
+    Sample::Pcm16,
+    Sample::Pcm24,
+    Sample::Pcm24In32,
+    Sample::Pcm32,
+    Sample::Float32,
+];
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const ALL: [Sample; 5] = [
-        Sample::Pcm16,
-        Sample::Pcm24,
-        Sample::Pcm24In32,
-        Sample::Pcm32,
-        Sample::Float32,
-    ];
 
     fn check(sample: Sample, level: f64, expect: &[u8]) {
         let mut out = vec![0; sample.bytes()];
@@ -120,14 +95,6 @@ mod tests {
         check(Sample::Float32, -1.0, &[0, 0, 0x80, 0xbf]);
     }
 
-    #[test]
-    fn what_is_no_code_is_none() {
-        assert_eq!(code(Sample::Pcm24In32, &[1, 0, 0, 0]), None);
-        for value in [f32::NAN, -0.0, 1.0, 2.0, 1e-9, f32::INFINITY] {
-            assert_eq!(code(Sample::Float32, &value.to_le_bytes()), None, "{value}");
-        }
-    }
-
     proptest! {
         #[test]
         fn codes_survive(value in any::<i32>()) {
@@ -136,7 +103,6 @@ mod tests {
                 let value = (value << shift) >> shift;
                 let mut bytes = vec![0; sample.bytes()];
                 put_code(sample, value, &mut bytes);
-                prop_assert_eq!(code(sample, &bytes), Some(value));
                 let scale = f64::from(1_u32 << (code_bits(sample) - 1));
                 prop_assert_eq!(level(sample, &bytes), f64::from(value) / scale);
             }

@@ -1,9 +1,8 @@
-//! WAVE files: frames go in and come out unchanged, byte for byte.
+//! WAVE files: frames go in unchanged, byte for byte.
 //!
 //! Layout after "Multiple Channel Audio Data and WAVE Files" (Microsoft): `WAVE_FORMAT_PCM` where 16 bits and two
 //! channels are enough, else `WAVE_FORMAT_EXTENSIBLE`, which alone can say how many bits of a container are valid.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use waverig_protocol::scenario::{Format, Sample};
@@ -13,18 +12,6 @@ const FLOAT: u16 = 3;
 const EXTENSIBLE: u16 = 0xFFFE;
 /// What follows the format tag in `KSDATAFORMAT_SUBTYPE_PCM` and `_IEEE_FLOAT` (ksmedia.h).
 const SUBTYPE_TAIL: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
-
-/// Why a file is no WAVE file that this module reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WavError(String);
-
-impl fmt::Display for WavError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a readable WAVE file: {}", self.0)
-    }
-}
-
-impl std::error::Error for WavError {}
 
 /// Writes a whole file.
 ///
@@ -101,95 +88,6 @@ fn channel_mask(channels: u16) -> u32 {
         2 => 3,
         _ => 0,
     }
-}
-
-/// Reads a whole file: its format and its frames.
-///
-/// # Errors
-/// When the file is damaged, or holds samples that are none of [`Sample`].
-pub fn read(file: &[u8]) -> Result<(Format, &[u8]), WavError> {
-    let error = |text: String| Err(WavError(text));
-    if file.len() < 12 || &file[..4] != b"RIFF" || &file[8..12] != b"WAVE" {
-        return error("it does not start with RIFF and WAVE".into());
-    }
-    let mut rest = &file[12..];
-    let mut format = None;
-    while rest.len() >= 8 {
-        let id = &rest[..4];
-        let length = le32(rest, 4) as usize;
-        let Some(body) = rest[8..].get(..length) else {
-            return error(format!(
-                "its {:?} chunk claims {length} bytes, {} are left",
-                String::from_utf8_lossy(id),
-                rest.len() - 8
-            ));
-        };
-        match (id, format) {
-            (b"fmt ", _) => format = Some(read_format(body)?),
-            (b"data", None) => return error("its data comes before its format".into()),
-            (b"data", Some(format)) if length.is_multiple_of(format.frame_bytes()) => {
-                return Ok((format, body));
-            }
-            (b"data", Some(format)) => {
-                return error(format!(
-                    "its data of {length} bytes is no whole frames of {} bytes",
-                    format.frame_bytes()
-                ));
-            }
-            _ => {}
-        }
-        // Chunks are padded to even lengths.
-        rest = rest.get(8 + length + length % 2..).unwrap_or(&[]);
-    }
-    error("it has no data".into())
-}
-
-fn read_format(chunk: &[u8]) -> Result<Format, WavError> {
-    if chunk.len() < 16 {
-        return Err(WavError(format!(
-            "its format has {} bytes, at least 16 are needed",
-            chunk.len()
-        )));
-    }
-    let mut tag = le16(chunk, 0);
-    let (channels, rate, bits) = (le16(chunk, 2), le32(chunk, 4), le16(chunk, 14));
-    let mut valid = bits;
-    if tag == EXTENSIBLE {
-        if chunk.len() < 40 || chunk[26..40] != SUBTYPE_TAIL {
-            return Err(WavError(
-                "its extensible format has no known subtype".into(),
-            ));
-        }
-        (valid, tag) = (le16(chunk, 18), le16(chunk, 24));
-    }
-    let sample = match (tag, bits, valid) {
-        (PCM, 16, 16) => Sample::Pcm16,
-        (PCM, 24, 24) => Sample::Pcm24,
-        (PCM, 32, 24) => Sample::Pcm24In32,
-        (PCM, 32, 32) => Sample::Pcm32,
-        (FLOAT, 32, 32) => Sample::Float32,
-        _ => {
-            return Err(WavError(format!(
-                "samples with tag {tag}, {valid} valid of {bits} bits; known: 16, 24, 24 in 32, 32 and float 32"
-            )));
-        }
-    };
-    if channels == 0 || rate == 0 {
-        return Err(WavError(format!("{channels} channels at {rate} Hz")));
-    }
-    Ok(Format {
-        rate,
-        channels,
-        sample,
-    })
-}
-
-fn le16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn le32(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Replies made by hand: right ones, doctored ones, and any bytes at all.
 
 mod blocks;
-mod clients;
 mod readers;
 
 use waverig_interface::wire::Wire;
