@@ -113,32 +113,20 @@ fn register(
     check(unsafe { PcGetPhysicalDeviceObject(device, &mut physical) })?;
     let cable = extension.cable_or_new()?;
     let adapter = cable.unknown();
+    let new_port =
+        |class, miniport| Subdevice::new_port(class, device, irp, miniport, adapter, resources);
 
     let power = PowerManagement::register(device, &cable)?;
 
     let miniport = wave::miniport(cable.clone())?;
-    let port = Subdevice::new_port(
-        &id::CLSID_PortWaveRT,
-        device,
-        irp,
-        miniport.unknown(),
-        adapter,
-        resources,
-    )?;
+    let port = new_port(&id::CLSID_PortWaveRT, miniport.unknown())?;
     // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
     let link = InterfaceLink::register(physical, &id::KSCATEGORY_AUDIO, wave::NAME)?;
     wave::set_packet_constraints(&link)?;
     let wave = Subdevice::register(device, wave::NAME, port)?;
 
     let miniport = topology::miniport(cable.clone())?;
-    let port = Subdevice::new_port(
-        &id::CLSID_PortTopology,
-        device,
-        irp,
-        miniport.unknown(),
-        adapter,
-        resources,
-    )?;
+    let port = new_port(&id::CLSID_PortTopology, miniport.unknown())?;
     let topology = Subdevice::register(device, topology::NAME, port)?;
 
     let connection = Connection::register(

@@ -5,6 +5,7 @@
 //! - [`device`]: start and stop of a device. [`registration`]: what start registers, each undone by its `Drop`.
 //! - [`cable`]: the heart of a device: the stream that plays, the tap's ring and its clients, under one lock.
 //! - [`wave`]: the wave filter, its miniport and its stream. [`topology`]: the topology filter: volume, mute, jack.
+//!   [`description`]: what the descriptions of both are made of.
 //! - [`tap`]: the device interface that hands the audio out.
 //! - [`lock`], [`pool`], [`irp`], [`timer`], [`time`], [`portcls`], [`property`], [`panic`]: the kernel, wrapped.
 //! - [`fault`]: faults built on purpose, each behind a Cargo feature.
@@ -27,6 +28,7 @@
 extern crate alloc;
 
 mod cable;
+mod description;
 mod device;
 mod dispatch;
 mod entry;

@@ -7,7 +7,6 @@ mod level;
 mod miniport;
 
 pub(crate) use controls::Controls;
-pub(crate) use filter::{connection, properties};
 
 use crate::cable::SharedCable;
 use crate::registration::{Name, utf16};

@@ -8,8 +8,6 @@ mod propose;
 mod stream;
 mod stream_table;
 
-pub(crate) use filter::{Ranges, analog_range};
-
 use crate::cable::SharedCable;
 use crate::registration::{InterfaceLink, Name, utf16};
 use miniport::Wave;

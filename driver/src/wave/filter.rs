@@ -1,15 +1,14 @@
 //! The wave filter's description.
 
 use super::propose;
-use crate::topology::{connection, properties};
+use crate::description::{self, Ranges, bridge, connection, pin, properties};
 use core::ptr::null;
 use waverig_portcls::{
     Guid, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
-    KSFILTER_NODE, KSPIN_COMMUNICATION, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK,
-    KSPIN_DATAFLOW, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR,
+    KSFILTER_NODE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT,
     KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_SET,
-    PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR,
-    PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
+    PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCPIN_DESCRIPTOR,
+    PCPROPERTY_ITEM, id,
 };
 
 /// The pin that clients open.
@@ -19,13 +18,6 @@ pub(super) const PIN_BRIDGE: u32 = 1;
 
 /// Streams that can be open at a time.
 const MAX_STREAMS: u32 = 1;
-
-/// An array of pointers to ranges and attribute lists, as a pin wants it.
-#[repr(transparent)]
-pub(crate) struct Ranges<const N: usize>(pub(crate) [*const KSDATARANGE; N]);
-
-// SAFETY: a constant description that nobody writes.
-unsafe impl<const N: usize> Sync for Ranges<N> {}
 
 const fn audio_range(sub_format: Guid, bits: u32) -> KSDATARANGE_AUDIO {
     KSDATARANGE_AUDIO {
@@ -46,25 +38,11 @@ const fn audio_range(sub_format: Guid, bits: u32) -> KSDATARANGE_AUDIO {
     }
 }
 
-/// The range of a bridge pin.
-pub(crate) const fn analog_range() -> KSDATARANGE {
-    KSDATARANGE {
-        FormatSize: size_of::<KSDATARANGE>() as u32,
-        Flags: 0,
-        SampleSize: 0,
-        Reserved: 0,
-        MajorFormat: id::KSDATAFORMAT_TYPE_AUDIO,
-        SubFormat: id::KSDATAFORMAT_SUBTYPE_ANALOG,
-        Specifier: id::KSDATAFORMAT_SPECIFIER_NONE,
-    }
-}
-
 static PCM_16: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 16);
 /// Both packed and in four bytes.
 static PCM_24: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 24);
 static PCM_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 32);
 static FLOAT_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, 32);
-static ANALOG: KSDATARANGE = analog_range();
 
 /// Says that the pin knows signal-processing modes; which ones, `IMiniportAudioSignalProcessing::GetModes` says
 /// (windows-driver-docs: audio-signal-processing-modes).
@@ -96,35 +74,6 @@ static STREAM_RANGES: Ranges<8> = Ranges([
     (&raw const FLOAT_32).cast(),
     (&raw const MODE_LIST).cast(),
 ]);
-static BRIDGE_RANGES: Ranges<1> = Ranges([&raw const ANALOG]);
-
-const fn pin<const N: usize>(
-    instances: u32,
-    ranges: &'static Ranges<N>,
-    flow: KSPIN_DATAFLOW,
-    communication: KSPIN_COMMUNICATION,
-) -> PCPIN_DESCRIPTOR {
-    PCPIN_DESCRIPTOR {
-        MaxGlobalInstanceCount: instances,
-        MaxFilterInstanceCount: instances,
-        MinFilterInstanceCount: 0,
-        AutomationTable: null(),
-        KsPinDescriptor: KSPIN_DESCRIPTOR {
-            InterfacesCount: 0,
-            Interfaces: null(),
-            MediumsCount: 0,
-            Mediums: null(),
-            DataRangesCount: N as u32,
-            DataRanges: ranges.0.as_ptr(),
-            DataFlow: flow,
-            Communication: communication,
-            Category: &id::KSCATEGORY_AUDIO,
-            Name: null(),
-            ConstrainedDataRangesCount: 0,
-            ConstrainedDataRanges: null(),
-        },
-    }
-}
 
 static PINS: [PCPIN_DESCRIPTOR; 2] = [
     pin(
@@ -132,13 +81,10 @@ static PINS: [PCPIN_DESCRIPTOR; 2] = [
         &STREAM_RANGES,
         KSPIN_DATAFLOW_IN,
         KSPIN_COMMUNICATION_SINK,
+        &id::KSCATEGORY_AUDIO,
+        null(),
     ),
-    pin(
-        0,
-        &BRIDGE_RANGES,
-        KSPIN_DATAFLOW_OUT,
-        KSPIN_COMMUNICATION_NONE,
-    ),
+    bridge(KSPIN_DATAFLOW_OUT, &id::KSCATEGORY_AUDIO, null()),
 ];
 
 static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] = [connection(
@@ -155,17 +101,5 @@ static PROPERTIES: [PCPROPERTY_ITEM; 1] = [PCPROPERTY_ITEM {
 
 static AUTOMATION: PCAUTOMATION_TABLE = properties(&PROPERTIES);
 
-pub(super) static FILTER: PCFILTER_DESCRIPTOR = PCFILTER_DESCRIPTOR {
-    Version: 0,
-    AutomationTable: &AUTOMATION,
-    PinSize: size_of::<PCPIN_DESCRIPTOR>() as u32,
-    PinCount: PINS.len() as u32,
-    Pins: PINS.as_ptr(),
-    NodeSize: size_of::<PCNODE_DESCRIPTOR>() as u32,
-    NodeCount: 0,
-    Nodes: null(),
-    ConnectionCount: CONNECTIONS.len() as u32,
-    Connections: CONNECTIONS.as_ptr(),
-    CategoryCount: 0,
-    Categories: null(),
-};
+pub(super) static FILTER: PCFILTER_DESCRIPTOR =
+    description::filter(&AUTOMATION, &PINS, &[], &CONNECTIONS);
