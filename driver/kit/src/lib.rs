@@ -31,8 +31,6 @@ mod workspace;
 
 pub use arch::Arch;
 pub use driver::{BuildOptions, Built, build, lint};
-pub use requirements::{
-    Privilege, Requirement, install, install_commands, install_line, privilege, requirements,
-};
+pub use requirements::{Privilege, Requirement, install, install_line, privilege, requirements};
 pub use runner::{Invocation, Output, Runner, Stdio, SystemRunner};
 pub use workspace::Workspace;

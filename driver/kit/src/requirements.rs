@@ -127,21 +127,11 @@ pub(crate) fn configured_libclang() -> Option<PathBuf> {
     }
 }
 
-/// The commands that add what is missing, in order and without `sudo`. Empty when nothing is missing.
+/// The one line to type for what is missing, with `sudo` where it is needed: toolchain parts first, then all packages in
+/// one go; empty when nothing is missing.
 ///
 /// # Errors
 /// When something is missing that no known command adds.
-pub fn install_commands(requirements: &[Requirement]) -> Result<Vec<Invocation>> {
-    Ok(steps(requirements)?
-        .into_iter()
-        .map(|(command, _)| command)
-        .collect())
-}
-
-/// The one line to type for what is missing: [`install_commands`] with `sudo` where it is needed.
-///
-/// # Errors
-/// Those of [`install_commands`].
 pub fn install_line(requirements: &[Requirement]) -> Result<String> {
     let steps = steps(requirements)?;
     let lines: Vec<_> = steps
@@ -210,7 +200,7 @@ pub fn privilege(runner: &dyn Runner) -> Option<Privilege> {
         .map(|_| Privilege::Sudo)
 }
 
-/// Runs [`install_commands`], their output streaming to the user. Whether that is allowed is the caller's to decide.
+/// Runs the commands of [`install_line`], their output streaming to the user. Whether that is allowed is the caller's to decide.
 ///
 /// # Errors
 /// When a command cannot be started or fails.

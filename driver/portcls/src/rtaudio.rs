@@ -63,20 +63,6 @@ pub struct KSRTAUDIO_BUFFER_PROPERTY {
     pub RequestedBufferSize: u32,
 }
 
-/// `KSRTAUDIO_BUFFER_PROPERTY_WITH_NOTIFICATION`. 40 bytes.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct KSRTAUDIO_BUFFER_PROPERTY_WITH_NOTIFICATION {
-    /// [`KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION`].
-    pub Property: KSPROPERTY,
-    /// Wanted address, or NULL.
-    pub BaseAddress: *mut c_void,
-    /// Wanted bytes.
-    pub RequestedBufferSize: u32,
-    /// 1: at the end of the buffer; 2: in the middle and at the end.
-    pub NotificationCount: u32,
-}
-
 /// `KSRTAUDIO_BUFFER`: the buffer that was made. 16 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
