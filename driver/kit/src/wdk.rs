@@ -102,7 +102,7 @@ pub(crate) fn registry_sources() -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TestFolder;
+    use crate::testing::{Scripted, TestFolder};
 
     #[test]
     fn a_newer_sdk_without_the_kernels_libraries_is_not_taken() {
@@ -117,13 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_answer_is_read() {
-        let answer = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\Installed Roots\r\n    KitsRoot10    REG_SZ    C:\\Program Files (x86)\\Windows Kits\\10\\\r\n\r\n";
-        let root = PathBuf::from(r"C:\Program Files (x86)\Windows Kits\10\");
-        assert_eq!(registry_value(answer), Some(root));
-        assert_eq!(
-            registry_value("ERROR: The system was unable to find the key."),
-            None
-        );
+    fn the_registry_says_where_the_kits_are() {
+        let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows Kits\Installed Roots";
+        let root = r"C:\Program Files (x86)\Windows Kits\10\";
+        let answer = format!("\r\n{key}\r\n    KitsRoot10    REG_SZ    {root}\r\n\r\n");
+        let runner = Scripted::new(&[("reg query", 0, &answer)]);
+        assert_eq!(registry_root(&runner), Some(root.into()));
+        assert!(runner.lines()[0].ends_with("/v KitsRoot10 /reg:32"));
+        let without = Scripted::new(&[("reg query", 1, "")]);
+        assert_eq!(registry_root(&without), None);
     }
 }
