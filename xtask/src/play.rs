@@ -72,7 +72,7 @@ pub(crate) struct Played {
     pub(crate) run: RunInfo,
     /// What went wrong outside of a scenario.
     pub(crate) problems: Vec<Problem>,
-    /// In the order of the plan; empty when the package could not even be installed.
+    /// In the order of the plan; empty when the installation gave nothing to play on.
     pub(crate) runs: Vec<PlayedScenario>,
 }
 
@@ -112,7 +112,8 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         problems: install_problems(&folder, &install)?,
         runs: Vec::new(),
     };
-    if installed.is_some() && install.incomplete.is_none() {
+    // Without an endpoint nothing can be played, and each scenario would only say so again.
+    if !played.run.endpoints.is_empty() && install.incomplete.is_none() {
         context.ui.say(
             "play",
             &format!("{} scenarios on {}", plan.files.len(), played.run.system),

@@ -1,8 +1,13 @@
 //! A package that was changed after it was signed is refused, naming the file.
 
 use std::fs;
+use std::path::PathBuf;
 
-use crate::rig::Rig;
+use waverig_package::cert::Identity;
+use waverig_package::package::{self, Inputs};
+use waverig_package::{Arch, Date, OsBuild, UnixTime, pe};
+
+use crate::rig::{self, Rig};
 
 fn check(file: &str, change: impl Fn(&mut [u8])) {
     let rig = Rig::with_package(&format!("tamper-{file}"));
@@ -56,4 +61,47 @@ fn a_missing_catalog_is_refused() {
     fs::remove_file(rig.package().join("waverig.cat")).expect("the test's own folder");
     rig.xtask(&["vm-test"])
         .expect(1, &["refused", "waverig.cat"]);
+}
+
+/// Not tampered with, but wrong: an INF whose reference string is not the one the driver registers, properly signed.
+#[test]
+fn an_inf_that_names_another_filter_gives_no_endpoint_and_says_which_rule_failed() {
+    let rig = Rig::new("wrong-inf");
+    let read = |path: PathBuf| fs::read(path).expect("it is in the sources or was built");
+    let inx = String::from_utf8(read(rig::root().join("driver/waverig.inx"))).expect("it is ASCII");
+    let wrong = inx.replace("\"TopologyRender\"", "\"TopologyRenderer\"");
+    assert_ne!(inx, wrong);
+    let image = read(rig::good_package().join("linked/waverig.sys"));
+    let certificate = rig::root().join("target/certificate");
+    let date = Date::new(2026, 11, 20).expect("it is a day");
+    let inputs = Inputs {
+        name: "waverig",
+        image: &image,
+        pdb: None,
+        inx: wrong.as_bytes(),
+        version: "0.1.0.0".parse().expect("it is a version"),
+        date,
+        arch: Arch::Amd64,
+        min_build: OsBuild(19041),
+        rules: pe::Rules {
+            arch: Arch::Amd64,
+            imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
+            exports: &[],
+            forbidden: &[],
+        },
+        identity: &Identity::ensure(&certificate, "CN=unused", UnixTime::now())
+            .expect("it was made"),
+        time: date.midnight(),
+    };
+    fs::create_dir(rig.package()).expect("the test's own folder");
+    package::build(&rig.package(), &inputs).expect("nothing is wrong with the package as such");
+    rig.xtask(&["vm-test"]).expect(
+        1,
+        &[
+            "endpoint-interface",
+            "\"TopologyRender\" has no enabled interface",
+            "AddInterface",
+            "0 of 0 scenarios",
+        ],
+    );
 }
