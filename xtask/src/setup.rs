@@ -38,6 +38,11 @@ pub(crate) fn driver(context: &Context) -> Result<()> {
     let Some(privilege) = allowed(&*context.exec) else {
         return Err(lacks(&names, &line));
     };
+    // Whoever has root's rights already runs the same commands without sudo.
+    let line = match privilege {
+        Privilege::Already => line.replace("sudo ", ""),
+        Privilege::Sudo => line,
+    };
     context.ui.say("setup", &format!("missing: {names}"));
     context
         .ui
