@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,11 +25,14 @@ impl std::error::Error for LinkError {}
 type Arrival = Result<(Reply, Vec<u8>), FrameError>;
 
 /// The line to a machine that is a child process. Dropping it ends the process.
+///
+/// Both directions have a thread of their own: a machine that neither reads nor writes must not hold the host.
 pub struct Link {
     child: Child,
-    to_machine: Option<Box<dyn Write + Send>>,
+    /// Frames for the writer; `None` ends it.
+    to_machine: Option<Sender<Vec<u8>>>,
     from_machine: Receiver<Arrival>,
-    reader: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Replies that may wait in memory before the machine has to.
@@ -38,7 +41,7 @@ const BACKLOG: usize = 64;
 impl Link {
     /// Takes over a child whose standard input and output are piped.
     pub(crate) fn over_stdio(mut child: Child) -> Result<Self, LinkError> {
-        let (Some(stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(LinkError(
                 "the machine's standard input and output are not piped".into(),
             ));
@@ -53,11 +56,24 @@ impl Link {
                 }
             }
         });
+        let (to_machine, frames) = channel::<Vec<u8>>();
+        // A line that takes no more is told by the machine's silence, with its exit status.
+        let writer = std::thread::spawn(move || {
+            for frame in frames {
+                if stdin
+                    .write_all(&frame)
+                    .and_then(|()| stdin.flush())
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
         Ok(Self {
             child,
-            to_machine: Some(Box::new(stdin)),
+            to_machine: Some(to_machine),
             from_machine,
-            reader: Some(reader),
+            threads: vec![reader, writer],
         })
     }
 
@@ -74,11 +90,13 @@ impl Link {
         mut each: impl FnMut(Reply, Vec<u8>),
     ) -> Result<(), LinkError> {
         let end = Instant::now() + deadline;
-        // A machine that died before it read the request is reported by its silence below, with its exit status.
-        let sent = match &mut self.to_machine {
-            Some(line) => frame::write(line, request, payload),
-            None => Ok(()),
-        };
+        let mut line = Vec::new();
+        frame::write(&mut line, request, payload)
+            .map_err(|error| LinkError(format!("the request cannot be sent: {error}")))?;
+        if let Some(to_machine) = &self.to_machine {
+            // When the writer is gone, so is the machine, and that is found out below.
+            let _ = to_machine.send(line);
+        }
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.from_machine.recv_timeout(left) {
@@ -90,14 +108,9 @@ impl Link {
                     }
                 }
                 Ok(Err(FrameError::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                    let status = self.end();
-                    let sent = match sent {
-                        Ok(()) => String::new(),
-                        Err(error) => format!(" (the request could not be sent: {error})"),
-                    };
                     return Err(LinkError(format!(
-                        "the machine ended without an answer: {}{sent}",
-                        describe(status)
+                        "the machine ended without an answer: {}",
+                        describe(self.end())
                     )));
                 }
                 Ok(Err(error)) => {
@@ -118,8 +131,8 @@ impl Link {
     /// Ends the process and reaps it.
     fn end(&mut self) -> Option<ExitStatus> {
         self.to_machine = None;
-        // A process that closed its line on its own gets the moment it needs to end with its own status; killing an
-        // ended process is an error that says just that.
+        // A process that is ending keeps its own status: it closes its line after that is decided, and killing it then
+        // changes nothing.
         let status = match self.child.try_wait() {
             Ok(Some(status)) => Some(status),
             _ => {
@@ -138,8 +151,8 @@ impl Drop for Link {
         // The reader may be waiting for room in the channel: give it somebody who throws everything away.
         let (_, nobody) = sync_channel(0);
         drop(std::mem::replace(&mut self.from_machine, nobody));
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
     }
 }
@@ -152,5 +165,32 @@ fn describe(status: Option<ExitStatus>) -> String {
         }
         Some(status) => status.to_string(),
         None => "its exit status is unknown".into(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_machine_that_reads_nothing_cannot_hold_the_host() {
+        let child = Command::new("sleep")
+            .arg("1000")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sleep can be started");
+        let mut link = Link::over_stdio(child).expect("both ends are piped");
+        let request = Request::Stage {
+            name: "large".into(),
+        };
+        // More than any pipe holds, so the last byte is never taken.
+        let payload = vec![0; 4 << 20];
+        let error = link
+            .request(&request, &payload, Duration::from_secs(1), |_, _| {})
+            .expect_err("nobody answers");
+        assert!(error.0.contains("no answer within 1 s"), "{error}");
     }
 }
