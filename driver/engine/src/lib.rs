@@ -1,8 +1,8 @@
 //! The driver's portable heart: it decides everything that can be decided without Windows.
 //!
 //! Which frames are due ([`due`]), what a format is ([`format`](mod@format)), where a position lies in the shared buffer
-//! ([`buffer`]), when a notification falls due ([`packet`]), what a tap client gets ([`tap`]). [`stream`] ties them
-//! together; the kernel crate asks the clock, takes the lock and moves bytes.
+//! ([`buffer`]), when a notification falls due ([`packet`]), what a tap client gets ([`tap`]), how one format becomes
+//! another ([`convert`]). [`stream`] ties them together; the kernel crate asks the clock, takes the lock and moves bytes.
 //!
 //! Nothing here allocates, waits, panics or computes in floating point, so all of it may run at `DISPATCH_LEVEL`.
 #![no_std]
@@ -27,6 +27,7 @@ extern crate std;
 pub mod buffer;
 pub mod capability;
 pub mod clock;
+pub mod convert;
 pub mod due;
 pub mod format;
 pub mod memory;
@@ -40,6 +41,7 @@ mod zero;
 pub use buffer::{BufferError, Geometry, Notifications, Span};
 pub use capability::Capability;
 pub use clock::{Clock, State, Timeline};
+pub use convert::Converter;
 pub use format::{
     AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, attributes_offset,
     check_attributes, intersect,

@@ -84,6 +84,13 @@ impl FrameRate {
         self.0.get()
     }
 
+    /// How long so many frames last, rounded up.
+    #[must_use]
+    pub fn time(self, frames: Frames) -> Hns {
+        let hns = mul_div_ceil(frames.0, HNS_PER_SECOND, self.divisor());
+        Hns(i64::try_from(hns).unwrap_or(i64::MAX))
+    }
+
     pub(crate) fn divisor(self) -> NonZeroU64 {
         self.0.into()
     }
