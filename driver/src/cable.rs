@@ -16,22 +16,18 @@ use crate::tap::Clients;
 use crate::time;
 use crate::topology::Controls;
 use alloc::vec::Vec;
-use waverig_engine::{Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
+use waverig_engine::{Capability, Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
 use waverig_interface::TapFormat;
 use waverig_portcls::NTSTATUS;
 use waverig_portcls::com::{Class, Object, Shared, Table};
 use waverig_portcls::status::STATUS_UNSUCCESSFUL;
 
-/// Audio that the tap's ring holds: one second of the largest format, 48 kHz, 2 channels, 4 bytes.
-const RING_BYTES: usize = 48_000 * MAX_FRAME_BYTES as usize;
-
-/// Bytes in the largest frame.
-pub(crate) const MAX_FRAME_BYTES: u16 = 2 * 4;
-
 /// A device's cable. Referenced by the device, its miniports, its streams and PortCls (as the adapter object).
 pub(crate) struct Cable {
     /// Scale of every time.
     pub(crate) frequency: QpcFrequency,
+    /// Which formats the device takes.
+    pub(crate) capability: Capability,
     /// Volume and mute, stored and not applied.
     pub(crate) controls: Controls,
     /// The cable lock.
@@ -48,6 +44,8 @@ pub(crate) type SharedCable = Shared<Cable, 1>;
 pub(crate) struct State {
     /// Rendered frames for the tap's clients.
     pub(crate) tap: PoolBox<Ring>,
+    /// Bytes in the largest frame of any format that the device takes.
+    pub(crate) max_frame_bytes: u16,
     /// The stream, while one is open.
     pub(crate) playing: Option<Playing>,
     /// Open tap handles.
@@ -62,13 +60,15 @@ pub(crate) struct State {
 
 impl Cable {
     /// PASSIVE_LEVEL.
-    pub(crate) fn create() -> Result<SharedCable, NTSTATUS> {
-        let tap = ring()?;
+    pub(crate) fn create(capability: Capability) -> Result<SharedCable, NTSTATUS> {
+        let tap = ring(capability.second_bytes())?;
         Object::create(Self {
             frequency: time::frequency().ok_or(STATUS_UNSUCCESSFUL)?,
-            controls: Controls::new(),
+            capability,
+            controls: Controls::new(capability.channels()),
             state: SpinLock::new(State {
                 tap,
+                max_frame_bytes: capability.frame_bytes(),
                 playing: None,
                 clients: Clients::new(),
                 format: TapFormat::default(),
@@ -101,10 +101,11 @@ impl Cable {
     }
 }
 
-/// A ring in a block of its own; not inlined, because it is built on the stack, of which a kernel thread has little.
+/// A ring for so many bytes of audio, in a block of its own; not inlined, because it is built on the stack, of which a kernel
+/// thread has little.
 #[inline(never)]
-fn ring() -> Result<PoolBox<Ring>, NTSTATUS> {
-    PoolBox::new(Tap::new(pool::zeros(storage_bytes(RING_BYTES))?))
+fn ring(audio: usize) -> Result<PoolBox<Ring>, NTSTATUS> {
+    PoolBox::new(Tap::new(pool::zeros(storage_bytes(audio))?))
 }
 
 impl State {

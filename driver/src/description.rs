@@ -7,12 +7,11 @@ use waverig_portcls::{
     PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
 };
 
-/// An array of pointers to ranges and attribute lists, as a pin wants it.
-#[repr(transparent)]
-pub(crate) struct Ranges<const N: usize>(pub(crate) [*const KSDATARANGE; N]);
+/// An array of pointers to ranges, as a pin wants it.
+struct Ranges([*const KSDATARANGE; 1]);
 
 // SAFETY: a constant description that nobody writes.
-unsafe impl<const N: usize> Sync for Ranges<N> {}
+unsafe impl Sync for Ranges {}
 
 static ANALOG: KSDATARANGE = KSDATARANGE {
     FormatSize: size_of::<KSDATARANGE>() as u32,
@@ -23,12 +22,12 @@ static ANALOG: KSDATARANGE = KSDATARANGE {
     SubFormat: id::KSDATAFORMAT_SUBTYPE_ANALOG,
     Specifier: id::KSDATAFORMAT_SPECIFIER_NONE,
 };
-static BRIDGE_RANGES: Ranges<1> = Ranges([&raw const ANALOG]);
+static BRIDGE_RANGES: Ranges = Ranges([&raw const ANALOG]);
 
 /// A pin of which clients open `instances`.
-pub(crate) const fn pin<const N: usize>(
+pub(crate) const fn pin(
     instances: u32,
-    ranges: &'static Ranges<N>,
+    ranges: &'static [*const KSDATARANGE],
     flow: KSPIN_DATAFLOW,
     communication: KSPIN_COMMUNICATION,
     category: &'static Guid,
@@ -44,8 +43,8 @@ pub(crate) const fn pin<const N: usize>(
             Interfaces: null(),
             MediumsCount: 0,
             Mediums: null(),
-            DataRangesCount: N as u32,
-            DataRanges: ranges.0.as_ptr(),
+            DataRangesCount: ranges.len() as u32,
+            DataRanges: ranges.as_ptr(),
             DataFlow: flow,
             Communication: communication,
             Category: category,
@@ -64,7 +63,7 @@ pub(crate) const fn bridge(
 ) -> PCPIN_DESCRIPTOR {
     pin(
         0,
-        &BRIDGE_RANGES,
+        &BRIDGE_RANGES.0,
         flow,
         KSPIN_COMMUNICATION_NONE,
         category,

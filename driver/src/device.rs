@@ -8,9 +8,13 @@ use crate::registration::{Connection, InterfaceLink, PowerManagement, Subdevice}
 use crate::{tap, topology, wave};
 use core::ffi::c_void;
 use core::ptr::null_mut;
+use waverig_engine::Capability;
 use waverig_portcls::status::STATUS_SUCCESS;
 use waverig_portcls::{PORT_CLASS_DEVICE_EXTENSION_SIZE, id};
 use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP};
+
+/// Channels that a device has.
+const CHANNELS: u16 = Capability::MOST_CHANNELS;
 
 /// The driver's part of a device extension. The I/O manager makes it of zeros, which is a free lock around `None`s.
 #[repr(C)]
@@ -73,7 +77,7 @@ impl Extension {
         if let Some(cable) = self.cable() {
             return Ok(cable);
         }
-        let cable = Cable::create()?;
+        let cable = Cable::create(Capability::usual(CHANNELS))?;
         self.state.lock().cable = Some(cable.clone());
         Ok(cable)
     }
@@ -118,7 +122,7 @@ fn register(
 
     let power = PowerManagement::register(device, &cable)?;
 
-    let miniport = wave::miniport(cable.clone())?;
+    let miniport = wave::miniport(cable.clone(), wave::Direction::Render)?;
     let port = new_port(&id::CLSID_PortWaveRT, miniport.unknown())?;
     // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
     let link = InterfaceLink::register(physical, &id::KSCATEGORY_AUDIO, wave::NAME)?;

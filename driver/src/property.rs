@@ -70,6 +70,16 @@ impl<'a> Request<'a> {
         fits.then(|| unsafe { self.0.Instance.cast::<T>().read_unaligned() })
     }
 
+    /// The instance data from a byte on; empty when there is none.
+    pub(crate) fn instance_from(&self, start: usize) -> &'a [u8] {
+        let (place, size) = (self.0.Instance.cast::<u8>(), self.0.InstanceSize as usize);
+        if place.is_null() || size < start {
+            return &[];
+        }
+        // SAFETY: there are as many bytes as the size says, until the handler returns, which `'a` does not outlive.
+        unsafe { core::slice::from_raw_parts(place.add(start), size - start) }
+    }
+
     /// The value that came with a set request.
     pub(crate) const fn value(&self) -> &[u8] {
         if self.0.Value.is_null() {

@@ -23,27 +23,46 @@ pub(crate) const NAME: Name = &utf16::<11>("WaveRender");
 /// The pin that is connected to the topology filter.
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;
 
-/// Signal-processing modes of the streaming pin. Windows opens one instance of the pin per mode in use (inferred from the
-/// public samples), and there is one instance.
-const MODES: [Guid; 1] = [id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT];
+/// Which way audio goes through a wave filter, seen from its clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Clients play to it.
+    Render,
+    /// Clients record from it.
+    Capture,
+}
+
+/// Signal-processing modes of the streaming pin. Nothing is processed in either, so they are the same.
+const MODES: [Guid; 2] = [
+    id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT,
+    id::AUDIO_SIGNALPROCESSINGMODE_RAW,
+];
 
 /// Periods down to 2 ms. Without an entry for a mode whose duration lies above the minimum the engine ignores the constraints and
 /// stays at 10 ms (measured by others on Windows).
-const PACKET_CONSTRAINTS: KSAUDIO_PACKETSIZE_CONSTRAINTS2<1> = KSAUDIO_PACKETSIZE_CONSTRAINTS2 {
-    MinPacketPeriodInHns: 20_000,
-    PacketSizeFileAlignment: 0,
-    MaxPacketSizeInBytes: 0,
-    NumProcessingModeConstraints: 1,
-    ProcessingModeConstraints: [KSAUDIO_PACKETSIZE_PROCESSINGMODE_CONSTRAINT {
-        ProcessingMode: id::AUDIO_SIGNALPROCESSINGMODE_DEFAULT,
+const PACKET_CONSTRAINTS: KSAUDIO_PACKETSIZE_CONSTRAINTS2<{ MODES.len() }> =
+    KSAUDIO_PACKETSIZE_CONSTRAINTS2 {
+        MinPacketPeriodInHns: 20_000,
+        PacketSizeFileAlignment: 0,
+        MaxPacketSizeInBytes: 0,
+        NumProcessingModeConstraints: MODES.len() as u32,
+        ProcessingModeConstraints: [constraint(MODES[0]), constraint(MODES[1])],
+    };
+
+const fn constraint(mode: Guid) -> KSAUDIO_PACKETSIZE_PROCESSINGMODE_CONSTRAINT {
+    KSAUDIO_PACKETSIZE_PROCESSINGMODE_CONSTRAINT {
+        ProcessingMode: mode,
         SamplesPerProcessingPacket: 0,
         ProcessingPacketDurationInHns: 30_000,
-    }],
-};
+    }
+}
 
-/// PASSIVE_LEVEL.
-pub(crate) fn miniport(cable: SharedCable) -> Result<Shared<Wave, 2>, NTSTATUS> {
-    Object::create(Wave::new(cable))
+/// The miniport of a cable's wave filter. PASSIVE_LEVEL.
+pub(crate) fn miniport(
+    cable: SharedCable,
+    direction: Direction,
+) -> Result<Shared<Wave, 2>, NTSTATUS> {
+    Object::create(Wave::new(cable, direction)?)
 }
 
 /// Tells the audio engine which periods the filter serves. PASSIVE_LEVEL.

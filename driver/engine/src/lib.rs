@@ -44,7 +44,7 @@ pub use clock::{Clock, State, Timeline};
 pub use convert::Converter;
 pub use format::{
     AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, attributes_offset,
-    check_attributes, intersect,
+    check_attribute_list, check_attributes, default_mask, intersect,
 };
 pub use memory::CyclicMemory;
 pub use starvation::Starvation;

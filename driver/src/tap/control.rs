@@ -2,11 +2,11 @@
 
 use super::reads::Read;
 use super::wire;
-use crate::cable::{Cable, MAX_FRAME_BYTES};
+use crate::cable::Cable;
 use crate::irp::Irp;
 use waverig_interface::wire::Wire;
 use waverig_interface::{
-    Block, Hello, HelloReply, ReadRequest, Status, VERSION_MAX, VERSION_MIN, ioctl,
+    Block, Hello, HelloReply, ReadRequest, Status, TapFormat, VERSION_MAX, VERSION_MIN, ioctl,
 };
 use waverig_portcls::status::{
     STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST,
@@ -48,7 +48,7 @@ fn hello(cable: &Cable, irp: &Irp) -> Result<HelloReply, NTSTATUS> {
         return Err(STATUS_REVISION_MISMATCH);
     }
     cable.state(|state| {
-        let ring_frames = state.tap.least_frames(MAX_FRAME_BYTES);
+        let ring_frames = state.tap.least_frames(state.max_frame_bytes);
         let client = state
             .clients
             .find(irp.file())
@@ -91,6 +91,11 @@ fn read(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
             .find(irp.file())
             .ok_or(STATUS_INVALID_HANDLE)?;
         client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
-        client.pend(Read::new(irp, output, request, state.format)?, done)
+        // The format of a stream that is closed says nothing of the one that a client waits for.
+        let format = match state.playing {
+            Some(_) => state.format,
+            None => TapFormat::default(),
+        };
+        client.pend(Read::new(irp, output, request, format)?, done)
     })
 }

@@ -5,7 +5,7 @@
 //! still in there.
 
 use super::wire;
-use crate::cable::{Cable, MAX_FRAME_BYTES, Ring};
+use crate::cable::{Cable, Ring};
 use crate::irp::{Completions, Irp, Output};
 use waverig_engine::{Cursor, Frames};
 use waverig_interface::ioctl::MAX_PENDED_READS;
@@ -65,13 +65,13 @@ impl Read {
     }
 }
 
-/// Frames of a format that fit behind a block's header. While there is no format yet, those of the largest.
+/// Bytes in the smallest frame: one channel of 16 bits.
+const LEAST_FRAME_BYTES: u16 = 2;
+
+/// Frames of a format that fit behind a block's header. While there is no format yet, nobody knows better than the client what it
+/// has room for, so its frames are taken to be the smallest.
 fn room(output: &Output, format: TapFormat) -> u32 {
-    let frame_bytes = if format.frame_bytes == 0 {
-        MAX_FRAME_BYTES
-    } else {
-        format.frame_bytes
-    };
+    let frame_bytes = format.frame_bytes.max(LEAST_FRAME_BYTES);
     let bytes = output.len().saturating_sub(Block::BYTES) as u32;
     bytes.checked_div(frame_bytes.into()).unwrap_or(0)
 }

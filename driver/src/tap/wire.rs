@@ -1,6 +1,6 @@
 //! From the engine's types to the interface's.
 
-use crate::cable::{MAX_FRAME_BYTES, Ring, State};
+use crate::cable::{Ring, State};
 use waverig_engine::{Cursor, Format, Qpc, SampleFormat, State as PlayState};
 use waverig_interface::wire::Wire;
 use waverig_interface::{Block, BlockFlags, SampleKind, Status, StreamState, TapFormat};
@@ -84,7 +84,7 @@ pub(super) fn status(state: &mut State, now: Qpc, lost_frames: u64) -> Status {
         last_run_frames: starvation.last_frames,
         lost_frames,
         clients: state.clients.count(),
-        ring_frames: state.tap.least_frames(MAX_FRAME_BYTES),
+        ring_frames: state.tap.least_frames(state.max_frame_bytes),
         format: state.format,
         reserved: 0,
     }

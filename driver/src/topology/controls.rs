@@ -2,9 +2,10 @@
 //! insert a volume of its own.
 
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use waverig_engine::Capability;
 
-/// Channels that have a volume and a mute.
-pub(crate) const CHANNELS: usize = 2;
+/// Channels that there is room for.
+pub(crate) const MOST_CHANNELS: usize = Capability::MOST_CHANNELS as usize;
 
 /// The channel that stands for all.
 const ALL_CHANNELS: i32 = -1;
@@ -16,31 +17,46 @@ pub(crate) const GREATEST_LEVEL: i32 = 0;
 /// Step, 0.5 dB.
 pub(crate) const LEVEL_STEP: i32 = 1 << 15;
 
-/// The stored values. Any IRQL.
+/// The stored values: a volume and a mute for each of the device's channels. Any IRQL.
 pub(crate) struct Controls {
-    levels: [AtomicI32; CHANNELS],
-    mutes: [AtomicBool; CHANNELS],
+    channels: usize,
+    levels: [AtomicI32; MOST_CHANNELS],
+    mutes: [AtomicBool; MOST_CHANNELS],
 }
 
 impl Controls {
     /// 0 dB, not muted.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new(channels: u16) -> Self {
         Self {
-            levels: [const { AtomicI32::new(GREATEST_LEVEL) }; CHANNELS],
-            mutes: [const { AtomicBool::new(false) }; CHANNELS],
+            channels: usize::from(channels).min(MOST_CHANNELS),
+            levels: [const { AtomicI32::new(GREATEST_LEVEL) }; MOST_CHANNELS],
+            mutes: [const { AtomicBool::new(false) }; MOST_CHANNELS],
         }
+    }
+
+    /// How many channels there are.
+    pub(crate) const fn channels(&self) -> usize {
+        self.channels
+    }
+
+    fn levels(&self) -> &[AtomicI32] {
+        self.levels.get(..self.channels).unwrap_or_default()
+    }
+
+    fn mutes(&self) -> &[AtomicBool] {
+        self.mutes.get(..self.channels).unwrap_or_default()
     }
 
     /// A channel's level in 1/65536 dB; `None` for a channel that there is not.
     pub(crate) fn level(&self, channel: i32) -> Option<i32> {
-        one(&self.levels, channel).map(|level| level.load(Ordering::Relaxed))
+        one(self.levels(), channel).map(|level| level.load(Ordering::Relaxed))
     }
 
     /// Stores a level, moved into the range and down to a step. `None` for a channel that there is not.
     pub(crate) fn set_level(&self, channel: i32, level: i32) -> Option<()> {
         let level = level.clamp(LEAST_LEVEL, GREATEST_LEVEL);
         let level = level - level.rem_euclid(LEVEL_STEP);
-        for place in some(&self.levels, channel)? {
+        for place in some(self.levels(), channel)? {
             place.store(level, Ordering::Relaxed);
         }
         Some(())
@@ -48,12 +64,12 @@ impl Controls {
 
     /// Whether a channel is muted; `None` for a channel that there is not.
     pub(crate) fn mute(&self, channel: i32) -> Option<bool> {
-        one(&self.mutes, channel).map(|mute| mute.load(Ordering::Relaxed))
+        one(self.mutes(), channel).map(|mute| mute.load(Ordering::Relaxed))
     }
 
     /// Stores it. `None` for a channel that there is not.
     pub(crate) fn set_mute(&self, channel: i32, mute: bool) -> Option<()> {
-        for place in some(&self.mutes, channel)? {
+        for place in some(self.mutes(), channel)? {
             place.store(mute, Ordering::Relaxed);
         }
         Some(())

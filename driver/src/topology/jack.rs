@@ -1,26 +1,29 @@
 //! Jack descriptions of the speaker pin. PASSIVE_LEVEL.
 
 use super::filter::{PIN_BRIDGE, PIN_SPEAKER};
+use super::miniport::Topology;
 use crate::property::{Plain, Request, Verb, bytes_of, status};
+use waverig_engine::default_mask;
 use waverig_portcls::status::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
-    KSAUDIO_SPEAKER_STEREO, KSJACK_DESCRIPTION, KSJACK_DESCRIPTION2, KSMULTIPLE_ITEM, NTSTATUS,
-    PCPROPERTY_REQUEST, VT_ILLEGAL, eConnTypeUnknown, eGenLocOther, eGeoLocNotApplicable,
-    ePortConnUnknown,
+    KSJACK_DESCRIPTION, KSJACK_DESCRIPTION2, KSMULTIPLE_ITEM, NTSTATUS, PCPROPERTY_REQUEST,
+    VT_ILLEGAL, eConnTypeUnknown, eGenLocOther, eGeoLocNotApplicable, ePortConnUnknown,
 };
 
-/// A cable is no jack: nothing to see, always connected.
-const DESCRIPTION: KSJACK_DESCRIPTION = KSJACK_DESCRIPTION {
-    ChannelMapping: KSAUDIO_SPEAKER_STEREO,
-    Color: 0,
-    ConnectionType: eConnTypeUnknown,
-    GeoLocation: eGeoLocNotApplicable,
-    GenLocation: eGenLocOther,
-    PortConnection: ePortConnUnknown,
-    IsConnected: 1,
-};
+/// A cable is no jack: nothing to see, always connected. Its channels are those of the format that the device proposes.
+const fn describe(channels: u16) -> KSJACK_DESCRIPTION {
+    KSJACK_DESCRIPTION {
+        ChannelMapping: default_mask(channels),
+        Color: 0,
+        ConnectionType: eConnTypeUnknown,
+        GeoLocation: eGeoLocNotApplicable,
+        GenLocation: eGenLocOther,
+        PortConnection: ePortConnUnknown,
+        IsConnected: 1,
+    }
+}
 
 const DESCRIPTION_2: KSJACK_DESCRIPTION2 = KSJACK_DESCRIPTION2 {
     DeviceStateInfo: 0,
@@ -37,7 +40,8 @@ unsafe impl Plain for KSMULTIPLE_ITEM {}
 /// `KSPROPERTY_JACK_DESCRIPTION`.
 pub(super) unsafe extern "efiapi" fn description(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
-    status(answer(unsafe { Request::new(request) }, &DESCRIPTION))
+    let (request, topology) = unsafe { Topology::target(request) };
+    status(answer(request, &describe(topology.capability().channels())))
 }
 
 /// `KSPROPERTY_JACK_DESCRIPTION2`.

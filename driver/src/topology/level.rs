@@ -1,10 +1,9 @@
 //! Properties of the volume and mute nodes. PASSIVE_LEVEL.
 
-use super::controls::{CHANNELS, Controls, GREATEST_LEVEL, LEAST_LEVEL, LEVEL_STEP};
+use super::controls::{Controls, GREATEST_LEVEL, LEAST_LEVEL, LEVEL_STEP, MOST_CHANNELS};
 use super::filter::{NODE_MUTE, NODE_VOLUME};
 use super::miniport::Topology;
 use crate::property::{Plain, Request, Verb, bytes_of, status};
-use waverig_portcls::com::Object;
 use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER};
 use waverig_portcls::{
     KSAUDIO_CPU_RESOURCES_NOT_HOST_CPU, KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
@@ -18,19 +17,19 @@ use waverig_portcls::{
 #[repr(C)]
 struct ChannelMembers {
     header: KSPROPERTY_MEMBERSHEADER,
-    ranges: [KSPROPERTY_STEPPING_LONG; CHANNELS],
+    ranges: [KSPROPERTY_STEPPING_LONG; MOST_CHANNELS],
 }
 
 // SAFETY: integers only.
 unsafe impl Plain for ChannelMembers {}
 
 impl ChannelMembers {
-    const fn new(least: i32, greatest: i32, step: u32) -> Self {
+    const fn new(channels: usize, least: i32, greatest: i32, step: u32) -> Self {
         Self {
             header: KSPROPERTY_MEMBERSHEADER {
                 MembersFlags: KSPROPERTY_MEMBER_STEPPEDRANGES,
                 MembersSize: size_of::<KSPROPERTY_STEPPING_LONG>() as u32,
-                MembersCount: CHANNELS as u32,
+                MembersCount: channels as u32,
                 Flags: KSPROPERTY_MEMBER_FLAG_BASICSUPPORT_MULTICHANNEL,
             },
             ranges: [KSPROPERTY_STEPPING_LONG {
@@ -38,23 +37,29 @@ impl ChannelMembers {
                 Reserved: 0,
                 SignedMinimum: least,
                 SignedMaximum: greatest,
-            }; CHANNELS],
+            }; MOST_CHANNELS],
         }
     }
-}
 
-const VOLUME_MEMBERS: ChannelMembers =
-    ChannelMembers::new(LEAST_LEVEL, GREATEST_LEVEL, LEVEL_STEP as u32);
-const MUTE_MEMBERS: ChannelMembers = ChannelMembers::new(0, 1, 1);
+    /// Header and ranges, as many of them as the header says.
+    fn bytes(&self) -> &[u8] {
+        let ranges = self.header.MembersCount as usize * size_of::<KSPROPERTY_STEPPING_LONG>();
+        let all = bytes_of(self);
+        all.get(..size_of::<KSPROPERTY_MEMBERSHEADER>() + ranges)
+            .unwrap_or(all)
+    }
+}
 
 /// `KSPROPERTY_AUDIO_VOLUMELEVEL` of the volume node.
 pub(super) unsafe extern "efiapi" fn volume(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
     let (request, controls) = unsafe { target(request) };
+    let (least, greatest) = (LEAST_LEVEL, GREATEST_LEVEL);
+    let members = ChannelMembers::new(controls.channels(), least, greatest, LEVEL_STEP as u32);
     let property = ChannelProperty {
         node: NODE_VOLUME,
         variant: VT_I4,
-        members: bytes_of(&VOLUME_MEMBERS),
+        members: members.bytes(),
         get: |channel| controls.level(channel),
         set: |channel, level| controls.set_level(channel, level),
     };
@@ -65,10 +70,11 @@ pub(super) unsafe extern "efiapi" fn volume(request: *mut PCPROPERTY_REQUEST) ->
 pub(super) unsafe extern "efiapi" fn mute(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
     let (request, controls) = unsafe { target(request) };
+    let members = ChannelMembers::new(controls.channels(), 0, 1, 1);
     let property = ChannelProperty {
         node: NODE_MUTE,
         variant: VT_BOOL,
-        members: bytes_of(&MUTE_MEMBERS),
+        members: members.bytes(),
         get: |channel| controls.mute(channel).map(i32::from),
         set: |channel, mute| controls.set_mute(channel, mute != 0),
     };
@@ -120,10 +126,7 @@ pub(super) unsafe extern "efiapi" fn cpu_resources(request: *mut PCPROPERTY_REQU
 /// # Safety
 /// `request` is what PortCls gave to a handler of this filter.
 unsafe fn target<'a>(request: *mut PCPROPERTY_REQUEST) -> (Request<'a>, &'a Controls) {
-    // SAFETY: the major target of a request is the miniport, here the topology miniport, alive while the handler runs.
-    unsafe {
-        let request = Request::new(request);
-        let topology = Object::<Topology, 1>::value(request.miniport());
-        (request, topology.controls())
-    }
+    // SAFETY: says the caller.
+    let (request, topology) = unsafe { Topology::target(request) };
+    (request, topology.controls())
 }

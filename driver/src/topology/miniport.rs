@@ -3,12 +3,14 @@
 use super::{Controls, filter};
 use crate::cable::SharedCable;
 use crate::pool::Pool;
+use crate::property::Request;
 use core::ffi::c_void;
-use waverig_portcls::com::{Class, Interface, Table};
+use waverig_engine::Capability;
+use waverig_portcls::com::{Class, Interface, Object, Table};
 use waverig_portcls::status::{STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS};
 use waverig_portcls::{
     IMiniport, IMiniportTopology, IMiniportTopologyVtbl, IMiniportVtbl, KSDATARANGE, NTSTATUS,
-    PCFILTER_DESCRIPTOR,
+    PCFILTER_DESCRIPTOR, PCPROPERTY_REQUEST,
 };
 
 pub(crate) struct Topology {
@@ -23,9 +25,27 @@ impl Topology {
     pub(super) fn controls(&self) -> &Controls {
         &self.cable.controls
     }
+
+    /// What the device takes.
+    pub(super) fn capability(&self) -> &Capability {
+        &self.cable.capability
+    }
+
+    /// The request, and the miniport it is for.
+    ///
+    /// # Safety
+    /// `request` is what PortCls gave to a handler of this filter.
+    pub(super) unsafe fn target<'a>(request: *mut PCPROPERTY_REQUEST) -> (Request<'a>, &'a Self) {
+        // SAFETY: the major target of a request is the miniport, here the topology miniport, alive while the handler runs.
+        unsafe {
+            let request = Request::new(request);
+            let topology = Object::<Self, 1>::value(request.miniport());
+            (request, topology)
+        }
+    }
 }
 
-// SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and no function looks at `this`.
+// SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and its functions do not look at `this`.
 unsafe impl Class<1> for Topology {
     type Memory = Pool;
     const TABLES: [Table; 1] = [Table {

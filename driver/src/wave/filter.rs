@@ -1,48 +1,27 @@
-//! The wave filter's description.
+//! The wave filter's description. It depends on the direction and on the device's channels, so each miniport has its own, in pool.
 
-use super::propose;
-use crate::description::{self, Ranges, bridge, connection, pin, properties};
+use super::{Direction, MODES, propose};
+use crate::description::{self, bridge, connection, pin, properties};
+use crate::pool::PoolBox;
 use core::ptr::null;
+use waverig_engine::{AudioRange, Capability};
 use waverig_portcls::{
     Guid, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
     KSFILTER_NODE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT,
-    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_PIN_PROPOSEDATAFORMAT2,
+    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, NTSTATUS,
     PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCPIN_DESCRIPTOR,
     PCPROPERTY_ITEM, id,
 };
 
-/// The pin that clients open.
+/// The pin that clients open, in either direction.
 pub(super) const PIN_STREAM: u32 = 0;
-/// To the topology filter.
+/// To the topology filter, or from it.
 pub(super) const PIN_BRIDGE: u32 = 1;
 
-/// Streams that can be open at a time.
-const MAX_STREAMS: u32 = 1;
-
-const fn audio_range(sub_format: Guid, bits: u32) -> KSDATARANGE_AUDIO {
-    KSDATARANGE_AUDIO {
-        DataRange: KSDATARANGE {
-            FormatSize: size_of::<KSDATARANGE_AUDIO>() as u32,
-            Flags: KSDATARANGE_ATTRIBUTES,
-            SampleSize: 0,
-            Reserved: 0,
-            MajorFormat: id::KSDATAFORMAT_TYPE_AUDIO,
-            SubFormat: sub_format,
-            Specifier: id::KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
-        },
-        MaximumChannels: 2,
-        MinimumBitsPerSample: bits,
-        MaximumBitsPerSample: bits,
-        MinimumSampleFrequency: 48_000,
-        MaximumSampleFrequency: 48_000,
-    }
-}
-
-static PCM_16: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 16);
-/// Both packed and in four bytes.
-static PCM_24: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 24);
-static PCM_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_PCM, 32);
-static FLOAT_32: KSDATARANGE_AUDIO = audio_range(id::KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, 32);
+/// Instances of the streaming pin: one for each signal-processing mode, because Windows opens one per mode in use (inferred from
+/// the public samples).
+const MAX_STREAMS: u32 = MODES.len() as u32;
 
 /// Says that the pin knows signal-processing modes; which ones, `IMiniportAudioSignalProcessing::GetModes` says
 /// (windows-driver-docs: audio-signal-processing-modes).
@@ -63,43 +42,134 @@ static MODE_LIST: KSATTRIBUTE_LIST = KSATTRIBUTE_LIST {
     Attributes: MODE_ATTRIBUTES.0.as_ptr(),
 };
 
-/// Each range is followed by the list of its attributes, as its flag says.
-static STREAM_RANGES: Ranges<8> = Ranges([
-    (&raw const PCM_16).cast(),
-    (&raw const MODE_LIST).cast(),
-    (&raw const PCM_24).cast(),
-    (&raw const MODE_LIST).cast(),
-    (&raw const PCM_32).cast(),
-    (&raw const MODE_LIST).cast(),
-    (&raw const FLOAT_32).cast(),
-    (&raw const MODE_LIST).cast(),
-]);
-
-static PINS: [PCPIN_DESCRIPTOR; 2] = [
-    pin(
-        MAX_STREAMS,
-        &STREAM_RANGES,
-        KSPIN_DATAFLOW_IN,
-        KSPIN_COMMUNICATION_SINK,
-        &id::KSCATEGORY_AUDIO,
-        null(),
-    ),
-    bridge(KSPIN_DATAFLOW_OUT, &id::KSCATEGORY_AUDIO, null()),
-];
-
-static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] = [connection(
+static RENDER_CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] = [connection(
     (KSFILTER_NODE, PIN_STREAM),
     (KSFILTER_NODE, PIN_BRIDGE),
 )];
 
-static PROPERTIES: [PCPROPERTY_ITEM; 1] = [PCPROPERTY_ITEM {
-    Set: &id::KSPROPSETID_Pin,
-    Id: KSPROPERTY_PIN_PROPOSEDATAFORMAT,
-    Flags: KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_BASICSUPPORT,
-    Handler: propose::format,
-}];
+static CAPTURE_CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] = [connection(
+    (KSFILTER_NODE, PIN_BRIDGE),
+    (KSFILTER_NODE, PIN_STREAM),
+)];
+
+static PROPERTIES: [PCPROPERTY_ITEM; 2] = [
+    PCPROPERTY_ITEM {
+        Set: &id::KSPROPSETID_Pin,
+        Id: KSPROPERTY_PIN_PROPOSEDATAFORMAT,
+        Flags: KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_BASICSUPPORT,
+        Handler: propose::format,
+    },
+    PCPROPERTY_ITEM {
+        Set: &id::KSPROPSETID_Pin,
+        Id: KSPROPERTY_PIN_PROPOSEDATAFORMAT2,
+        Flags: KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_BASICSUPPORT,
+        Handler: propose::preferred,
+    },
+];
 
 static AUTOMATION: PCAUTOMATION_TABLE = properties(&PROPERTIES);
 
-pub(super) static FILTER: PCFILTER_DESCRIPTOR =
-    description::filter(&AUTOMATION, &PINS, &[], &CONNECTIONS);
+/// Entries in the array of ranges: each range is followed by the list of its attributes, as its flag says.
+const ENTRIES: usize = Capability::RANGES * 2;
+
+/// A description whose parts point to each other, so it never moves.
+pub(super) struct Filter(PoolBox<Parts>);
+
+struct Parts {
+    ranges: [KSDATARANGE_AUDIO; Capability::RANGES],
+    entries: [*const KSDATARANGE; ENTRIES],
+    pins: [PCPIN_DESCRIPTOR; 2],
+    filter: PCFILTER_DESCRIPTOR,
+}
+
+// SAFETY: the pointers lead into the value itself and to statics, and nobody writes after `new`.
+unsafe impl Send for Parts {}
+// SAFETY: as above.
+unsafe impl Sync for Parts {}
+
+impl Filter {
+    /// PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    #[inline(never)]
+    pub(super) fn new(direction: Direction, capability: &Capability) -> Result<Self, NTSTATUS> {
+        let (inward, outward, connections) = match direction {
+            Direction::Render => (KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT, &RENDER_CONNECTIONS),
+            Direction::Capture => (KSPIN_DATAFLOW_OUT, KSPIN_DATAFLOW_IN, &CAPTURE_CONNECTIONS),
+        };
+        let mut ranges = [audio_range(&NOTHING); Capability::RANGES];
+        for (place, range) in ranges.iter_mut().zip(capability.ranges()) {
+            *place = audio_range(&range);
+        }
+        let mut parts = PoolBox::new(Parts {
+            ranges,
+            entries: [null(); ENTRIES],
+            pins: [
+                pin(
+                    MAX_STREAMS,
+                    &[],
+                    inward,
+                    KSPIN_COMMUNICATION_SINK,
+                    &id::KSCATEGORY_AUDIO,
+                    null(),
+                ),
+                bridge(outward, &id::KSCATEGORY_AUDIO, null()),
+            ],
+            filter: description::filter(&AUTOMATION, &[], &[], connections),
+        })?;
+        let Parts {
+            ranges,
+            entries,
+            pins,
+            filter,
+        } = &mut *parts;
+        for (pair, range) in entries.chunks_exact_mut(2).zip(&*ranges) {
+            pair.copy_from_slice(&[(&raw const *range).cast(), (&raw const MODE_LIST).cast()]);
+        }
+        let [stream, _] = &mut *pins;
+        stream.KsPinDescriptor.DataRangesCount = entries.len() as u32;
+        stream.KsPinDescriptor.DataRanges = entries.as_ptr();
+        filter.PinCount = pins.len() as u32;
+        filter.Pins = pins.as_ptr();
+        Ok(Self(parts))
+    }
+
+    /// What `IMiniport::GetDescription` gives: it lives as long as this value.
+    pub(super) fn description(&self) -> *const PCFILTER_DESCRIPTOR {
+        &raw const self.0.filter
+    }
+}
+
+/// Stands where a range has not been written yet.
+const NOTHING: AudioRange = AudioRange {
+    pcm: true,
+    float: false,
+    max_channels: 0,
+    bits: (0, 0),
+    rates: (0, 0),
+};
+
+const fn audio_range(range: &AudioRange) -> KSDATARANGE_AUDIO {
+    let sub_format: Guid = if range.float {
+        id::KSDATAFORMAT_SUBTYPE_IEEE_FLOAT
+    } else {
+        id::KSDATAFORMAT_SUBTYPE_PCM
+    };
+    KSDATARANGE_AUDIO {
+        DataRange: KSDATARANGE {
+            FormatSize: size_of::<KSDATARANGE_AUDIO>() as u32,
+            Flags: KSDATARANGE_ATTRIBUTES,
+            SampleSize: 0,
+            Reserved: 0,
+            MajorFormat: id::KSDATAFORMAT_TYPE_AUDIO,
+            SubFormat: sub_format,
+            Specifier: id::KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+        },
+        MaximumChannels: range.max_channels,
+        MinimumBitsPerSample: range.bits.0,
+        MaximumBitsPerSample: range.bits.1,
+        MinimumSampleFrequency: range.rates.0,
+        MaximumSampleFrequency: range.rates.1,
+    }
+}

@@ -1,9 +1,9 @@
 //! Formats that come as pointers: bytes in hand, then the engine decides.
 
 use super::MODES;
-use waverig_engine::{Format, FormatError, attributes_offset, capability, check_attributes};
+use waverig_engine::{Capability, Format, FormatError, attributes_offset, check_attributes};
 use waverig_portcls::status::{STATUS_INVALID_PARAMETER, STATUS_NO_MATCH};
-use waverig_portcls::{KSDATAFORMAT, KSDATAFORMAT_ATTRIBUTES, KSMULTIPLE_ITEM, NTSTATUS};
+use waverig_portcls::{Guid, KSDATAFORMAT, KSDATAFORMAT_ATTRIBUTES, KSMULTIPLE_ITEM, NTSTATUS};
 
 /// More than any format with its attributes has.
 const MOST_BYTES: usize = 4096;
@@ -17,14 +17,19 @@ pub(super) const fn refusal(error: FormatError) -> NTSTATUS {
     }
 }
 
-/// Whether the render pin takes the format in these bytes; attributes that follow it must be known.
+/// The modes as they lie in memory.
+pub(super) fn modes() -> [[u8; 16]; MODES.len()] {
+    MODES.map(Guid::to_bytes)
+}
+
+/// Whether a pin of the device takes the format in these bytes; attributes that follow it must be known.
 ///
 /// # Errors
 /// `STATUS_NO_MATCH` for a format that is not offered, `STATUS_INVALID_PARAMETER` for bytes that are none.
-pub(super) fn accept(bytes: &[u8]) -> Result<Format, NTSTATUS> {
+pub(super) fn accept(bytes: &[u8], capability: &Capability) -> Result<Format, NTSTATUS> {
     let format = Format::parse(bytes).map_err(refusal)?;
-    capability::accepts(capability::RENDER, &format).map_err(refusal)?;
-    check_attributes(bytes, &MODES.map(|mode| mode.to_bytes())).map_err(refusal)?;
+    capability.accepts(&format).map_err(refusal)?;
+    check_attributes(bytes, &modes()).map_err(refusal)?;
     Ok(format)
 }
 

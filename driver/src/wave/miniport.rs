@@ -1,13 +1,13 @@
 //! The wave miniport: describes the filter, negotiates formats, makes streams. PASSIVE_LEVEL.
 
-use super::filter::{self, PIN_BRIDGE, PIN_STREAM};
+use super::filter::{Filter, PIN_BRIDGE, PIN_STREAM};
 use super::stream::Stream;
-use super::{MODES, format};
+use super::{Direction, MODES, format};
 use crate::cable::SharedCable;
 use crate::pool::Pool;
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use waverig_engine::{AudioRange, capability, intersect};
+use waverig_engine::{AudioRange, Capability, intersect};
 use waverig_portcls::com::{Class, Com, Interface, Object, Table};
 use waverig_portcls::status::{
     STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
@@ -22,11 +22,25 @@ use wdk_sys::_INTERFACE_TYPE::PCIBus;
 
 pub(crate) struct Wave {
     cable: SharedCable,
+    direction: Direction,
+    filter: Filter,
 }
 
 impl Wave {
-    pub(super) const fn new(cable: SharedCable) -> Self {
-        Self { cable }
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(super) fn new(cable: SharedCable, direction: Direction) -> Result<Self, NTSTATUS> {
+        let filter = Filter::new(direction, &cable.capability)?;
+        Ok(Self {
+            cable,
+            direction,
+            filter,
+        })
+    }
+
+    /// What the device takes.
+    pub(super) fn capability(&self) -> &Capability {
+        &self.cable.capability
     }
 }
 
@@ -62,11 +76,11 @@ static MODES_VTBL: IMiniportAudioSignalProcessingVtbl = IMiniportAudioSignalProc
 };
 
 unsafe extern "efiapi" fn get_description(
-    _: *mut c_void,
+    this: *mut c_void,
     out: *mut *const PCFILTER_DESCRIPTOR,
 ) -> NTSTATUS {
-    // SAFETY: the port gives a place for a pointer.
-    unsafe { *out = &raw const filter::FILTER };
+    // SAFETY: the port calls through this class's table, and gives a place for a pointer.
+    unsafe { *out = Object::<Wave, 2>::value(this).filter.description() };
     STATUS_SUCCESS
 }
 
@@ -81,7 +95,7 @@ unsafe extern "efiapi" fn init(
 
 /// The best format in a client's range and one of the pin's; no room at all asks for its size.
 unsafe extern "efiapi" fn data_range_intersection(
-    _: *mut c_void,
+    this: *mut c_void,
     pin: u32,
     client: *mut KSDATARANGE,
     own: *mut KSDATARANGE,
@@ -95,8 +109,10 @@ unsafe extern "efiapi" fn data_range_intersection(
         PIN_BRIDGE => return STATUS_NOT_IMPLEMENTED,
         _ => return STATUS_INVALID_PARAMETER,
     }
-    // SAFETY: the port hands over two ranges of as many bytes as they say, and places for the results.
+    // SAFETY: the port calls through this class's table, and hands over two ranges of as many bytes as they say, and places for
+    // the results.
     unsafe {
+        let capability = Object::<Wave, 2>::value(this).capability();
         let range = |range: *const KSDATARANGE| {
             let bytes = (*range).FormatSize as usize;
             AudioRange::parse(core::slice::from_raw_parts(
@@ -107,7 +123,7 @@ unsafe extern "efiapi" fn data_range_intersection(
         let (Ok(client), Ok(own)) = (range(client), range(own)) else {
             return STATUS_NO_MATCH;
         };
-        let Some(format) = intersect(&client, &own, capability::RENDER) else {
+        let Some(format) = intersect(&client, &own, capability) else {
             return STATUS_NO_MATCH;
         };
         let format = format.to_ks();
@@ -136,9 +152,12 @@ unsafe extern "efiapi" fn new_stream(
     unsafe {
         *out = null_mut();
         let wave = Object::<Wave, 2>::value(this);
-        let stream = match (pin, capture) {
-            (PIN_STREAM, 0) => wave.new_stream(port_stream, format),
-            (PIN_STREAM | PIN_BRIDGE, _) => Err(STATUS_NOT_SUPPORTED),
+        let capture = capture != 0;
+        let stream = match pin {
+            PIN_STREAM if capture == (wave.direction == Direction::Capture) => {
+                wave.new_stream(port_stream, format)
+            }
+            PIN_STREAM | PIN_BRIDGE => Err(STATUS_NOT_SUPPORTED),
             _ => Err(STATUS_INVALID_PARAMETER),
         };
         match stream {
@@ -163,7 +182,7 @@ impl Wave {
     ) -> Result<*mut c_void, NTSTATUS> {
         // SAFETY: says the caller.
         let (format, port) = unsafe { (format::bytes(format)?, Com::from_borrowed(port_stream)) };
-        let format = format::accept(format)?;
+        let format = format::accept(format, self.capability())?;
         let stream = Stream::create(
             self.cable.clone(),
             port.ok_or(STATUS_INVALID_PARAMETER)?,

@@ -89,7 +89,8 @@ impl Stream {
     /// `format` is as `IMiniportWaveRTStream::SetFormat` gets it.
     pub(super) unsafe fn set_format(&self, format: *const KSDATAFORMAT) -> Result<(), NTSTATUS> {
         // SAFETY: says the caller.
-        let format = format::accept(unsafe { format::bytes(format) }?)?;
+        let bytes = unsafe { format::bytes(format) }?;
+        let format = format::accept(bytes, &self.cable.capability)?;
         self.at_now(|playing, _, _| match playing.stream().state() {
             PlayState::Run => Err(STATUS_INVALID_PARAMETER),
             _ if self.format == format => Ok(()),

@@ -35,8 +35,18 @@ pub fn check_attributes(bytes: &[u8], modes: &[[u8; 16]]) -> Result<(), FormatEr
     if head.u32()? & HAS_ATTRIBUTES == 0 {
         return Ok(());
     }
-    let list = from(bytes, attributes_offset(format_bytes))?;
-    let list = upto(list, size(Fields(list).u32()?)?)?;
+    check_attribute_list(from(bytes, attributes_offset(format_bytes))?, modes).map(|_| ())
+}
+
+/// Checks the list of attributes at the front of `bytes` in the same way, and gives the list without what follows it.
+///
+/// # Errors
+/// As [`check_attributes`].
+pub fn check_attribute_list<'a>(
+    bytes: &'a [u8],
+    modes: &[[u8; 16]],
+) -> Result<&'a [u8], FormatError> {
+    let list = upto(bytes, size(Fields(bytes).u32()?)?)?;
     let count = Fields(from(list, 4)?).u32()?;
     let mut rest = from(list, LIST_HEAD)?;
     for _ in 0..count {
@@ -49,7 +59,7 @@ pub fn check_attributes(bytes: &[u8], modes: &[[u8; 16]]) -> Result<(), FormatEr
         }
         rest = rest.get(attributes_offset(length)..).unwrap_or_default();
     }
-    Ok(())
+    Ok(list)
 }
 
 fn size(bytes: u32) -> Result<usize, FormatError> {

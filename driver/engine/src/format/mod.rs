@@ -3,10 +3,12 @@
 //! In every format taken here a frame of silence is all zero, so a cleared place in a buffer is silence.
 
 mod attributes;
+mod channels;
 mod range;
 mod wave;
 
-pub use attributes::{attributes_offset, check_attributes};
+pub use attributes::{attributes_offset, check_attribute_list, check_attributes};
+pub use channels::default_mask;
 pub use range::{AudioRange, intersect};
 
 use crate::units::FrameRate;
@@ -79,7 +81,7 @@ impl SampleFormat {
     }
 }
 
-/// A stream's format. Whether the driver takes it is [`capability::accepts`](crate::capability::accepts)'s to say.
+/// A stream's format. Whether the driver takes it is [`Capability::accepts`](crate::Capability::accepts)'s to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// Frames per second.
@@ -88,7 +90,8 @@ pub struct Format {
     pub channels: u16,
     /// How a sample is stored.
     pub sample: SampleFormat,
-    /// `dwChannelMask` (ksmedia.h); 0 when the format carried none.
+    /// `dwChannelMask` (ksmedia.h), never with more bits than there are channels; 0 when the format carried none, or when
+    /// its channels have no speaker positions (`KSAUDIO_SPEAKER_DIRECTOUT`).
     pub channel_mask: u32,
 }
 

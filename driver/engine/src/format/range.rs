@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::units::FrameRate;
 
 use super::wave::{Head, SPECIFIER_WAVEFORMATEX, SUBTYPE_FLOAT, SUBTYPE_PCM, TYPE_AUDIO};
-use super::{Format, FormatError};
+use super::{Format, FormatError, SampleFormat, default_mask};
 
 /// A GUID of zeros stands for anything (`KSDATAFORMAT_TYPE_WILDCARD` and its kin, ks.h).
 const WILDCARD: [u8; 16] = [0; 16];
@@ -55,53 +55,49 @@ impl AudioRange {
         Ok(range)
     }
 
-    fn holds(&self, rate: u32, sample: super::SampleFormat) -> bool {
-        let bits = u32::from(sample.valid_bits());
+    /// Whether the range holds formats of a rate and a sample format. Bits are those of the container, `wBitsPerSample`
+    /// (inferred: ksmedia.h and its pages leave open whether valid bits are meant).
+    fn holds(&self, rate: FrameRate, sample: SampleFormat) -> bool {
+        let bits = u32::from(sample.container_bits());
         let kind = if sample.is_float() {
             self.float
         } else {
             self.pcm
         };
         kind && (self.bits.0..=self.bits.1).contains(&bits)
-            && (self.rates.0..=self.rates.1).contains(&rate)
+            && (self.rates.0..=self.rates.1).contains(&rate.hertz())
+    }
+
+    /// Whether the range holds a format.
+    #[must_use]
+    pub fn contains(&self, format: &Format) -> bool {
+        u32::from(format.channels) <= self.max_channels && self.holds(format.rate, format.sample)
     }
 }
 
-/// The preferred format that lies in both ranges and is taken: the one that stands first in the tables, with the most
-/// channels. `None` is `STATUS_NO_MATCH` (WDK: `IMiniport::DataRangeIntersection`).
+/// The best format that lies in both ranges and is taken: in the device's preferred rate and sample format where they allow it,
+/// and with the most channels. `None` is `STATUS_NO_MATCH` (WDK: `IMiniport::DataRangeIntersection`).
 #[must_use]
 pub fn intersect(
     client: &AudioRange,
     ours: &AudioRange,
-    capabilities: &[Capability],
+    capability: &Capability,
 ) -> Option<Format> {
     let most = client.max_channels.min(ours.max_channels);
-    capabilities.iter().find_map(|set| {
-        let channels = u16::try_from(most).unwrap_or(u16::MAX).min(set.channels.1);
-        if channels < set.channels.0 {
-            return None;
-        }
-        set.samples.iter().find_map(|&sample| {
-            let rate = set
-                .rates
-                .iter()
-                .copied()
-                .find(|&rate| client.holds(rate, sample) && ours.holds(rate, sample))?;
-            Some(Format {
-                rate: FrameRate::new(rate)?,
-                channels,
-                sample,
-                channel_mask: default_mask(channels),
-            })
+    let channels = u16::try_from(most)
+        .unwrap_or(u16::MAX)
+        .min(capability.channels());
+    if channels == 0 {
+        return None;
+    }
+    let both = |rate, sample| client.holds(rate, sample) && ours.holds(rate, sample);
+    capability.rates().find_map(|rate| {
+        let sample = capability.samples().find(|&sample| both(rate, sample))?;
+        Some(Format {
+            rate,
+            channels,
+            sample,
+            channel_mask: default_mask(channels),
         })
     })
-}
-
-/// The usual speakers of a channel count (ksmedia.h: `KSAUDIO_SPEAKER_MONO`, `_STEREO`), 0 (no positions) for others.
-const fn default_mask(channels: u16) -> u32 {
-    match channels {
-        1 => 0x4,
-        2 => 0x3,
-        _ => 0,
-    }
 }

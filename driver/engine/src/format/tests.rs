@@ -5,7 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::capability::{Capability, RENDER, accepts};
+use crate::capability::{Capability, RATES};
 use crate::stream::tests::config;
 
 fn format(rate: u32, channels: u16, sample: SampleFormat) -> Format {
@@ -13,7 +13,7 @@ fn format(rate: u32, channels: u16, sample: SampleFormat) -> Format {
         rate: FrameRate::new(rate).unwrap(),
         channels,
         sample,
-        channel_mask: 3,
+        channel_mask: default_mask(channels),
     }
 }
 
@@ -137,27 +137,68 @@ fn what_follows_a_format_is_left_alone() {
 }
 
 #[test]
-fn this_version_takes_five_formats() {
-    for sample in SampleFormat::ALL {
-        for (rate, channels, expect) in [
-            (48_000, 2, Ok(())),
-            (44_100, 2, Err(FormatError::UnsupportedRate)),
-            (48_000, 1, Err(FormatError::UnsupportedChannels)),
-            (48_000, 3, Err(FormatError::UnsupportedChannels)),
-        ] {
-            assert_eq!(accepts(RENDER, &format(rate, channels, sample)), expect);
+fn a_device_takes_every_rate_and_sample_format_with_up_to_its_channels() {
+    for most in [1, 2, 16] {
+        let device = Capability::usual(most);
+        let mut taken = 0;
+        for rate in (0..=200_000).step_by(25).chain([192_001, 1_000_000]) {
+            for (channels, sample) in
+                (1..=17).flat_map(|n| SampleFormat::ALL.map(|sample| (n, sample)))
+            {
+                let Some(rate) = FrameRate::new(rate) else {
+                    continue;
+                };
+                let format = Format {
+                    rate,
+                    channels,
+                    sample,
+                    channel_mask: 0,
+                };
+                let expect = if !RATES.contains(&rate) {
+                    Err(FormatError::UnsupportedRate)
+                } else if channels > most {
+                    Err(FormatError::UnsupportedChannels)
+                } else {
+                    taken += 1;
+                    Ok(())
+                };
+                assert_eq!(device.accepts(&format), expect, "{format:?}");
+            }
+            if cfg!(miri) && rate > 16_000 {
+                break;
+            }
+        }
+        if !cfg!(miri) {
+            assert_eq!(taken, 11 * 5 * most);
         }
     }
-    let integer_only = [Capability {
-        samples: &[SampleFormat::Pcm16],
-        ..RENDER[0]
-    }];
-    let float = format(48_000, 2, SampleFormat::Float32);
-    assert_eq!(
-        accepts(&integer_only, &float),
-        Err(FormatError::UnsupportedSample)
-    );
-    assert_eq!(accepts(&[], &float), Err(FormatError::UnsupportedRate));
+}
+
+#[test]
+fn what_a_device_is_given_out_of_range_becomes_something_usual() {
+    for (channels, rate, expect) in [
+        (0, 48_000, (1, 48_000)),
+        (2, 44_100, (2, 44_100)),
+        (17, 192_000, (16, 192_000)),
+        (u16::MAX, 0, (16, 48_000)),
+        (8, 12_345, (8, 48_000)),
+        (8, u32::MAX, (8, 48_000)),
+    ] {
+        let device = Capability::new(channels, rate, SampleFormat::Pcm16);
+        let preferred = device.preferred();
+        assert_eq!((preferred.channels, preferred.rate.hertz()), expect);
+        assert_eq!(preferred.sample, SampleFormat::Pcm16);
+        assert_eq!(preferred.channel_mask, default_mask(preferred.channels));
+        assert_eq!(device.accepts(&preferred), Ok(()));
+    }
+}
+
+#[test]
+fn the_largest_format_fits_where_room_is_made_for_it() {
+    let device = Capability::usual(16);
+    assert_eq!(device.frame_bytes(), 64);
+    assert_eq!(device.second_bytes(), 64 * 192_000);
+    assert_eq!(device.ranges().count(), Capability::RANGES);
 }
 
 fn range(sub: u8, max_channels: u32, bits: (u32, u32), rates: (u32, u32)) -> Vec<u8> {
@@ -174,39 +215,40 @@ fn range(sub: u8, max_channels: u32, bits: (u32, u32), rates: (u32, u32)) -> Vec
 
 #[test]
 fn intersections() {
-    let ours = AudioRange::parse(&range(1, 2, (16, 32), (48_000, 48_000))).unwrap();
+    use SampleFormat::*;
+    let device = Capability::new(8, 44_100, Pcm24);
+    let ours = AudioRange::parse(&range(0, 8, (16, 32), (8_000, 192_000))).unwrap();
     let any = (0, u32::MAX);
     for (client, expect) in [
-        (range(1, u32::MAX, any, any), Some(SampleFormat::Pcm32)),
-        (range(0, 2, any, any), Some(SampleFormat::Pcm32)),
+        (range(1, u32::MAX, any, any), Some((44_100, 8, Pcm24))),
+        (range(0, 2, any, any), Some((44_100, 2, Pcm24))),
         (
-            range(1, 8, (8, 24), (8_000, 96_000)),
-            Some(SampleFormat::Pcm24),
+            range(1, 16, any, (48_000, 96_000)),
+            Some((96_000, 8, Pcm24)),
         ),
+        (range(1, 1, (32, 32), any), Some((44_100, 1, Pcm32))),
         (
-            range(1, 2, (16, 16), (48_000, 48_000)),
-            Some(SampleFormat::Pcm16),
+            range(1, 2, (8, 16), (48_000, 48_000)),
+            Some((48_000, 2, Pcm16)),
         ),
-        (range(3, 2, any, any), None),
-        (range(1, 1, any, any), None),
+        (range(3, 6, any, (0, 8_000)), Some((8_000, 6, Float32))),
+        (range(0, 6, (32, 32), (0, 8_000)), Some((8_000, 6, Pcm32))),
+        (range(3, 2, (16, 24), any), None),
         (range(1, 0, any, any), None),
         (range(1, 2, (8, 15), any), None),
         (range(1, 2, (17, 23), any), None),
-        (range(1, 2, any, (44_100, 47_999)), None),
+        (range(1, 2, any, (44_101, 47_999)), None),
     ] {
         let client = AudioRange::parse(&client).unwrap();
-        let got = intersect(&client, &ours, RENDER);
-        assert_eq!(
-            got,
-            expect.map(|sample| format(48_000, 2, sample)),
-            "{client:?}"
-        );
+        let got = intersect(&client, &ours, &device);
+        let expect = expect.map(|(rate, channels, sample)| format(rate, channels, sample));
+        assert_eq!(got, expect, "{client:?}");
     }
     let float = AudioRange::parse(&range(3, 2, (32, 32), (48_000, 48_000))).unwrap();
-    let client = AudioRange::parse(&range(0, 2, any, any)).unwrap();
+    let client = AudioRange::parse(&range(0, 4, any, any)).unwrap();
     assert_eq!(
-        intersect(&client, &float, RENDER),
-        Some(format(48_000, 2, SampleFormat::Float32))
+        intersect(&client, &float, &device),
+        Some(format(48_000, 2, Float32))
     );
 }
 
@@ -251,5 +293,48 @@ proptest! {
             prop_assert_eq!(Format::parse(&format.to_ks()), Ok(format));
         }
         let _ = AudioRange::parse(&bytes);
+    }
+
+    /// Whatever a client asks for, what an intersection gives it is taken and lies in both ranges; and when some range of ours
+    /// has a format for it, so does the intersection with that range.
+    #[test]
+    fn intersections_are_taken(
+        most in 1_u16..=16,
+        preferred in proptest::sample::select(&RATES[..]),
+        sample in proptest::sample::select(&SampleFormat::ALL[..]),
+        kinds in proptest::sample::select(&[(true, false), (false, true), (true, true)][..]),
+        max_channels in prop_oneof![Just(u32::MAX), 0_u32..20],
+        bits in (0_u32..40, 0_u32..40),
+        rates in (0_u32..250_000, 0_u32..250_000),
+    ) {
+        let device = Capability::new(most, preferred.hertz(), sample);
+        let client = AudioRange { pcm: kinds.0, float: kinds.1, max_channels, bits, rates };
+        for ours in device.ranges() {
+            let got = intersect(&client, &ours, &device);
+            if let Some(format) = got {
+                prop_assert_eq!(device.accepts(&format), Ok(()));
+                prop_assert!(client.contains(&format) && ours.contains(&format));
+                prop_assert_eq!(Format::parse(&format.to_ks()), Ok(format));
+            }
+            let common = SampleFormat::ALL.into_iter().any(|sample| {
+                let one = Format { rate: FrameRate::new(ours.rates.0).unwrap(), channels: 1, sample, channel_mask: 0 };
+                client.contains(&one) && ours.contains(&one)
+            });
+            prop_assert_eq!(got.is_some(), common);
+        }
+    }
+
+    /// A format is taken exactly when one of the ranges holds it.
+    #[test]
+    fn ranges_say_what_is_taken(
+        most in 1_u16..=16,
+        rate in prop_oneof![proptest::sample::select(&RATES[..]).prop_map(FrameRate::hertz), 1_u32..200_000],
+        channels in 1_u16..=17,
+        sample in proptest::sample::select(&SampleFormat::ALL[..]),
+    ) {
+        let device = Capability::usual(most);
+        let format = Format { rate: FrameRate::new(rate).unwrap(), channels, sample, channel_mask: 0 };
+        let held = device.ranges().filter(|range| range.contains(&format)).count();
+        prop_assert_eq!(held, usize::from(device.accepts(&format).is_ok()));
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::units::FrameRate;
 
-use super::{Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat};
+use super::{Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, channels};
 
 /// A GUID as it lies in memory.
 pub(super) type Guid = [u8; 16];
@@ -34,8 +34,6 @@ const WAVE_FORMAT_IEEE_FLOAT: u16 = 3;
 const WAVE_FORMAT_EXTENSIBLE: u16 = 0xFFFE;
 /// `cbSize` of an extensible format.
 const EXTENSION_BYTES: u16 = 22;
-/// `SPEAKER_RESERVED` (ksmedia.h).
-const SPEAKER_RESERVED: u32 = 0x7FFC_0000;
 
 /// Takes fields from the front of some bytes.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
@@ -149,9 +147,7 @@ impl Format {
         if valid == 0 || valid > container {
             return Err(FormatError::BadValidBits);
         }
-        if channel_mask & SPEAKER_RESERVED != 0 {
-            return Err(FormatError::BadChannelMask);
-        }
+        let channel_mask = channels::mask_of(channel_mask, channels)?;
         let sample = SampleFormat::from_bits(float, container, valid)
             .ok_or(FormatError::UnsupportedSample)?;
         Ok(Self {
