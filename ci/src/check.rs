@@ -21,6 +21,7 @@ use crate::explain::{Comparison, compare};
 use crate::golden::{self, Golden, GoldenError};
 use crate::scenario::ScenarioFile;
 use crate::stream::Stream;
+use crate::sweep::Heard;
 use crate::verdict::{CheckResult, Verdict};
 
 /// One check.
@@ -227,6 +228,24 @@ impl<'a> Context<'a> {
 
     fn comparison(&self) -> Result<&Comparison, String> {
         self.comparison.as_ref().map_err(Clone::clone)
+    }
+
+    /// What came out of the tap up to the end of the signal.
+    pub(crate) fn heard(&self) -> Heard {
+        let frame_bytes = self.file.scenario.format.frame_bytes();
+        let end = self.expected.as_ref().map_or(0, |expected| {
+            let last = expected.signal_runs().last();
+            last.map_or(0, |run| run.first + run.frames)
+        });
+        let mut bytes = Vec::new();
+        for piece in self.pieces.iter().filter(|piece| piece.first_frame < end) {
+            let most = (end - piece.first_frame) as usize * frame_bytes;
+            bytes.extend_from_slice(&piece.bytes[..most.min(piece.bytes.len())]);
+        }
+        Heard {
+            frames: (bytes.len() / frame_bytes) as u64,
+            sha256: golden::sha256(&bytes),
+        }
     }
 
     /// Why the run has no end, when it has none.

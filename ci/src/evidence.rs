@@ -62,6 +62,14 @@ impl Evidence {
         }
     }
 
+    /// No evidence yet, of a machine on which the package is installed.
+    pub fn on(machine: MachineInfo, installed: Option<Installed>) -> Self {
+        Self {
+            installed,
+            ..Self::new(machine)
+        }
+    }
+
     /// No evidence, of a machine that has not said what it is.
     pub fn none() -> Self {
         Self::new(MachineInfo {

@@ -2,15 +2,17 @@
 
 mod bless;
 mod capture;
+mod sweep;
 mod timing;
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use bless::{BlessError, Blessing, bless};
+pub use bless::{BlessError, Blessing, bless, bless_sweep};
 pub use capture::CaptureGolden;
-pub(crate) use capture::{audio, sha256};
+pub(crate) use capture::{audio, format_name, sample_name, sha256};
+pub use sweep::SweepGolden;
 pub use timing::TimingGolden;
 
 use crate::scenario::ScenarioFile;
@@ -56,13 +58,47 @@ fn paths(folder: &Path, name: &str) -> [PathBuf; 2] {
     ["capture.toml", "timing.toml"].map(|file| folder.join(name).join(file))
 }
 
+/// The file of a sweep's golden.
+fn sweep_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).join("sweep.txt")
+}
+
+/// Stands for the golden of one format: its sweep has one for all.
+pub(crate) fn own_golden() -> GoldenError {
+    GoldenError {
+        kind: GoldenErrorKind::Missing,
+        text: "a sweep's golden is compared with the whole".into(),
+    }
+}
+
 /// Reads the golden of a scenario from `folder/<name>/`.
 ///
 /// # Errors
 /// When a file is missing, unreadable or corrupt; see [`GoldenError`].
 pub fn load(folder: &Path, file: &ScenarioFile) -> Result<Golden, GoldenError> {
     let [capture, timing] = paths(folder, file.name());
-    let error = |path: &Path, kind, what: &str| GoldenError {
+    Ok(Golden {
+        capture: parsed(&capture, file, |text| {
+            CaptureGolden::parse(text, &file.scenario)
+        })?,
+        timing: parsed(&timing, file, TimingGolden::parse)?,
+    })
+}
+
+/// Reads the golden of a sweep from `folder/<name>/`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_sweep(folder: &Path, file: &ScenarioFile) -> Result<SweepGolden, GoldenError> {
+    parsed(&sweep_path(folder, file.name()), file, SweepGolden::parse)
+}
+
+fn parsed<T>(
+    path: &Path,
+    file: &ScenarioFile,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, GoldenError> {
+    let error = |kind, what: &str| GoldenError {
         kind,
         text: format!(
             "golden {} {what}; to make it anew: cargo xtask bless --filter {}",
@@ -70,37 +106,17 @@ pub fn load(folder: &Path, file: &ScenarioFile) -> Result<Golden, GoldenError> {
             file.name()
         ),
     };
-    let read = |path: &Path| {
-        fs::read_to_string(path).map_err(|failure| {
-            if failure.kind() == std::io::ErrorKind::NotFound {
-                error(path, GoldenErrorKind::Missing, "is missing")
-            } else if failure.kind() == std::io::ErrorKind::InvalidData {
-                error(
-                    path,
-                    GoldenErrorKind::Corrupt,
-                    "is corrupt: it is no UTF-8 text",
-                )
-            } else {
-                let what = format!("cannot be read: {failure}");
-                error(path, GoldenErrorKind::Unreadable, &what)
-            }
-        })
-    };
-    let corrupt = |path: &Path| {
-        let path = path.to_owned();
-        move |what: String| {
-            error(
-                &path,
-                GoldenErrorKind::Corrupt,
-                &format!("is corrupt: {what}"),
-            )
+    let text = fs::read_to_string(path).map_err(|failure| match failure.kind() {
+        std::io::ErrorKind::NotFound => error(GoldenErrorKind::Missing, "is missing"),
+        std::io::ErrorKind::InvalidData => {
+            error(GoldenErrorKind::Corrupt, "is corrupt: it is no UTF-8 text")
         }
-    };
-    Ok(Golden {
-        capture: CaptureGolden::parse(&read(&capture)?, &file.scenario)
-            .map_err(corrupt(&capture))?,
-        timing: TimingGolden::parse(&read(&timing)?).map_err(corrupt(&timing))?,
-    })
+        _ => error(
+            GoldenErrorKind::Unreadable,
+            &format!("cannot be read: {failure}"),
+        ),
+    })?;
+    parse(&text).map_err(|what| error(GoldenErrorKind::Corrupt, &format!("is corrupt: {what}")))
 }
 
 /// A TOML error in one line: place and message.

@@ -15,6 +15,7 @@ mod limits;
 pub mod report;
 pub mod scenario;
 pub mod stream;
+pub mod sweep;
 pub mod units;
 mod verdict;
 

@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-pub use files::write_scenario;
+pub use files::{write_scenario, write_sweep};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use terminal::terminal;

@@ -1,5 +1,6 @@
 //! Scenario files: read, checked, chosen by name.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::ops::Range;
@@ -11,6 +12,8 @@ use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario, Signal, 
 use waverig_signal::Generator;
 
 use crate::Limits;
+use crate::golden::format_name;
+use crate::sweep::{self, Sweep};
 
 /// A scenario with the limits it is judged by.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub struct ScenarioFile {
     pub scenario: Scenario,
     /// What is still right.
     pub limits: Limits,
+    /// The formats it is played in, when it is a sweep; the scenario then is in the first of them.
+    pub sweep: Option<Sweep>,
 }
 
 /// Why there is no such scenario; the text is a complete sentence with the file, the line and what is allowed.
@@ -42,7 +47,10 @@ struct File {
     about: String,
     duration_ms: Spanned<u32>,
     signal: Spanned<Signal>,
-    format: Spanned<Format>,
+    #[serde(default)]
+    format: Option<Spanned<Format>>,
+    #[serde(default)]
+    sweep: Option<Spanned<Sweep>>,
     client: Spanned<Client>,
     #[serde(default)]
     tap: Option<Spanned<Tap>>,
@@ -68,24 +76,28 @@ impl ScenarioFile {
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default();
-        check(&file).map_err(|(span, what)| at(Some(span), &what))?;
+        let format = format_of(&file)
+            .and_then(|(format, span)| check(&file, format, span).map(|()| format))
+            .map_err(|(span, what)| at(Some(span), &what))?;
+        let scenario = Scenario {
+            name,
+            about: file.about,
+            duration_ms: file.duration_ms.into_inner(),
+            signal: file.signal.into_inner(),
+            format,
+            client: file.client.into_inner(),
+            tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
+            disturbances: file
+                .disturbances
+                .into_iter()
+                .map(Spanned::into_inner)
+                .collect(),
+        };
         Ok(Self {
             path: path.to_owned(),
-            scenario: Scenario {
-                name,
-                about: file.about,
-                duration_ms: file.duration_ms.into_inner(),
-                signal: file.signal.into_inner(),
-                format: file.format.into_inner(),
-                client: file.client.into_inner(),
-                tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
-                disturbances: file
-                    .disturbances
-                    .into_iter()
-                    .map(Spanned::into_inner)
-                    .collect(),
-            },
+            scenario,
             limits: file.limits,
+            sweep: file.sweep.map(Spanned::into_inner),
         })
     }
 
@@ -98,18 +110,39 @@ impl ScenarioFile {
 /// Frames in the longest packet or read that makes sense: one second at 192 kHz.
 const MOST_FRAMES: u32 = 192_000;
 
-/// What the types alone do not rule out; the place and what is wrong there.
-fn check(file: &File) -> Result<(), (Range<usize>, String)> {
-    let duration = *file.duration_ms.get_ref();
-    ensure(
-        (1..=600_000).contains(&duration),
-        file.duration_ms.span(),
-        || format!("duration_ms = {duration}; allowed: 1 to 600000 (ten minutes)"),
-    )?;
-    let format = file.format.get_ref();
+/// The format that the file's numbers of frames are meant for, and where it stands. All formats of a sweep are looked at.
+fn format_of(file: &File) -> Result<(Format, Range<usize>), (Range<usize>, String)> {
+    match (&file.format, &file.sweep) {
+        (Some(format), None) => Ok((*format.get_ref(), format.span())),
+        (None, Some(sweep)) => {
+            let (span, sweep) = (sweep.span(), sweep.get_ref());
+            let mut names = BTreeSet::new();
+            let mut twice = false;
+            for format in sweep.formats() {
+                in_range(file, format, span.clone())?;
+                twice |= !names.insert(format_name(format));
+            }
+            let first = sweep.formats().next().filter(|_| !twice);
+            let first = first.ok_or_else(|| {
+                let what = format!(
+                    "the sweep has {}; each list needs at least one entry, and none twice",
+                    sweep.words()
+                );
+                (span.clone(), what)
+            })?;
+            Ok((sweep::nominal(first), span))
+        }
+        _ => Err((
+            0..0,
+            "a scenario has either a format = { rate, channels, sample } or a [sweep] with rates, channels and samples".into(),
+        )),
+    }
+}
+
+fn in_range(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<usize>, String)> {
     ensure(
         (8_000..=192_000).contains(&format.rate) && (1..=16).contains(&format.channels),
-        file.format.span(),
+        span,
         || {
             format!(
                 "{} Hz with {} channels; allowed: 8000 to 192000 Hz, 1 to 16 channels",
@@ -117,8 +150,20 @@ fn check(file: &File) -> Result<(), (Range<usize>, String)> {
             )
         },
     )?;
-    Generator::new(file.signal.get_ref(), *format)
-        .map_err(|error| (file.signal.span(), error.to_string()))?;
+    Generator::new(file.signal.get_ref(), format)
+        .map(|_| ())
+        .map_err(|error| (file.signal.span(), error.to_string()))
+}
+
+/// What the types alone do not rule out; the place and what is wrong there.
+fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<usize>, String)> {
+    let duration = *file.duration_ms.get_ref();
+    ensure(
+        (1..=600_000).contains(&duration),
+        file.duration_ms.span(),
+        || format!("duration_ms = {duration}; allowed: 1 to 600000 (ten minutes)"),
+    )?;
+    in_range(file, format, span)?;
     let (frames, what) = match *file.client.get_ref() {
         Client::EventDriven { packet_frames } => (packet_frames, "packet_frames"),
         Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
@@ -214,23 +259,28 @@ pub fn load_all(folder: &Path) -> Result<Vec<ScenarioFile>, ScenarioError> {
         .collect()
 }
 
-/// The scenarios a filter means: the one with exactly this name, else all whose names contain it; all without a filter.
+/// The scenarios a filter means: the one with exactly this name, else all whose names contain it; all without a filter. With
+/// `SWEEP/FORMAT`, one format of a sweep.
 ///
 /// # Errors
 /// When there is none; the text names the nearest one and all of them.
-pub fn select<'a>(
-    all: &'a [ScenarioFile],
+pub fn select(
+    all: &[ScenarioFile],
     filter: Option<&str>,
-) -> Result<Vec<&'a ScenarioFile>, ScenarioError> {
+) -> Result<Vec<ScenarioFile>, ScenarioError> {
     let Some(filter) = filter else {
-        return Ok(all.iter().collect());
+        return Ok(all.to_vec());
     };
+    if let Some((name, format)) = filter.split_once('/') {
+        return one_format(all, name, format).map(|file| vec![file]);
+    }
     if let Some(exact) = all.iter().find(|file| file.name() == filter) {
-        return Ok(vec![exact]);
+        return Ok(vec![exact.clone()]);
     }
     let containing: Vec<_> = all
         .iter()
         .filter(|file| !filter.is_empty() && file.name().contains(filter))
+        .cloned()
         .collect();
     if !containing.is_empty() {
         return Ok(containing);
@@ -245,6 +295,34 @@ pub fn select<'a>(
         "no scenario is called {filter:?}{nearest} There are: {}",
         names.join(", ")
     )))
+}
+
+/// One format of a sweep.
+fn one_format(
+    all: &[ScenarioFile],
+    name: &str,
+    format: &str,
+) -> Result<ScenarioFile, ScenarioError> {
+    let sweeps = all
+        .iter()
+        .filter_map(|file| Some((file, file.sweep.as_ref()?)));
+    let Some((file, sweep)) = sweeps.clone().find(|(file, _)| file.name() == name) else {
+        let names: Vec<_> = sweeps.map(|(file, _)| file.name()).collect();
+        return Err(ScenarioError(format!(
+            "no sweep is called {name:?}. There are: {}",
+            names.join(", ")
+        )));
+    };
+    let Some(only) = sweep.only(format) else {
+        return Err(ScenarioError(format!(
+            "the sweep {name} has no format {format:?}, which should read like \"48000-2-pcm16\"; it has {}",
+            sweep.words()
+        )));
+    };
+    Ok(ScenarioFile {
+        sweep: Some(only),
+        ..file.clone()
+    })
 }
 
 /// Edits (insert, delete, replace a character) that turn one name into the other.

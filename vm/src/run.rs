@@ -19,12 +19,21 @@ pub struct Job<'a> {
     pub hardware_id: &'a str,
     /// Certificate the machine shall trust, DER.
     pub certificate: &'a [u8],
-    /// What is played; `None` installs and removes only.
-    pub scenario: Option<&'a Scenario>,
+    /// What is played, one after the other; nothing installs and removes only.
+    pub scenarios: &'a [Scenario],
     /// Seeds what the machine may choose freely.
     pub seed: u64,
     /// How long each step may take.
     pub deadline: Duration,
+}
+
+/// What a reply is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The machine: booting, installing, removing.
+    Machine,
+    /// The scenario of this index.
+    Scenario(usize),
 }
 
 /// How a run ended.
@@ -36,12 +45,14 @@ pub enum Ending {
     Broken {
         /// The step it was in: `install`, `run`, ….
         step: &'static str,
+        /// What that step was about.
+        part: Part,
         /// What happened.
         reason: String,
     },
 }
 
-/// Runs `job` on a fresh `machine`; `each` gets every reply with its payload, in order. Evidence the machine writes
+/// Runs `job` on a fresh `machine`; `each` gets every reply with what it is about and its payload, in order. Evidence the machine writes
 /// itself goes to `evidence`.
 ///
 /// Nothing the machine does is an error here: a refusal, a crash or a missed deadline is how it went.
@@ -52,15 +63,16 @@ pub fn run(
     machine: &dyn Machine,
     job: &Job<'_>,
     evidence: &Path,
-    each: &mut dyn FnMut(Reply, Vec<u8>),
+    each: &mut dyn FnMut(Part, Reply, Vec<u8>),
 ) -> std::io::Result<Ending> {
     let files = package_files(job.package)?;
-    let mut step = "boot";
+    let mut step = ("boot", Part::Machine);
     Ok(
         match steps(machine, job, files, evidence, each, &mut step) {
             Ok(()) => Ending::Complete,
             Err(error) => Ending::Broken {
-                step,
+                step: step.0,
+                part: step.1,
                 reason: error.to_string(),
             },
         },
@@ -87,8 +99,8 @@ fn steps(
     job: &Job<'_>,
     files: Vec<(String, Vec<u8>)>,
     evidence: &Path,
-    each: &mut dyn FnMut(Reply, Vec<u8>),
-    step: &mut &'static str,
+    each: &mut dyn FnMut(Part, Reply, Vec<u8>),
+    step: &mut (&'static str, Part),
 ) -> Result<(), LinkError> {
     let mut guest = Guest {
         link: machine.boot(evidence)?,
@@ -109,12 +121,12 @@ fn steps(
         hardware_id: job.hardware_id.into(),
     };
     if guest.ask("install", &install, &[])? {
-        if let Some(scenario) = job.scenario {
+        for (index, scenario) in job.scenarios.iter().enumerate() {
             let run = Request::Run {
                 scenario: scenario.clone(),
                 seed: job.seed,
             };
-            guest.ask("run", &run, &[])?;
+            guest.ask_about(Part::Scenario(index), "run", &run, &[])?;
         }
         guest.ask("remove", &Request::Remove, &[])?;
     }
@@ -126,8 +138,8 @@ fn steps(
 struct Guest<'a> {
     link: Link,
     deadline: Duration,
-    each: &'a mut dyn FnMut(Reply, Vec<u8>),
-    step: &'a mut &'static str,
+    each: &'a mut dyn FnMut(Part, Reply, Vec<u8>),
+    step: &'a mut (&'static str, Part),
 }
 
 impl Guest<'_> {
@@ -138,7 +150,17 @@ impl Guest<'_> {
         request: &Request,
         payload: &[u8],
     ) -> Result<bool, LinkError> {
-        *self.step = step;
+        self.ask_about(Part::Machine, step, request, payload)
+    }
+
+    fn ask_about(
+        &mut self,
+        part: Part,
+        step: &'static str,
+        request: &Request,
+        payload: &[u8],
+    ) -> Result<bool, LinkError> {
+        *self.step = (step, part);
         let mut crash = None;
         let mut refused = false;
         let each = &mut *self.each;
@@ -149,7 +171,7 @@ impl Guest<'_> {
                     Reply::Refused(_) => refused = true,
                     _ => {}
                 }
-                each(reply, payload);
+                each(part, reply, payload);
             })?;
         match crash {
             Some(summary) => Err(LinkError(summary)),

@@ -24,7 +24,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         inf: "x.inf",
         hardware_id: "x",
         certificate: &[],
-        scenario: None,
+        scenarios: &[],
         seed: 0,
         deadline,
     };
@@ -32,14 +32,14 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         &Sim::new("sh", ["-c", &script]),
         &job,
         &folder,
-        &mut |_, _| {},
+        &mut |_, _, _| {},
     )
     .expect("the package can be read")
 }
 
 #[track_caller]
 fn expect_broken(ending: Ending, expect: &str) {
-    let Ending::Broken { step, reason } = ending else {
+    let Ending::Broken { step, reason, .. } = ending else {
         panic!("a machine like this has no good end");
     };
     assert_eq!(step, "boot");
@@ -84,13 +84,13 @@ fn a_program_that_does_not_exist_is_named() {
         inf: "x.inf",
         hardware_id: "x",
         certificate: &[],
-        scenario: None,
+        scenarios: &[],
         seed: 0,
         deadline: Duration::from_secs(30),
     };
     let machine = Sim::new("/nonexistent/simulator", [""; 0]);
     let ending =
-        run::run(&machine, &job, &folder, &mut |_, _| {}).expect("the package can be read");
+        run::run(&machine, &job, &folder, &mut |_, _, _| {}).expect("the package can be read");
     expect_broken(ending, "/nonexistent/simulator");
     fs::remove_dir_all(folder).expect("the test's own folder");
 }

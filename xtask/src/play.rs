@@ -12,8 +12,9 @@ use waverig_ci::scenario::{ScenarioFile, load_all, select};
 use waverig_ci::{Evidence, RunInfo};
 use waverig_package::Sha256Digest;
 use waverig_protocol::Severity;
+use waverig_protocol::scenario::Scenario;
 use waverig_vm::Machine;
-use waverig_vm::run::{Ending, Job, run};
+use waverig_vm::run::{Ending, Job, Part, run};
 
 use crate::context::Context;
 use crate::layout;
@@ -42,11 +43,8 @@ impl Plan {
         let machine = options.machine.clone().unwrap_or_else(|| "auto".into());
         machine::select(&machine)?;
         let all = load_all(&context.layout.scenarios())?;
-        let files = select(&all, options.filter.as_deref())
-            .map_err(|error| Usage(error.to_string()))?
-            .into_iter()
-            .cloned()
-            .collect();
+        let files =
+            select(&all, options.filter.as_deref()).map_err(|error| Usage(error.to_string()))?;
         Ok(Self {
             machine,
             files,
@@ -63,7 +61,10 @@ impl Plan {
 pub(crate) struct PlayedScenario {
     pub(crate) file: ScenarioFile,
     pub(crate) folder: PathBuf,
+    /// What was observed; of a sweep, what belongs to none of its formats.
     pub(crate) evidence: Evidence,
+    /// Of a sweep, what each of its formats gave.
+    pub(crate) formats: Vec<Evidence>,
     pub(crate) duration: Duration,
 }
 
@@ -90,11 +91,11 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         inf: INF,
         hardware_id: HARDWARE_ID,
         certificate: &certificate,
-        scenario: None,
+        scenarios: &[],
         seed: plan.seed,
         deadline: DEADLINE,
     };
-    let install = one(machine, &job, &runs.join("install"))?;
+    let (install, _) = one(machine, &job, &runs.join("install"), false)?;
     let installed = install.installed.as_ref();
     let mut played = Played {
         run: RunInfo {
@@ -172,25 +173,44 @@ fn scenario(
     folder: &Path,
 ) -> Result<PlayedScenario> {
     let start = Instant::now();
+    let parts = file.parts().into_iter().map(|part| part.scenario);
+    let scenarios: Vec<Scenario> = parts.collect();
     let job = Job {
-        scenario: Some(&file.scenario),
+        scenarios: &scenarios,
         ..*job
     };
-    let evidence = one(machine, &job, folder)?;
+    let (evidence, formats) = one(machine, &job, folder, file.sweep.is_some())?;
     Ok(PlayedScenario {
         file: file.clone(),
         folder: folder.to_owned(),
         evidence,
+        formats,
         duration: start.elapsed(),
     })
 }
 
-/// One run on a fresh machine.
-fn one(machine: &dyn Machine, job: &Job<'_>, folder: &Path) -> Result<Evidence> {
+/// One run on a fresh machine: what was observed, and when it is `apart`, what each scenario gave by itself.
+fn one(
+    machine: &dyn Machine,
+    job: &Job<'_>,
+    folder: &Path,
+    apart: bool,
+) -> Result<(Evidence, Vec<Evidence>)> {
     layout::fresh(folder)?;
-    let mut evidence = Evidence::none();
-    let ending = run(machine, job, folder, &mut |reply, payload| {
-        evidence.take(reply, payload)
+    let mut whole = Evidence::none();
+    let mut parts: Vec<Evidence> = Vec::new();
+    let ending = run(machine, job, folder, &mut |part, reply, payload| {
+        let place = match part {
+            Part::Scenario(index) if apart => {
+                // Each begins with what is known of the machine.
+                parts.resize_with(parts.len().max(index + 1), || {
+                    Evidence::on(whole.machine.clone(), whole.installed.clone())
+                });
+                &mut parts[index]
+            }
+            _ => &mut whole,
+        };
+        place.take(reply, payload);
     })
     .with_context(|| {
         format!(
@@ -198,10 +218,19 @@ fn one(machine: &dyn Machine, job: &Job<'_>, folder: &Path) -> Result<Evidence> 
             job.package.display()
         )
     })?;
-    if let Ending::Broken { step, reason } = ending {
-        evidence.ended_early(&format!("at {step}: {reason}"));
+    if let Ending::Broken { step, part, reason } = ending {
+        let reason = format!("at {step}: {reason}");
+        match part {
+            Part::Scenario(index) if apart => {
+                parts.resize_with(parts.len().max(index + 1), || {
+                    Evidence::on(whole.machine.clone(), whole.installed.clone())
+                });
+                parts[index].ended_early(&reason);
+            }
+            _ => whole.ended_early(&reason),
+        }
     }
-    Ok(evidence)
+    Ok((whole, parts))
 }
 
 /// What is wrong with the installation alone.

@@ -6,12 +6,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{CaptureGolden, Golden, TimingGolden, capture, load, paths};
+use super::{
+    CaptureGolden, Golden, SweepGolden, TimingGolden, capture, format_name, load, load_sweep,
+    paths, sweep_path,
+};
 use crate::Evidence;
 use crate::check;
 use crate::expected::Expected;
 use crate::scenario::ScenarioFile;
 use crate::stream::Stream;
+use crate::sweep::judged;
 use crate::verdict::{RunInfo, Verdict, judge};
 
 /// A new golden that has not been written yet.
@@ -101,6 +105,60 @@ pub fn bless(
             (capture, golden.capture.to_toml(&file.scenario)),
             (timing, golden.timing.to_toml()),
         ],
+    })
+}
+
+/// Prepares the golden of a sweep from what each of its formats gave. Formats that were not played keep their lines.
+///
+/// # Errors
+/// When a check rejects any format; the first ones are named with what was found.
+pub fn bless_sweep(
+    folder: &Path,
+    file: &ScenarioFile,
+    parts: &[Evidence],
+    run: &RunInfo,
+) -> Result<Blessing, BlessError> {
+    let present = load_sweep(folder, file);
+    let mut golden = SweepGolden::default();
+    let mut rejected = Vec::new();
+    for (part, evidence) in file.parts().iter().zip(parts) {
+        let format = part.scenario.format;
+        let (complaints, heard) = judged(part, evidence, run);
+        if let Some((_, text)) = complaints.first() {
+            let replay = run.replay(&format!("{}/{}", file.name(), format_name(format)));
+            rejected.push(format!("\n  {}: {text}; {replay}", format_name(format)));
+        }
+        golden.add(format, &heard);
+    }
+    if !rejected.is_empty() {
+        let more = rejected.len().saturating_sub(3);
+        rejected.truncate(3);
+        if more > 0 {
+            rejected.push(format!("\n  and {more} more formats"));
+        }
+        return Err(BlessError(format!(
+            "{} is not blessed, because this run is not right:{}",
+            file.name(),
+            rejected.concat()
+        )));
+    }
+    let differences = match &present {
+        Err(error) => vec![format!("{error}: {} formats", golden.len())],
+        Ok(present) => {
+            let changed: Vec<&str> = present.changed(&golden).collect();
+            match changed.first() {
+                None => Vec::new(),
+                Some(first) => vec![format!(
+                    "{} formats give other audio, the first is {first}",
+                    changed.len()
+                )],
+            }
+        }
+    };
+    let golden = present.map_or_else(|_| golden.clone(), |present| present.merged(golden.clone()));
+    Ok(Blessing {
+        differences,
+        files: vec![(sweep_path(folder, file.name()), golden.to_text())],
     })
 }
 

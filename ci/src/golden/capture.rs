@@ -235,8 +235,18 @@ pub(crate) fn name(format: Format) -> String {
     )
 }
 
+/// A format as the name of a sweep's part: `48000-2-pcm16`.
+pub(crate) fn format_name(format: Format) -> String {
+    format!(
+        "{}-{}-{}",
+        format.rate,
+        format.channels,
+        sample_name(format.sample)
+    )
+}
+
 /// A sample's name as scenario files write it.
-fn sample_name(sample: Sample) -> &'static str {
+pub(crate) fn sample_name(sample: Sample) -> &'static str {
     match sample {
         Sample::Pcm16 => "pcm16",
         Sample::Pcm24 => "pcm24",

@@ -69,6 +69,30 @@ pub fn write_scenario(
     Ok(())
 }
 
+/// Writes `verdict.json` of a sweep. Of a sweep that played one format alone, everything that [`write_scenario`] writes: that is
+/// how a format is looked at.
+///
+/// # Errors
+/// Names the file that could not be written.
+pub fn write_sweep(
+    folder: &Path,
+    file: &ScenarioFile,
+    parts: &[Evidence],
+    report: &ScenarioReport,
+) -> io::Result<()> {
+    if let ([file], [evidence]) = (&file.parts()[..], parts) {
+        return write_scenario(folder, file, evidence, report);
+    }
+    let mut verdict = serde_json::to_vec_pretty(report)?;
+    verdict.push(b'\n');
+    write(folder, "verdict.json", &verdict)?;
+    // Of a crash there is one report.
+    match parts.iter().find_map(|part| part.fault.as_ref()) {
+        Some(fault) => write(folder, "report.txt", fault.text.as_bytes()),
+        None => Ok(()),
+    }
+}
+
 /// The format that `capture.wav` names. Common tools refuse 24 valid bits in a container of 32 (SoX 14.4) or take them
 /// for floats (FFmpeg 5.1); the same bytes named 32-bit PCM are read by all.
 fn shown(format: Format) -> Format {

@@ -27,7 +27,12 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     }
     let mut refused = 0;
     for run in &played.runs {
-        match golden::bless(&plan.goldens, &run.file, &run.evidence, &played.run) {
+        let blessing = if run.file.sweep.is_some() {
+            golden::bless_sweep(&plan.goldens, &run.file, &run.formats, &played.run)
+        } else {
+            golden::bless(&plan.goldens, &run.file, &run.evidence, &played.run)
+        };
+        match blessing {
             Ok(blessing) if blessing.differences.is_empty() => {
                 println!("{}: as it was", run.file.name());
             }

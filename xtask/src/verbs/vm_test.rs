@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use waverig_ci::report::{self, RunReport};
-use waverig_ci::{Verdict, golden, judge};
+use waverig_ci::{Verdict, golden, judge, sweep};
 
 use super::{Options, Verb, package};
 use crate::context::Context;
@@ -62,10 +62,19 @@ fn judged(plan: &Plan, played: Played) -> RunReport {
         durations: Vec::new(),
     };
     for run in played.runs {
-        let golden = golden::load(&plan.goldens, &run.file);
-        let verdict = judge(&run.file, &run.evidence, golden.as_ref(), &report.run);
-        if let Err(error) = report::write_scenario(&run.folder, &run.file, &run.evidence, &verdict)
-        {
+        let (verdict, written) = if run.file.sweep.is_some() {
+            let golden = golden::load_sweep(&plan.goldens, &run.file);
+            let (golden, machine, parts) = (golden.as_ref(), &run.evidence, &run.formats);
+            let verdict = sweep::judge(&run.file, machine, parts, golden, &report.run);
+            let written = report::write_sweep(&run.folder, &run.file, parts, &verdict);
+            (verdict, written)
+        } else {
+            let golden = golden::load(&plan.goldens, &run.file);
+            let verdict = judge(&run.file, &run.evidence, golden.as_ref(), &report.run);
+            let written = report::write_scenario(&run.folder, &run.file, &run.evidence, &verdict);
+            (verdict, written)
+        };
+        if let Err(error) = written {
             report.problems.push(report::Problem {
                 title: format!("the evidence of {} is not whole", run.file.name()),
                 text: error.to_string(),
