@@ -8,6 +8,7 @@ use crate::registration::{Connection, InterfaceLink, PowerManagement, Subdevice}
 use crate::{tap, topology, wave};
 use core::ffi::c_void;
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicBool, Ordering};
 use waverig_engine::Capability;
 use waverig_portcls::status::STATUS_SUCCESS;
 use waverig_portcls::{PORT_CLASS_DEVICE_EXTENSION_SIZE, id};
@@ -21,6 +22,8 @@ const CHANNELS: u16 = Capability::MOST_CHANNELS;
 pub(crate) struct Extension {
     /// The device lock.
     state: SpinLock<State>,
+    /// The device is going away, or has gone: it takes no new handles.
+    closed: AtomicBool,
 }
 
 #[repr(C)]
@@ -57,6 +60,17 @@ impl Extension {
     /// The device's cable, once it has been started. IRQL ≤ DISPATCH_LEVEL.
     pub(crate) fn cable(&self) -> Option<SharedCable> {
         self.state.lock().cable.clone()
+    }
+
+    /// Whether new handles are refused. Any IRQL.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Refuses new handles from now on, or takes them again: a driver that has agreed to a removal must refuse them ("Handling an
+    /// IRP_MN_QUERY_REMOVE_DEVICE Request"). Any IRQL.
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Release);
     }
 
     /// Undoes what start registered; streams and tap handles may still be open. PASSIVE_LEVEL.
@@ -96,6 +110,7 @@ pub(crate) unsafe extern "C" fn start(
     match register(extension, device, irp, resources) {
         Ok(started) => {
             extension.state.lock().started = Some(started);
+            extension.set_closed(false);
             STATUS_SUCCESS
         }
         Err(status) => {

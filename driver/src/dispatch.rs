@@ -9,9 +9,12 @@ use crate::portcls::PcDispatchIrp;
 use crate::tap;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
-use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER};
+use waverig_portcls::status::{
+    STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
+};
 use wdk_sys::{
-    DRIVER_DISPATCH, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL,
+    DRIVER_DISPATCH, IRP_MJ_CREATE, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER,
+    IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_QUERY_REMOVE_DEVICE,
     IRP_MN_REMOVE_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT,
     PDRIVER_OBJECT, PIRP,
 };
@@ -52,12 +55,15 @@ unsafe extern "C" fn file_request(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS
     let Some(request) = request else {
         return STATUS_INVALID_PARAMETER;
     };
+    let major = u32::from(request.stack().MajorFunction);
+    if major == IRP_MJ_CREATE && extension.is_closed() {
+        return request.complete(STATUS_DEVICE_NOT_CONNECTED, 0);
+    }
     if let Some(status) = tap::dispatch(extension, request) {
         return status;
     }
-    let major = usize::from(request.stack().MajorFunction);
     let handler = PORT_CLASS
-        .get(major)
+        .get(major as usize)
         .map_or(null_mut(), |saved| saved.load(Ordering::Relaxed));
     // SAFETY: the word was a DRIVER_DISPATCH, and null is its None.
     match unsafe { core::mem::transmute::<*mut (), DRIVER_DISPATCH>(handler) } {
@@ -74,10 +80,23 @@ unsafe extern "C" fn pnp(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
         let minor = Irp::new(irp).map(|irp| u32::from(irp.stack().MinorFunction));
         let extension = Extension::of(device);
         match minor {
-            Some(IRP_MN_STOP_DEVICE | IRP_MN_SURPRISE_REMOVAL) => extension.stop(),
-            Some(IRP_MN_REMOVE_DEVICE) => extension.remove(),
+            Some(IRP_MN_QUERY_REMOVE_DEVICE) => extension.set_closed(true),
+            Some(IRP_MN_STOP_DEVICE) => extension.stop(),
+            Some(IRP_MN_SURPRISE_REMOVAL) => {
+                extension.set_closed(true);
+                extension.stop();
+            }
+            Some(IRP_MN_REMOVE_DEVICE) => {
+                extension.set_closed(true);
+                extension.remove();
+            }
             _ => {}
         }
-        PcDispatchIrp(device, irp)
+        let status = PcDispatchIrp(device, irp);
+        // After the devices below, as a cancelled removal asks for; only a removal makes the device go.
+        if minor == Some(IRP_MN_CANCEL_REMOVE_DEVICE) {
+            extension.set_closed(false);
+        }
+        status
     }
 }

@@ -42,6 +42,8 @@ pub const IID_IAdapterPowerManagement: Guid = Guid::new(0x793417D0_35FE_11D1_AD0
 pub const IID_IAdapterPowerManagement2: Guid = Guid::new(0xE0F92E5D_67F5_48EE_B57A_7D1E90C5F43D);
 /// Identifies [`IAdapterPowerManagement3`](crate::IAdapterPowerManagement3).
 pub const IID_IAdapterPowerManagement3: Guid = Guid::new(0xA8C7303E_F80C_4BC9_B2E3_FB2D08BE920F);
+/// Identifies [`IAdapterPnpManagement`](crate::IAdapterPnpManagement).
+pub const IID_IAdapterPnpManagement: Guid = Guid::new(0x706F2368_4086_47F5_B913_57B76EED1A32);
 /// Identifies [`IPortEvents`](crate::IPortEvents).
 pub const IID_IPortEvents: Guid = Guid::new(0xA80F29C4_5498_11D2_95D9_00C04FB925D3);
 /// Identifies [`IPortClsVersion`](crate::IPortClsVersion).

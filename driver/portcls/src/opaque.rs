@@ -63,6 +63,10 @@ pub const PowerDeviceD3: DEVICE_POWER_STATE = 4;
 
 /// `SYSTEM_POWER_STATE` (wdm.h).
 pub type SYSTEM_POWER_STATE = i32;
+/// The system works: S0.
+pub const PowerSystemWorking: SYSTEM_POWER_STATE = 1;
+/// Sleep with memory powered: S3.
+pub const PowerSystemSleeping3: SYSTEM_POWER_STATE = 4;
 
 /// `DEVICE_REGISTRY_PROPERTY` (wdm.h).
 pub type DEVICE_REGISTRY_PROPERTY = i32;

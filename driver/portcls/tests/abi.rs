@@ -208,6 +208,11 @@ fn tables_have_the_slots_of_the_header() {
             size_of::<IAdapterPowerManagement3Vtbl>(),
             9,
         ),
+        (
+            "IAdapterPnpManagement",
+            size_of::<IAdapterPnpManagementVtbl>(),
+            7,
+        ),
         ("IPort", size_of::<IPortVtbl>(), 6),
         ("IPortWaveRTStream", size_of::<IPortWaveRTStreamVtbl>(), 10),
         ("IPortEvents", size_of::<IPortEventsVtbl>(), 5),

@@ -20,6 +20,7 @@ pub struct Rule {
 pub static TABLES: &[&[&Rule]] = &[
     CORE,
     crate::endpoints::rules::TABLE,
+    crate::pnp::rules::TABLE,
     crate::portcls::rules::TABLE,
 ];
 

@@ -5,10 +5,12 @@ use std::ffi::c_void;
 
 use waverig_portcls::status::{
     STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
+    STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{
-    Guid, IMiniportTopologyVtbl, IMiniportVtbl, IMiniportWaveRTVtbl, IPortWaveRTStream,
-    IUnknownVtbl, KSDATAFORMAT, KSDATARANGE, NTSTATUS, PCFILTER_DESCRIPTOR, id,
+    DEVICE_CAPABILITIES, Guid, IAdapterPowerManagementVtbl, IMiniportTopologyVtbl, IMiniportVtbl,
+    IMiniportWaveRTVtbl, IPortWaveRTStream, IUnknownVtbl, KSDATAFORMAT, KSDATARANGE, NTSTATUS,
+    PCFILTER_DESCRIPTOR, POWER_STATE, id,
 };
 use waverig_protocol::scenario::{Format, Sample};
 
@@ -125,15 +127,36 @@ pub(super) fn create(wave: bool) -> *mut c_void {
     }
 }
 
-/// The power interface; PortCls calls none of its methods here.
+/// The power interface, in its first version.
 pub(super) fn power() -> *mut c_void {
     make(
-        (&raw const UNKNOWN_TABLE).cast(),
+        (&raw const POWER).cast(),
         &[id::IID_IAdapterPowerManagement],
     )
 }
 
-static UNKNOWN_TABLE: IUnknownVtbl = UNKNOWN;
+static POWER: IAdapterPowerManagementVtbl = IAdapterPowerManagementVtbl {
+    base: UNKNOWN,
+    PowerChangeState: change_power,
+    QueryPowerChangeState: query_power,
+    QueryDeviceCapabilities: capabilities,
+};
+
+unsafe extern "efiapi" fn change_power(_: *mut c_void, state: POWER_STATE) {
+    super::POWER.set(state.0);
+}
+
+unsafe extern "efiapi" fn query_power(_: *mut c_void, _: POWER_STATE) -> NTSTATUS {
+    if has(Quirk::StaysAwake) {
+        STATUS_UNSUCCESSFUL
+    } else {
+        STATUS_SUCCESS
+    }
+}
+
+unsafe extern "efiapi" fn capabilities(_: *mut c_void, _: *mut DEVICE_CAPABILITIES) -> NTSTATUS {
+    STATUS_SUCCESS
+}
 static WAVE: IMiniportWaveRTVtbl = IMiniportWaveRTVtbl {
     base: IMiniportVtbl {
         base: UNKNOWN,

@@ -2,6 +2,7 @@
 //! time that a rule must find.
 
 mod filters;
+mod life;
 mod miniport;
 mod modes;
 mod stream;
@@ -17,7 +18,7 @@ pub(crate) use filters::{TOPOLOGY, WAVE, topology, wave};
 use crate::kernel::{Kernel, Options};
 use crate::nt::layout::{DeviceObject, Dispatch, DriverObject, Irp};
 use crate::nt::{driver, io, pdo};
-use crate::portcls::{adapter, port, subdevice};
+use crate::portcls::{adapter, port, power, subdevice};
 
 /// What the driver does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,11 +72,27 @@ pub(crate) enum Quirk {
     NeitherRawNorDefault,
     /// Has two modes on a pin that can be opened once.
     TwoModes,
+    /// Goes on while it is paused.
+    MovesInPause,
+    /// Does not let the device sleep.
+    StaysAwake,
+    /// Cannot be stopped.
+    CannotBeStopped,
+    /// Keeps its subdevices when it is stopped.
+    StoppedWithSubdevices,
+    /// Opens whatever is asked for, whenever.
+    OpensAlways,
+    /// Pends every control request for good.
+    KeepsRequests,
+    /// Unregisters the power interface that it never registered.
+    PowerNever,
 }
 
 thread_local! {
     static QUIRK: Cell<Quirk> = const { Cell::new(Quirk::None) };
     static PLAYED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// The device power state that PortCls told last.
+    static POWER: Cell<i32> = const { Cell::new(0) };
 }
 
 fn has(quirk: Quirk) -> bool {
@@ -85,6 +102,11 @@ fn has(quirk: Quirk) -> bool {
 /// Everything that was played, in order.
 pub(crate) fn played() -> Vec<u8> {
     PLAYED.take()
+}
+
+/// The device power state that PortCls told the driver last; 0 before the first time.
+pub(crate) fn power_state() -> i32 {
+    POWER.get()
 }
 
 /// A machine with the driver's device added and started; the status of the start comes with it.
@@ -114,8 +136,11 @@ fn start(quirk: Quirk) -> Machine {
     let root = driver::create("root");
     let object = driver::create("mock");
     adapter::pc_initialize_adapter_driver(object, std::ptr::null(), Some(add_device));
-    // SAFETY: the driver object was just made, and `bus` is a dispatch routine.
-    unsafe { (*root).major_function = [Some(bus as Dispatch); _] };
+    // SAFETY: both driver objects were just made.
+    unsafe {
+        (*root).major_function = [Some(bus as Dispatch); _];
+        life::install(&mut *object);
+    }
     let pdo = pdo::create(
         root,
         "ROOT\\MEDIA\\0000",
@@ -161,11 +186,15 @@ unsafe extern "win64" fn start_device(
             result = Err(status);
         }
     };
-    for _ in 0..if has(Quirk::PowerTwice) { 2 } else { 1 } {
-        let power = miniport::power();
-        adapter::pc_register_adapter_power_management(power, fdo);
-        miniport::release(power);
+    if has(Quirk::PowerNever) {
+        power::pc_unregister_adapter_power_management(fdo);
     }
+    for _ in 0..if has(Quirk::PowerTwice) { 2 } else { 1 } {
+        let interface = miniport::power();
+        power::pc_register_adapter_power_management(interface, fdo);
+        miniport::release(interface);
+    }
+    life::register(fdo);
     let names = if has(Quirk::SameName) {
         [WAVE, WAVE]
     } else {
@@ -199,7 +228,7 @@ unsafe extern "win64" fn start_device(
     );
     for (index, port) in ports.into_iter().enumerate() {
         if !(has(Quirk::LeakPort) && index == 0) {
-            miniport::release(port);
+            life::keep(port);
         }
     }
     result.err().unwrap_or(status::STATUS_SUCCESS)

@@ -104,7 +104,8 @@ impl Stream {
 
     /// Consumes, clears, and only then says how far it is.
     fn advance(&self) -> u64 {
-        if self.state.get() != KSSTATE_RUN {
+        let moves = has(Quirk::MovesInPause) && self.state.get() == KSSTATE_PAUSE;
+        if self.state.get() != KSSTATE_RUN && !moves {
             return self.base.get();
         }
         let now = self.base.get() + (kernel().now() - self.since.get()).0 * RATE / QPC_FREQUENCY;

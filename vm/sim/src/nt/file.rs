@@ -1,11 +1,33 @@
-//! File objects: an open of a device.
+//! File objects: an open of a device, and how many opens a device has.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::kernel::kernel;
 use crate::nt::layout::{DeviceObject, FileObject, UnicodeString};
 use crate::nt::object::{self, Kind};
 use crate::nt::pool::{self, Owner};
 
 /// Kind of a file object (IO_TYPE_FILE, wdm.h).
 const FILE_OBJECT: i16 = 5;
+
+/// File objects that exist, by the device that was opened.
+#[derive(Debug, Default)]
+pub(crate) struct FileState {
+    open: RefCell<HashMap<usize, u32>>,
+}
+
+/// How many file objects a device has: opens that were not closed, or that somebody still refers to.
+pub(crate) fn open_on(device: *mut DeviceObject) -> u32 {
+    let open = kernel().nt.files.open.borrow();
+    open.get(&(device as usize)).copied().unwrap_or(0)
+}
+
+fn count(device: *mut DeviceObject, by: i32) {
+    let mut open = kernel().nt.files.open.borrow_mut();
+    let count = open.entry(device as usize).or_default();
+    *count = count.saturating_add_signed(by);
+}
 
 /// Makes a file object for `device`; `name` is what of the path is left for the device, with its backslash. The caller
 /// holds its one reference.
@@ -27,7 +49,9 @@ pub fn create(device: *mut DeviceObject, name: &str) -> *mut FileObject {
         (*file).write_access = 1;
     }
     let buffer = file_name.buffer;
+    count(device, 1);
     object::track(file, Kind::File, move || {
+        count(device, -1);
         if !buffer.is_null() {
             pool::free(buffer.cast());
         }

@@ -1,6 +1,7 @@
 //! The I/O manager's side of requests: opening devices, device control, plug and play, power.
 
 mod control;
+mod power;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use crate::nt::{file, interface, names, object};
 use crate::sched;
 
 pub use control::{Pending, device_control, device_control_now, request};
+pub(crate) use power::{PowerKind, power_of, query_power, set_power};
 
 /// Requests of the kernel itself.
 pub const KERNEL_MODE: i8 = 0;
@@ -74,22 +76,6 @@ pub fn pnp(
         device,
         std::ptr::null_mut(),
         irp::MJ_PNP,
-        minor,
-        KERNEL_MODE,
-        fill,
-    )
-}
-
-/// Sends a power request.
-pub fn power(
-    device: *mut DeviceObject,
-    minor: u8,
-    fill: impl FnOnce(&mut IoStackLocation),
-) -> IoStatus {
-    send(
-        device,
-        std::ptr::null_mut(),
-        irp::MJ_POWER,
         minor,
         KERNEL_MODE,
         fill,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use crate::finding;
 use crate::imports::call_site;
 use crate::kernel::kernel;
-use crate::nt::layout::{IoStackLocation, IoStatus, Irp, KSpinLockWord, ListEntry};
+use crate::nt::layout::{DeviceObject, IoStackLocation, IoStatus, Irp, KSpinLockWord, ListEntry};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::NtStatus;
 use crate::rules;
@@ -205,6 +205,29 @@ fn check_live(irp: *mut Irp, what: &str) {
             format!("{what} with {irp:p}, which is no IRP or was completed or freed"),
         );
     }
+}
+
+/// Requests of programs that the driver of `device` has not completed: their kinds.
+pub(crate) fn pended_on(device: *mut DeviceObject) -> Vec<&'static str> {
+    let live = state().live.borrow();
+    let mut pended: Vec<(usize, &'static str)> = live
+        .iter()
+        .filter(|(_, record)| record.owner == Owner::System && !record.completed)
+        .filter_map(|(irp, _)| {
+            let request = *irp as *mut Irp;
+            // SAFETY: IRPs of the table are allocated; the location is that of the driver that has it.
+            let stack = unsafe {
+                if (*request).current_location > (*request).stack_count {
+                    return None;
+                }
+                *current_stack(request)
+            };
+            (stack.device_object == device && !stack.file_object.is_null())
+                .then(|| (*irp, major_name(stack.major_function)))
+        })
+        .collect();
+    pended.sort_unstable();
+    pended.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Reports IRPs that were never completed, and IRPs of the driver that it did not free.

@@ -39,6 +39,7 @@ pub(crate) struct NtState {
     pub(crate) events: event::EventState,
     pub(crate) extimers: extimer::ExTimerState,
     pub(crate) faults: crate::imports::faults::Faults,
+    pub(crate) files: file::FileState,
     pub(crate) interfaces: interface::InterfaceState,
     pub(crate) irps: irp::IrpState,
     pub(crate) irql: irql::IrqlState,

@@ -2,20 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use waverig_package::inf::{DirId, InstallPlan, RegistryData, RegistryKey, RegistryValue};
 use waverig_package::package::Verified;
 use waverig_portcls::id;
 
-use super::{bus, remove};
-use crate::nt::driver::{self, Driver};
-use crate::nt::layout::{DeviceObject, Guid};
+use super::bus;
+use super::node::Node;
+use crate::nt::layout::Guid;
 use crate::nt::registry::{self, Key, Value};
-use crate::nt::{interface, io, pdo};
+use crate::nt::{driver, interface, pdo};
 use crate::portcls::guid_from;
-
-/// IRP_MN_START_DEVICE (wdm.h).
-const START_DEVICE: u8 = 0;
 
 /// A GUID of an INF as the kernel spells it.
 pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
@@ -31,11 +29,8 @@ pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
     }
 }
 
-/// Carries out the plan of a verified package: a started device and its driver.
-pub(super) fn apply(
-    folder: &Path,
-    verified: &Verified,
-) -> Result<(Driver, *mut DeviceObject), String> {
+/// Carries out the plan of a verified package: a started device.
+pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<Rc<Node>, String> {
     let plan = &verified.plan;
     let image = store(folder, verified)?;
     let service = plan
@@ -70,35 +65,14 @@ pub(super) fn apply(
             write(&key, value);
         }
     }
-    let name = &verified.image_name;
-    let driver = driver::load(&image, &service.name).map_err(|error| {
-        bus::forget(pdo);
-        format!("{name}: {error:#}")
-    })?;
-    match start(driver, pdo) {
-        Ok(()) => Ok((driver, pdo)),
+    let node = Node::new(pdo, &service.name, image);
+    match node.start() {
+        Ok(()) => Ok(node),
         Err(error) => {
-            let left = remove::tear_down(driver, pdo).err();
-            let left = left.map_or(String::new(), |left| format!("; then {left}"));
-            Err(format!("{name}: {error}{left}"))
+            node.forget();
+            Err(error)
         }
     }
-}
-
-fn start(driver: Driver, pdo: *mut DeviceObject) -> Result<(), String> {
-    let status = driver::add_device(driver.object, pdo).map_err(|error| format!("{error:#}"))?;
-    if !status.is_ok() {
-        return Err(format!(
-            "AddDevice failed with {status}: the device has no driver"
-        ));
-    }
-    let status = io::pnp(pdo, START_DEVICE, |_| {}).status;
-    if !status.is_ok() {
-        return Err(format!(
-            "starting the device failed with {status} (code 10 in Device Manager)"
-        ));
-    }
-    Ok(())
 }
 
 /// Copies the package into the driver store; the image is the one that was verified, whatever the folder holds by now.

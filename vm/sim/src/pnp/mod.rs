@@ -7,10 +7,13 @@ mod install;
 mod jack;
 mod members;
 mod names;
-mod remove;
+pub(crate) mod node;
+pub(crate) mod rules;
 mod topology;
 
+use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use waverig_interface::{TAP_INTERFACE, TAP_REFERENCE};
 use waverig_package::cert::{Certificate, Trust};
@@ -22,19 +25,18 @@ use waverig_protocol::{Endpoint, Installed};
 
 use crate::endpoints::{self, Built, Topology};
 use crate::finding;
-use crate::nt::driver::Driver;
 use crate::nt::interface;
 use crate::nt::layout::{DeviceObject, Guid};
 use crate::portcls::{adapter, guid_of, modes};
-use crate::user;
+use crate::{sched, user};
+use node::{Node, State};
 
 /// The Windows build that the machine plays: Windows 11 24H2.
 const BUILD: OsBuild = OsBuild(26_100);
 
 /// A device with its driver installed and started.
 pub struct Device {
-    driver: Driver,
-    pdo: *mut DeviceObject,
+    node: Rc<Node>,
     plan: InstallPlan,
     sha256: String,
     topology: Topology,
@@ -67,10 +69,8 @@ impl Device {
         };
         let verified =
             verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
-        let (driver, pdo) = install::apply(folder, &verified)?;
         let mut device = Self {
-            driver,
-            pdo,
+            node: install::apply(folder, &verified)?,
             plan: verified.plan,
             sha256: verified.image_sha256.to_string(),
             topology: Topology::default(),
@@ -82,7 +82,7 @@ impl Device {
 
     /// Lets the endpoint builder look at the device.
     fn look(&mut self) {
-        self.topology = topology::of(self.pdo, &self.plan);
+        self.topology = topology::of(self.node.pdo, &self.plan);
         self.built = endpoints::build(&self.topology);
         for missing in &self.built.missing {
             finding::raise(missing.rule, missing.text.clone());
@@ -93,20 +93,20 @@ impl Device {
                 "the device offers no endpoint",
             );
         }
-        constraints::check(self.pdo, &self.topology, &self.built);
+        constraints::check(self.node.pdo, &self.topology, &self.built);
         for endpoint in &self.built.endpoints {
             let filter = &self.topology.filters[endpoint.filter];
-            if let Some(link) = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), &filter.name) {
+            if let Some(link) = link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), &filter.name) {
                 jack::check(&link, &filter.name, endpoint.pin);
             }
         }
         names::check(&self.plan.registry, &self.topology);
         for filter in &self.topology.filters {
-            if let Some(link) = link(self.pdo, &guid_of(&KSCATEGORY_TOPOLOGY), &filter.name) {
+            if let Some(link) = link(self.node.pdo, &guid_of(&KSCATEGORY_TOPOLOGY), &filter.name) {
                 channels::check(&link, &filter.name);
             }
         }
-        let adapter = adapter::of_pdo(self.pdo);
+        let adapter = adapter::of_pdo(self.node.pdo);
         for subdevice in adapter.iter().flat_map(|adapter| adapter.subdevices()) {
             modes::check(&subdevice);
         }
@@ -143,7 +143,7 @@ impl Device {
         let endpoint = endpoint.ok_or("the device has no render endpoint to play to")?;
         let (filter, pin) = endpoint.host;
         let name = &self.topology.filters[filter].name;
-        let wave = link(self.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
+        let wave = link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
             .ok_or_else(|| format!("the filter {name:?} has no interface"))?;
         let class = Guid {
             data1: TAP_INTERFACE.data1,
@@ -151,17 +151,41 @@ impl Device {
             data3: TAP_INTERFACE.data3,
             data4: TAP_INTERFACE.data4,
         };
-        let tap = link(self.pdo, &class, TAP_REFERENCE)
+        let tap = link(self.node.pdo, &class, TAP_REFERENCE)
             .ok_or("the device has no enabled interface of the tap; the driver registers it with IoRegisterDeviceInterface")?;
         Ok(user::Target { wave, pin, tap })
     }
 
-    /// Removes the device and unloads the driver; what either leaves behind becomes findings.
+    /// The device's node, for what happens to it while programs use it.
+    pub(crate) fn node(&self) -> &Rc<Node> {
+        &self.node
+    }
+
+    /// Removes the device, unless that happened, and uninstalls it; what either leaves behind becomes findings.
     ///
     /// # Errors
-    /// When the driver refuses to be removed or unloaded.
+    /// When the driver refuses to be removed or unloaded, or a program still has a handle.
     pub fn remove(self) -> Result<(), String> {
-        remove::remove(self.driver, self.pdo)
+        match self.node.state() {
+            State::Removed => {}
+            State::SurpriseRemoved => {
+                return Err("a program still has a handle of the device, which is gone".into());
+            }
+            State::Started | State::Stopped => {
+                let agreed: Rc<Cell<Option<bool>>> = Rc::default();
+                let inside = Rc::clone(&agreed);
+                self.node.query_remove(move |yes| inside.set(Some(yes)));
+                sched::must("the drivers to agree to a removal", || {
+                    agreed.get().is_some()
+                });
+                if agreed.get() != Some(true) {
+                    return Err("the driver refuses IRP_MN_QUERY_REMOVE_DEVICE, or a program keeps a handle".into());
+                }
+                self.node.remove()?;
+            }
+        }
+        self.node.forget();
+        Ok(())
     }
 }
 

@@ -1,15 +1,17 @@
 //! Adapters: the device objects PortCls makes for a driver, and what the driver registers with them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::c_void;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use waverig_portcls::status::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NO_SUCH_DEVICE, STATUS_SUCCESS,
 };
-use waverig_portcls::{IAdapterPowerManagement, NTSTATUS, PORT_CLASS_DEVICE_EXTENSION_SIZE};
+use waverig_portcls::{NTSTATUS, PORT_CLASS_DEVICE_EXTENSION_SIZE};
 
-use super::com::{Ref, Unknown};
+use super::pin::Pin;
+use super::pnp::{Life, Phase};
+use super::power::Power;
 use super::subdevice::{PhysicalConnection, Subdevice};
 use super::{dispatch, rules};
 use crate::finding;
@@ -34,12 +36,13 @@ pub(crate) struct Adapter {
     /// The device that requests are passed on to.
     pub(super) lower: *mut DeviceObject,
     pub(super) start_device: StartDevice,
-    pub(super) started: Cell<bool>,
+    pub(super) life: Life,
+    pub(super) power: Power,
     most_subdevices: u32,
     pub(super) subdevices: RefCell<Vec<Rc<Subdevice>>>,
     pub(super) connections: RefCell<Vec<PhysicalConnection>>,
-    power: RefCell<Option<Ref<IAdapterPowerManagement>>>,
-    power_registrations: Cell<u32>,
+    /// Open pins, in the order in which they were opened.
+    pins: RefCell<Vec<Weak<Pin>>>,
 }
 
 thread_local! {
@@ -94,14 +97,49 @@ impl Adapter {
 
     /// What removal undoes: subdevices, connections, the power interface. Drops PortCls's references.
     pub(super) fn take_down(&self) {
-        self.started.set(false);
+        self.forget_subdevices();
+        self.power.release();
+        self.life.release();
+    }
+
+    /// Drops PortCls's references on subdevices and connections, with their interfaces.
+    pub(super) fn forget_subdevices(&self) {
         self.connections.borrow_mut().clear();
         let subdevices = self.subdevices.take();
         for subdevice in &subdevices {
             subdevice.disable();
         }
         drop(subdevices);
-        drop(self.power.take());
+    }
+
+    /// Whether programs can use the device.
+    pub(super) fn in_use(&self) -> bool {
+        matches!(
+            self.life.phase.get(),
+            Phase::Started | Phase::StopPending | Phase::RemovePending
+        )
+    }
+
+    /// Whether the driver registered its interface for stops.
+    #[cfg(test)]
+    pub(crate) fn can_be_told_of_stops(&self) -> bool {
+        self.life.has_interface()
+    }
+
+    /// A pin was opened.
+    pub(super) fn add_pin(&self, pin: &Rc<Pin>) {
+        let mut pins = self.pins.borrow_mut();
+        pins.retain(|pin| pin.strong_count() > 0);
+        pins.push(Rc::downgrade(pin));
+    }
+
+    /// Pins that are open.
+    pub(super) fn open_pins(&self) -> Vec<Rc<Pin>> {
+        self.pins
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 
     /// The end of the device object.
@@ -164,12 +202,12 @@ pub(crate) extern "win64" fn pc_add_adapter_device(
         pdo,
         lower,
         start_device,
-        started: Cell::new(false),
+        life: Life::new(),
+        power: Power::new(),
         most_subdevices,
         subdevices: RefCell::default(),
         connections: RefCell::default(),
-        power: RefCell::default(),
-        power_registrations: Cell::new(0),
+        pins: RefCell::default(),
     };
     ADAPTERS.with_borrow_mut(|adapters| adapters.push(Rc::new(adapter)));
     STATUS_SUCCESS
@@ -184,44 +222,5 @@ pub(crate) extern "win64" fn pc_get_physical_device_object(
     };
     // SAFETY: the driver's variable; a bad address faults into a report.
     unsafe { *out = adapter.pdo };
-    STATUS_SUCCESS
-}
-
-pub(crate) extern "win64" fn pc_register_adapter_power_management(
-    unknown: *mut c_void,
-    fdo: *mut DeviceObject,
-) -> NTSTATUS {
-    let Some(adapter) = named(fdo, "PcRegisterAdapterPowerManagement") else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    adapter
-        .power_registrations
-        .set(adapter.power_registrations.get() + 1);
-    if adapter.power_registrations.get() > 1 {
-        let text = format!("it was called {} times", adapter.power_registrations.get());
-        finding::raise(&rules::POWER_TWICE, text);
-    }
-    let Some(power) =
-        Unknown::share(unknown).and_then(|object| object.query::<IAdapterPowerManagement>())
-    else {
-        finding::raise(
-            &rules::POWER_INTERFACE,
-            format!("the object at {unknown:p} has none"),
-        );
-        return STATUS_INVALID_PARAMETER;
-    };
-    let before = adapter.power.replace(Some(power));
-    drop(before);
-    STATUS_SUCCESS
-}
-
-pub(crate) extern "win64" fn pc_unregister_adapter_power_management(
-    fdo: *mut DeviceObject,
-) -> NTSTATUS {
-    let Some(adapter) = named(fdo, "PcUnregisterAdapterPowerManagement") else {
-        return STATUS_INVALID_PARAMETER;
-    };
-    let before = adapter.power.take();
-    drop(before);
     STATUS_SUCCESS
 }

@@ -5,25 +5,25 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 
+use waverig_portcls::NTSTATUS;
 use waverig_portcls::status::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_DEVICE_STATE, STATUS_NO_SUCH_DEVICE,
-    STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_PENDING, STATUS_SUCCESS,
 };
-use waverig_portcls::{NTSTATUS, id};
 
 use super::adapter::{self, Adapter};
-use super::com;
 use super::filter::Filter;
 use super::pin::Pin;
+use super::pnp::{self, Phase};
+use super::power;
 use super::property::{IOCTL_KS_PROPERTY, Incoming};
-use super::resources::Resources;
 use crate::imports::{self, Levels};
 use crate::nt::irp;
 use crate::nt::layout::{
     DeviceObject, Dispatch, DriverObject, FileObject, IoStackLocation, Irp, Unload,
 };
 use crate::nt::status::{NtStatus, STATUS_MORE_PROCESSING_REQUIRED};
-use crate::{call, sched};
+use crate::sched;
 
 /// IRP major codes (wdm.h).
 const CREATE: usize = 0;
@@ -33,15 +33,6 @@ const CLEANUP: usize = 18;
 const POWER: usize = 22;
 const SYSTEM_CONTROL: usize = 23;
 const PNP: usize = 27;
-/// IRP minor codes of IRP_MJ_PNP (wdm.h).
-const START_DEVICE: u8 = 0;
-const QUERY_REMOVE_DEVICE: u8 = 1;
-const REMOVE_DEVICE: u8 = 2;
-const CANCEL_REMOVE_DEVICE: u8 = 3;
-const STOP_DEVICE: u8 = 4;
-const QUERY_STOP_DEVICE: u8 = 5;
-const CANCEL_STOP_DEVICE: u8 = 6;
-const SURPRISE_REMOVAL: u8 = 23;
 
 /// SL_INVOKE_ON_CANCEL, _SUCCESS and _ERROR (wdm.h).
 const INVOKE_ALWAYS: u8 = 0xE0;
@@ -104,12 +95,8 @@ pub(super) extern "win64" fn pc_dispatch_irp(
         return finish(request, STATUS_NO_SUCH_DEVICE, 0);
     };
     match usize::from(stack.major_function) {
-        CREATE => {
-            let status = create(&adapter, stack.file_object)
-                .err()
-                .unwrap_or(STATUS_SUCCESS);
-            finish(request, status, 0)
-        }
+        CREATE if pnp::hold_open(&adapter, request) => NtStatus(STATUS_PENDING),
+        CREATE => open(&adapter, request),
         CLEANUP => finish(request, STATUS_SUCCESS, 0),
         CLOSE => {
             close(stack.file_object);
@@ -119,13 +106,22 @@ pub(super) extern "win64" fn pc_dispatch_irp(
             let (status, information) = device_control(&adapter, request, &stack);
             finish(request, status, information)
         }
-        PNP => pnp(&adapter, request, &stack),
-        POWER | SYSTEM_CONTROL => pass_on(&adapter, request),
+        PNP => pnp::dispatch(&adapter, request, &stack),
+        POWER => power::dispatch(&adapter, request, &stack),
+        SYSTEM_CONTROL => pass_on(&adapter, request),
         _ => finish(request, STATUS_INVALID_DEVICE_REQUEST, 0),
     }
 }
 
-fn finish(request: *mut Irp, status: NTSTATUS, information: usize) -> NtStatus {
+/// Answers an open.
+pub(super) fn open(adapter: &Rc<Adapter>, request: *mut Irp) -> NtStatus {
+    // SAFETY: the IRP is ours until it is completed.
+    let file = unsafe { (*irp::current_stack(request)).file_object };
+    let status = create(adapter, file).err().unwrap_or(STATUS_SUCCESS);
+    finish(request, status, 0)
+}
+
+pub(super) fn finish(request: *mut Irp, status: NTSTATUS, information: usize) -> NtStatus {
     let status = NtStatus(status);
     // SAFETY: the IRP is ours until it is completed.
     unsafe {
@@ -136,7 +132,7 @@ fn finish(request: *mut Irp, status: NTSTATUS, information: usize) -> NtStatus {
     status
 }
 
-fn pass_on(adapter: &Adapter, request: *mut Irp) -> NtStatus {
+pub(super) fn pass_on(adapter: &Adapter, request: *mut Irp) -> NtStatus {
     // IoSkipCurrentIrpStackLocation: the device below gets the same location.
     // SAFETY: the IRP is at the location that PortCls was called with.
     unsafe {
@@ -158,7 +154,7 @@ extern "win64" fn take_back(
 }
 
 /// Lets the devices below handle an IRP first (IoForwardIrpSynchronously).
-fn forward_and_wait(adapter: &Adapter, request: *mut Irp) -> NtStatus {
+pub(super) fn forward_and_wait(adapter: &Adapter, request: *mut Irp) -> NtStatus {
     let done = Cell::new(false);
     // SAFETY: an IRP has a location for each device below; this one's is copied to the next.
     unsafe {
@@ -179,9 +175,10 @@ fn opened(file: *mut FileObject) -> Option<Opened> {
 }
 
 fn create(adapter: &Adapter, file: *mut FileObject) -> Result<(), NTSTATUS> {
-    if !adapter.started.get() {
+    if adapter.life.phase.get() != Phase::Started {
         return Err(STATUS_INVALID_DEVICE_STATE);
     }
+    power::wake(adapter);
     // SAFETY: the I/O manager's file object.
     let (name, related) = unsafe { ((*file).file_name, (*file).related_file_object) };
     // SAFETY: its name, as many bytes as it says.
@@ -203,6 +200,7 @@ fn create(adapter: &Adapter, file: *mut FileObject) -> Result<(), NTSTATUS> {
         let bytes: Vec<u8> = request.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let pin = Pin::open(&filter, &bytes)?;
         filter.pins.borrow_mut().push(Rc::downgrade(&pin));
+        adapter.add_pin(&pin);
         Opened::Pin(pin)
     };
     FILES.with_borrow_mut(|files| files.insert(file as usize, opened));
@@ -231,7 +229,7 @@ fn device_control(
     if code as u32 != IOCTL_KS_PROPERTY {
         return (STATUS_INVALID_DEVICE_REQUEST, 0);
     }
-    if !adapter.started.get() {
+    if !adapter.in_use() {
         return (STATUS_INVALID_DEVICE_STATE, 0);
     }
     // SAFETY: METHOD_NEITHER: the client's own buffers, with the lengths it gave; they are there until completion.
@@ -270,60 +268,4 @@ unsafe fn slice_mut<'a>(place: *mut u8, length: usize) -> &'a mut [u8] {
     }
     // SAFETY: says the caller.
     unsafe { std::slice::from_raw_parts_mut(place, length) }
-}
-
-fn pnp(adapter: &Rc<Adapter>, request: *mut Irp, stack: &IoStackLocation) -> NtStatus {
-    match stack.minor_function {
-        START_DEVICE => {
-            let status = forward_and_wait(adapter, request);
-            let status = if status.is_ok() {
-                start(adapter, request)
-            } else {
-                status.0
-            };
-            finish(request, status, 0)
-        }
-        REMOVE_DEVICE => {
-            adapter.take_down();
-            // SAFETY: the IRP is ours until it is passed on.
-            unsafe { (*request).io_status.status = NtStatus(STATUS_SUCCESS) };
-            let status = pass_on(adapter, request);
-            Rc::clone(adapter).delete();
-            status
-        }
-        SURPRISE_REMOVAL | STOP_DEVICE => {
-            adapter.started.set(false);
-            succeed_below(adapter, request)
-        }
-        QUERY_REMOVE_DEVICE | CANCEL_REMOVE_DEVICE | QUERY_STOP_DEVICE | CANCEL_STOP_DEVICE => {
-            succeed_below(adapter, request)
-        }
-        _ => pass_on(adapter, request),
-    }
-}
-
-fn succeed_below(adapter: &Adapter, request: *mut Irp) -> NtStatus {
-    // SAFETY: the IRP is ours until it is passed on.
-    unsafe { (*request).io_status.status = NtStatus(STATUS_SUCCESS) };
-    pass_on(adapter, request)
-}
-
-fn start(adapter: &Rc<Adapter>, request: *mut Irp) -> NTSTATUS {
-    let resources = Rc::new(Resources);
-    let Some(list) = com::lend(&resources, &id::IID_IResourceList) else {
-        return STATUS_NOT_SUPPORTED;
-    };
-    // SAFETY: the driver's start routine, as it gave it to PcAddAdapterDevice; the list lives until it returns.
-    let status = unsafe {
-        call::driver(
-            "StartDevice",
-            adapter.start_device,
-            (adapter.fdo, request, list),
-        )
-    };
-    adapter.started.set(status >= 0);
-    if status < 0 {
-        adapter.take_down();
-    }
-    status
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`adapter`] | device objects and what is registered with them |
 //! | [`dispatch`] | IRPs of those devices |
+//! | [`pnp`], [`power`] | their life: Plug and Play, power |
 //! | [`port`], [`subdevice`] | ports, their names, interfaces and wires |
 //! | [`description`], [`ranges`], [`automation`] | a filter's description, read and checked |
 //! | [`filter`], [`pin`], [`rtaudio`] | open filters and pins and their properties |
@@ -20,8 +21,10 @@ mod filter;
 mod format;
 pub(crate) mod modes;
 mod pin;
+pub(crate) mod pnp;
 pub(crate) mod port;
 mod port_stream;
+pub(crate) mod power;
 mod property;
 mod ranges;
 mod resources;
@@ -96,13 +99,23 @@ static EXPORTS: &[Import] = &[
     ),
     row(
         "PcRegisterAdapterPowerManagement",
-        adapter::pc_register_adapter_power_management as *const (),
+        power::pc_register_adapter_power_management as *const (),
         "portcls/nf-portcls-pcregisteradapterpowermanagement",
     ),
     row(
         "PcUnregisterAdapterPowerManagement",
-        adapter::pc_unregister_adapter_power_management as *const (),
+        power::pc_unregister_adapter_power_management as *const (),
         "portcls/nf-portcls-pcunregisteradapterpowermanagement",
+    ),
+    row(
+        "PcRegisterAdapterPnpManagement",
+        pnp::pc_register_adapter_pnp_management as *const (),
+        "portcls/nf-portcls-pcregisteradapterpnpmanagement",
+    ),
+    row(
+        "PcUnregisterAdapterPnpManagement",
+        pnp::pc_unregister_adapter_pnp_management as *const (),
+        "portcls/nf-portcls-pcunregisteradapterpnpmanagement",
     ),
     Import::function(
         "portcls.sys",

@@ -12,8 +12,8 @@ use waverig_portcls::status::{
 use waverig_portcls::{
     IMiniportWaveRTStream, IMiniportWaveRTStreamNotification, KSDATAFORMAT, KSFILTER_NODE,
     KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_OUT,
-    KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTATE_RUN, KSSTATE_STOP,
-    NTSTATUS, id,
+    KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTATE_PAUSE,
+    KSSTATE_RUN, KSSTATE_STOP, NTSTATUS, id,
 };
 
 use super::com::{self, Ref};
@@ -44,6 +44,11 @@ pub(super) struct Pin {
     pub(super) notification: Option<Ref<IMiniportWaveRTStreamNotification>>,
     pub(super) port_stream: Rc<PortStream>,
     pub(super) state: Cell<i32>,
+    /// What the client set; the stream stays below it while the device sleeps.
+    wanted: Cell<i32>,
+    /// Paused because the device sleeps, and where it was then.
+    held: Cell<bool>,
+    held_at: Cell<Option<u64>>,
     pub(super) buffer: RefCell<Option<Buffer>>,
     pub(super) events: RefCell<Vec<(u64, *mut KEvent)>>,
     pub(super) positions: Cell<u64>,
@@ -122,6 +127,9 @@ impl Pin {
             notification,
             port_stream,
             state: Cell::new(KSSTATE_STOP),
+            wanted: Cell::new(KSSTATE_STOP),
+            held: Cell::new(false),
+            held_at: Cell::new(None),
             buffer: RefCell::default(),
             events: RefCell::default(),
             positions: Cell::new(0),
@@ -173,7 +181,7 @@ impl Pin {
         }
         if set == KSPROPSETID_Connection && id == CONNECTION_STATE {
             return match verb {
-                KSPROPERTY_TYPE_GET => Ok(request.value(&self.state.get().to_le_bytes())),
+                KSPROPERTY_TYPE_GET => Ok(request.value(&self.wanted.get().to_le_bytes())),
                 KSPROPERTY_TYPE_SET => {
                     let state = request.output.get(..4).ok_or(STATUS_INVALID_BUFFER_SIZE)?;
                     let state =
@@ -187,11 +195,63 @@ impl Pin {
         Err(STATUS_NOT_FOUND)
     }
 
-    /// Takes the stream to a state, one step at a time.
+    /// The client sets a state. While the device sleeps a stream goes no further than PAUSE (inferred: no page says what
+    /// PortCls does with a RUN then).
     fn go_to(&self, target: i32) -> Result<(), NTSTATUS> {
         if !(KSSTATE_STOP..=KSSTATE_RUN).contains(&target) {
             return Err(STATUS_INVALID_PARAMETER);
         }
+        let most = if self.held.get() {
+            KSSTATE_PAUSE
+        } else {
+            KSSTATE_RUN
+        };
+        self.step_to(target.min(most))?;
+        self.wanted.set(target);
+        Ok(())
+    }
+
+    /// The device is about to sleep: a running stream pauses.
+    pub(super) fn hold(&self) {
+        self.held.set(true);
+        // A refusal was reported where it happened.
+        let _ = self.step_to(self.state.get().min(KSSTATE_PAUSE));
+        let buffered = self.buffer.borrow().is_some();
+        self.held_at.set(if buffered {
+            self.position().ok().map(|position| position.PlayOffset)
+        } else {
+            None
+        });
+    }
+
+    /// The device woke up: the stream goes on where it was.
+    pub(super) fn go_on(&self) {
+        if !self.held.replace(false) {
+            return;
+        }
+        let same_life = self.state.get() == KSSTATE_PAUSE;
+        let before = self.held_at.take().filter(|_| same_life);
+        let now = before.and_then(|_| self.position().ok());
+        if let (Some(before), Some(now)) = (before, now)
+            && before != now.PlayOffset
+        {
+            let text = format!(
+                "the offset was {before} when the device went to sleep and is {} when it wakes up",
+                now.PlayOffset
+            );
+            finding::raise(&rules::POSITION_PAUSED, text);
+        }
+        let _ = self.step_to(self.wanted.get());
+    }
+
+    /// Stops the stream for good: the device is stopped or gone.
+    pub(super) fn stop(&self) {
+        let _ = self.step_to(KSSTATE_STOP);
+        self.wanted.set(KSSTATE_STOP);
+    }
+
+    /// Takes the stream to a state, one step at a time.
+    fn step_to(&self, target: i32) -> Result<(), NTSTATUS> {
         while self.state.get() != target {
             let next = self.state.get() + (target - self.state.get()).signum();
             let stream = self.stream()?;
@@ -212,6 +272,9 @@ impl Pin {
                 return Err(status);
             }
             self.state.set(next);
+            if next == KSSTATE_STOP {
+                self.held_at.set(None);
+            }
         }
         Ok(())
     }
@@ -219,7 +282,7 @@ impl Pin {
     /// What PortCls does when the last handle is closed.
     pub(super) fn close(&self) {
         // A driver that refuses a step was reported there; the pin closes all the same.
-        let _ = self.go_to(KSSTATE_STOP);
+        self.stop();
         for (_, event) in self.events.take() {
             self.unregister(event);
         }

@@ -33,11 +33,20 @@ rules! {
         "No more subdevices are registered than PcAddAdapterDevice was told.",
         "portcls/nf-portcls-pcaddadapterdevice";
     POWER_TWICE: "adapter-power-management-twice", false,
-        "PcRegisterAdapterPowerManagement is called once.",
-        "Driver Verifier, audio domain; portcls/nf-portcls-pcregisteradapterpowermanagement";
+        "PcRegisterAdapterPowerManagement and PcUnregisterAdapterPowerManagement take turns.",
+        "Driver Verifier, audio domain: PcRegisterAdapterPower rule, bug check 0xC4 (0x00071006)";
     POWER_INTERFACE: "adapter-power-management-interface", false,
         "The object given to PcRegisterAdapterPowerManagement has IAdapterPowerManagement.",
         "portcls/nf-portcls-pcregisteradapterpowermanagement";
+    PNP_TWICE: "adapter-pnp-management-twice", false,
+        "PcRegisterAdapterPnpManagement and PcUnregisterAdapterPnpManagement take turns.",
+        "portcls/nf-portcls-pcunregisteradapterpnpmanagement";
+    STOP_SUBDEVICES: "pnp-stop-subdevices", false,
+        "A stopped device has no subdevices left: PcRebalanceRemoveSubdevices.",
+        "Implement PnP Rebalance for PortCls Audio Drivers";
+    POSITION_PAUSED: "position-paused", false,
+        "The position of a paused stream stands, also over a sleep of the device.",
+        "State Transitions; portcls/nf-portcls-iadapterpowermanagement-powerchangestate";
     NOT_AN_ADAPTER: "adapter-unknown-device", false,
         "PortCls is called with a device object that PcAddAdapterDevice made.",
         "portcls.h";
