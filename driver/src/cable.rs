@@ -11,16 +11,16 @@ pub(crate) use playing::{Buffer, Playing};
 
 use crate::irp::Completions;
 use crate::lock::SpinLock;
-use crate::pool::{self, Pool, PoolBox};
+use crate::pool::{self, Pool};
 use crate::tap::Clients;
 use crate::time;
 use crate::topology::Controls;
 use alloc::vec::Vec;
-use waverig_engine::{Capability, Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
+use waverig_engine::{Capability, DeviceClock, Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
 use waverig_interface::TapFormat;
 use waverig_portcls::NTSTATUS;
 use waverig_portcls::com::{Class, Object, Shared, Table};
-use waverig_portcls::status::STATUS_UNSUCCESSFUL;
+use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL};
 
 /// A device's cable. Referenced by the device, its miniports, its streams and PortCls (as the adapter object).
 pub(crate) struct Cable {
@@ -42,8 +42,10 @@ pub(crate) type SharedCable = Shared<Cable, 1>;
 
 /// What the cable lock guards.
 pub(crate) struct State {
+    /// The clock of every stream of this cable.
+    pub(crate) clock: DeviceClock,
     /// Rendered frames for the tap's clients.
-    pub(crate) tap: PoolBox<Ring>,
+    pub(crate) tap: Ring,
     /// Bytes in the largest frame of any format that the device takes.
     pub(crate) max_frame_bytes: u16,
     /// The stream, while one is open.
@@ -61,13 +63,15 @@ pub(crate) struct State {
 impl Cable {
     /// PASSIVE_LEVEL.
     pub(crate) fn create(capability: Capability) -> Result<SharedCable, NTSTATUS> {
-        let tap = ring(capability.second_bytes())?;
+        let tap = Tap::new(pool::zeros(storage_bytes(capability.second_bytes()))?);
+        let frequency = time::frequency().ok_or(STATUS_UNSUCCESSFUL)?;
         Object::create(Self {
-            frequency: time::frequency().ok_or(STATUS_UNSUCCESSFUL)?,
+            frequency,
             capability,
             controls: Controls::new(capability.channels()),
             state: SpinLock::new(State {
-                tap,
+                clock: DeviceClock::new(frequency).ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
+                tap: tap.ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
                 max_frame_bytes: capability.frame_bytes(),
                 playing: None,
                 clients: Clients::new(),
@@ -101,18 +105,12 @@ impl Cable {
     }
 }
 
-/// A ring for so many bytes of audio, in a block of its own; not inlined, because it is built on the stack, of which a kernel
-/// thread has little.
-#[inline(never)]
-fn ring(audio: usize) -> Result<PoolBox<Ring>, NTSTATUS> {
-    PoolBox::new(Tap::new(pool::zeros(storage_bytes(audio))?))
-}
-
 impl State {
     /// DISPATCH_LEVEL, under the cable lock.
     fn advance(&mut self, now: Qpc) {
+        self.clock.pass(now);
         if let Some(playing) = &mut self.playing {
-            playing.advance(now, &mut self.tap);
+            playing.advance(now, &self.clock, &mut self.tap);
         }
     }
 
@@ -127,7 +125,7 @@ impl State {
             return;
         };
         let wanted = self.clients.frames_missing(&self.tap, self.format);
-        playing.set_timer(wanted, now, frequency);
+        playing.set_timer(wanted, now, &self.clock, frequency);
     }
 }
 

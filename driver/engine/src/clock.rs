@@ -1,9 +1,12 @@
-//! The stream's clock: from the performance counter to frames and back, exactly.
+//! A stream's clock: from device time to frames and back, exactly.
 //!
-//! `position = base + floor((now − start) · rate / frequency)`, each time from the start of the run and in 128 bits, so
-//! that no error can gather (WDK: `IMiniportWaveRTStream::GetPosition`). Nothing is counted per timer tick.
+//! `position = base + floor(Δdevice · rate / (frequency · 1e9))`, each time from the start of the run and in 128 bits, so that
+//! no error can gather (WDK: `IMiniportWaveRTStream::GetPosition`). Nothing is counted per timer tick. Between the performance
+//! counter and device time stands the cable's [`DeviceClock`](crate::DeviceClock).
 
-use crate::units::{FrameRate, Frames, Qpc, QpcFrequency, mul_div_ceil, mul_div_floor};
+use core::num::NonZeroU128;
+
+use crate::units::{DeviceTime, FrameRate, Frames, QpcFrequency};
 
 /// The state of a stream, as `KSSTATE` (ks.h) orders it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,15 +36,13 @@ impl State {
     }
 }
 
-/// A straight piece of the relation between frames and ticks: frame `frame` falls due at `at`, later ones at `rate`.
-///
-/// A steered clock will be a sequence of such pieces, each with a rate of its own; this version has one per run.
+/// The relation between frames and device time during a run: frame `frame` falls due at `at`, later ones at `rate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeline {
     /// The frame that is due at `at`.
     pub frame: Frames,
     /// When `frame` is due.
-    pub at: Qpc,
+    pub at: DeviceTime,
     /// Frames per second.
     pub rate: FrameRate,
     /// Ticks per second.
@@ -51,23 +52,29 @@ pub struct Timeline {
 impl Timeline {
     /// Frames that have become due until `at`; never less than at the timeline's start.
     #[must_use]
-    pub fn position(&self, at: Qpc) -> Frames {
-        let ticks = at.ticks_after(self.at);
-        let frames = mul_div_floor(
-            ticks,
-            u64::from(self.rate.hertz()),
-            self.frequency.divisor(),
-        );
+    pub fn position(&self, at: DeviceTime) -> Frames {
+        let units = u128::try_from(at.saturating_sub(self.at).0).unwrap_or(0);
+        // Even from one end of the counter to the other this fits: 95 bits and 20.
+        let frames = units.saturating_mul(self.rate.hertz().into()) / self.units_per_second();
+        let frames = u64::try_from(frames).unwrap_or(u64::MAX);
         self.frame.saturating_add(Frames(frames))
     }
 
-    /// The first tick at which [`Self::position`] is at least `frame`: when `frame` frames have been played, which is
+    /// The first device time at which [`Self::position`] is at least `frame`: when `frame` frames have been played, which is
     /// when the frame of that index starts. A frame before the timeline's start is given the start.
     #[must_use]
-    pub fn time_of(&self, frame: Frames) -> Qpc {
-        let frames = frame.saturating_sub(self.frame).0;
-        let ticks = mul_div_ceil(frames, self.frequency.divisor().get(), self.rate.divisor());
-        Qpc(self.at.0.saturating_add_unsigned(ticks))
+    pub fn time_of(&self, frame: Frames) -> DeviceTime {
+        let frames = u128::from(frame.saturating_sub(self.frame).0);
+        // What does not fit here lies behind the counter's end either way.
+        let units = frames.saturating_mul(self.units_per_second().get());
+        let units = units.div_ceil(self.rate.hertz().into());
+        let units = i128::try_from(units).unwrap_or(i128::MAX);
+        self.at.saturating_add(DeviceTime(units))
+    }
+
+    fn units_per_second(&self) -> NonZeroU128 {
+        const PER_TICK: NonZeroU128 = NonZeroU128::new(1_000_000_000).unwrap();
+        NonZeroU128::from(self.frequency.divisor()).saturating_mul(PER_TICK)
     }
 }
 
@@ -110,7 +117,7 @@ impl Clock {
 
     /// Changes the state at time `at`. RUN goes on from where the position stands, ACQUIRE and PAUSE freeze it, STOP
     /// sets it to 0. Every order of states is taken, since a client may skip some.
-    pub fn set_state(&mut self, state: State, at: Qpc) {
+    pub fn set_state(&mut self, state: State, at: DeviceTime) {
         let position = self.position(at);
         match state {
             State::Run if self.running.is_some() => {}
@@ -133,7 +140,7 @@ impl Clock {
 
     /// Frames played since the stream left STOP. Never goes back while the stream is not stopped, even when `at` does:
     /// two processors may read the counter in one order and take the lock in the other.
-    pub fn position(&mut self, at: Qpc) -> Frames {
+    pub fn position(&mut self, at: DeviceTime) -> Frames {
         if let Some(timeline) = &self.running {
             self.reported = self.reported.max(timeline.position(at));
         }
@@ -146,9 +153,9 @@ impl Clock {
         self.reported
     }
 
-    /// The first tick at which the position is at least `frame`; `None` unless the clock runs.
+    /// The first device time at which the position is at least `frame`; `None` unless the clock runs.
     #[must_use]
-    pub fn time_of(&self, frame: Frames) -> Option<Qpc> {
+    pub fn time_of(&self, frame: Frames) -> Option<DeviceTime> {
         self.running.map(|timeline| timeline.time_of(frame))
     }
 }

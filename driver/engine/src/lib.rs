@@ -1,10 +1,12 @@
 //! The driver's portable heart: it decides everything that can be decided without Windows.
 //!
-//! Which frames are due ([`due`]), what a format is ([`format`](mod@format)), where a position lies in the shared buffer
-//! ([`buffer`]), when a notification falls due ([`packet`]), what a tap client gets ([`tap`]), how one format becomes
-//! another ([`convert`]). [`stream`] ties them together; the kernel crate asks the clock, takes the lock and moves bytes.
+//! What time it is on a cable's own clock ([`DeviceClock`]), which frames are due ([`due`]), what a format is
+//! ([`format`](mod@format)), where a position lies in the shared buffer ([`buffer`]), when a notification falls due
+//! ([`packet`]), what a tap client gets ([`tap`]), how one format becomes another ([`convert`]). [`stream`] ties them
+//! together; the kernel crate asks the clock, takes the lock and moves bytes.
 //!
-//! Nothing here allocates, waits, panics or computes in floating point, so all of it may run at `DISPATCH_LEVEL`.
+//! Nothing here waits, panics or computes in floating point, and nothing allocates but the two constructors that can say
+//! that there is no memory ([`DeviceClock::new`], [`Tap::new`]), so all of it may run at `DISPATCH_LEVEL`.
 #![no_std]
 #![forbid(unsafe_code)]
 // "No panics" is checked, not hoped for: what could panic or overflow does not pass `cargo clippy`.
@@ -21,6 +23,7 @@
     )
 )]
 
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
@@ -28,10 +31,12 @@ pub mod buffer;
 pub mod capability;
 pub mod clock;
 pub mod convert;
+mod device_clock;
 pub mod due;
 pub mod format;
 pub mod memory;
 pub mod packet;
+mod piece;
 pub mod starvation;
 pub mod stream;
 pub mod tap;
@@ -42,12 +47,14 @@ pub use buffer::{BufferError, Geometry, Notifications, Span};
 pub use capability::Capability;
 pub use clock::{Clock, State, Timeline};
 pub use convert::Converter;
+pub use device_clock::{DeviceClock, OutOfBound};
 pub use format::{
     AudioRange, Format, FormatError, KS_EXTENSIBLE_BYTES, SampleFormat, attributes_offset,
     check_attribute_list, check_attributes, default_mask, intersect,
 };
 pub use memory::CyclicMemory;
+pub use piece::Piece;
 pub use starvation::Starvation;
 pub use stream::{Advance, Stream};
 pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
-pub use units::{FrameRate, Frames, Hns, Qpc, QpcFrequency};
+pub use units::{DeviceTime, FrameRate, Frames, Hns, Ppb, Qpc, QpcFrequency};

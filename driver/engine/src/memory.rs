@@ -1,4 +1,14 @@
-//! Access to the cyclic buffer that user mode shares with the driver: the one thing the kernel crate implements.
+//! Memory: the cyclic buffer that user mode shares with the driver, which the kernel crate implements, and tables.
+
+use alloc::vec::Vec;
+
+/// A table of `len` equal entries, on the heap because a kernel stack is small; `None` without memory.
+pub(crate) fn table<T: Clone>(len: usize, entry: T) -> Option<Vec<T>> {
+    let mut table = Vec::new();
+    table.try_reserve_exact(len).ok()?;
+    table.resize(len, entry);
+    Some(table)
+}
 
 /// The bytes of a stream's cyclic buffer.
 ///

@@ -41,6 +41,15 @@ quantity! {
     Qpc(i64)
 }
 
+quantity! {
+    /// A deviation from the nominal rate in parts per billion; above 0 is faster.
+    Ppb(i32)
+}
+quantity! {
+    /// A reading of a cable's own clock (see [`DeviceClock`](crate::DeviceClock)), in 1e-9 ticks of the performance counter.
+    DeviceTime(i128)
+}
+
 /// 100 ns units in a second.
 const HNS_PER_SECOND: u64 = 10_000_000;
 

@@ -7,7 +7,9 @@ mod view;
 use crate::cable::Ring;
 use crate::timer::TimerHandle;
 use events::Events;
-use waverig_engine::{Advance, Format, Frames, Geometry, Hns, Qpc, QpcFrequency, State, Stream};
+use waverig_engine::{
+    Advance, DeviceClock, Format, Frames, Geometry, Hns, Qpc, QpcFrequency, State, Stream,
+};
 use waverig_portcls::status::STATUS_INVALID_DEVICE_STATE;
 use waverig_portcls::{KEVENT, MDL, NTSTATUS};
 
@@ -57,22 +59,36 @@ impl Playing {
     }
 
     /// Consume, then clear, then report.
-    pub(super) fn advance(&mut self, now: Qpc, tap: &mut Ring) {
-        let advance = self.stream.advance(now, &mut self.view, tap);
+    pub(super) fn advance(&mut self, now: Qpc, clock: &DeviceClock, tap: &mut Ring) {
+        let advance = self.stream.advance(now, clock, &mut self.view, tap);
         self.report(advance);
     }
 
     /// See `waverig_engine::Stream::set_state`.
-    pub(crate) fn set_state(&mut self, state: State, now: Qpc, tap: &mut Ring) {
-        let advance = self.stream.set_state(state, now, &mut self.view, tap);
+    pub(crate) fn set_state(
+        &mut self,
+        state: State,
+        now: Qpc,
+        clock: &DeviceClock,
+        tap: &mut Ring,
+    ) {
+        let advance = self
+            .stream
+            .set_state(state, now, clock, &mut self.view, tap);
         self.report(advance);
     }
 
     /// Mutes the tap from now on, or no more.
-    pub(crate) fn set_protected(&mut self, protected: bool, now: Qpc, tap: &mut Ring) {
+    pub(crate) fn set_protected(
+        &mut self,
+        protected: bool,
+        now: Qpc,
+        clock: &DeviceClock,
+        tap: &mut Ring,
+    ) {
         let advance = self
             .stream
-            .set_protected(protected, now, &mut self.view, tap);
+            .set_protected(protected, now, clock, &mut self.view, tap);
         self.report(advance);
     }
 
@@ -122,9 +138,10 @@ impl Playing {
         &mut self,
         frames_wanted: Option<Frames>,
         now: Qpc,
+        clock: &DeviceClock,
         frequency: QpcFrequency,
     ) {
-        match self.next_deadline(frames_wanted) {
+        match self.next_deadline(frames_wanted, clock) {
             deadline if deadline == self.set_for => {}
             Some(deadline) => {
                 // One more, because the span is rounded down and the timer must not come early.
@@ -146,16 +163,18 @@ impl Playing {
 
     /// The end of the packet in progress, the frame that a pended read waits for, or a quarter of a lap from here, whichever
     /// is first; `None` unless the stream runs.
-    fn next_deadline(&self, frames_wanted: Option<Frames>) -> Option<Qpc> {
+    fn next_deadline(&self, frames_wanted: Option<Frames>, clock: &DeviceClock) -> Option<Qpc> {
         let stream = &self.stream;
-        let due_after =
-            |frames: u64| stream.time_of(stream.position().saturating_add(Frames(frames.max(1))));
+        let due_after = |frames: u64| {
+            let frame = stream.position().saturating_add(Frames(frames.max(1)));
+            stream.time_of(frame, clock)
+        };
         let lap = stream.geometry().map_or_else(
             || u64::from(stream.format().rate.hertz()) * 4 / TICKS_WITHOUT_BUFFER,
             Geometry::frames,
         );
         let wanted = frames_wanted.and_then(|wanted| due_after(wanted.0));
-        [stream.next_notification(), wanted, due_after(lap / 4)]
+        [stream.next_notification(clock), wanted, due_after(lap / 4)]
             .into_iter()
             .flatten()
             .min()

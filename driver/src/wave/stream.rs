@@ -5,7 +5,7 @@ use crate::cable::{Buffer, Cable, Playing, Ring, SharedCable, State};
 use crate::pool::Pool;
 use crate::timer::Timer;
 use crate::{fault, tap};
-use waverig_engine::{Format, Geometry, Notifications, Qpc, State as PlayState};
+use waverig_engine::{DeviceClock, Format, Geometry, Notifications, Qpc, State as PlayState};
 use waverig_portcls::com::{Class, Com, Object, Shared, Table};
 use waverig_portcls::status::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -71,15 +71,20 @@ impl Stream {
         })
     }
 
-    /// As [`Cable::at_now`], with the stream and the ring it feeds. IRQL ≤ DISPATCH_LEVEL.
+    /// As [`Cable::at_now`], with the stream, its clock and the ring it feeds. IRQL ≤ DISPATCH_LEVEL.
     fn at_now<R>(
         &self,
-        act: impl FnOnce(&mut Playing, &mut Ring, Qpc) -> R,
+        act: impl FnOnce(&mut Playing, &DeviceClock, &mut Ring, Qpc) -> R,
     ) -> Result<R, NTSTATUS> {
         self.cable.at_now(|state, now, _| {
-            let State { playing, tap, .. } = state;
+            let State {
+                playing,
+                clock,
+                tap,
+                ..
+            } = state;
             let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
-            Ok(act(playing, tap, now))
+            Ok(act(playing, clock, tap, now))
         })
     }
 
@@ -91,7 +96,7 @@ impl Stream {
         // SAFETY: says the caller.
         let bytes = unsafe { format::bytes(format) }?;
         let format = format::accept(bytes, &self.cable.capability)?;
-        self.at_now(|playing, _, _| match playing.stream().state() {
+        self.at_now(|playing, _, _, _| match playing.stream().state() {
             PlayState::Run => Err(STATUS_INVALID_PARAMETER),
             _ if self.format == format => Ok(()),
             _ => Err(STATUS_NOT_SUPPORTED),
@@ -104,7 +109,7 @@ impl Stream {
             .ok()
             .and_then(PlayState::from_ks)
             .ok_or(STATUS_INVALID_PARAMETER)?;
-        self.at_now(|playing, ring, now| playing.set_state(wanted, now, ring))?;
+        self.at_now(|playing, clock, ring, now| playing.set_state(wanted, now, clock, ring))?;
         if wanted == PlayState::Stop {
             fault::at_stop();
         }
@@ -113,7 +118,7 @@ impl Stream {
 
     /// Where the stream is, exact to the frame. IRQL ≤ DISPATCH_LEVEL.
     pub(super) fn position(&self) -> Result<KSAUDIO_POSITION, NTSTATUS> {
-        self.at_now(|playing, _, _| {
+        self.at_now(|playing, _, _, _| {
             let offset = playing.stream().byte_offset().into();
             KSAUDIO_POSITION {
                 PlayOffset: offset,
@@ -136,7 +141,7 @@ impl Stream {
         let geometry = Geometry::for_request(requested, frame_bytes, notifications)
             .map_err(buffer::refusal)?;
         let buffer = buffer::allocate(&self.port, &geometry)?;
-        let attached = self.at_now(|playing, _, _| playing.attach(buffer, geometry));
+        let attached = self.at_now(|playing, _, _, _| playing.attach(buffer, geometry));
         if let Err(status) = attached.flatten() {
             buffer::free(&self.port, buffer);
             return Err(status);
@@ -149,7 +154,10 @@ impl Stream {
 
     /// Frees the buffer, whatever the state is. PASSIVE_LEVEL.
     pub(super) fn free(&self) {
-        let buffer: Option<Buffer> = self.at_now(|playing, _, _| playing.detach()).ok().flatten();
+        let buffer: Option<Buffer> = self
+            .at_now(|playing, _, _, _| playing.detach())
+            .ok()
+            .flatten();
         if let Some(buffer) = buffer {
             buffer::free(&self.port, buffer);
         }
@@ -157,18 +165,18 @@ impl Stream {
 
     /// PASSIVE_LEVEL.
     pub(super) fn add_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
-        self.at_now(|playing, _, _| playing.add_event(event))?
+        self.at_now(|playing, _, _, _| playing.add_event(event))?
     }
 
     /// PASSIVE_LEVEL.
     pub(super) fn remove_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
-        self.at_now(|playing, _, _| playing.remove_event(event))?
+        self.at_now(|playing, _, _, _| playing.remove_event(event))?
     }
 
     /// Content that must not be copied, or not leave through a digital output, does not get into the tap. PASSIVE_LEVEL.
     pub(super) fn set_rights(&self, rights: DRMRIGHTS) -> Result<(), NTSTATUS> {
         let protected = rights.CopyProtect != 0 || rights.DigitalOutputDisable != 0;
-        self.at_now(|playing, ring, now| playing.set_protected(protected, now, ring))
+        self.at_now(|playing, clock, ring, now| playing.set_protected(protected, now, clock, ring))
     }
 }
 
@@ -177,7 +185,9 @@ impl Drop for Stream {
     /// PASSIVE_LEVEL.
     fn drop(&mut self) {
         // An error would mean that there is no stream, and then nothing is to be stopped.
-        let _ = self.at_now(|playing, ring, now| playing.set_state(PlayState::Stop, now, ring));
+        let _ = self.at_now(|playing, clock, ring, now| {
+            playing.set_state(PlayState::Stop, now, clock, ring)
+        });
         self.free();
         self.cable.state(|state| {
             if let Some(playing) = state.playing.take() {

@@ -1,4 +1,4 @@
-//! The clock against arithmetic in 128 bits, over 100 days, at every rate.
+//! A stream's clock by its definition, over 100 days, at every rate.
 
 use proptest::prelude::*;
 
@@ -11,28 +11,33 @@ const RATES: [u32; 11] = [
 ];
 const DAYS_100: i64 = 100 * 86_400;
 
+/// Device time of an unsteered clock.
+fn ticks(ticks: i64) -> DeviceTime {
+    DeviceTime(i128::from(ticks) * 1_000_000_000)
+}
+
 fn timeline(rate: u32, frequency: i64, at: i64, frame: u64) -> Timeline {
     Timeline {
         frame: Frames(frame),
-        at: Qpc(at),
+        at: ticks(at),
         rate: FrameRate::new(rate).unwrap(),
         frequency: QpcFrequency::new(frequency).unwrap(),
     }
 }
 
 /// The position and its inverse, checked by their definitions rather than by the same formula.
-fn check_exact(timeline: &Timeline, at: Qpc) {
+fn check_exact(timeline: &Timeline, at: DeviceTime) {
     let rate = i128::from(timeline.rate.hertz());
-    let frequency = i128::from(timeline.frequency.ticks());
-    let ticks = i128::from(at.0) - i128::from(timeline.at.0);
+    let second = i128::from(timeline.frequency.ticks()) * 1_000_000_000;
+    let units = at.0 - timeline.at.0;
     let played = i128::from(timeline.position(at).0) - i128::from(timeline.frame.0);
     // floor(x) = n  ⇔  n ≤ x < n + 1, without a division.
     assert!(
-        played * frequency <= ticks * rate,
+        played * second <= units * rate,
         "{timeline:?} {at:?}: ahead"
     );
     assert!(
-        ticks * rate < (played + 1) * frequency,
+        units * rate < (played + 1) * second,
         "{timeline:?} {at:?}: behind"
     );
 
@@ -44,8 +49,8 @@ fn check_exact(timeline: &Timeline, at: Qpc) {
     );
     if first > timeline.at {
         assert!(
-            timeline.position(Qpc(first.0 - 1)) < frame,
-            "{timeline:?} {at:?}: not the first tick"
+            timeline.position(DeviceTime(first.0 - 1)) < frame,
+            "{timeline:?} {at:?}: not the first time"
         );
     }
     let next = timeline.time_of(Frames(frame.0 + 1));
@@ -64,10 +69,10 @@ fn exact_at_every_rate_at_the_edges_of_100_days() {
                 let timeline = timeline(rate, frequency, start, 12_345);
                 for second in [0, 1, DAYS_100 - 1, DAYS_100] {
                     for tick in [0, 1, frequency / 3, frequency - 1] {
-                        check_exact(&timeline, Qpc(start + second * frequency + tick));
+                        check_exact(&timeline, ticks(start + second * frequency + tick));
                     }
                 }
-                let end = Qpc(start + DAYS_100 * frequency);
+                let end = ticks(start + DAYS_100 * frequency);
                 let expect = 12_345 + DAYS_100 as u64 * u64::from(rate);
                 assert_eq!(
                     timeline.position(end),
@@ -89,10 +94,11 @@ proptest! {
         frame in 0u64..=1_658_880_000_000,
         second in 0..DAYS_100,
         part in 0.0f64..1.0,
+        unit in 0i128..1_000_000_000,
     ) {
         let tick = (frequency as f64 * part) as i64;
-        let at = Qpc(start + second * frequency + tick);
-        check_exact(&timeline(rate, frequency, start, frame), at);
+        let at = ticks(start + second * frequency + tick);
+        check_exact(&timeline(rate, frequency, start, frame), DeviceTime(at.0 + unit));
     }
 
     /// Any sequence of states and readings, `at` going back now and then, against a model that adds up exact spans.
@@ -104,14 +110,14 @@ proptest! {
     ) {
         let mut clock = Clock::new(FrameRate::new(rate).unwrap(), QpcFrequency::new(frequency).unwrap());
         let (mut now, mut base, mut started, mut told) = (1i64 << 40, 0i128, None, 0i128);
-        for (action, ticks) in steps {
-            now += ticks;
+        for (action, span) in steps {
+            now += span;
             let run = started.map_or(0, |started| {
                 i128::from(now - started).max(0) * i128::from(rate) / i128::from(frequency)
             });
             told = told.max(base + run);
             if let Some(state) = State::from_ks(action) {
-                clock.set_state(state, Qpc(now));
+                clock.set_state(state, ticks(now));
                 match state {
                     State::Run => {
                         if started.is_none() {
@@ -123,7 +129,7 @@ proptest! {
                 }
                 prop_assert_eq!(clock.state(), state);
             }
-            prop_assert_eq!(i128::from(clock.position(Qpc(now)).0), told);
+            prop_assert_eq!(i128::from(clock.position(ticks(now)).0), told);
             prop_assert_eq!(i128::from(clock.reported().0), told);
             prop_assert_eq!(clock.timeline().is_some(), started.is_some());
         }
@@ -133,13 +139,13 @@ proptest! {
 #[test]
 fn extremes_saturate() {
     let timeline = timeline(192_000, 1, i64::MIN, u64::MAX - 1);
-    assert_eq!(timeline.position(Qpc(i64::MAX)), Frames(u64::MAX));
-    assert_eq!(timeline.position(Qpc(i64::MIN)), Frames(u64::MAX - 1));
+    assert_eq!(timeline.position(ticks(i64::MAX)), Frames(u64::MAX));
+    assert_eq!(timeline.position(ticks(i64::MIN)), Frames(u64::MAX - 1));
     let slow = Timeline {
         rate: FrameRate::new(1).unwrap(),
         frame: Frames::ZERO,
-        at: Qpc(i64::MAX),
+        at: DeviceTime(i128::MAX),
         ..timeline
     };
-    assert_eq!(slow.time_of(Frames(u64::MAX)), Qpc(i64::MAX));
+    assert_eq!(slow.time_of(Frames(u64::MAX)), DeviceTime(i128::MAX));
 }

@@ -3,9 +3,12 @@
 //! **Consume, then clear, then report.** Whatever tells a client how far playback is (its position, a packet count, a
 //! notification) first goes through [`Stream::advance`], which moves every frame up to that point out of the buffer and
 //! clears its place. So a client can never overwrite a frame that was not taken yet.
+//!
+//! Every time is a tick of the performance counter; the cable's clock, which has [passed](DeviceClock::pass) it, comes with it.
 
 use crate::buffer::Geometry;
 use crate::clock::{Clock, State};
+use crate::device_clock::DeviceClock;
 use crate::due::Consumed;
 use crate::format::Format;
 use crate::memory::CyclicMemory;
@@ -111,26 +114,35 @@ impl Stream {
 
     /// The first tick at which the position is at least `frame`; `None` unless the stream runs.
     #[must_use]
-    pub fn time_of(&self, frame: Frames) -> Option<Qpc> {
-        self.clock.time_of(frame)
+    pub fn time_of(&self, frame: Frames, clock: &DeviceClock) -> Option<Qpc> {
+        self.clock.time_of(frame).map(|due| clock.when(due))
     }
 
     /// The first tick at which the packet in progress is complete; `None` unless the stream runs and is notified.
     #[must_use]
-    pub fn next_notification(&self) -> Option<Qpc> {
+    pub fn next_notification(&self, clock: &DeviceClock) -> Option<Qpc> {
         let packet = self.geometry?.packet()?;
-        self.time_of(packet::next_boundary(self.position(), packet))
+        self.time_of(packet::next_boundary(self.position(), packet), clock)
     }
 
     /// Consumes every frame due at `at` and says what may be told. May be called from anywhere, as often as one likes; calls
     /// that come late, or with an `at` before an earlier one, do no harm.
-    pub fn advance<M, S>(&mut self, at: Qpc, memory: &mut M, tap: &mut Tap<S>) -> Advance
+    pub fn advance<M, S>(
+        &mut self,
+        at: Qpc,
+        clock: &DeviceClock,
+        memory: &mut M,
+        tap: &mut Tap<S>,
+    ) -> Advance
     where
         M: CyclicMemory + ?Sized,
         S: AsRef<[u8]> + AsMut<[u8]>,
     {
         let from = self.position();
-        let position = self.clock.position(at);
+        let position = self.clock.position(clock.at(at));
+        if let Some(timeline) = self.clock.timeline() {
+            tap.keep_time(clock, timeline.at);
+        }
         let lap = self.geometry.map_or(0, |geometry| geometry.frames());
         let due = self.consumed.due(position, lap);
         if let Some(geometry) = self.geometry {
@@ -156,6 +168,7 @@ impl Stream {
         &mut self,
         state: State,
         at: Qpc,
+        clock: &DeviceClock,
         memory: &mut M,
         tap: &mut Tap<S>,
     ) -> Advance
@@ -163,12 +176,12 @@ impl Stream {
         M: CyclicMemory + ?Sized,
         S: AsRef<[u8]> + AsMut<[u8]>,
     {
-        let mut advance = self.advance(at, memory, tap);
+        let mut advance = self.advance(at, clock, memory, tap);
         let before = self.state();
-        self.clock.set_state(state, at);
+        self.clock.set_state(state, clock.at(at));
         match (before, state) {
             (State::Run, State::Run) | (State::Stop, State::Stop) => {}
-            (_, State::Run) => self.run(tap),
+            (_, State::Run) => self.run(clock, tap),
             (_, State::Stop) => {
                 if let Some(geometry) = self.geometry {
                     memory.clear(0, geometry.bytes() as usize);
@@ -188,6 +201,7 @@ impl Stream {
         &mut self,
         protected: bool,
         at: Qpc,
+        clock: &DeviceClock,
         memory: &mut M,
         tap: &mut Tap<S>,
     ) -> Advance
@@ -195,7 +209,7 @@ impl Stream {
         M: CyclicMemory + ?Sized,
         S: AsRef<[u8]> + AsMut<[u8]>,
     {
-        let advance = self.advance(at, memory, tap);
+        let advance = self.advance(at, clock, memory, tap);
         if self.protected != protected {
             self.protected = protected;
             if let Some(&timeline) = self.clock.timeline() {
@@ -205,10 +219,14 @@ impl Stream {
         advance
     }
 
-    fn run<S: AsRef<[u8]> + AsMut<[u8]>>(&mut self, tap: &mut Tap<S>) {
+    fn run<S>(&mut self, clock: &DeviceClock, tap: &mut Tap<S>)
+    where
+        S: AsRef<[u8]> + AsMut<[u8]>,
+    {
         let Some(&timeline) = self.clock.timeline() else {
             return;
         };
+        tap.keep_time(clock, timeline.at);
         if self.generation == 0 {
             self.starvation = Starvation::default();
             self.generation = tap.begin(self.format, timeline, self.protected);

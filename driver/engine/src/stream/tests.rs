@@ -9,7 +9,7 @@ use super::*;
 use crate::buffer::Notifications;
 use crate::format::SampleFormat;
 use crate::tap::{BlockFlags, Cursor, storage_bytes};
-use crate::units::FrameRate;
+use crate::units::{FrameRate, Ppb};
 
 /// Property tests: the same cases in every run; a handful of them under Miri, where making one takes half a second.
 pub(crate) fn config(cases: u32) -> Config {
@@ -28,6 +28,12 @@ pub(crate) fn steps_up_to(most: usize) -> std::ops::Range<usize> {
 }
 
 const MHZ_10: i64 = 10_000_000;
+
+/// A clock at the nominal rate.
+fn nominal() -> DeviceClock {
+    DeviceClock::new(QpcFrequency::new(MHZ_10).unwrap()).unwrap()
+}
+
 /// Ticks in a millisecond.
 const MS: i64 = MHZ_10 / 1_000;
 
@@ -93,18 +99,19 @@ fn counting(first: u64) -> Vec<u8> {
 /// An event-driven client with two packets of 10 ms fills each packet as soon as it is notified that it was played, but
 /// misses what falls into its stall. The timer fires at the given milliseconds. Gives the frames that came out.
 fn play(timer: &[i64], stall: std::ops::Range<i64>) -> (Vec<u32>, Starvation) {
+    let clock = nominal();
     let (mut stream, mut memory) = stream(
         1_000 * KHZ as u32,
         SampleFormat::Pcm16,
         2 * PACKET as u32,
         Notifications::MiddleAndEnd,
     );
-    let mut tap = Tap::new(std::vec![0; storage_bytes((4 * KHZ * RING_MS) as usize)]);
+    let mut tap = Tap::new(std::vec![0; storage_bytes((4 * KHZ * RING_MS) as usize)]).unwrap();
     let mut cursor = tap.open();
     memory.copy_from_slice(&[counting(0), counting(PACKET)].concat());
-    stream.set_state(State::Run, Qpc(0), &mut memory[..], &mut tap);
+    stream.set_state(State::Run, Qpc(0), &clock, &mut memory[..], &mut tap);
     for &ms in timer {
-        let advance = stream.advance(Qpc(ms * MS), &mut memory[..], &mut tap);
+        let advance = stream.advance(Qpc(ms * MS), &clock, &mut memory[..], &mut tap);
         assert_eq!(advance.position, Frames(ms as u64 * KHZ));
         assert_eq!(stream.packets(), advance.position.0 / PACKET, "at {ms} ms");
         if advance.packets_completed > 0 && !stall.contains(&ms) {
@@ -188,29 +195,33 @@ fn a_timer_that_stalls_loses_no_written_frame_and_repeats_none() {
 
 #[test]
 fn states_start_generations_and_end_them() {
+    let clock = nominal();
     let (mut stream, mut memory) = stream(48_000, SampleFormat::Pcm16, 960, Notifications::End);
-    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]);
+    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]).unwrap();
     let mut cursor = tap.open();
     let mut out = std::vec![0; 48_000];
     memory.fill(1);
     let memory = &mut memory[..];
     for state in [State::Acquire, State::Pause] {
-        stream.set_state(state, Qpc(5), memory, &mut tap);
+        stream.set_state(state, Qpc(5), &clock, memory, &mut tap);
         assert_eq!(
-            stream.advance(Qpc(MS), memory, &mut tap).position,
+            stream.advance(Qpc(MS), &clock, memory, &mut tap).position,
             Frames::ZERO
         );
     }
-    assert_eq!((tap.generation(), stream.next_notification()), (0, None));
-    stream.set_state(State::Run, Qpc(MS), memory, &mut tap);
-    assert_eq!(stream.next_notification(), Some(Qpc(21 * MS)));
-    let advance = stream.set_state(State::Pause, Qpc(2 * MS), memory, &mut tap);
+    assert_eq!(
+        (tap.generation(), stream.next_notification(&clock)),
+        (0, None)
+    );
+    stream.set_state(State::Run, Qpc(MS), &clock, memory, &mut tap);
+    assert_eq!(stream.next_notification(&clock), Some(Qpc(21 * MS)));
+    let advance = stream.set_state(State::Pause, Qpc(2 * MS), &clock, memory, &mut tap);
     assert_eq!(
         (advance.position, advance.byte_offset, advance.taken),
         (Frames(48), 192, Frames(48))
     );
-    stream.set_state(State::Run, Qpc(9 * MS), memory, &mut tap);
-    let advance = stream.set_state(State::Stop, Qpc(10 * MS), memory, &mut tap);
+    stream.set_state(State::Run, Qpc(9 * MS), &clock, memory, &mut tap);
+    let advance = stream.set_state(State::Stop, Qpc(10 * MS), &clock, memory, &mut tap);
     assert_eq!(
         (advance.position, advance.taken),
         (Frames::ZERO, Frames(48))
@@ -220,10 +231,10 @@ fn states_start_generations_and_end_them() {
         "a stopped stream leaves nothing behind"
     );
     memory.fill(2);
-    stream.set_state(State::Stop, Qpc(10 * MS), memory, &mut tap);
+    stream.set_state(State::Stop, Qpc(10 * MS), &clock, memory, &mut tap);
     assert_eq!(memory[0], 2, "what is written before the next start stays");
-    stream.set_state(State::Run, Qpc(20 * MS), memory, &mut tap);
-    stream.advance(Qpc(21 * MS), memory, &mut tap);
+    stream.set_state(State::Run, Qpc(20 * MS), &clock, memory, &mut tap);
+    stream.advance(Qpc(21 * MS), &clock, memory, &mut tap);
     let first = BlockFlags {
         first: true,
         ..BlockFlags::default()
@@ -252,16 +263,17 @@ fn states_start_generations_and_end_them() {
 
 #[test]
 fn protection_mutes_from_the_moment_it_is_set() {
+    let clock = nominal();
     let (mut stream, mut memory) = stream(48_000, SampleFormat::Pcm16, 960, Notifications::None);
-    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]);
+    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]).unwrap();
     let mut cursor = tap.open();
     memory.fill(1);
     let memory = &mut memory[..];
-    stream.set_state(State::Run, Qpc(0), memory, &mut tap);
+    stream.set_state(State::Run, Qpc(0), &clock, memory, &mut tap);
     for (ms, protected) in [(1, true), (2, true), (3, false)] {
-        stream.set_protected(protected, Qpc(ms * MS), memory, &mut tap);
+        stream.set_protected(protected, Qpc(ms * MS), &clock, memory, &mut tap);
     }
-    stream.advance(Qpc(4 * MS), memory, &mut tap);
+    stream.advance(Qpc(4 * MS), &clock, memory, &mut tap);
     let mut out = [9; 4_096];
     for (first, frames, protected, byte) in
         [(0, 48, false, 1), (48, 96, true, 0), (144, 48, false, 1)]
@@ -269,7 +281,7 @@ fn protection_mutes_from_the_moment_it_is_set() {
         let block = tap.read(&mut cursor, &mut out, 0);
         assert_eq!((block.first_frame, block.frames), (Frames(first), frames));
         assert_eq!((block.flags.protected, block.clear), (protected, 0));
-        assert_eq!(block.qpc, stream.time_of(Frames(first)).unwrap());
+        assert_eq!(block.qpc, stream.time_of(Frames(first), &clock).unwrap());
         assert!(out[..block.bytes].iter().all(|&b| b == byte));
     }
 }
@@ -290,6 +302,8 @@ enum Step {
     /// Time passes, perhaps backwards, and somebody asks for the position.
     Advance(i64),
     State(u32),
+    /// The device's clock is steered.
+    Steer(i32),
     /// The writer puts frames somewhere: (place, values), 0 for a clear frame.
     Write(usize, Vec<u8>),
     Detach,
@@ -301,6 +315,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (-2_000i64..60_000).prop_map(Step::Advance),
         1 => (60_000..LONGEST).prop_map(Step::Advance),
         3 => prop_oneof![3 => Just(3u32), 1 => 0u32..4].prop_map(Step::State),
+        1 => (-1_000_000..=1_000_000).prop_map(Step::Steer),
         6 => (0usize..100, proptest::collection::vec(0u8..4, 1..30)).prop_map(|(at, values)| Step::Write(at, values)),
         1 => Just(Step::Detach),
         2 => Just(Step::Attach),
@@ -322,11 +337,12 @@ proptest! {
         let mut memory = memory;
         let geometry = *stream.geometry().unwrap();
         let frame_bytes = usize::from(geometry.frame_bytes());
-        let mut tap = Tap::new(std::vec![0; storage_bytes(RING)]);
+        let mut tap = Tap::new(std::vec![0; storage_bytes(RING)]).unwrap();
         let mut cursor = tap.open();
 
         let mut buffer: Vec<Vec<u8>> = std::vec![std::vec![0; frame_bytes]; geometry.frames() as usize];
         let (mut now, mut attached, mut generation) = (0i64, true, 0u32);
+        let mut device = nominal();
         let mut clock = Clock::new(stream.format().rate, QpcFrequency::new(MHZ_10).unwrap());
         let (mut taken, mut live, mut counted) = (0u64, false, Starvation::default());
 
@@ -335,10 +351,11 @@ proptest! {
             let mut completed = None;
             if let Step::Advance(ticks) = &step {
                 now += ticks;
+                device.pass(Qpc(now));
             }
             if let Step::Advance(_) | Step::State(_) = &step {
                 let from = taken;
-                let position = clock.position(Qpc(now)).0;
+                let position = clock.position(device.at(Qpc(now))).0;
                 for index in from..position {
                     let place = (index % geometry.frames()) as usize;
                     let held = attached && index - from < geometry.frames();
@@ -353,11 +370,11 @@ proptest! {
                 completed = Some((position, packet.map_or(0, |packet| position / packet - from / packet)));
             }
             let advance = match step {
-                Step::Advance(_) => Some(stream.advance(Qpc(now), &mut memory[..], &mut tap)),
+                Step::Advance(_) => Some(stream.advance(Qpc(now), &device, &mut memory[..], &mut tap)),
                 Step::State(state) => {
                     let state = State::from_ks(state).unwrap();
                     let was = clock.state();
-                    clock.set_state(state, Qpc(now));
+                    clock.set_state(state, device.at(Qpc(now)));
                     if state == State::Run && !live {
                         (live, generation, counted) = (true, generation + 1, Starvation::default());
                     }
@@ -368,7 +385,11 @@ proptest! {
                             buffer.iter_mut().for_each(|frame| frame.fill(0));
                         }
                     }
-                    Some(stream.set_state(state, Qpc(now), &mut memory[..], &mut tap))
+                    Some(stream.set_state(state, Qpc(now), &device, &mut memory[..], &mut tap))
+                }
+                Step::Steer(ppb) => {
+                    device.steer(Ppb(ppb), Qpc(now)).unwrap();
+                    None
                 }
                 Step::Write(at, values) => {
                     for (value, at) in values.into_iter().zip(at..) {

@@ -9,7 +9,7 @@ use crate::starvation::Starvation;
 use crate::units::{Frames, Qpc};
 
 fn tap(frames: usize) -> Tap<vec::Vec<u8>> {
-    Tap::new(vec![0; storage_bytes(frames * 4)])
+    Tap::new(vec![0; storage_bytes(frames * 4)]).unwrap()
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn protected_content_never_gets_into_the_ring() {
 #[test]
 fn a_ring_too_small_for_a_frame_loses_all_of_them() {
     for storage in [0, 1, 16, 17] {
-        let mut tap = Tap::new(vec![0; storage]);
+        let mut tap = Tap::new(vec![0; storage]).unwrap();
         let mut counted = Starvation::default();
         let mut cursor = tap.open();
         let generation = tap.begin(format(16, SampleFormat::Pcm32), timeline(0, 0), false);

@@ -10,6 +10,8 @@
 //! - A block never crosses a segment's end, so a read may get fewer frames than it asked for, although more follow.
 //! - A client that is slower than the ring is long goes on with the oldest frame that is intact, and learns exactly how many
 //!   frames it missed: of the block's generation in [`Block::lost`], over all generations in [`Cursor::lost`].
+//! - The time of every frame in the ring is exact, whatever the device's clock was steered to. The table that this takes
+//!   holds 2.5 s during which the slope changed all the time, and else more; frames before it count as lost.
 //! - Protected content never gets into the ring: its frames are zero and its blocks say so.
 
 mod marks;
@@ -17,6 +19,8 @@ mod read;
 mod segment;
 mod slots;
 mod write;
+
+use crate::piece::Pieces;
 
 pub use read::{Block, BlockFlags, Cursor};
 use segment::Segments;
@@ -31,6 +35,8 @@ pub struct Tap<S> {
     /// Bytes of the storage that hold audio; a multiple of [`AUDIO_UNIT`].
     audio: usize,
     segments: Segments,
+    /// The device's clock while frames were written.
+    pieces: Pieces,
     /// Frames ever written, over all generations; the *ordinal* of the next one.
     head: u64,
     /// Address on the tape (see [`slots`]) behind the frame written last.
@@ -50,17 +56,18 @@ pub const fn storage_bytes(audio: usize) -> usize {
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     /// An empty ring in `storage` (see [`storage_bytes`]). A storage too small for a frame is allowed: every frame is
-    /// then lost, and said to be.
-    pub fn new(storage: S) -> Self {
+    /// then lost, and said to be. `None` without memory for the tables.
+    pub fn new(storage: S) -> Option<Self> {
         let audio = (storage.as_ref().len() / (AUDIO_UNIT + 1)).saturating_mul(AUDIO_UNIT);
-        Self {
+        Some(Self {
             storage,
             audio,
-            segments: Segments::new(),
+            segments: Segments::new()?,
+            pieces: Pieces::new()?,
             head: 0,
             end: 0,
             generation: 0,
-        }
+        })
     }
 
     /// The number of the generation begun last; 0 when there was none.
@@ -69,7 +76,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         self.generation
     }
 
-    /// How many frames of this size the ring holds before a client that does not read loses any.
+    /// How many frames of this size the ring holds before a client that does not read loses any; those of 2.5 s at least, if
+    /// that is less and the clock is steered all the time.
     #[must_use]
     pub fn least_frames(&self, frame_bytes: u16) -> u32 {
         let slots = self.slots(frame_bytes);
@@ -87,3 +95,5 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
 mod cases;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod times;

@@ -53,7 +53,8 @@ pub struct Block {
     pub format: Option<Format>,
     /// Index of the first frame in its generation.
     pub first_frame: Frames,
-    /// When the first frame fell due (of a block without frames: when the next one falls due, if the clock runs).
+    /// When the first frame fell due (of a block without frames: when the next one falls due, if the clock runs, and goes on
+    /// with its present slope).
     pub qpc: Qpc,
     /// Frames in the block.
     pub frames: u32,
@@ -94,7 +95,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     }
 
     /// Whether a read that wants at least `min_frames` gets its answer now: the frames are there, or no more can come
-    /// into the same block. More than the ring holds is taken as what the ring holds; 0 is always answered.
+    /// into the same block. More than the ring holds is taken as what the ring holds, and more than 2 s as 2 s; 0 is always
+    /// answered.
     #[must_use]
     pub fn ready(&self, cursor: &Cursor, min_frames: u32) -> bool {
         self.missing(cursor, min_frames) == Frames::ZERO
@@ -111,6 +113,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             return Frames::ZERO;
         }
         let holds = place.segment.slots.map_or(0, |slots| slots.per_lap());
+        let holds = holds.min(u64::from(place.segment.format.rate.hertz()).saturating_mul(2));
         let there = place.end.saturating_sub(place.start);
         Frames(wanted.min(holds).saturating_sub(there))
     }
@@ -167,7 +170,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             generation: segment.generation,
             format: Some(segment.format),
             first_frame,
-            qpc: segment.timeline.time_of(first_frame),
+            qpc: self.pieces.when(segment.timeline.time_of(first_frame)),
             frames,
             bytes,
             lost,
@@ -185,6 +188,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             let after = self.segments.get(following);
             let end = after.map_or(self.head, |after| after.ordinal);
             let intact = segment.first_intact(self.end, self.head);
+            let timed = self.pieces.forgotten();
+            let intact = timed.map_or(intact, |since| intact.max(segment.first_since(since)));
             let start = cursor.next.max(segment.ordinal).max(intact).min(end);
             let last = segment.ended && cursor.ended != segment.generation;
             if start < end || last || after.is_none() {

@@ -1,8 +1,11 @@
 //! The table of segments: what is common to a stretch of frames in the ring.
 
+use alloc::vec::Vec;
+
 use crate::clock::Timeline;
 use crate::format::Format;
-use crate::units::Frames;
+use crate::memory::table;
+use crate::units::{DeviceTime, Frames};
 
 use super::slots::Slots;
 
@@ -50,6 +53,15 @@ impl Segment {
         self.ordinal.saturating_sub(self.first.0)
     }
 
+    /// Ordinal of the first frame from this segment's start on that fell due at `time` or later.
+    pub(super) fn first_since(&self, time: DeviceTime) -> u64 {
+        let before = self.timeline.position(time);
+        let at_time = self.timeline.time_of(before) >= time;
+        let frame = before.saturating_add(Frames((!at_time).into()));
+        let passed = frame.saturating_sub(self.first).0;
+        self.ordinal.saturating_add(passed)
+    }
+
     /// Ordinal of the first frame from this segment's start on that is intact when the tape is written up to `end`.
     pub(super) fn first_intact(&self, end: u64, head: u64) -> u64 {
         let Some(slots) = self.slots else {
@@ -63,7 +75,7 @@ impl Segment {
 /// The last segments, numbered from the first one ever.
 #[derive(Debug)]
 pub(super) struct Segments {
-    table: [Option<Segment>; SEGMENTS],
+    table: Vec<Option<Segment>>,
     /// Number of the oldest one remembered.
     oldest: u64,
     /// Number of the next one.
@@ -71,12 +83,13 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    pub(super) const fn new() -> Self {
-        Self {
-            table: [None; SEGMENTS],
+    /// `None` without memory.
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            table: table(SEGMENTS, None)?,
             oldest: 0,
             next: 0,
-        }
+        })
     }
 
     pub(super) const fn oldest(&self) -> u64 {

@@ -10,7 +10,7 @@ use crate::clock::Timeline;
 use crate::format::{Format, SampleFormat};
 use crate::starvation::Starvation;
 use crate::stream::tests::{config, steps_up_to};
-use crate::units::{FrameRate, Frames, Qpc, QpcFrequency};
+use crate::units::{DeviceTime, FrameRate, Frames, Qpc, QpcFrequency};
 
 /// A mono to 16-channel format with the given frame size.
 pub(super) fn format(channels: u16, sample: SampleFormat) -> Format {
@@ -26,10 +26,16 @@ pub(super) fn format(channels: u16, sample: SampleFormat) -> Format {
 pub(super) fn timeline(frame: u64, at: i64) -> Timeline {
     Timeline {
         frame: Frames(frame),
-        at: Qpc(at),
+        at: DeviceTime(i128::from(at) * 1_000_000_000),
         rate: FrameRate::new(48_000).unwrap(),
         frequency: QpcFrequency::new(480_000).unwrap(),
     }
+}
+
+/// When a frame falls due while the clock is not steered.
+fn due(timeline: &Timeline, frame: u64) -> Qpc {
+    let start = (timeline.at.0 / 1_000_000_000) as i64;
+    Qpc(start + 10 * (frame - timeline.frame.0) as i64)
 }
 
 struct ModelSegment {
@@ -148,7 +154,7 @@ impl Model {
             generation: segment.generation,
             format: Some(segment.format),
             first_frame: Frames(first),
-            qpc: Qpc(segment.timeline.at.0 + 10 * (first - segment.timeline.frame.0) as i64),
+            qpc: due(&segment.timeline, first),
             frames: count as u32,
             bytes: count as usize * frame_bytes,
             lost: lost_here,
@@ -258,7 +264,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Runs steps against ring and model.
 fn run(storage: usize, steps: &[Step]) {
-    let mut tap = Tap::new(std::vec![0xEE; storage]);
+    let mut tap = Tap::new(std::vec![0xEE; storage]).unwrap();
     let audio = tap.audio;
     let mut model = Model::default();
     let mut counted = Starvation::default();

@@ -4,10 +4,11 @@ use core::ops::Range;
 
 use crate::buffer::Span;
 use crate::clock::Timeline;
+use crate::device_clock::DeviceClock;
 use crate::format::Format;
 use crate::memory::CyclicMemory;
 use crate::starvation::Starvation;
-use crate::units::Frames;
+use crate::units::{DeviceTime, Frames};
 use crate::zero;
 
 use super::segment::Segment;
@@ -37,6 +38,11 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             let format = segment.format;
             self.segment(format, timeline, first, protected);
         }
+    }
+
+    /// Remembers the clock of the frames that are written next, of which none fell due before `since`.
+    pub(crate) fn keep_time(&mut self, clock: &DeviceClock, since: DeviceTime) {
+        self.pieces.follow(clock.pieces(), since);
     }
 
     /// Ends a generation, if it is still the current one.
