@@ -6,7 +6,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`pe`] | reading a driver image; the rules it must keep; the digests that signatures cover |
-//! | [`inf`] | INF syntax, stamping, the rules of infverif, and what an installation would do |
+//! | [`inf`] | INF syntax, stamping, the rules of infverif (`docs/infverif.md`), and what an installation would do |
 //! | [`cert`] | the test certificate and what a machine trusts |
 //! | [`authenticode`] | signatures in images |
 //! | [`catalog`] | catalogs and their signatures |

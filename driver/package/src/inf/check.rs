@@ -1,12 +1,18 @@
-//! The rules that can be checked without Windows, in the manner of infverif.
+//! The rules that can be checked without Windows, in the manner of `infverif /w`.
+//!
+//! They are for whoever makes a package: all of them must hold, warnings too. What a machine asks before it installs one is
+//! [`crate::package::verify`]. `docs/infverif.md` says for each of infverif's numbers which rule covers it, or why none does.
+
+mod install;
+mod registry;
+mod shape;
 
 use std::fmt;
 
 use super::document::{Encoding, Inf, is_strings};
 use super::error::{InfError, Line};
 use super::models::{self, Target};
-use super::plan::{DirId, InstallPlan, driver_ver, plan};
-use super::registry::RegistryKey;
+use super::plan::{InstallPlan, driver_ver, plan};
 use super::rules::{self, Rule};
 use super::unused::unused;
 use crate::{Arch, Guid, OsBuild};
@@ -44,8 +50,10 @@ impl fmt::Display for Finding {
             ": {}; required: {} (rule {}",
             self.found, self.rule.requires, self.rule.id
         )?;
-        if let Some(code) = self.rule.infverif {
-            write!(f, ", infverif {code}")?;
+        let codes = self.rule.infverif;
+        // A rule of many numbers is none of them in particular.
+        for (at, code) in codes.iter().enumerate().take_while(|_| codes.len() < 7) {
+            write!(f, "{}{code}", if at == 0 { ", infverif " } else { " " })?;
         }
         write!(f, "; {})", self.rule.source)
     }
@@ -54,7 +62,10 @@ impl fmt::Display for Finding {
 /// Setup classes of Microsoft's that drivers here belong to.
 const CLASSES: &[(&str, &str)] = &[("MEDIA", "{4D36E96C-E325-11CE-BFC1-08002BE10318}")];
 
-/// Directives that an isolated package does not have.
+/// Most characters of a class's name (infverif 1286).
+const CLASS_NAME: usize = 31;
+
+/// Directives and sections that an isolated package does not have.
 const LEGACY: &[&str] = &[
     "DelFiles",
     "RenFiles",
@@ -69,7 +80,12 @@ const LEGACY: &[&str] = &[
     "DelReg",
     "DelService",
     "CopyINF",
+    "DelProperty",
+    "DelFilter",
 ];
+
+/// Sections that an isolated package does not have, by the ends of their names.
+const LEGACY_SECTIONS: &[&str] = &[".coinstallers", ".factdef", ".logconfigoverride"];
 
 /// Every rule that is broken; none for a good INF.
 pub fn check(inf: &Inf, requirements: &Requirements) -> Vec<Finding> {
@@ -77,10 +93,13 @@ pub fn check(inf: &Inf, requirements: &Requirements) -> Vec<Finding> {
         inf,
         requirements,
         findings: Vec::new(),
+        plans: Vec::new(),
     };
     checker.version();
     checker.whole_file();
+    checker.shape();
     checker.models();
+    checker.same_everywhere();
     checker.findings
 }
 
@@ -88,6 +107,8 @@ struct Checker<'a> {
     inf: &'a Inf,
     requirements: &'a Requirements,
     findings: Vec<Finding>,
+    /// What installing each device would do.
+    plans: Vec<InstallPlan>,
 }
 
 impl Checker<'_> {
@@ -128,10 +149,12 @@ impl Checker<'_> {
             value.eq_ignore_ascii_case("$Windows NT$")
         });
         self.version_entry("Provider", &rules::PROVIDER, |value| {
-            !value.is_empty() && !value.eq_ignore_ascii_case("Microsoft")
+            !value.is_empty() && !value.to_ascii_lowercase().starts_with("microsoft")
         });
         self.version_entry("CatalogFile", &rules::CATALOG_FILE, |value| {
-            value.len() > 4 && value.to_ascii_lowercase().ends_with(".cat")
+            value.len() > 4
+                && value.to_ascii_lowercase().ends_with(".cat")
+                && !value.contains(['\\', '/', ':'])
         });
         self.version_entry("PnpLockdown", &rules::PNP_LOCKDOWN, |value| value == "1");
         let class = self
@@ -147,8 +170,9 @@ impl Checker<'_> {
                 .parse::<Guid>()
                 .is_ok_and(|guid| known.is_none_or(|(_, expected)| guid.to_string() == *expected))
         });
-        if class.is_empty() {
-            self.add(&rules::CLASS, None, "[Version] lacks Class");
+        let reserved = class.eq_ignore_ascii_case("Sample");
+        if class.is_empty() || class.chars().count() > CLASS_NAME || reserved {
+            self.add(&rules::CLASS, None, format!("Class is {class:?}"));
         }
         if let Err(error) = driver_ver(self.inf) {
             self.add_error(&rules::DRIVER_VER, error);
@@ -179,7 +203,9 @@ impl Checker<'_> {
                     format!("[{}]", section.name),
                 );
             }
-            if name.ends_with(".coinstallers") {
+            if name == "deviceinstall32"
+                || LEGACY_SECTIONS.iter().any(|legacy| name.ends_with(legacy))
+            {
                 self.add(
                     &rules::LEGACY,
                     Some(section.line),
@@ -224,6 +250,10 @@ impl Checker<'_> {
                 );
                 continue;
             };
+            if decoration.product.is_some() || decoration.suite.is_some() {
+                let found = format!("[{}] is for a product or a suite", models.section);
+                self.add(&rules::MODELS, Some(models.line), found);
+            }
             if decoration.arch != Some(arch.into()) {
                 continue;
             }
@@ -241,7 +271,11 @@ impl Checker<'_> {
             };
             let build = OsBuild(decoration.build.unwrap_or(0).max(min_build.0));
             for entry in &section.entries {
-                for hardware_id in entry.names().skip(1) {
+                if entry.field(0).is_empty() {
+                    let found = "a device without an install section (infverif 1271)";
+                    self.add(&rules::FOLLOWS, Some(entry.line), found);
+                }
+                for hardware_id in entry.fields.iter().skip(1).filter(|id| !id.is_empty()) {
                     devices += 1;
                     match plan(
                         self.inf,
@@ -251,7 +285,11 @@ impl Checker<'_> {
                             build,
                         },
                     ) {
-                        Ok(plan) => self.plan(&plan, entry.line),
+                        Ok(plan) => {
+                            self.install(&plan, entry.line);
+                            self.registry(&plan);
+                            self.plans.push(plan);
+                        }
                         Err(error) => self.add_error(&rules::FOLLOWS, error),
                     }
                 }
@@ -279,120 +317,5 @@ impl Checker<'_> {
             }
             _ => {}
         }
-    }
-
-    fn plan(&mut self, plan: &InstallPlan, line: Line) {
-        for file in &plan.files {
-            if file.directory != DirId::DRIVER_STORE {
-                self.add(
-                    &rules::DRIVER_STORE,
-                    Some(file.line),
-                    format!("{} goes to {}", file.target, file.directory),
-                );
-            }
-            if !file.source.eq_ignore_ascii_case(&file.target) {
-                self.add(
-                    &rules::RENAMED,
-                    Some(file.line),
-                    format!("{} becomes {}", file.source, file.target),
-                );
-            }
-            if let Err(found) = self.source_disk(&file.source) {
-                self.add(&rules::SOURCE_FILES, Some(file.line), found);
-            }
-        }
-        let copied = |name: &str| {
-            plan.files
-                .iter()
-                .any(|file| file.target.eq_ignore_ascii_case(name))
-        };
-        let drivers: Vec<_> = plan
-            .services
-            .iter()
-            .filter(|service| service.function_driver)
-            .collect();
-        if drivers.len() != 1 {
-            self.add(
-                &rules::SERVICE,
-                Some(line),
-                format!(
-                    "[{}.Services] has {} function drivers",
-                    plan.section,
-                    drivers.len()
-                ),
-            );
-        }
-        for service in &plan.services {
-            let line = Some(service.line);
-            if service.kind != 1 || service.start != 3 {
-                let found = format!(
-                    "service {} has type {} and start {}",
-                    service.name, service.kind, service.start
-                );
-                self.add(&rules::SERVICE, line, found);
-            }
-            if service.binary.directory != DirId::DRIVER_STORE {
-                self.add(
-                    &rules::DRIVER_STORE,
-                    line,
-                    format!(
-                        "service {} runs from {}",
-                        service.name, service.binary.directory
-                    ),
-                );
-            }
-            if !copied(&service.binary.file) {
-                self.add(
-                    &rules::SERVICE,
-                    line,
-                    format!(
-                        "{} of service {} is not copied",
-                        service.binary.file, service.name
-                    ),
-                );
-            }
-        }
-        let hardware = |name: &str| {
-            plan.registry.iter().any(|value| {
-                value.key == RegistryKey::Device
-                    && value.subkey.is_empty()
-                    && value.name.eq_ignore_ascii_case(name)
-            })
-        };
-        if plan.class.eq_ignore_ascii_case("MEDIA")
-            && !(hardware("DeviceType") && hardware("Security"))
-        {
-            self.add(
-                &rules::DEVICE_SECURITY,
-                Some(line),
-                format!("[{}.HW] lacks one of them", plan.section),
-            );
-        }
-    }
-
-    /// Whether `[SourceDisksFiles]` and `[SourceDisksNames]` (plain or decorated) know a file.
-    fn source_disk(&self, file: &str) -> Result<(), String> {
-        let arch = self.requirements.arch;
-        let entry = |section: &str, key: &str| {
-            let decorated = self
-                .inf
-                .section(&format!("{section}.{arch}"))
-                .and_then(|section| section.entry(key));
-            decorated.or_else(|| {
-                self.inf
-                    .section(section)
-                    .and_then(|section| section.entry(key))
-            })
-        };
-        let disk = entry("SourceDisksFiles", file)
-            .ok_or_else(|| format!("{file} is not in [SourceDisksFiles]"))?;
-        entry("SourceDisksNames", disk.field(0))
-            .map(|_| ())
-            .ok_or_else(|| {
-                format!(
-                    "disk {} of {file} is not in [SourceDisksNames]",
-                    disk.field(0)
-                )
-            })
     }
 }

@@ -56,6 +56,8 @@ pub struct Section {
     pub name: String,
     /// Where it first stands.
     pub line: Line,
+    /// Where it stands again.
+    pub again: Vec<Line>,
     /// Its entries in the order of the file.
     pub entries: Vec<Entry>,
 }
@@ -76,6 +78,8 @@ pub struct Inf {
     pub encoding: Encoding,
     sections: Vec<Section>,
     by_name: HashMap<String, usize>,
+    /// Strings that no entry uses.
+    unused: Vec<(String, Line)>,
 }
 
 impl Inf {
@@ -95,6 +99,7 @@ impl Inf {
             encoding,
             sections: Vec::new(),
             by_name: HashMap::new(),
+            unused: Vec::new(),
         };
         let mut current = None;
         for (line, logical) in
@@ -117,21 +122,23 @@ impl Inf {
     }
 
     fn open(&mut self, name: String, line: Line) -> usize {
-        *self
-            .by_name
-            .entry(name.to_ascii_lowercase())
-            .or_insert_with(|| {
-                self.sections.push(Section {
-                    name,
-                    line,
-                    entries: Vec::new(),
-                });
-                self.sections.len() - 1
-            })
+        let lower = name.to_ascii_lowercase();
+        if let Some(&index) = self.by_name.get(&lower) {
+            self.sections[index].again.push(line);
+            return index;
+        }
+        self.sections.push(Section {
+            name,
+            line,
+            again: Vec::new(),
+            entries: Vec::new(),
+        });
+        self.by_name.insert(lower, self.sections.len() - 1);
+        self.sections.len() - 1
     }
 
     fn replace_tokens(&mut self) -> Result<(), InfError> {
-        let mut strings = HashMap::new();
+        let mut strings = Strings::default();
         for entry in self
             .section("Strings")
             .map_or(&[][..], |section| &section.entries)
@@ -139,10 +146,7 @@ impl Inf {
             let key = entry.key.as_deref().ok_or_else(|| {
                 self.error(entry.line, "an entry of [Strings] is `name = \"text\"`")
             })?;
-            if strings
-                .insert(key.to_ascii_lowercase(), entry.field(0).to_owned())
-                .is_some()
-            {
+            if !strings.define(key, entry) {
                 return Err(self.error(entry.line, format!("the string {key} is defined twice")));
             }
         }
@@ -155,7 +159,7 @@ impl Inf {
             for entry in &mut section.entries {
                 let line = entry.line;
                 for text in entry.key.iter_mut().chain(&mut entry.fields) {
-                    *text = expand(text, &strings).map_err(|message| InfError {
+                    *text = strings.expand(text).map_err(|message| InfError {
                         file: file.clone(),
                         line: Some(line),
                         message,
@@ -163,7 +167,13 @@ impl Inf {
                 }
             }
         }
+        self.unused = strings.unused();
         Ok(())
+    }
+
+    /// Names of `[Strings]` that no entry uses, in the order of the file.
+    pub fn unused_strings(&self) -> &[(String, Line)] {
+        &self.unused
     }
 
     /// All sections, in the order of the file.
@@ -221,31 +231,66 @@ pub(super) fn is_strings(name: &str) -> bool {
     name == "strings" || name.starts_with("strings.")
 }
 
-/// Replaces `%name%`; `%%` is a percent sign; `%13%` (a DIRID) stays for whoever knows the folder.
-fn expand(text: &str, strings: &HashMap<String, String>) -> Result<String, String> {
-    let mut result = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        result.push_str(before);
-        let (token, tail) = after
-            .split_once('%')
-            .ok_or("a single `%`: write `%%` for a percent sign")?;
-        match strings.get(&token.to_ascii_lowercase()) {
-            _ if token.is_empty() => result.push('%'),
-            Some(value) => result.push_str(value),
-            None if token.bytes().all(|byte| byte.is_ascii_digit()) => {
-                result.push('%');
-                result.push_str(token);
-                result.push('%');
-            }
-            None => {
-                return Err(format!(
-                    "%{token}% is not defined; add it to [Strings] (infverif 1235)"
-                ));
-            }
-        }
-        rest = tail;
+/// What `[Strings]` defines.
+#[derive(Default)]
+struct Strings(HashMap<String, Text>);
+
+/// A string and what became of it.
+struct Text {
+    name: String,
+    value: String,
+    line: Line,
+    used: bool,
+}
+
+impl Strings {
+    /// Says whether the name was new.
+    fn define(&mut self, name: &str, entry: &Entry) -> bool {
+        let text = Text {
+            name: name.to_owned(),
+            value: entry.field(0).to_owned(),
+            line: entry.line,
+            used: false,
+        };
+        self.0.insert(name.to_ascii_lowercase(), text).is_none()
     }
-    result.push_str(rest);
-    Ok(result)
+
+    /// Replaces `%name%`; `%%` is a percent sign; `%13%` (a DIRID) stays for whoever knows the folder.
+    fn expand(&mut self, text: &str) -> Result<String, String> {
+        let mut result = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('%') {
+            result.push_str(before);
+            let (token, tail) = after
+                .split_once('%')
+                .ok_or("a single `%`: write `%%` for a percent sign")?;
+            match self.0.get_mut(&token.to_ascii_lowercase()) {
+                _ if token.is_empty() => result.push('%'),
+                Some(text) => {
+                    text.used = true;
+                    result.push_str(&text.value);
+                }
+                None if token.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    result.push('%');
+                    result.push_str(token);
+                    result.push('%');
+                }
+                None => {
+                    return Err(format!(
+                        "%{token}% is not defined; add it to [Strings] (infverif 1235)"
+                    ));
+                }
+            }
+            rest = tail;
+        }
+        result.push_str(rest);
+        Ok(result)
+    }
+
+    fn unused(self) -> Vec<(String, Line)> {
+        let texts = self.0.into_values().filter(|text| !text.used);
+        let mut unused: Vec<_> = texts.map(|text| (text.name, text.line)).collect();
+        unused.sort_by_key(|(_, line)| *line);
+        unused
+    }
 }

@@ -26,9 +26,9 @@ pub(super) struct Decoration {
     /// The oldest build.
     pub(super) build: Option<u32>,
     /// 1 workstation, 2 domain controller, 3 server.
-    product: Option<u32>,
+    pub(super) product: Option<u32>,
     /// A suite mask: never fits here.
-    suite: Option<u32>,
+    pub(super) suite: Option<u32>,
     /// The architecture's name in lower case is known; others never fit.
     pub(super) arch: Option<DecoratedArch>,
 }
@@ -113,6 +113,10 @@ pub(super) fn all(inf: &Inf) -> Result<Vec<Models<'_>>, InfError> {
     for entry in &manufacturers.entries {
         let manufacturer = entry.key.as_deref().unwrap_or(entry.field(0));
         let base = entry.field(0);
+        if base.is_empty() {
+            let message = format!("{manufacturer:?} names no models section (infverif 1011)");
+            return Err(inf.error(entry.line, message));
+        }
         let decorations: Vec<&str> = entry.names().skip(1).collect();
         if decorations.is_empty() {
             result.push(Models {

@@ -8,13 +8,15 @@ use super::plan::DirId;
 use super::registry::{RegistryKey, RegistryValue, add_reg, number};
 
 /// `SPSVCINST_ASSOCSERVICE`: the service is the device's function driver.
-const ASSOCIATED: u64 = 0x2;
+const ASSOCIATED: u32 = 0x2;
 
 /// A service an installation creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// The service's name.
     pub name: String,
+    /// `SPSVCINST_*` of the `AddService` line.
+    pub flags: u32,
     /// Whether it is the device's function driver.
     pub function_driver: bool,
     /// The name people see.
@@ -31,6 +33,21 @@ pub struct Service {
     pub registry: Vec<RegistryValue>,
     /// The `AddService` line.
     pub line: Line,
+}
+
+impl Service {
+    /// Whether creating one or the other comes to the same.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        let values = |service: &Self| {
+            let values = service.registry.iter();
+            let values = values.map(|v| (v.subkey.clone(), v.name.clone(), v.data.clone()));
+            values.collect::<Vec<_>>()
+        };
+        (self.kind, self.start, self.error_control, &self.binary)
+            == (other.kind, other.start, other.error_control, &other.binary)
+            && self.display_name == other.display_name
+            && values(self) == values(other)
+    }
 }
 
 /// `%13%\name.sys`: a folder and a file in it.
@@ -60,6 +77,12 @@ pub(super) fn add_service(inf: &Inf, directive: &Entry) -> Result<Option<Service
     let error = |line, message: String| inf.error(line, message);
     let name = directive.field(0);
     let flags = number(directive.field(1)).map_err(|message| error(directive.line, message))?;
+    let flags = u32::try_from(flags).map_err(|_| {
+        error(
+            directive.line,
+            format!("flags {flags:#x} do not fit 32 bits"),
+        )
+    })?;
     if name.is_empty() {
         return Ok(None);
     }
@@ -109,6 +132,7 @@ pub(super) fn add_service(inf: &Inf, directive: &Entry) -> Result<Option<Service
     }
     Ok(Some(Service {
         name: name.to_owned(),
+        flags,
         function_driver: flags & ASSOCIATED != 0,
         display_name: section
             .entry("DisplayName")
