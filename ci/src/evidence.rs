@@ -1,7 +1,7 @@
 //! What a run gave: collected reply by reply, kept whatever happens.
 
 use waverig_protocol::timeline::Stamped;
-use waverig_protocol::{Finding, Installed, MachineInfo, PROTOCOL_VERSION, Reply};
+use waverig_protocol::{Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Reply};
 
 /// Everything a machine told about one scenario.
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub struct Evidence {
     pub capture: Vec<Piece>,
     /// What was observed, in the order it came.
     pub timeline: Vec<Stamped>,
+    /// What the driver recorded, in order.
+    pub recorded: Vec<Recorded>,
+    /// Records that were overwritten before they were read.
+    pub records_lost: u64,
     /// Rules that were broken.
     pub findings: Vec<Finding>,
     /// The crash, if there was one.
@@ -55,6 +59,8 @@ impl Evidence {
             refused: None,
             capture: Vec::new(),
             timeline: Vec::new(),
+            recorded: Vec::new(),
+            records_lost: 0,
             findings: Vec::new(),
             fault: None,
             log: Vec::new(),
@@ -87,6 +93,10 @@ impl Evidence {
                 first_frame,
                 bytes: payload,
             }),
+            Reply::Recorded { records, lost } => {
+                self.recorded.extend(records);
+                self.records_lost += lost;
+            }
             Reply::Log { line } => self.log.push(line),
             Reply::Finding(finding) => self.findings.push(finding),
             Reply::Fault { summary, text } => {

@@ -15,6 +15,7 @@ use crate::pool::{self, Pool};
 use crate::tap::Clients;
 use crate::time;
 use crate::topology::Controls;
+use crate::trace::Source;
 use alloc::vec::Vec;
 use waverig_engine::{Capability, DeviceClock, Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
 use waverig_interface::TapFormat;
@@ -24,6 +25,8 @@ use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL
 
 /// A device's cable. Referenced by the device, its miniports, its streams and PortCls (as the adapter object).
 pub(crate) struct Cable {
+    /// Who it is in the record of events.
+    pub(crate) source: Source,
     /// Scale of every time.
     pub(crate) frequency: QpcFrequency,
     /// Which formats the device takes.
@@ -62,10 +65,11 @@ pub(crate) struct State {
 
 impl Cable {
     /// PASSIVE_LEVEL.
-    pub(crate) fn create(capability: Capability) -> Result<SharedCable, NTSTATUS> {
+    pub(crate) fn create(source: Source, capability: Capability) -> Result<SharedCable, NTSTATUS> {
         let tap = Tap::new(pool::zeros(storage_bytes(capability.second_bytes()))?);
         let frequency = time::frequency().ok_or(STATUS_UNSUCCESSFUL)?;
         Object::create(Self {
+            source,
             frequency,
             capability,
             controls: Controls::new(capability.channels()),
@@ -86,17 +90,30 @@ impl Cable {
     /// for what comes next. IRQL ≤ DISPATCH_LEVEL, no lock held but the caller's own outside this driver.
     pub(crate) fn at_now<R>(&self, act: impl FnOnce(&mut State, Qpc, &mut Completions) -> R) -> R {
         let mut done = Completions::default();
-        let result = {
+        let (result, mut more) = {
             let mut state = self.state.lock();
             let now = time::now();
             state.advance(now);
             let result = act(&mut state, now, &mut done);
-            state.answer(&mut done);
-            state.set_timer(now, self.frequency);
-            result
+            (result, self.serve(&mut state, now, &mut done))
         };
         done.finish();
+        while more {
+            let mut done = Completions::default();
+            more = self.serve(&mut self.state.lock(), time::now(), &mut done);
+            done.finish();
+        }
         result
+    }
+
+    /// Answers a portion of the reads and sets the timer; `true` when reads are left that no timer will come for.
+    /// DISPATCH_LEVEL, under the cable lock.
+    fn serve(&self, state: &mut State, now: Qpc, done: &mut Completions) -> bool {
+        let all = state
+            .clients
+            .answer(self.source, &state.tap, state.format, done);
+        let timed = state.set_timer(now, self.frequency);
+        !all && !timed
     }
 
     /// Looks at the state as it is. For what has nothing to do with time. IRQL ≤ DISPATCH_LEVEL.
@@ -114,18 +131,13 @@ impl State {
         }
     }
 
-    /// DISPATCH_LEVEL, under the cable lock.
-    fn answer(&mut self, done: &mut Completions) {
-        self.clients.answer(&self.tap, self.format, done);
-    }
-
-    /// DISPATCH_LEVEL, under the cable lock.
-    fn set_timer(&mut self, now: Qpc, frequency: QpcFrequency) {
+    /// Whether it is set. DISPATCH_LEVEL, under the cable lock.
+    fn set_timer(&mut self, now: Qpc, frequency: QpcFrequency) -> bool {
         let Some(playing) = &mut self.playing else {
-            return;
+            return false;
         };
         let wanted = self.clients.frames_missing(&self.tap, self.format);
-        playing.set_timer(wanted, now, &self.clock, frequency);
+        playing.set_timer(wanted, now, &self.clock, frequency)
     }
 }
 

@@ -5,11 +5,13 @@ use crate::lock::SpinLock;
 use crate::pool::PoolBox;
 use crate::portcls::{PcGetPhysicalDeviceObject, check};
 use crate::registration::{Connection, InterfaceLink, PowerManagement, Subdevice};
+use crate::trace::{self, Source};
 use crate::{tap, topology, wave};
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 use waverig_engine::Capability;
+use waverig_interface::EventKind;
 use waverig_portcls::status::STATUS_SUCCESS;
 use waverig_portcls::{PORT_CLASS_DEVICE_EXTENSION_SIZE, id};
 use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP};
@@ -32,6 +34,8 @@ struct State {
     cable: Option<SharedCable>,
     /// What start registered.
     started: Option<PoolBox<Started>>,
+    /// Who it is in the record of events, from the first start on.
+    source: Option<Source>,
 }
 
 /// Everything that a start registers; dropped from the top.
@@ -55,6 +59,15 @@ impl Extension {
                 .byte_add(PORT_CLASS_DEVICE_EXTENSION_SIZE)
                 .cast::<Self>()
         }
+    }
+
+    /// Who the device is in the record of events. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn source(&self) -> Source {
+        *self
+            .state
+            .lock()
+            .source
+            .get_or_insert_with(Source::new_device)
     }
 
     /// The device's cable, once it has been started. IRQL ≤ DISPATCH_LEVEL.
@@ -91,7 +104,7 @@ impl Extension {
         if let Some(cable) = self.cable() {
             return Ok(cable);
         }
-        let cable = Cable::create(Capability::usual(CHANNELS))?;
+        let cable = Cable::create(self.source().of_cable(1), Capability::usual(CHANNELS))?;
         self.state.lock().cable = Some(cable.clone());
         Ok(cable)
     }
@@ -107,7 +120,11 @@ pub(crate) unsafe extern "C" fn start(
     let extension = unsafe { Extension::of(device) };
     // There is nothing, unless the device is started without having been stopped.
     extension.stop();
-    match register(extension, device, irp, resources) {
+    let registered = register(extension, device, irp, resources);
+    let status = registered.as_ref().err().copied();
+    let status = trace::status(status.unwrap_or(STATUS_SUCCESS));
+    trace::note(extension.source(), EventKind::Started, [status, 0, 0]);
+    match registered {
         Ok(started) => {
             extension.state.lock().started = Some(started);
             extension.set_closed(false);

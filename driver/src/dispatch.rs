@@ -6,22 +6,36 @@
 use crate::device::Extension;
 use crate::irp::Irp;
 use crate::portcls::PcDispatchIrp;
-use crate::tap;
+use crate::{tap, trace};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
+use waverig_interface::EventKind;
 use waverig_portcls::status::{
     STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
 };
 use wdk_sys::{
     DRIVER_DISPATCH, IRP_MJ_CREATE, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER,
-    IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_QUERY_REMOVE_DEVICE,
-    IRP_MN_REMOVE_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT,
+    IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_CANCEL_STOP_DEVICE,
+    IRP_MN_QUERY_REMOVE_DEVICE, IRP_MN_QUERY_STOP_DEVICE, IRP_MN_REMOVE_DEVICE,
+    IRP_MN_START_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT,
     PDRIVER_OBJECT, PIRP,
 };
 
 /// PortCls's handlers, by major function. Written by `DriverEntry`, before any device exists.
 static PORT_CLASS: [AtomicPtr<()>; IRP_MJ_MAXIMUM_FUNCTION as usize + 1] =
     [const { AtomicPtr::new(null_mut()) }; IRP_MJ_MAXIMUM_FUNCTION as usize + 1];
+
+/// The plug and play requests that change something; the others are questions.
+const CHANGES: [u32; 8] = [
+    IRP_MN_START_DEVICE,
+    IRP_MN_QUERY_REMOVE_DEVICE,
+    IRP_MN_REMOVE_DEVICE,
+    IRP_MN_CANCEL_REMOVE_DEVICE,
+    IRP_MN_STOP_DEVICE,
+    IRP_MN_QUERY_STOP_DEVICE,
+    IRP_MN_CANCEL_STOP_DEVICE,
+    IRP_MN_SURPRISE_REMOVAL,
+];
 
 /// Puts this module in front of PortCls's handlers. PASSIVE_LEVEL.
 ///
@@ -79,6 +93,9 @@ unsafe extern "C" fn pnp(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
     unsafe {
         let minor = Irp::new(irp).map(|irp| u32::from(irp.stack().MinorFunction));
         let extension = Extension::of(device);
+        if let Some(minor) = minor.filter(|minor| CHANGES.contains(minor)) {
+            trace::note(extension.source(), EventKind::Pnp, [minor.into(), 0, 0]);
+        }
         match minor {
             Some(IRP_MN_QUERY_REMOVE_DEVICE) => extension.set_closed(true),
             Some(IRP_MN_STOP_DEVICE) => extension.stop(),

@@ -2,7 +2,9 @@
 
 use crate::device::{self, Extension};
 use crate::portcls::{PcAddAdapterDevice, PcInitializeAdapterDriver};
+use crate::trace::{self, Source};
 use crate::{dispatch, fault};
+use waverig_interface::EventKind;
 use waverig_portcls::PORT_CLASS_DEVICE_EXTENSION_SIZE;
 use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT};
 
@@ -21,6 +23,7 @@ pub(crate) unsafe extern "system" fn driver_entry(
     registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
     fault::announce();
+    trace::note(Source::DRIVER, EventKind::Loaded, [0; 3]);
     // SAFETY: both pointers come from the I/O manager.
     let status = unsafe { PcInitializeAdapterDriver(driver, registry_path, Some(add_device)) };
     if wdk::nt_success(status) {

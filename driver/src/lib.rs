@@ -7,16 +7,18 @@
 //! - [`wave`]: the wave filter, its miniport and its stream. [`topology`]: the topology filter: volume, mute, jack.
 //!   [`description`]: what the descriptions of both are made of.
 //! - [`tap`]: the device interface that hands the audio out.
+//! - [`trace`]: the record of recent events, which clients of the tap can read.
 //! - [`lock`], [`pool`], [`irp`], [`timer`], [`time`], [`portcls`], [`property`], [`panic`]: the kernel, wrapped.
 //! - [`fault`]: faults built on purpose, each behind a Cargo feature.
 //!
 //! What can be decided without Windows is decided in `waverig-engine`; the binary interface to PortCls is `waverig-portcls`.
 //!
 //! # Locks
-//! Two spin locks, in this order: the *device lock* ([`device::Extension`], held only to take or clone a pointer), then the *cable
-//! lock* ([`cable::Cable`]), which guards the stream, the shared buffer's contents and the tap together. No code takes
-//! them the other way round, and none takes a lock of PortCls while it holds one of ours: under the cable lock
-//! only `KeSetEvent`, `ExSetTimer` and `ExCancelTimer` are called. Requests are completed and memory is freed
+//! Three spin locks, in this order: the *device lock* ([`device::Extension`], held only to take or clone a pointer), then the
+//! *cable lock* ([`cable::Cable`]), which guards the stream, the shared buffer's contents and the tap together, then the
+//! *trace lock* ([`trace`]), held only to note or copy events. No code takes them the other way round, and none takes a
+//! lock of PortCls while it holds one of ours: under the cable lock only `KeSetEvent`, `ExSetTimer` and `ExCancelTimer`
+//! are called. Requests are completed and memory is freed
 //! with no lock held.
 //!
 //! # IRQL
@@ -44,6 +46,7 @@ mod tap;
 mod time;
 mod timer;
 mod topology;
+mod trace;
 mod wave;
 
 /// For lists that grow, through `try_reserve` only: single objects come from [`pool::PoolBox`], which can fail.

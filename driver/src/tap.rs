@@ -8,7 +8,7 @@ mod reads;
 mod wire;
 
 pub(crate) use client::Clients;
-pub(crate) use wire::tap_format;
+pub(crate) use wire::{noted_format, tap_format};
 
 use crate::cable::{Cable, SharedCable};
 use crate::device::Extension;
@@ -55,9 +55,8 @@ impl Drop for Registered {
         let mut done = Completions::default();
         self.cable.state(|state| {
             state.present = false;
-            state
-                .clients
-                .give_back_reads(STATUS_DEVICE_NOT_CONNECTED, &mut done);
+            let clients = &mut state.clients;
+            clients.give_back(STATUS_DEVICE_NOT_CONNECTED, &mut done);
         });
         done.finish();
         // There is nothing to be done about an error.

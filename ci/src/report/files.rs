@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
 use waverig_protocol::scenario::{Format, Sample};
 use waverig_signal::wav;
 
@@ -12,7 +13,8 @@ use crate::Evidence;
 use crate::scenario::ScenarioFile;
 use crate::verdict::ScenarioReport;
 
-/// Writes `capture.wav`, `timeline.jsonl` and `verdict.json`, `log.txt` when there is a log, and `report.txt` and
+/// Writes `capture.wav`, `timeline.jsonl` and `verdict.json`, `events.jsonl` when the driver recorded events, `log.txt` when
+/// there is a log, and `report.txt` and
 /// `report.json` after a crash. What a former run left there is removed. The files depend on nothing but the evidence.
 ///
 /// Frames that were not captured are silent in `capture.wav`, so that its time is the stream's.
@@ -25,7 +27,13 @@ pub fn write_scenario(
     evidence: &Evidence,
     report: &ScenarioReport,
 ) -> io::Result<()> {
-    for name in ["capture.wav", "log.txt", "report.txt", "report.json"] {
+    for name in [
+        "capture.wav",
+        "events.jsonl",
+        "log.txt",
+        "report.txt",
+        "report.json",
+    ] {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let path = folder.join(name);
@@ -35,12 +43,10 @@ pub fn write_scenario(
             _ => {}
         }
     }
-    let mut timeline = Vec::new();
-    for stamped in &evidence.timeline {
-        serde_json::to_writer(&mut timeline, stamped)?;
-        timeline.push(b'\n');
+    write(folder, "timeline.jsonl", &lines(&evidence.timeline)?)?;
+    if !evidence.recorded.is_empty() {
+        write(folder, "events.jsonl", &lines(&evidence.recorded)?)?;
     }
-    write(folder, "timeline.jsonl", &timeline)?;
     let mut verdict = serde_json::to_vec_pretty(report)?;
     verdict.push(b'\n');
     write(folder, "verdict.json", &verdict)?;
@@ -91,6 +97,16 @@ pub fn write_sweep(
         Some(fault) => write(folder, "report.txt", fault.text.as_bytes()),
         None => Ok(()),
     }
+}
+
+/// One line of JSON each.
+fn lines(all: &[impl Serialize]) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for one in all {
+        serde_json::to_writer(&mut out, one)?;
+        out.push(b'\n');
+    }
+    Ok(out)
 }
 
 /// The format that `capture.wav` names. Common tools refuse 24 valid bits in a container of 32 (SoX 14.4) or take them

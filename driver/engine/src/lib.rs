@@ -40,6 +40,7 @@ mod piece;
 pub mod starvation;
 pub mod stream;
 pub mod tap;
+pub mod trace;
 pub mod units;
 mod zero;
 
@@ -57,4 +58,5 @@ pub use piece::Piece;
 pub use starvation::Starvation;
 pub use stream::{Advance, Stream};
 pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
+pub use trace::Trace;
 pub use units::{DeviceTime, FrameRate, Frames, Hns, Ppb, Qpc, QpcFrequency};

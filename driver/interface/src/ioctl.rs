@@ -31,5 +31,19 @@ pub const READ: u32 = code(0x801, OUT_DIRECT);
 /// A snapshot of the stream and of this client. Out: [`Status`](crate::Status).
 pub const STATUS: u32 = code(0x802, BUFFERED);
 
+/// What the driver did lately; see [`EventRecord`](crate::EventRecord). In: [`EventsRequest`](crate::EventsRequest). Out:
+/// [`EventsReply`](crate::EventsReply), then as many records as fit.
+///
+/// Errors: `STATUS_INVALID_DEVICE_STATE` before [`HELLO`], `STATUS_BUFFER_TOO_SMALL` when the output has no room for the reply
+/// without records, `STATUS_INVALID_PARAMETER` for reserved fields that are not 0.
+pub const EVENTS: u32 = code(0x803, BUFFERED);
+
+/// Handles that may be open on one tap at a time; opening one more fails with `STATUS_TOO_MANY_SESSIONS`.
+pub const MAX_CLIENTS: usize = 32;
+
+/// Bytes of audio in a block at most, however large the output is: 100 ms of the largest format, 192 kHz with 16 channels
+/// of 4 bytes.
+pub const MAX_BLOCK_BYTES: usize = 1_228_800;
+
 /// Reads that may be pended on one handle at a time.
 pub const MAX_PENDED_READS: usize = 16;

@@ -17,11 +17,13 @@
 
 mod block;
 mod control;
+mod event;
 pub mod ioctl;
 pub mod wire;
 
 pub use block::{Block, BlockFlags, SampleKind, TapFormat};
 pub use control::{Hello, HelloReply, ReadRequest, Status, StreamState};
+pub use event::{EventKind, EventRecord, EventsReply, EventsRequest};
 
 /// A GUID as Windows lays it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

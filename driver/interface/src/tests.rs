@@ -8,8 +8,8 @@ use crate::*;
 #[test]
 fn codes_are_what_ctl_code_gives() {
     assert_eq!(
-        [ioctl::HELLO, ioctl::READ, ioctl::STATUS],
-        [0x0022_6000, 0x0022_6006, 0x0022_6008]
+        [ioctl::HELLO, ioctl::READ, ioctl::STATUS, ioctl::EVENTS],
+        [0x0022_6000, 0x0022_6006, 0x0022_6008, 0x0022_600C]
     );
 }
 
@@ -42,6 +42,44 @@ fn fields_stay_where_they_are() {
         ],
         [8, 16, 24, 56, 64, 72]
     );
+    assert_eq!(
+        [
+            offset_of!(EventRecord, qpc),
+            offset_of!(EventRecord, kind),
+            offset_of!(EventRecord, device),
+            offset_of!(EventRecord, cable),
+            offset_of!(EventRecord, count),
+            offset_of!(EventRecord, values),
+        ],
+        [8, 16, 18, 19, 20, 24]
+    );
+    assert_eq!(
+        [
+            offset_of!(EventsReply, next),
+            offset_of!(EventsReply, lost),
+            offset_of!(EventsReply, count),
+            offset_of!(EventsReply, record_bytes),
+        ],
+        [8, 16, 24, 28]
+    );
+}
+
+#[test]
+fn kinds_of_events_keep_their_values() {
+    let values = EventKind::ALL.map(|kind| kind as u16);
+    assert_eq!(
+        values,
+        [
+            1, 2, 3, 4, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 32, 33, 34, 35, 36, 37, 38
+        ]
+    );
+    for value in 0..=64 {
+        let kind = EventKind::from_wire(value);
+        assert_eq!(
+            kind.map(|kind| kind as u16),
+            values.contains(&value).then_some(value)
+        );
+    }
 }
 
 /// The bytes of every structure count up, so a field read from the wrong place or width shows.
@@ -77,6 +115,9 @@ fn every_structure_survives_the_wire() {
     round_trip::<HelloReply>();
     round_trip::<ReadRequest>();
     round_trip::<Status>();
+    round_trip::<EventsRequest>();
+    round_trip::<EventsReply>();
+    round_trip::<EventRecord>();
 }
 
 #[test]

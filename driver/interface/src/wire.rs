@@ -1,6 +1,9 @@
 //! Structures to bytes and back, without `unsafe`. Every function takes any slice and never panics.
 
-use crate::{Block, BlockFlags, Hello, HelloReply, ReadRequest, Status, TapFormat};
+use crate::{
+    Block, BlockFlags, EventRecord, EventsReply, EventsRequest, Hello, HelloReply, ReadRequest,
+    Status, TapFormat,
+};
 
 /// A structure of the interface that has a fixed number of bytes.
 pub trait Wire: Sized {
@@ -38,13 +41,13 @@ macro_rules! integer_field {
         }
     )*};
 }
-integer_field!(u16, u32, u64, i64);
+integer_field!(u8, u16, u32, u64, i64);
 
-impl<const N: usize> Field for [u32; N] {
+impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     fn get(bytes: &mut &[u8]) -> Option<Self> {
-        let mut all = [0; N];
+        let mut all = [T::default(); N];
         for one in &mut all {
-            *one = u32::get(bytes)?;
+            *one = T::get(bytes)?;
         }
         Some(all)
     }
@@ -148,4 +151,17 @@ wire!(
     ring_frames,
     format,
     reserved
+);
+wire!(EventsRequest, 16, from, reserved);
+wire!(EventsReply, 32, first, next, lost, count, record_bytes);
+wire!(
+    EventRecord,
+    48,
+    sequence,
+    qpc,
+    kind,
+    device,
+    cable,
+    count,
+    values
 );

@@ -50,6 +50,8 @@ pub const STATUS_DEVICE_NOT_READY: NTSTATUS = 0xC000_00A3u32 as NTSTATUS;
 pub const STATUS_NOT_SUPPORTED: NTSTATUS = 0xC000_00BBu32 as NTSTATUS;
 /// Too many requests are outstanding.
 pub const STATUS_TOO_MANY_COMMANDS: NTSTATUS = 0xC000_00C1u32 as NTSTATUS;
+/// As many are open as may be.
+pub const STATUS_TOO_MANY_SESSIONS: NTSTATUS = 0xC000_00CEu32 as NTSTATUS;
 /// The object is being deleted.
 pub const STATUS_DELETE_PENDING: NTSTATUS = 0xC000_0056u32 as NTSTATUS;
 /// The request was cancelled.

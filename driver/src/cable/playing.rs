@@ -6,10 +6,12 @@ mod view;
 
 use crate::cable::Ring;
 use crate::timer::TimerHandle;
+use crate::trace::{self, Source};
 use events::Events;
 use waverig_engine::{
     Advance, DeviceClock, Format, Frames, Geometry, Hns, Qpc, QpcFrequency, State, Stream,
 };
+use waverig_interface::EventKind;
 use waverig_portcls::status::STATUS_INVALID_DEVICE_STATE;
 use waverig_portcls::{KEVENT, MDL, NTSTATUS};
 
@@ -17,6 +19,9 @@ use view::View;
 
 /// Without a shared buffer there is no lap; the timer then comes at least this often per second.
 const TICKS_WITHOUT_BUFFER: u64 = 10;
+
+/// A starved run is noted when it is at least this part of a second long.
+const NOTED_PER_SECOND: u64 = 1000;
 
 /// A shared buffer: its pages and their mapping. Owned by whoever allocated it; freed by the stream.
 #[derive(Clone, Copy)]
@@ -32,6 +37,7 @@ unsafe impl Send for Buffer {}
 
 /// An open stream.
 pub(crate) struct Playing {
+    source: Source,
     stream: Stream,
     buffer: Option<Buffer>,
     view: View,
@@ -39,18 +45,27 @@ pub(crate) struct Playing {
     timer: TimerHandle,
     /// What the timer is set for.
     set_for: Option<Qpc>,
+    /// The starved run noted last, by the frames starved up to its end.
+    noted: u64,
 }
 
 impl Playing {
     /// A stream in STOP.
-    pub(crate) fn new(format: Format, frequency: QpcFrequency, timer: TimerHandle) -> Self {
+    pub(crate) fn new(
+        source: Source,
+        format: Format,
+        frequency: QpcFrequency,
+        timer: TimerHandle,
+    ) -> Self {
         Self {
+            source,
             stream: Stream::new(format, frequency),
             buffer: None,
             view: View::none(),
             events: Events::new(),
             timer,
             set_for: None,
+            noted: 0,
         }
     }
 
@@ -62,6 +77,28 @@ impl Playing {
     pub(super) fn advance(&mut self, now: Qpc, clock: &DeviceClock, tap: &mut Ring) {
         let advance = self.stream.advance(now, clock, &mut self.view, tap);
         self.report(advance);
+        self.note_starved(tap, false);
+    }
+
+    /// Notes the latest starved run when it is over, or because the stream ends, if it was long enough to be heard as a gap:
+    /// music has single frames of digital silence.
+    fn note_starved(&mut self, tap: &Ring, ends: bool) {
+        let starved = self.stream.starvation();
+        let end = starved.last_first.saturating_add(starved.last_frames);
+        let over = ends || end < self.stream.position().0;
+        if !over || starved.frames == self.noted {
+            return;
+        }
+        self.noted = starved.frames;
+        let least = u64::from(self.stream.format().rate.hertz()) / NOTED_PER_SECOND;
+        if starved.last_frames >= least {
+            let values = [
+                tap.generation().into(),
+                starved.last_first,
+                starved.last_frames,
+            ];
+            trace::note(self.source, EventKind::Starved, values);
+        }
     }
 
     /// See `waverig_engine::Stream::set_state`.
@@ -72,10 +109,22 @@ impl Playing {
         clock: &DeviceClock,
         tap: &mut Ring,
     ) {
+        self.advance(now, clock, tap);
+        let (before, position) = (self.stream.state(), self.stream.position());
+        match state {
+            State::Stop => self.note_starved(tap, true),
+            // The count starts anew with the generation.
+            State::Run if position == Frames::ZERO => self.noted = 0,
+            State::Run | State::Pause | State::Acquire => {}
+        }
         let advance = self
             .stream
             .set_state(state, now, clock, &mut self.view, tap);
         self.report(advance);
+        if state != before {
+            let values = [state as u64, before as u64, position.0];
+            trace::note(self.source, EventKind::State, values);
+        }
     }
 
     /// Mutes the tap from now on, or no more.
@@ -90,6 +139,8 @@ impl Playing {
             .stream
             .set_protected(protected, now, clock, &mut self.view, tap);
         self.report(advance);
+        let values = [protected.into(), self.stream.position().0, 0];
+        trace::note(self.source, EventKind::Protected, values);
     }
 
     fn report(&mut self, advance: Advance) {
@@ -133,14 +184,15 @@ impl Playing {
         self.set_for = None;
     }
 
-    /// Sets the timer for the next moment at which something is to be done, or cancels it when the clock stands.
+    /// Sets the timer for the next moment at which something is to be done, or cancels it when the clock stands. Whether it is
+    /// set.
     pub(super) fn set_timer(
         &mut self,
         frames_wanted: Option<Frames>,
         now: Qpc,
         clock: &DeviceClock,
         frequency: QpcFrequency,
-    ) {
+    ) -> bool {
         match self.next_deadline(frames_wanted, clock) {
             deadline if deadline == self.set_for => {}
             Some(deadline) => {
@@ -159,6 +211,7 @@ impl Playing {
                 self.set_for = None;
             }
         }
+        self.set_for.is_some()
     }
 
     /// The end of the packet in progress, the frame that a pended read waits for, or a quarter of a lap from here, whichever

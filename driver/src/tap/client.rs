@@ -1,17 +1,28 @@
-//! The clients: one node per open handle, found by its file object. Under the cable lock.
+//! The clients: one for each open handle, found by its file object. Under the cable lock.
 
 use super::reads::{Read, Reads};
 use crate::cable::Ring;
 use crate::irp::{Completions, Irp};
 use crate::pool::PoolBox;
+use crate::trace::{self, Source};
 use waverig_engine::{Cursor, Frames};
-use waverig_interface::TapFormat;
+use waverig_interface::ioctl::{MAX_BLOCK_BYTES, MAX_CLIENTS};
+use waverig_interface::{EventKind, TapFormat};
 use waverig_portcls::status::{STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
 use wdk_sys::{NTSTATUS, PFILE_OBJECT};
+
+/// Bytes that are copied for clients while the lock is held once, but for the last block: what a stalled client has to
+/// catch up with does not hold the others up, nor the processor.
+const PORTION: usize = MAX_BLOCK_BYTES;
+
+/// Refused requests of a handle that are noted.
+const NOTED_REFUSALS: u64 = 8;
 
 /// One open handle.
 pub(crate) struct Client {
     file: PFILE_OBJECT,
+    /// Its number in the record of events.
+    number: u64,
     /// Where it stands in the ring; `None` until it is in the list.
     cursor: Option<Cursor>,
     /// Version agreed on.
@@ -19,25 +30,36 @@ pub(crate) struct Client {
     /// The handle is closed; what is still on its way is refused.
     closing: bool,
     reads: Reads,
+    /// Requests that were refused.
+    refused: u64,
 }
 
 // SAFETY: the file object only serves as a key.
 unsafe impl Send for Client {}
 
 impl Client {
-    const fn new(file: PFILE_OBJECT) -> Self {
-        Self {
+    /// Made before the lock is taken. IRQL ≤ DISPATCH_LEVEL.
+    pub(super) fn new(file: PFILE_OBJECT) -> Result<PoolBox<Self>, NTSTATUS> {
+        PoolBox::new(Self {
             file,
+            number: 0,
             cursor: None,
             version: None,
             closing: false,
             reads: Reads::new(),
-        }
+            refused: 0,
+        })
     }
 
     /// Frames lost since the handle was opened.
     pub(super) fn lost(&self) -> u64 {
         self.cursor.map_or(0, |cursor| cursor.lost())
+    }
+
+    /// Counts a refused request; gives the client's number if it is to be noted.
+    pub(super) fn refuse(&mut self) -> Option<u64> {
+        self.refused = self.refused.saturating_add(1);
+        (self.refused <= NOTED_REFUSALS).then_some(self.number)
     }
 
     /// Pends a read.
@@ -53,92 +75,135 @@ impl Client {
         }
     }
 
-    /// Gives all reads back and takes no more.
+    /// Gives all requests back and takes no more.
     pub(super) fn close(&mut self, status: NTSTATUS, done: &mut Completions) {
         self.closing = true;
         self.reads.give_back(status, done);
     }
-}
 
-/// A client's place in the list, made before the lock is taken and freed after it is released.
-pub(super) struct Node {
-    client: Client,
-    next: Option<PoolBox<Node>>,
-}
+    /// Notes that the client is gone.
+    pub(super) fn note_closed(&self, source: Source) {
+        let values = [self.number, self.lost(), self.refused];
+        trace::note(source, EventKind::ClientClosed, values);
+    }
 
-impl Node {
-    /// IRQL ≤ DISPATCH_LEVEL.
-    pub(super) fn new(file: PFILE_OBJECT) -> Result<PoolBox<Self>, NTSTATUS> {
-        PoolBox::new(Self {
-            client: Client::new(file),
-            next: None,
-        })
+    /// Answers what can be answered while `budget`, in bytes, lasts.
+    fn answer(
+        &mut self,
+        source: Source,
+        tap: &Ring,
+        format: TapFormat,
+        budget: &mut usize,
+        done: &mut Completions,
+    ) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        let lost = cursor.lost();
+        self.reads.answer(tap, cursor, format, budget, done);
+        let lost = cursor.lost().saturating_sub(lost);
+        if lost > 0 {
+            let values = [self.number, lost, tap.generation().into()];
+            trace::note(source, EventKind::ClientLost, values);
+        }
     }
 }
 
-/// The list.
+/// All of them. A place is a pointer: what is in it is made and freed without the lock.
 pub(crate) struct Clients {
-    first: Option<PoolBox<Node>>,
+    places: [Option<PoolBox<Client>>; MAX_CLIENTS],
+    /// Clients there have been.
+    numbers: u64,
+    /// The place that is served first next time.
+    turn: usize,
 }
 
 impl Clients {
     pub(crate) const fn new() -> Self {
-        Self { first: None }
-    }
-
-    /// The client reads what is rendered from now on.
-    pub(super) fn add(&mut self, mut node: PoolBox<Node>, cursor: Cursor) {
-        node.client.cursor = Some(cursor);
-        node.next = self.first.take();
-        self.first = Some(node);
-    }
-
-    /// Takes the client out of the list.
-    pub(super) fn remove(&mut self, file: PFILE_OBJECT) -> Option<PoolBox<Node>> {
-        let mut place = &mut self.first;
-        while place.as_ref().is_some_and(|node| node.client.file != file) {
-            place = &mut place.as_mut()?.next;
+        Self {
+            places: [const { None }; MAX_CLIENTS],
+            numbers: 0,
+            turn: 0,
         }
-        let mut node = place.take()?;
-        *place = node.next.take();
-        Some(node)
+    }
+
+    /// The client reads what is rendered from now on; gives its number.
+    ///
+    /// # Errors
+    /// Gives the client back when all places are taken.
+    pub(super) fn add(
+        &mut self,
+        mut client: PoolBox<Client>,
+        cursor: Cursor,
+    ) -> Result<u64, PoolBox<Client>> {
+        let Some(place) = self.places.iter_mut().find(|place| place.is_none()) else {
+            return Err(client);
+        };
+        self.numbers = self.numbers.saturating_add(1);
+        client.number = self.numbers;
+        client.cursor = Some(cursor);
+        *place = Some(client);
+        Ok(self.numbers)
+    }
+
+    /// Takes the client out of its place.
+    pub(super) fn remove(&mut self, file: PFILE_OBJECT) -> Option<PoolBox<Client>> {
+        self.places
+            .iter_mut()
+            .find(|place| place.as_ref().is_some_and(|client| client.file == file))?
+            .take()
     }
 
     pub(super) fn find(&mut self, file: PFILE_OBJECT) -> Option<&mut Client> {
         self.iter_mut().find(|client| client.file == file)
     }
 
-    pub(super) fn count(&mut self) -> u32 {
-        self.iter_mut()
+    pub(super) fn count(&self) -> u32 {
+        self.places
+            .iter()
+            .flatten()
             .fold(0, |count: u32, _| count.saturating_add(1))
     }
 
-    fn iter_mut(&mut self) -> IterMut<'_> {
-        IterMut(self.first.as_deref_mut())
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.places.iter_mut().flatten().map(|client| &mut **client)
     }
 
-    /// Answers every read whose frames are there, in the order in which each client sent them.
-    pub(crate) fn answer(&mut self, tap: &Ring, format: TapFormat, done: &mut Completions) {
-        for client in self.iter_mut() {
-            if let Some(cursor) = &mut client.cursor {
-                client.reads.answer(tap, cursor, format, done);
+    /// Answers reads whose frames are there, in the order in which each client sent them, up to a portion; `false` when there
+    /// may be more to answer. The client that used the portion up is served last next time.
+    pub(crate) fn answer(
+        &mut self,
+        source: Source,
+        tap: &Ring,
+        format: TapFormat,
+        done: &mut Completions,
+    ) -> bool {
+        let mut budget = PORTION;
+        let (before, from) = self.places.split_at_mut(self.turn.min(MAX_CLIENTS));
+        let places = from.iter_mut().chain(before);
+        for (served, place) in (1..).zip(places) {
+            let Some(client) = place else { continue };
+            client.answer(source, tap, format, &mut budget, done);
+            if budget == 0 {
+                self.turn = (self.turn + served) % MAX_CLIENTS;
+                return false;
             }
         }
+        true
     }
 
     /// After how many more frames the first read can be answered; `None` when none is pended.
-    pub(crate) fn frames_missing(&mut self, tap: &Ring, format: TapFormat) -> Option<Frames> {
-        self.iter_mut()
-            .filter_map(|client| {
-                client
-                    .reads
-                    .frames_missing(tap, client.cursor.as_ref()?, format)
-            })
-            .min()
+    pub(crate) fn frames_missing(&self, tap: &Ring, format: TapFormat) -> Option<Frames> {
+        let missing = |client: &PoolBox<Client>| {
+            client
+                .reads
+                .frames_missing(tap, client.cursor.as_ref()?, format)
+        };
+        self.places.iter().flatten().filter_map(missing).min()
     }
 
-    /// Completes every pended read with `status`.
-    pub(super) fn give_back_reads(&mut self, status: NTSTATUS, done: &mut Completions) {
+    /// Completes every pended request with `status`.
+    pub(super) fn give_back(&mut self, status: NTSTATUS, done: &mut Completions) {
         for client in self.iter_mut() {
             client.reads.give_back(status, done);
         }
@@ -149,18 +214,5 @@ impl Clients {
         for client in self.iter_mut() {
             client.reads.forget(irp);
         }
-    }
-}
-
-/// Every client once.
-struct IterMut<'a>(Option<&'a mut Node>);
-
-impl<'a> Iterator for IterMut<'a> {
-    type Item = &'a mut Client;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let node = self.0.take()?;
-        self.0 = node.next.as_deref_mut();
-        Some(&mut node.client)
     }
 }

@@ -1,12 +1,15 @@
 //! The tap's control codes. All at PASSIVE_LEVEL.
 
+use super::client::Client;
 use super::reads::Read;
 use super::wire;
 use crate::cable::Cable;
 use crate::irp::Irp;
+use crate::trace;
 use waverig_interface::wire::Wire;
 use waverig_interface::{
-    Block, Hello, HelloReply, ReadRequest, Status, TapFormat, VERSION_MAX, VERSION_MIN, ioctl,
+    Block, EventKind, EventsRequest, Hello, HelloReply, ReadRequest, Status, TapFormat,
+    VERSION_MAX, VERSION_MIN, ioctl,
 };
 use waverig_portcls::status::{
     STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST,
@@ -20,6 +23,7 @@ pub(super) fn dispatch(cable: &Cable, mut irp: Irp) -> NTSTATUS {
     let answer = match irp.control_code() {
         ioctl::HELLO => hello(cable, &irp).and_then(|reply| put(&mut irp, &reply)),
         ioctl::STATUS => status(cable, &irp).and_then(|status| put(&mut irp, &status)),
+        ioctl::EVENTS => events(cable, &mut irp),
         ioctl::READ => match read(cable, irp) {
             Ok(()) => return STATUS_PENDING,
             Err(status) => Err(status),
@@ -28,8 +32,31 @@ pub(super) fn dispatch(cable: &Cable, mut irp: Irp) -> NTSTATUS {
     };
     match answer {
         Ok(bytes) => irp.complete(STATUS_SUCCESS, bytes),
-        Err(status) => irp.complete(status, 0),
+        Err(status) => {
+            note_refusal(cable, &irp, status);
+            irp.complete(status, 0)
+        }
     }
+}
+
+/// Notes the first few refusals of each handle: whoever goes on asking for what he does not get drives nothing else out of
+/// the record.
+fn note_refusal(cable: &Cable, irp: &Irp, status: NTSTATUS) {
+    let client = cable.state(|state| state.clients.find(irp.file()).and_then(Client::refuse));
+    if let Some(number) = client {
+        let values = [number, irp.control_code().into(), trace::status(status)];
+        trace::note(cable.source, EventKind::RequestRefused, values);
+    }
+}
+
+fn events(cable: &Cable, irp: &mut Irp) -> Result<usize, NTSTATUS> {
+    let request = EventsRequest::from_wire(irp.input()).ok_or(STATUS_BUFFER_TOO_SMALL)?;
+    cable.state(|state| {
+        let client = state.clients.find(irp.file());
+        let client = client.ok_or(STATUS_INVALID_HANDLE)?;
+        client.version.ok_or(STATUS_INVALID_DEVICE_STATE)
+    })?;
+    trace::read(request, irp.output())
 }
 
 /// Writes a buffered reply and tells its length.

@@ -1,11 +1,14 @@
 //! Opening and closing tap handles. All at PASSIVE_LEVEL.
 
-use super::client::Node;
+use super::client::Client;
 use super::{REFERENCE, is_tap_handle};
 use crate::cable::Cable;
 use crate::irp::{Completions, Irp};
+use crate::trace;
+use waverig_interface::EventKind;
 use waverig_portcls::status::{
     STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    STATUS_TOO_MANY_SESSIONS,
 };
 use wdk_sys::{NTSTATUS, PFILE_OBJECT, UNICODE_STRING};
 
@@ -26,16 +29,24 @@ pub(super) fn create(cable: &Cable, irp: Irp) -> Option<NTSTATUS> {
 }
 
 fn open(cable: &Cable, file: PFILE_OBJECT) -> Result<(), NTSTATUS> {
-    // The node is allocated before the lock is taken, and freed after it when there is no use for it.
-    let node = Node::new(file)?;
-    let refused = cable.state(|state| {
-        if !state.present {
-            return Some(node);
-        }
-        state.clients.add(node, state.tap.open());
-        None
+    // The client is made before the lock is taken, and freed after it when there is no use for it.
+    let client = Client::new(file)?;
+    let (added, clients) = cable.state(|state| {
+        let added = if state.present {
+            let cursor = state.tap.open();
+            let added = state.clients.add(client, cursor);
+            added.map_err(|client| (client, STATUS_TOO_MANY_SESSIONS))
+        } else {
+            Err((client, STATUS_DEVICE_NOT_CONNECTED))
+        };
+        (added, state.clients.count())
     });
-    refused.map_or(Ok(()), |_| Err(STATUS_DEVICE_NOT_CONNECTED))
+    let (kind, value) = match &added {
+        Ok(number) => (EventKind::ClientOpened, *number),
+        Err((_, status)) => (EventKind::ClientRefused, trace::status(*status)),
+    };
+    trace::note(cable.source, kind, [value, clients.into(), 0]);
+    added.map(|_| ()).map_err(|(_, status)| status)
 }
 
 /// The name behind the interface's symbolic link: a backslash, then the reference string in any case.
@@ -74,6 +85,9 @@ pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
 /// Nothing refers to the file any more.
 pub(super) fn close(cable: &Cable, irp: Irp) -> NTSTATUS {
     let client = cable.state(|state| state.clients.remove(irp.file()));
+    if let Some(client) = &client {
+        client.note_closed(cable.source);
+    }
     drop(client);
     irp.complete(STATUS_SUCCESS, 0)
 }

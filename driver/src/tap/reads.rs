@@ -8,7 +8,7 @@ use super::wire;
 use crate::cable::{Cable, Ring};
 use crate::irp::{Completions, Irp, Output};
 use waverig_engine::{Cursor, Frames};
-use waverig_interface::ioctl::MAX_PENDED_READS;
+use waverig_interface::ioctl::{MAX_BLOCK_BYTES, MAX_PENDED_READS};
 use waverig_interface::{Block, ReadRequest, TapFormat};
 use waverig_portcls::status::{
     STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
@@ -59,6 +59,16 @@ impl Read {
         }
     }
 
+    /// Frames the answer has at most.
+    fn most(&self, format: TapFormat) -> u32 {
+        let room = room(&self.output, format);
+        if self.max_frames == 0 {
+            room
+        } else {
+            room.min(self.max_frames)
+        }
+    }
+
     /// Frames without which the read is not answered; the format may have changed since it was checked.
     fn wanted(&self, format: TapFormat) -> u32 {
         self.min_frames.min(room(&self.output, format))
@@ -68,11 +78,12 @@ impl Read {
 /// Bytes in the smallest frame: one channel of 16 bits.
 const LEAST_FRAME_BYTES: u16 = 2;
 
-/// Frames of a format that fit behind a block's header. While there is no format yet, nobody knows better than the client what it
+/// Frames of a format that fit behind a block's header, and that a block may have. While there is no format yet, nobody knows better than the client what it
 /// has room for, so its frames are taken to be the smallest.
 fn room(output: &Output, format: TapFormat) -> u32 {
     let frame_bytes = format.frame_bytes.max(LEAST_FRAME_BYTES);
-    let bytes = output.len().saturating_sub(Block::BYTES) as u32;
+    let bytes = output.len().saturating_sub(Block::BYTES);
+    let bytes = bytes.min(MAX_BLOCK_BYTES) as u32;
     bytes.checked_div(frame_bytes.into()).unwrap_or(0)
 }
 
@@ -108,20 +119,24 @@ impl Reads {
         tap: &Ring,
         cursor: &mut Cursor,
         format: TapFormat,
+        budget: &mut usize,
         done: &mut Completions,
     ) {
-        while self
-            .first()
-            .is_some_and(|read| tap.ready(cursor, read.wanted(format)))
+        while *budget > 0
+            && self
+                .first()
+                .is_some_and(|read| tap.ready(cursor, read.wanted(format)))
         {
             let Some(mut read) = self.take_first() else {
                 return;
             };
             // Otherwise the cancel routine is waiting for the lock and will complete it.
             if read.irp.set_cancel_routine(None) {
+                let most = read.most(format);
                 // SAFETY: the request is completed after this, when the lock is free.
                 let out = unsafe { read.output.bytes() };
-                let bytes = wire::write_block(tap, cursor, out, read.max_frames);
+                let bytes = wire::write_block(tap, cursor, out, most);
+                *budget = budget.saturating_sub(bytes);
                 done.push(read.irp, STATUS_SUCCESS, bytes);
             }
         }

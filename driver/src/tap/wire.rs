@@ -24,6 +24,12 @@ pub(crate) fn tap_format(format: &Format) -> TapFormat {
     }
 }
 
+/// A format as the values of a record.
+pub(crate) fn noted_format(format: &TapFormat) -> [u64; 3] {
+    let shape = u64::from(format.channels) | u64::from(format.sample) << 16;
+    [format.rate.into(), shape, format.channel_mask.into()]
+}
+
 /// Writes the next block, header and frames, and tells its length. DISPATCH_LEVEL, under the cable lock.
 pub(super) fn write_block(
     tap: &Ring,

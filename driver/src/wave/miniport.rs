@@ -5,9 +5,11 @@ use super::stream::Stream;
 use super::{Direction, MODES, format};
 use crate::cable::SharedCable;
 use crate::pool::Pool;
+use crate::trace;
 use core::ffi::c_void;
 use core::ptr::null_mut;
 use waverig_engine::{AudioRange, Capability, intersect};
+use waverig_interface::EventKind;
 use waverig_portcls::com::{Class, Com, Interface, Object, Table};
 use waverig_portcls::status::{
     STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
@@ -165,7 +167,11 @@ unsafe extern "efiapi" fn new_stream(
                 *out = stream;
                 STATUS_SUCCESS
             }
-            Err(status) => status,
+            Err(status) => {
+                let values = [trace::status(status), 0, 0];
+                trace::note(wave.cable.source, EventKind::StreamRefused, values);
+                status
+            }
         }
     }
 }

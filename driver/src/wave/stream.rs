@@ -4,8 +4,9 @@ use super::{buffer, format, stream_table};
 use crate::cable::{Buffer, Cable, Playing, Ring, SharedCable, State};
 use crate::pool::Pool;
 use crate::timer::Timer;
-use crate::{fault, tap};
+use crate::{fault, tap, trace};
 use waverig_engine::{DeviceClock, Format, Geometry, Notifications, Qpc, State as PlayState};
+use waverig_interface::EventKind;
 use waverig_portcls::com::{Class, Com, Object, Shared, Table};
 use waverig_portcls::status::{
     STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
@@ -53,13 +54,19 @@ impl Stream {
             Some(timer_fired),
             core::ptr::from_ref::<Cable>(&cable).cast(),
         )?;
-        let playing = Playing::new(format, cable.frequency, timer.handle());
+        let source = cable.source;
+        let playing = Playing::new(source, format, cable.frequency, timer.handle());
         cable.state(|state| {
             if state.playing.is_some() {
                 return Err(STATUS_INSUFFICIENT_RESOURCES);
             }
             state.playing = Some(playing);
             state.format = tap::tap_format(&format);
+            trace::note(
+                source,
+                EventKind::StreamOpened,
+                tap::noted_format(&state.format),
+            );
             Ok(())
         })?;
         // When there is no memory for the object, dropping the value closes the stream again.
@@ -138,14 +145,22 @@ impl Stream {
         notifications: Notifications,
     ) -> Result<Allocated, NTSTATUS> {
         let frame_bytes = self.format.frame_bytes();
-        let geometry = Geometry::for_request(requested, frame_bytes, notifications)
-            .map_err(buffer::refusal)?;
-        let buffer = buffer::allocate(&self.port, &geometry)?;
+        let refused = |status: &NTSTATUS| {
+            let values = [trace::status(*status), requested.into(), 0];
+            trace::note(self.cable.source, EventKind::BufferRefused, values);
+        };
+        let (geometry, buffer) = Geometry::for_request(requested, frame_bytes, notifications)
+            .map_err(buffer::refusal)
+            .and_then(|geometry| Ok((geometry, buffer::allocate(&self.port, &geometry)?)))
+            .inspect_err(refused)?;
         let attached = self.at_now(|playing, _, _, _| playing.attach(buffer, geometry));
-        if let Err(status) = attached.flatten() {
+        if let Err(status) = attached.flatten().inspect_err(refused) {
             buffer::free(&self.port, buffer);
             return Err(status);
         }
+        let packet = geometry.packet().map_or(0, |packet| packet.get());
+        let values = [geometry.bytes().into(), packet, 0];
+        trace::note(self.cable.source, EventKind::Buffer, values);
         Ok(Allocated {
             mdl: buffer.mdl,
             bytes: geometry.bytes(),
@@ -160,6 +175,7 @@ impl Stream {
             .flatten();
         if let Some(buffer) = buffer {
             buffer::free(&self.port, buffer);
+            trace::note(self.cable.source, EventKind::BufferFreed, [0; 3]);
         }
     }
 
@@ -192,6 +208,12 @@ impl Drop for Stream {
         self.cable.state(|state| {
             if let Some(playing) = state.playing.take() {
                 state.starvation = playing.stream().starvation();
+                let values = [
+                    state.tap.generation().into(),
+                    state.starvation.frames,
+                    state.starvation.runs,
+                ];
+                trace::note(self.cable.source, EventKind::StreamClosed, values);
             }
         });
     }

@@ -69,7 +69,7 @@ impl fmt::Display for Error {
             }
             Self::Long { need, got } => write!(
                 f,
-                "the tap's block has {got} bytes, but its header says {need}"
+                "the tap's reply has {got} bytes, but its header says {need}"
             )?,
             Self::Version(version) => write!(
                 f,

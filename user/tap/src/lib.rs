@@ -7,15 +7,17 @@
 
 mod block;
 mod error;
+mod events;
 mod reader;
 pub mod request;
 mod session;
 
 pub use block::{Block, Format};
 pub use error::Error;
+pub use events::{Events, Recorded};
 pub use reader::{Gap, Reader, Step};
 pub use session::{Session, status};
-pub use waverig_interface::{BlockFlags, SampleKind, Status, ioctl};
+pub use waverig_interface::{BlockFlags, EventKind, EventRecord, SampleKind, Status, ioctl};
 
 #[cfg(test)]
 mod tests;

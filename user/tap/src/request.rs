@@ -1,7 +1,7 @@
 //! The bytes that go into the tap's ioctls.
 
 use waverig_interface::wire::Wire;
-use waverig_interface::{Hello, ReadRequest, VERSION_MAX, VERSION_MIN};
+use waverig_interface::{EventsRequest, Hello, ReadRequest, VERSION_MAX, VERSION_MIN};
 
 /// Input of [`ioctl::HELLO`](crate::ioctl::HELLO): every version that this crate speaks.
 #[must_use]
@@ -22,6 +22,12 @@ pub fn read(min_frames: u32, max_frames: u32) -> [u8; ReadRequest::BYTES] {
         max_frames,
         reserved: [0; 2],
     })
+}
+
+/// Input of [`ioctl::EVENTS`](crate::ioctl::EVENTS): what was recorded from this sequence number on.
+#[must_use]
+pub fn events(from: u64) -> [u8; EventsRequest::BYTES] {
+    encode(&EventsRequest { from, reserved: 0 })
 }
 
 fn encode<const N: usize>(structure: &impl Wire) -> [u8; N] {

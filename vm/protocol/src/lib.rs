@@ -10,5 +10,6 @@ pub mod scenario;
 pub mod timeline;
 
 pub use message::{
-    Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Severity,
+    Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Refusal, Reply, Request,
+    Severity,
 };

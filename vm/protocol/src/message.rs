@@ -72,6 +72,13 @@ pub enum Reply {
         /// The line, without its end.
         line: String,
     },
+    /// What the driver itself recorded, in order, as read through its tap when the programs had ended.
+    Recorded {
+        /// The records.
+        records: Vec<Recorded>,
+        /// Records that had been overwritten by then.
+        lost: u64,
+    },
     /// A rule was broken; the run goes on.
     Finding(Finding),
     /// The machine crashed (bug check, access violation, …) and ends. `text` is the report for people; payload: the
@@ -93,11 +100,34 @@ impl Reply {
             | Self::Installed(_)
             | Self::Refused(_)
             | Self::Fault { .. } => true,
-            Self::Events { .. } | Self::Capture { .. } | Self::Log { .. } | Self::Finding(_) => {
-                false
-            }
+            Self::Events { .. }
+            | Self::Capture { .. }
+            | Self::Log { .. }
+            | Self::Recorded { .. }
+            | Self::Finding(_) => false,
         }
     }
+}
+
+/// An event that the driver recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its number since the driver was loaded.
+    pub sequence: u64,
+    /// QPC time the driver gave it.
+    pub qpc: i64,
+    /// What it is: `state`, `starved`, …: the names of `waverig_interface::EventKind`.
+    pub kind: String,
+    /// The device's number, 0 for none.
+    pub device: u8,
+    /// The cable's number, 0 for none.
+    pub cable: u8,
+    /// How often, one directly after the other.
+    pub count: u32,
+    /// What the kind says.
+    pub values: [u64; 3],
+    /// The same in words.
+    pub text: String,
 }
 
 /// What the machine is.

@@ -60,6 +60,8 @@ struct Session {
     certificates: Vec<Vec<u8>>,
     device: Option<Device>,
     evidence: Evidence,
+    /// Sequence number of the driver's next record.
+    recorded: u64,
 }
 
 impl Session {
@@ -91,6 +93,14 @@ impl Session {
                 journal.flush();
                 if let Err(error) = played {
                     self.evidence.program_failed(&error.to_string());
+                }
+                match user::record::read(&target.tap, self.recorded) {
+                    Ok(read) => {
+                        self.recorded = read.next;
+                        let (records, lost) = (read.records, read.lost);
+                        line::send(&Reply::Recorded { records, lost }, &[]);
+                    }
+                    Err(error) => self.evidence.program_failed(&error.to_string()),
                 }
                 Ok(Reply::Done)
             }

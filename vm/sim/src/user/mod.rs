@@ -11,6 +11,7 @@ pub(crate) mod ks;
 mod pin;
 mod polling;
 mod processor;
+pub(crate) mod record;
 mod tap;
 #[cfg(test)]
 pub(crate) mod tests;
