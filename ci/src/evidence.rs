@@ -1,5 +1,6 @@
 //! What a run gave: collected reply by reply, kept whatever happens.
 
+use waverig_protocol::inspection::Inspection;
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Reply};
 
@@ -10,6 +11,8 @@ pub struct Evidence {
     pub machine: MachineInfo,
     /// What the installation led to; `None` when it did not get that far.
     pub installed: Option<Installed>,
+    /// What the installed device offers, when it was looked at.
+    pub inspection: Option<Box<Inspection>>,
     /// Why the machine would not install the package.
     pub refused: Option<String>,
     /// What the tap delivered, in the order it came.
@@ -56,6 +59,7 @@ impl Evidence {
         Self {
             machine,
             installed: None,
+            inspection: None,
             refused: None,
             capture: Vec::new(),
             timeline: Vec::new(),
@@ -108,6 +112,7 @@ impl Evidence {
             }
             Reply::Ready(info) => self.machine = info,
             Reply::Installed(installed) => self.installed = Some(installed),
+            Reply::Inspected { inspection } => self.inspection = Some(inspection),
             Reply::Refused(refusal) => {
                 self.ended_early(&refusal.reason);
                 self.refused = Some(refusal.reason);

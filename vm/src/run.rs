@@ -21,6 +21,8 @@ pub struct Job<'a> {
     pub certificate: &'a [u8],
     /// What is played, one after the other; nothing installs and removes only.
     pub scenarios: &'a [Scenario],
+    /// Whether to look at what the installed device offers.
+    pub inspect: bool,
     /// Seeds what the machine may choose freely.
     pub seed: u64,
     /// How long each step may take.
@@ -121,6 +123,9 @@ fn steps(
         hardware_id: job.hardware_id.into(),
     };
     if guest.ask("install", &install, &[])? {
+        if job.inspect {
+            guest.ask("inspect", &Request::Inspect, &[])?;
+        }
         for (index, scenario) in job.scenarios.iter().enumerate() {
             let run = Request::Run {
                 scenario: scenario.clone(),

@@ -25,6 +25,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         hardware_id: "x",
         certificate: &[],
         scenarios: &[],
+        inspect: false,
         seed: 0,
         deadline,
     };
@@ -85,6 +86,7 @@ fn a_program_that_does_not_exist_is_named() {
         hardware_id: "x",
         certificate: &[],
         scenarios: &[],
+        inspect: false,
         seed: 0,
         deadline: Duration::from_secs(30),
     };

@@ -92,6 +92,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         hardware_id: HARDWARE_ID,
         certificate: &certificate,
         scenarios: &[],
+        inspect: false,
         seed: plan.seed,
         deadline: DEADLINE,
     };
@@ -122,6 +123,27 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         played.runs = all(context, machine, &job, plan, &runs)?;
     }
     Ok(played)
+}
+
+/// Installs the package and looks at what the device offers; nothing is played.
+///
+/// # Errors
+/// When the package cannot be read or evidence cannot be written.
+pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Evidence> {
+    let runs = context.layout.runs(machine.kind());
+    layout::make(&runs)?;
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let job = Job {
+        package: &context.layout.package(),
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate: &certificate,
+        scenarios: &[],
+        inspect: true,
+        seed: 1,
+        deadline: DEADLINE,
+    };
+    Ok(one(machine, &job, &runs.join("inspect"), false)?.0)
 }
 
 /// Plays the scenarios, as many at a time as the host has processors.
@@ -234,7 +256,7 @@ fn one(
 }
 
 /// What is wrong with the installation alone.
-fn install_problems(package: &Path, evidence: &Evidence) -> Result<Vec<Problem>> {
+pub(crate) fn install_problems(package: &Path, evidence: &Evidence) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut problem = |title: &str, text: String| {
         problems.push(Problem {

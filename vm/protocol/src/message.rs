@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inspection::Inspection;
 use crate::scenario::Scenario;
 use crate::timeline::Stamped;
 
@@ -39,6 +40,8 @@ pub enum Request {
         /// Seeds whatever the machine may choose freely (how late a timer expires, for example).
         seed: u64,
     },
+    /// Looks at what the installed device offers. Answered by [`Reply::Inspected`].
+    Inspect,
     /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
     Remove,
     /// The machine ends after this. Answered by [`Reply::Done`].
@@ -57,6 +60,11 @@ pub enum Reply {
     Installed(Installed),
     /// The machine would not do it; nothing was changed.
     Refused(Refusal),
+    /// What the installed device offers.
+    Inspected {
+        /// All of it.
+        inspection: Box<Inspection>,
+    },
     /// Observations, in order of time.
     Events {
         /// The observations.
@@ -98,6 +106,7 @@ impl Reply {
             Self::Ready(_)
             | Self::Done
             | Self::Installed(_)
+            | Self::Inspected { .. }
             | Self::Refused(_)
             | Self::Fault { .. } => true,
             Self::Events { .. }

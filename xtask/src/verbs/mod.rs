@@ -4,6 +4,7 @@ mod bless;
 pub(crate) mod build;
 mod ci;
 mod doctor;
+mod inspect;
 pub(crate) mod package;
 mod sim;
 mod test;
@@ -36,6 +37,7 @@ const VERBS: &[Verb] = &[
     build::VERB,
     package::VERB,
     bless::VERB,
+    inspect::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -55,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) fault: Option<String>,
     /// `--goldens FOLDER`
     pub(crate) goldens: Option<PathBuf>,
+    /// `--json`: for programs.
+    pub(crate) json: bool,
 }
 
 /// Runs the verb that the command line names.
@@ -102,6 +106,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "filter" => options.filter = Some(args.value()?.string()?),
             "seed" => options.seed = Some(args.value()?.parse()?),
             "out" => options.out = Some(args.value()?.into()),
+            "json" => options.json = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "fault" => options.fault = Some(args.value()?.string()?),
             other => return Err(Usage(format!("--{other} is listed but not read")).into()),
@@ -114,7 +119,8 @@ impl Verb {
     fn takes(&self, option: &str) -> bool {
         self.options
             .split_whitespace()
-            .any(|word| word.strip_prefix("[--") == Some(option))
+            .filter_map(|word| word.strip_prefix("[--"))
+            .any(|word| word.trim_end_matches(']') == option)
     }
 }
 
@@ -148,8 +154,14 @@ mod tests {
                 .split_whitespace()
                 .filter_map(|w| w.strip_prefix("[--"))
             {
-                let value = if option == "seed" { "1" } else { "x" };
-                let mut args = Parser::from_args([format!("--{option}"), value.into()]);
+                let option = option.trim_end_matches(']');
+                let value = match option {
+                    "json" => None,
+                    "seed" => Some("1"),
+                    _ => Some("x"),
+                };
+                let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));
+                let mut args = Parser::from_args(words);
                 assert!(parse(verb, &mut args).is_ok(), "{} --{option}", verb.name);
             }
         }

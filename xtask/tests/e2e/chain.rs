@@ -107,3 +107,23 @@ fn osslsigncode_accepts_the_image_the_catalog_and_both_members() {
         assert_ne!(member(script).code, Some(0), "a changed INF was accepted");
     }
 }
+
+#[test]
+fn inspect_shows_what_the_package_offers() {
+    let rig = Rig::with_package("inspect");
+    let words = [
+        "playback, speakers",
+        "a physical connection",
+        "the pin that clients open",
+        "KSPROPSETID_Audio 4: get, set, basic-support",
+    ];
+    rig.xtask(&["inspect"]).expect(0, &words);
+    let json = rig.xtask(&["inspect", "--json"]).expect(0, &[]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["service"], "waverig");
+    assert_ne!(
+        json["endpoints"].as_array().map_or(0, Vec::len),
+        0,
+        "{json}"
+    );
+}

@@ -3,6 +3,7 @@
 mod bus;
 mod channels;
 mod constraints;
+mod inspect;
 mod install;
 mod jack;
 mod members;
@@ -10,6 +11,7 @@ mod names;
 pub(crate) mod node;
 pub(crate) mod rules;
 mod topology;
+mod words;
 
 use std::cell::Cell;
 use std::path::Path;
@@ -21,6 +23,7 @@ use waverig_package::inf::{InstallPlan, Target};
 use waverig_package::package::verify;
 use waverig_package::{Arch, OsBuild, UnixTime};
 use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY};
+use waverig_protocol::inspection::Inspection;
 use waverig_protocol::{Endpoint, Installed};
 
 use crate::endpoints::{self, Built, Topology};
@@ -132,6 +135,11 @@ impl Device {
             driver_sha256: self.sha256.clone(),
             endpoints: endpoints.collect(),
         }
+    }
+
+    /// What the device offers, for people.
+    pub fn inspect(&self) -> Inspection {
+        inspect::of(self)
     }
 
     /// Where programs play to and capture from.

@@ -118,6 +118,13 @@ impl Automation {
     }
 
     /// Whether the table has the property.
+    /// Every property it lists: set, number, verbs.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&Guid, u32, u32)> {
+        self.items
+            .iter()
+            .map(|item| (&item.set, item.id, item.verbs))
+    }
+
     pub(crate) fn has(&self, set: &Guid, id: u32) -> bool {
         self.find(set, id).is_some()
     }

@@ -26,7 +26,7 @@ pub(crate) mod port;
 mod port_stream;
 pub(crate) mod power;
 mod property;
-mod ranges;
+pub(crate) mod ranges;
 mod resources;
 mod rtaudio;
 pub(crate) mod rules;

@@ -54,6 +54,32 @@ pub(crate) fn check(subdevice: &Subdevice) {
     }
 }
 
+/// The modes of a pin as the miniport lists them; none for pins without modes and for miniports that know none.
+pub(crate) fn of(subdevice: &Subdevice, pin: u32) -> Vec<Guid> {
+    let bound = subdevice.port.bound();
+    let wave = bound.as_ref().and_then(|bound| bound.wave.as_ref());
+    let Some(modes) = wave.and_then(Ref::query::<IMiniportAudioSignalProcessing>) else {
+        return Vec::new();
+    };
+    let (status, count) = ask(&modes, pin, std::ptr::null_mut(), 0);
+    if status != STATUS_SUCCESS || !(1..=GREATEST).contains(&count) {
+        return Vec::new();
+    }
+    list(&modes, pin, count).unwrap_or_default()
+}
+
+/// The pin's modes, of which there are `count`; `None` when the miniport does not list as many.
+fn list(modes: &Ref<IMiniportAudioSignalProcessing>, pin: u32, count: u32) -> Option<Vec<Guid>> {
+    let room = Scratch::new(&vec![0; count as usize * size_of::<Guid>()]);
+    let place = room.place().cast::<Guid>();
+    let (status, written) = ask(modes, pin, place, count);
+    (status == STATUS_SUCCESS && written == count).then(|| {
+        (0..count as usize)
+            .map(|index| read(place.wrapping_add(index)))
+            .collect()
+    })
+}
+
 /// How many modes a pin has.
 fn of_pin(
     modes: &Ref<IMiniportAudioSignalProcessing>,

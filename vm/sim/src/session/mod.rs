@@ -104,6 +104,13 @@ impl Session {
                 }
                 Ok(Reply::Done)
             }
+            Request::Inspect => {
+                let device = self.device.as_ref();
+                let inspection = device.ok_or("no device is installed")?.inspect();
+                Ok(Reply::Inspected {
+                    inspection: Box::new(inspection),
+                })
+            }
             Request::Remove => {
                 let device = self.device.take().ok_or("no device is installed")?;
                 device.remove()?;
@@ -199,6 +206,7 @@ mod tests {
         check(vec![Request::Hello { version: 99 }], "version 99");
         check(vec![Request::Remove], "must be Hello");
         check(vec![hello(), Request::Remove], "no device");
+        check(vec![hello(), Request::Inspect], "no device");
         check(vec![hello(), run()], "before a package is installed");
         let install = Request::Install {
             inf: "a.inf".into(),
