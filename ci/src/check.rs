@@ -15,6 +15,10 @@ mod tap_order;
 mod tap_time;
 mod tone;
 
+use std::borrow::Cow;
+
+use waverig_protocol::Program;
+
 use crate::evidence::{Evidence, Piece};
 use crate::expected::Expected;
 use crate::explain::{Comparison, compare};
@@ -30,7 +34,29 @@ pub struct Check {
     pub id: &'static str,
     /// What it shows, in a sentence.
     pub about: &'static str,
+    of: Part,
     run: fn(&Context<'_>) -> Judgement,
+}
+
+/// What a check is about. The main program has all parts but [`Part::Recorder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// The run as a whole, with the main player and what its tap delivered.
+    Run,
+    /// A program's own stream.
+    Stream,
+    /// What a tap delivered to a program.
+    Tap,
+}
+
+impl Part {
+    fn is_of(self, program: Program) -> bool {
+        match program {
+            Program::Main => true,
+            Program::Player(_) | Program::Recorder(_) => self == Self::Stream,
+            Program::TapClient(_) => self == Self::Tap,
+        }
+    }
 }
 
 /// What a check says: `Ok(None)` when it does not apply to the scenario, `Err` with the reason when there is no
@@ -73,71 +99,85 @@ pub const CHECKS: &[Check] = &[
     Check {
         id: "complete",
         about: "the run came to its end",
+        of: Part::Stream,
         run: complete::run,
     },
     Check {
         id: NO_FAULT,
         about: "nothing crashed",
+        of: Part::Run,
         run: no_fault::run,
     },
     Check {
         id: "no-findings",
         about: "no rule of the machine was broken",
+        of: Part::Run,
         run: no_findings::run,
     },
     Check {
         id: "capture-exact",
         about: "the tap delivered exactly what was written in time, and silence elsewhere",
+        of: Part::Tap,
         run: capture_exact::run,
     },
     Check {
         id: "golden-capture",
         about: "the captured audio is the golden one",
+        of: Part::Run,
         run: golden_capture::run,
     },
     Check {
         id: "starvation",
         about: "the stream was starved only where the client stalled, and the tap said so",
+        of: Part::Tap,
         run: starvation::run,
     },
     Check {
         id: "tap-order",
         about: "blocks follow each other without loss",
+        of: Part::Tap,
         run: tap_order::run,
     },
     Check {
         id: "tap-time",
         about: "the time of a block is the clock's time of its first frame",
+        of: Part::Tap,
         run: tap_time::run,
     },
     Check {
         id: "tap-latency",
         about: "a block arrives soon after its last frame fell due, never before",
+        of: Part::Tap,
         run: tap_latency::run,
     },
     Check {
         id: "position-clock",
         about: "every position told is the clock's",
+        of: Part::Stream,
         run: position_clock::run,
     },
     Check {
         id: "notifications",
         about: "one notification at every packet boundary",
+        of: Part::Stream,
         run: notifications::run,
     },
     Check {
         id: "golden-timing",
         about: "notifications and positions come when they came in the golden run",
+        of: Part::Run,
         run: golden_timing::run,
     },
     Check {
         id: "drift",
         about: "the position keeps the nominal rate, and the audio its place",
+        of: Part::Run,
         run: drift::run,
     },
     Check {
         id: "tone",
         about: "the sine has the level and the frequency it was played with",
+        of: Part::Tap,
         run: tone::run,
     },
 ];
@@ -148,8 +188,11 @@ pub(crate) fn needs_golden(id: &str) -> bool {
 }
 
 impl Check {
-    /// What it finds; `None` when it does not apply to the scenario.
+    /// What it finds; `None` when it does not apply to the scenario or the program.
     pub(crate) fn result(&self, context: &Context<'_>) -> Option<CheckResult> {
+        if !self.of.is_of(context.program) {
+            return None;
+        }
         let outcome = (self.run)(context)
             .transpose()?
             .unwrap_or_else(|reason| Outcome {
@@ -160,6 +203,7 @@ impl Check {
             });
         Some(CheckResult {
             id: self.id,
+            program: context.program,
             verdict: outcome.verdict,
             limit: outcome.limit,
             observed: outcome.observed,
@@ -168,9 +212,11 @@ impl Check {
     }
 }
 
-/// What checks look at: the evidence, and what is worked out from it once.
+/// What checks look at: the evidence of one program, and what is worked out from it once.
 pub(crate) struct Context<'a> {
-    file: &'a ScenarioFile,
+    program: Program,
+    /// The scenario as the program's player plays it.
+    file: Cow<'a, ScenarioFile>,
     evidence: &'a Evidence,
     golden: Result<&'a Golden, &'a GoldenError>,
     seed: u64,
@@ -183,30 +229,58 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(
+    /// One for each program of the scenario, the main one first.
+    pub(crate) fn all(
+        file: &'a ScenarioFile,
+        evidence: &'a Evidence,
+        golden: Result<&'a Golden, &'a GoldenError>,
+        seed: u64,
+    ) -> Vec<Self> {
+        let programs = file.scenario.programs().into_iter();
+        programs
+            .map(|program| Self::new(program, file, evidence, golden, seed))
+            .collect()
+    }
+
+    fn new(
+        program: Program,
         file: &'a ScenarioFile,
         evidence: &'a Evidence,
         golden: Result<&'a Golden, &'a GoldenError>,
         seed: u64,
     ) -> Self {
-        let format = file.scenario.format;
-        let stream = Stream::from_timeline(
-            &evidence.timeline,
-            format.rate,
-            evidence.machine.qpc_frequency,
-        );
+        let view = view(file, program);
+        let format = view.scenario.format;
+        let player = match program {
+            Program::TapClient(_) => file
+                .scenario
+                .cable_of(program)
+                .and_then(|cable| file.scenario.player_on(cable))
+                .ok_or_else(|| format!("nothing plays on the cable of {program}")),
+            other => Ok(other),
+        };
+        let stream = player.and_then(|player| {
+            Stream::of_programs(
+                &evidence.timeline,
+                player,
+                program,
+                format.rate,
+                evidence.machine.qpc_frequency,
+            )
+        });
         let expected = stream.clone().and_then(|stream| Expected::of(&stream));
         let audio = expected
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|expected| golden::audio(&file.scenario, &expected.runs));
-        let pieces = merged(evidence, format.frame_bytes());
+            .and_then(|expected| golden::audio(&view.scenario, &expected.runs));
+        let pieces = merged(evidence.capture_of(program), format.frame_bytes());
         let comparison = match (&stream, &audio, &pieces) {
             (Ok(stream), Ok(audio), Ok(pieces)) => Ok(compare(audio, pieces, format, stream)),
             (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => Err(reason.clone()),
         };
         Self {
-            file,
+            program,
+            file: view,
             evidence,
             golden,
             seed,
@@ -264,10 +338,37 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The scenario as `program` sees it: what is played on its cable, and with its own way to read the tap.
+fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
+    let scenario = &file.scenario;
+    let cable = scenario.cable_of(program);
+    let player = cable.and_then(|cable| scenario.player_on(cable));
+    let mut view = match player.and_then(|player| scenario.view_of(player)) {
+        Some(view) if !program.is_main() => view,
+        _ => return Cow::Borrowed(file),
+    };
+    match program {
+        Program::Main | Program::Player(_) => {}
+        Program::Recorder(_) => {
+            view.format = scenario.format_of(program).unwrap_or(view.format);
+        }
+        Program::TapClient(number) => {
+            if let Some(client) = scenario.tap_client(number) {
+                view.tap.read_frames = client.read_frames;
+                view.tap.reads = client.reads;
+            }
+        }
+    }
+    Cow::Owned(ScenarioFile {
+        scenario: view,
+        ..file.clone()
+    })
+}
+
 /// The captured pieces, neighbours joined.
-fn merged(evidence: &Evidence, frame_bytes: usize) -> Result<Vec<Piece>, String> {
+fn merged(captured: &[Piece], frame_bytes: usize) -> Result<Vec<Piece>, String> {
     let mut pieces: Vec<Piece> = Vec::new();
-    for piece in &evidence.capture {
+    for piece in captured {
         if !piece.bytes.len().is_multiple_of(frame_bytes) || piece.first_frame > 1 << 48 {
             return Err(format!(
                 "the machine sent {} bytes of audio from frame {}, which are no whole frames of {frame_bytes} bytes",

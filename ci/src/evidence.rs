@@ -1,8 +1,12 @@
 //! What a run gave: collected reply by reply, kept whatever happens.
 
+use std::collections::BTreeMap;
+
 use waverig_protocol::inspection::Inspection;
 use waverig_protocol::timeline::Stamped;
-use waverig_protocol::{Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Reply};
+use waverig_protocol::{
+    Finding, Installed, MachineInfo, PROTOCOL_VERSION, Program, Recorded, Reply,
+};
 
 /// Everything a machine told about one scenario.
 #[derive(Clone, Debug)]
@@ -15,8 +19,10 @@ pub struct Evidence {
     pub inspection: Option<Box<Inspection>>,
     /// Why the machine would not install the package.
     pub refused: Option<String>,
-    /// What the tap delivered, in the order it came.
+    /// What the tap delivered to the main program, in the order it came.
     pub capture: Vec<Piece>,
+    /// What other programs were given, each in its own format.
+    pub captures: BTreeMap<Program, Vec<Piece>>,
     /// What was observed, in the order it came.
     pub timeline: Vec<Stamped>,
     /// What the driver recorded, in order.
@@ -38,7 +44,7 @@ pub struct Evidence {
 pub struct Piece {
     /// Index of its first frame in the stream.
     pub first_frame: u64,
-    /// Its frames, in the scenario's format.
+    /// Its frames, in the program's format.
     pub bytes: Vec<u8>,
 }
 
@@ -62,6 +68,7 @@ impl Evidence {
             inspection: None,
             refused: None,
             capture: Vec::new(),
+            captures: BTreeMap::new(),
             timeline: Vec::new(),
             recorded: Vec::new(),
             records_lost: 0,
@@ -93,7 +100,10 @@ impl Evidence {
     pub fn take(&mut self, reply: Reply, payload: Vec<u8>) {
         match reply {
             Reply::Events { events } => self.timeline.extend(events),
-            Reply::Capture { first_frame } => self.capture.push(Piece {
+            Reply::Capture {
+                program,
+                first_frame,
+            } => self.pieces(program).push(Piece {
                 first_frame,
                 bytes: payload,
             }),
@@ -118,6 +128,21 @@ impl Evidence {
                 self.refused = Some(refusal.reason);
             }
             Reply::Done => {}
+        }
+    }
+
+    fn pieces(&mut self, program: Program) -> &mut Vec<Piece> {
+        match program {
+            Program::Main => &mut self.capture,
+            other => self.captures.entry(other).or_default(),
+        }
+    }
+
+    /// What a program was given, in the order it came.
+    pub fn capture_of(&self, program: Program) -> &[Piece] {
+        match program {
+            Program::Main => &self.capture,
+            other => self.captures.get(&other).map_or(&[], Vec::as_slice),
         }
     }
 

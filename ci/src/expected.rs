@@ -151,30 +151,28 @@ mod tests {
     /// 1000 frames and ticks per second: frame and tick are the same number. A buffer of 20 frames; RUN at tick 100,
     /// stop at the given frame. Writes are (tick after RUN, stream frame, signal frame, frames).
     fn check(stop: i64, writes: &[(i64, u64, u64, u64)], expect: &str) {
-        let mut timeline = vec![Stamped {
-            qpc: 0,
-            event: Event::Opened {
+        let mut timeline = vec![Stamped::new(
+            0,
+            Event::Opened {
                 buffer_frames: 20,
                 packet_frames: 10,
             },
-        }];
-        let state = |qpc, state: &str| Stamped {
-            qpc,
-            event: Event::State {
-                state: state.into(),
-            },
+        )];
+        let state = |qpc, state: &str| {
+            let state = state.into();
+            Stamped::new(qpc, Event::State { state })
         };
         timeline.push(state(100, "run"));
         timeline.extend(
             writes
                 .iter()
-                .map(|&(at, stream_frame, signal_frame, frames)| Stamped {
-                    qpc: 100 + at,
-                    event: Event::Wrote {
+                .map(|&(at, stream_frame, signal_frame, frames)| {
+                    let wrote = Event::Wrote {
                         stream_frame,
                         signal_frame,
                         frames,
-                    },
+                    };
+                    Stamped::new(100 + at, wrote)
                 }),
         );
         timeline.push(state(100 + stop, "pause"));

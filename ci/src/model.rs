@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use waverig_protocol::MachineInfo;
 use waverig_protocol::scenario::{Client, Disturbance};
 use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::{MachineInfo, Program, Reply};
 use waverig_signal::Generator;
 
-use crate::evidence::{Evidence, Piece};
+use crate::evidence::Evidence;
 use crate::expected::Expected;
 use crate::golden::{CaptureGolden, Golden, TimingGolden};
 use crate::scenario::{ScenarioFile, load_all};
@@ -99,7 +99,10 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     };
     machine.look(end);
     machine.state(end, "pause");
-    machine.blocks(end);
+    machine.blocks(end, Program::Main, file.scenario.tap.read_frames);
+    for (number, client) in (1..).zip(&file.scenario.tap_clients) {
+        machine.blocks(end, Program::TapClient(number), client.read_frames);
+    }
     machine.state(end + 10, "stop");
     machine.event(end + 20, Event::Closed);
     machine.evidence()
@@ -107,7 +110,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
 
 impl Machine<'_> {
     fn event(&mut self, qpc: i64, event: Event) {
-        self.timeline.push(Stamped { qpc, event });
+        self.timeline.push(Stamped::new(qpc, event));
     }
 
     fn state(&mut self, qpc: i64, state: &str) {
@@ -237,9 +240,9 @@ impl Machine<'_> {
     }
 
     /// The tap's blocks, worked out afterwards from what was played.
-    fn blocks(&mut self, end: i64) {
+    fn blocks(&mut self, end: i64, program: Program, read: u32) {
         let frame_bytes = self.file.scenario.format.frame_bytes();
-        let read = u64::from(self.file.scenario.tap.read_frames);
+        let read = u64::from(read);
         let total = self.position(end);
         let mut first_frame = 0;
         while first_frame < total {
@@ -264,7 +267,10 @@ impl Machine<'_> {
                 lost: 0,
                 clear,
             };
-            self.event(due.min(end), event);
+            self.timeline.push(Stamped {
+                program,
+                ..Stamped::new(due.min(end), event)
+            });
             first_frame += frames;
         }
     }
@@ -277,12 +283,21 @@ impl Machine<'_> {
             system: "model".into(),
             qpc_frequency: FREQUENCY,
         });
-        let bytes = self.file.scenario.tap.read_frames as usize * format.frame_bytes();
-        for (index, piece) in (0..).zip(self.out.chunks(bytes)) {
-            evidence.capture.push(Piece {
-                first_frame: index * u64::from(self.file.scenario.tap.read_frames),
-                bytes: piece.to_vec(),
-            });
+        let readers = self.file.scenario.tap_clients.iter();
+        let readers = (1..).zip(readers.map(|client| client.read_frames));
+        let mut readers: Vec<_> = readers
+            .map(|(number, read)| (Program::TapClient(number), read))
+            .collect();
+        readers.push((Program::Main, self.file.scenario.tap.read_frames));
+        for (program, read) in readers {
+            for (index, piece) in (0..).zip(self.out.chunks(read as usize * format.frame_bytes())) {
+                let first_frame = index * u64::from(read);
+                let reply = Reply::Capture {
+                    program,
+                    first_frame,
+                };
+                evidence.take(reply, piece.to_vec());
+            }
         }
         evidence.timeline = self.timeline;
         evidence

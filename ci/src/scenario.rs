@@ -1,5 +1,7 @@
 //! Scenario files: read, checked, chosen by name.
 
+mod programs;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
@@ -8,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
-use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario, Signal, Tap};
+use waverig_protocol::scenario::{
+    Client, Disturbance, Format, Player, Recorder, Scenario, Signal, Tap, TapClient,
+};
 use waverig_signal::Generator;
 
 use crate::Limits;
@@ -46,6 +50,8 @@ impl std::error::Error for ScenarioError {}
 struct File {
     about: String,
     duration_ms: Spanned<u32>,
+    #[serde(default)]
+    start_ms: Option<Spanned<u32>>,
     signal: Spanned<Signal>,
     #[serde(default)]
     format: Option<Spanned<Format>>,
@@ -56,6 +62,12 @@ struct File {
     tap: Option<Spanned<Tap>>,
     #[serde(default, rename = "disturbance")]
     disturbances: Vec<Spanned<Disturbance>>,
+    #[serde(default, rename = "recorder")]
+    recorders: Vec<Spanned<Recorder>>,
+    #[serde(default, rename = "player")]
+    players: Vec<Spanned<Player>>,
+    #[serde(default, rename = "tap-client")]
+    tap_clients: Vec<Spanned<TapClient>>,
     #[serde(default)]
     limits: Limits,
 }
@@ -79,20 +91,22 @@ impl ScenarioFile {
         let format = format_of(&file)
             .and_then(|(format, span)| check(&file, format, span).map(|()| format))
             .map_err(|(span, what)| at(Some(span), &what))?;
+        let spans = programs::Spans::of(&file);
         let scenario = Scenario {
             name,
             about: file.about,
             duration_ms: file.duration_ms.into_inner(),
+            start_ms: file.start_ms.map(Spanned::into_inner).unwrap_or_default(),
             signal: file.signal.into_inner(),
             format,
             client: file.client.into_inner(),
             tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
-            disturbances: file
-                .disturbances
-                .into_iter()
-                .map(Spanned::into_inner)
-                .collect(),
+            disturbances: plain(file.disturbances),
+            recorders: plain(file.recorders),
+            players: plain(file.players),
+            tap_clients: plain(file.tap_clients),
         };
+        programs::check(&scenario, &spans).map_err(|(span, what)| at(Some(span), &what))?;
         Ok(Self {
             path: path.to_owned(),
             scenario,
@@ -105,6 +119,10 @@ impl ScenarioFile {
     pub fn name(&self) -> &str {
         &self.scenario.name
     }
+}
+
+fn plain<T>(spanned: Vec<Spanned<T>>) -> Vec<T> {
+    spanned.into_iter().map(Spanned::into_inner).collect()
 }
 
 /// Frames in the longest packet or read that makes sense: one second at 192 kHz.
@@ -140,16 +158,7 @@ fn format_of(file: &File) -> Result<(Format, Range<usize>), (Range<usize>, Strin
 }
 
 fn in_range(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<usize>, String)> {
-    ensure(
-        (8_000..=192_000).contains(&format.rate) && (1..=16).contains(&format.channels),
-        span,
-        || {
-            format!(
-                "{} Hz with {} channels; allowed: 8000 to 192000 Hz, 1 to 16 channels",
-                format.rate, format.channels
-            )
-        },
-    )?;
+    check_format(&format, &span)?;
     Generator::new(file.signal.get_ref(), format)
         .map(|_| ())
         .map_err(|error| (file.signal.span(), error.to_string()))
@@ -163,32 +172,13 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
         file.duration_ms.span(),
         || format!("duration_ms = {duration}; allowed: 1 to 600000 (ten minutes)"),
     )?;
-    in_range(file, format, span)?;
-    let (frames, what) = match *file.client.get_ref() {
-        Client::EventDriven { packet_frames } => (packet_frames, "packet_frames"),
-        Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
-    };
-    ensure(
-        (1..=MOST_FRAMES).contains(&frames),
-        file.client.span(),
-        || format!("{what} = {frames}; allowed: 1 to {MOST_FRAMES}"),
-    )?;
-    if let Client::Polling {
-        buffer_frames,
-        interval_ms,
-    } = *file.client.get_ref()
-    {
-        let longest = u64::from(buffer_frames) * 1000 / u64::from(format.rate);
-        ensure(
-            interval_ms > 0 && u64::from(interval_ms) < longest,
-            file.client.span(),
-            || {
-                format!(
-                    "interval_ms = {interval_ms}; allowed: at least 1 and below the buffer's {longest} ms"
-                )
-            },
-        )?;
+    if let Some(start) = &file.start_ms {
+        ensure(*start.get_ref() <= 600_000, start.span(), || {
+            format!("start_ms = {}; allowed: 0 to 600000", start.get_ref())
+        })?;
     }
+    in_range(file, format, span)?;
+    check_client(file.client.get_ref(), &format, &file.client.span())?;
     if let Some(tap) = &file.tap {
         let Tap { read_frames, reads } = *tap.get_ref();
         ensure(
@@ -202,19 +192,72 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
         )?;
     }
     for each in &file.disturbances {
-        let (Disturbance::ClientStall { at_ms, for_ms }
-        | Disturbance::TimerStall { at_ms, for_ms }) = *each.get_ref();
+        check_disturbance(each.get_ref(), duration, &each.span())?;
+    }
+    Ok(())
+}
+
+fn check_format(format: &Format, span: &Range<usize>) -> Result<(), (Range<usize>, String)> {
+    ensure(
+        (8_000..=192_000).contains(&format.rate) && (1..=16).contains(&format.channels),
+        span.clone(),
+        || {
+            format!(
+                "{} Hz with {} channels; allowed: 8000 to 192000 Hz, 1 to 16 channels",
+                format.rate, format.channels
+            )
+        },
+    )
+}
+
+fn check_client(
+    client: &Client,
+    format: &Format,
+    span: &Range<usize>,
+) -> Result<(), (Range<usize>, String)> {
+    let (frames, what) = match *client {
+        Client::EventDriven { packet_frames } => (packet_frames, "packet_frames"),
+        Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
+    };
+    ensure((1..=MOST_FRAMES).contains(&frames), span.clone(), || {
+        format!("{what} = {frames}; allowed: 1 to {MOST_FRAMES}")
+    })?;
+    if let Client::Polling {
+        buffer_frames,
+        interval_ms,
+    } = *client
+    {
+        let longest = u64::from(buffer_frames) * 1000 / u64::from(format.rate);
         ensure(
-            for_ms > 0 && u64::from(at_ms) + u64::from(for_ms) < u64::from(duration),
-            each.span(),
+            interval_ms > 0 && u64::from(interval_ms) < longest,
+            span.clone(),
             || {
                 format!(
-                    "a stall of {for_ms} ms at {at_ms} ms; it must last at least 1 ms and end before the signal, at {duration} ms"
+                    "interval_ms = {interval_ms}; allowed: at least 1 and below the buffer's {longest} ms"
                 )
             },
         )?;
     }
     Ok(())
+}
+
+/// A disturbance of a stream that lasts `duration` ms.
+fn check_disturbance(
+    disturbance: &Disturbance,
+    duration: u32,
+    span: &Range<usize>,
+) -> Result<(), (Range<usize>, String)> {
+    let (Disturbance::ClientStall { at_ms, for_ms } | Disturbance::TimerStall { at_ms, for_ms }) =
+        *disturbance;
+    ensure(
+        for_ms > 0 && u64::from(at_ms) + u64::from(for_ms) < u64::from(duration),
+        span.clone(),
+        || {
+            format!(
+                "a stall of {for_ms} ms at {at_ms} ms; it must last at least 1 ms and end before the signal, at {duration} ms"
+            )
+        },
+    )
 }
 
 fn ensure(

@@ -1,5 +1,6 @@
 //! A run's timeline, sorted by what it says about the one stream in it.
 
+use waverig_protocol::Program;
 use waverig_protocol::timeline::{Event, Stamped};
 
 use crate::clock::Clock;
@@ -21,6 +22,8 @@ pub struct Stream {
     pub positions_stopped: Vec<u64>,
     /// What the client wrote.
     pub writes: Vec<Write>,
+    /// What a recorder took out of the buffer.
+    pub reads: Vec<Read>,
     /// The tap's blocks.
     pub blocks: Vec<Block>,
     /// Whether the client closed its stream at the end.
@@ -37,6 +40,17 @@ pub struct Write {
     pub stream_frame: u64,
     /// First frame of the signal.
     pub signal_frame: u64,
+    /// How many.
+    pub frames: u64,
+}
+
+/// A recorder took frames out of its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// When.
+    pub qpc: i64,
+    /// First frame of the stream.
+    pub stream_frame: u64,
     /// How many.
     pub frames: u64,
 }
@@ -65,6 +79,21 @@ impl Stream {
     /// Why the timeline says nothing usable: it is empty, runs backwards, opens no stream or several, or writes more
     /// than the buffer holds.
     pub fn from_timeline(timeline: &[Stamped], rate: u32, frequency: i64) -> Result<Self, String> {
+        Self::of_programs(timeline, Program::Main, Program::Main, rate, frequency)
+    }
+
+    /// Sorts what a timeline says of one program's stream, and of the blocks that another (or the same) was given by
+    /// the tap.
+    ///
+    /// # Errors
+    /// As [`Self::from_timeline`].
+    pub fn of_programs(
+        timeline: &[Stamped],
+        program: Program,
+        reader: Program,
+        rate: u32,
+        frequency: i64,
+    ) -> Result<Self, String> {
         if timeline.is_empty() {
             return Err("the machine sent no timeline".into());
         }
@@ -76,12 +105,14 @@ impl Stream {
             positions: Vec::new(),
             positions_stopped: Vec::new(),
             writes: Vec::new(),
+            reads: Vec::new(),
             blocks: Vec::new(),
             closed: false,
             stopped: false,
         };
         let mut before = i64::MIN;
-        for (index, Stamped { qpc, event }) in timeline.iter().enumerate() {
+        for (index, stamped) in timeline.iter().enumerate() {
+            let Stamped { qpc, event, .. } = stamped;
             if *qpc < before {
                 return Err(format!(
                     "the timeline runs backwards at entry {}: {qpc} after {before}",
@@ -89,7 +120,13 @@ impl Stream {
                 ));
             }
             before = *qpc;
-            stream.take(*qpc, event)?;
+            let of = match event {
+                Event::Block { .. } => reader,
+                _ => program,
+            };
+            if stamped.program == of {
+                stream.take(*qpc, event)?;
+            }
         }
         if stream.buffer_frames == 0 {
             return Err("the timeline has no opened stream".into());
@@ -164,6 +201,22 @@ impl Stream {
                 lost,
                 clear,
             }),
+            Event::Read {
+                stream_frame,
+                frames,
+            } => {
+                if frames > self.buffer_frames || stream_frame > MOST_FRAMES << 10 {
+                    return Err(format!(
+                        "the timeline reads {frames} frames at {stream_frame} of a buffer of {}",
+                        self.buffer_frames
+                    ));
+                }
+                self.reads.push(Read {
+                    qpc,
+                    stream_frame,
+                    frames,
+                });
+            }
             Event::Stalled { .. } => {}
             Event::Closed => {
                 self.clock.halt(qpc);

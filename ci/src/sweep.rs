@@ -6,7 +6,7 @@
 mod judge;
 
 use serde::Deserialize;
-use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Tap};
+use waverig_protocol::scenario::{Client, Format, Recorder, Sample, Scenario, Tap, TapClient};
 
 use crate::golden::{format_name, sample_name};
 use crate::scenario::ScenarioFile;
@@ -80,7 +80,7 @@ pub(crate) fn in_format(scenario: &Scenario, format: Format) -> Scenario {
         // At most four times as many as at 48 kHz, and those are limited where files are read.
         u32::try_from(scaled.div_ceil(NOMINAL_RATE.into())).unwrap_or(u32::MAX)
     };
-    let client = match scenario.client {
+    let client = |client| match client {
         Client::EventDriven { packet_frames } => Client::EventDriven {
             packet_frames: frames(packet_frames),
         },
@@ -92,10 +92,26 @@ pub(crate) fn in_format(scenario: &Scenario, format: Format) -> Scenario {
             interval_ms,
         },
     };
+    // A program that names no format has the player's.
+    let recorders = scenario.recorders.iter().cloned();
+    let recorders = recorders.map(|recorder| match recorder.format {
+        Some(_) => recorder,
+        None => Recorder {
+            client: client(recorder.client),
+            ..recorder
+        },
+    });
+    let tap_clients = scenario.tap_clients.iter().cloned();
+    let tap_clients = tap_clients.map(|one| TapClient {
+        read_frames: frames(one.read_frames),
+        ..one
+    });
     Scenario {
         name: format!("{}/{}", scenario.name, format_name(format)),
         format,
-        client,
+        client: client(scenario.client),
+        recorders: recorders.collect(),
+        tap_clients: tap_clients.collect(),
         tap: Tap {
             read_frames: frames(scenario.tap.read_frames),
             ..scenario.tap

@@ -1,6 +1,7 @@
 //! Verdicts: what the evidence proves, and never more.
 
 use serde::Serialize;
+use waverig_protocol::Program;
 
 use crate::Evidence;
 use crate::check::{self, Context};
@@ -38,6 +39,9 @@ impl Verdict {
 pub struct CheckResult {
     /// The check's id.
     pub id: &'static str,
+    /// The program it looked at.
+    #[serde(skip_serializing_if = "Program::is_main")]
+    pub program: Program,
     /// Its verdict.
     pub verdict: Verdict,
     /// What is still right, with units.
@@ -46,6 +50,16 @@ pub struct CheckResult {
     pub observed: String,
     /// What happened, when it is not right or not proven; else empty.
     pub explanation: String,
+}
+
+impl CheckResult {
+    /// The check's id, with the program when it is not the main one: `capture-exact of tap-client-1`.
+    pub fn name(&self) -> String {
+        match self.program {
+            Program::Main => self.id.to_owned(),
+            other => format!("{} of {other}", self.id),
+        }
+    }
 }
 
 /// What was run, the same for all scenarios.
@@ -105,17 +119,21 @@ impl ScenarioReport {
     }
 }
 
-/// Judges a scenario by all checks that apply to it.
+/// Judges a scenario by all checks that apply to it and its programs.
 pub fn judge(
     file: &ScenarioFile,
     evidence: &Evidence,
     golden: Result<&Golden, &GoldenError>,
     run: &RunInfo,
 ) -> ScenarioReport {
-    let context = Context::new(file, evidence, golden, run.seed);
-    let checks: Vec<_> = check::CHECKS
+    let contexts = Context::all(file, evidence, golden, run.seed);
+    let checks: Vec<_> = contexts
         .iter()
-        .filter_map(|check| check.result(&context))
+        .flat_map(|context| {
+            check::CHECKS
+                .iter()
+                .filter_map(|check| check.result(context))
+        })
         .collect();
     ScenarioReport {
         scenario: file.name().to_owned(),

@@ -78,7 +78,7 @@ pub fn bless(
         .map(|each| {
             format!(
                 "\n  {} {}: {}",
-                each.id,
+                each.name(),
                 each.verdict.word(),
                 each.explanation
             )

@@ -5,17 +5,18 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
+use waverig_protocol::Program;
 use waverig_protocol::scenario::{Format, Sample};
 use waverig_signal::wav;
 
 use super::write;
-use crate::Evidence;
+use crate::evidence::{Evidence, Piece};
 use crate::scenario::ScenarioFile;
 use crate::verdict::ScenarioReport;
 
-/// Writes `capture.wav`, `timeline.jsonl` and `verdict.json`, `events.jsonl` when the driver recorded events, `log.txt` when
-/// there is a log, and `report.txt` and
-/// `report.json` after a crash. What a former run left there is removed. The files depend on nothing but the evidence.
+/// Writes `capture.wav` (and `capture-recorder-1.wav`, … for other programs), `timeline.jsonl` and `verdict.json`,
+/// `events.jsonl` when the driver recorded events, `log.txt` when there is a log, and `report.txt` and `report.json` after a
+/// crash. What a former run left there is removed. The files depend on nothing but the evidence.
 ///
 /// Frames that were not captured are silent in `capture.wav`, so that its time is the stream's.
 ///
@@ -27,13 +28,14 @@ pub fn write_scenario(
     evidence: &Evidence,
     report: &ScenarioReport,
 ) -> io::Result<()> {
-    for name in [
-        "capture.wav",
-        "events.jsonl",
-        "log.txt",
-        "report.txt",
-        "report.json",
-    ] {
+    let captures: Vec<(Program, String)> = file
+        .scenario
+        .programs()
+        .into_iter()
+        .map(|program| (program, capture_name(program)))
+        .collect();
+    let others = ["events.jsonl", "log.txt", "report.txt", "report.json"];
+    for name in captures.iter().map(|(_, name)| name.as_str()).chain(others) {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let path = folder.join(name);
@@ -50,14 +52,15 @@ pub fn write_scenario(
     let mut verdict = serde_json::to_vec_pretty(report)?;
     verdict.push(b'\n');
     write(folder, "verdict.json", &verdict)?;
-    if !evidence.capture.is_empty() {
-        let mut capture = Vec::new();
-        wav::write(
-            &mut capture,
-            shown(file.scenario.format),
-            &audio(file, evidence),
-        )?;
-        write(folder, "capture.wav", &capture)?;
+    for (program, name) in &captures {
+        let pieces = evidence.capture_of(*program);
+        if let Some(format) = file.scenario.format_of(*program)
+            && !pieces.is_empty()
+        {
+            let mut capture = Vec::new();
+            wav::write(&mut capture, shown(format), &audio(format, pieces))?;
+            write(folder, name, &capture)?;
+        }
     }
     if !evidence.log.is_empty() {
         write(
@@ -123,11 +126,10 @@ fn shown(format: Format) -> Format {
 const MOST_FRAMES: u64 = 600 * 192_000;
 
 /// The capture as one stretch.
-fn audio(file: &ScenarioFile, evidence: &Evidence) -> Vec<u8> {
-    let frame_bytes = file.scenario.format.frame_bytes();
+fn audio(format: Format, pieces: &[Piece]) -> Vec<u8> {
+    let frame_bytes = format.frame_bytes();
     let mut audio: Vec<u8> = Vec::new();
-    for piece in evidence
-        .capture
+    for piece in pieces
         .iter()
         .filter(|piece| piece.first_frame <= MOST_FRAMES)
     {
@@ -140,4 +142,12 @@ fn audio(file: &ScenarioFile, evidence: &Evidence) -> Vec<u8> {
         audio[start..end].copy_from_slice(&piece.bytes[..whole]);
     }
     audio
+}
+
+/// The file with what a program was given.
+fn capture_name(program: Program) -> String {
+    match program {
+        Program::Main => "capture.wav".into(),
+        other => format!("capture-{other}.wav"),
+    }
 }

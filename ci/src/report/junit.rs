@@ -48,12 +48,13 @@ fn case(scenario: &ScenarioReport, check: &CheckResult, duration: Duration) -> T
         "{} (limit: {}; observed: {})",
         check.explanation, check.limit, check.observed
     ));
+    let name = check.name();
     let mut case = match check.verdict {
-        Verdict::Passed => TestCaseBuilder::success(check.id, duration),
-        Verdict::Failed => TestCaseBuilder::failure(check.id, duration, "failed", &found),
+        Verdict::Passed => TestCaseBuilder::success(&name, duration),
+        Verdict::Failed => TestCaseBuilder::failure(&name, duration, "failed", &found),
         // Neither is green: what did not prove anything is an error of the run.
         verdict @ (Verdict::Inconclusive | Verdict::NotProven) => {
-            TestCaseBuilder::error(check.id, duration, verdict.word(), &found)
+            TestCaseBuilder::error(&name, duration, verdict.word(), &found)
         }
     };
     case.set_classname(&escape::xml(&scenario.scenario));

@@ -67,7 +67,10 @@ fn table(out: &mut String, report: &RunReport) {
         let cells: Vec<String> = COLUMNS
             .iter()
             .map(|(id, _)| {
-                let check = scenario.checks.iter().find(|check| check.id == *id);
+                let check = scenario
+                    .checks
+                    .iter()
+                    .find(|check| check.id == *id && check.program.is_main());
                 check.map_or_else(String::new, |check| escape::markdown(&check.observed))
             })
             .collect();
@@ -99,7 +102,7 @@ fn complaints(out: &mut String, report: &RunReport) {
         let _ = writeln!(
             out,
             "- **{} {}**: {} (limit: {}; observed: {})",
-            check.id,
+            check.name(),
             check.verdict.word(),
             escape::markdown(&check.explanation),
             escape::markdown(&check.limit),

@@ -34,7 +34,7 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
             let _ = writeln!(
                 out,
                 "  {} {}: {}\n      limit: {}; observed: {}",
-                check.id,
+                check.name(),
                 paint(check.verdict, check.verdict.word()),
                 escape::terminal(&check.explanation),
                 escape::terminal(&check.limit),

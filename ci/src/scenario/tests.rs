@@ -155,3 +155,68 @@ fn a_missing_folder_is_named() {
         "{error}"
     );
 }
+
+/// Adds tables to the good file and expects an error, or none.
+fn check_programs(tables: &str, expect: &str) {
+    let said = match parse(&format!("{GOOD}\n{tables}")) {
+        Ok(_) => "good".into(),
+        Err(error) => error.to_string(),
+    };
+    assert!(said.contains(expect), "{said:?} does not say {expect:?}");
+}
+
+#[test]
+fn further_programs_are_checked_as_the_main_ones_are() {
+    let client = "client = { kind = \"event-driven\", packet_frames = 480 }\n";
+    let format = "format = { rate = 44100, channels = 2, sample = \"pcm24\" }\n";
+    let counter = "signal = { kind = \"counter\" }\n";
+    let recorder = format!("[[recorder]]\n{client}");
+    check_programs(&format!("{recorder}stop_ms = 10"), "good");
+    check_programs(&recorder, "missing field `stop_ms`");
+    check_programs(
+        &format!("{recorder}start_ms = 20\nstop_ms = 10"),
+        ":14: start_ms = 20, stop_ms = 10; stop_ms must",
+    );
+    check_programs(
+        &format!("{recorder}stop_ms = 10\ncable = 9"),
+        "cable = 9; allowed: 1 to 8",
+    );
+    check_programs(
+        &format!("{recorder}stop_ms = 10\ncable = 2"),
+        "nothing plays on cable 2, so the recorder must",
+    );
+    check_programs(
+        &format!("{recorder}stop_ms = 10\ncable = 2\n{format}"),
+        "good",
+    );
+    check_programs(
+        &format!(
+            "{recorder}stop_ms = 10\ndisturbance = [{{ kind = \"timer-stall\", at_ms = 1, for_ms = 1 }}]"
+        ),
+        "happens to the whole machine",
+    );
+    check_programs(
+        &format!(
+            "{recorder}stop_ms = 10\ndisturbance = [{{ kind = \"client-stall\", at_ms = 5, for_ms = 5 }}]"
+        ),
+        "a stall of 5 ms at 5 ms",
+    );
+    let player = format!("[[player]]\nduration_ms = 100\n{format}{client}{counter}");
+    check_programs(&format!("{player}cable = 2"), "good");
+    check_programs(&format!("{player}cable = 1"), "cable = 1; allowed: 2 to 8");
+    check_programs(
+        &format!("{player}cable = 2\n{player}cable = 2"),
+        "a second player on cable 2",
+    );
+    let tap = "[[tap-client]]\nread_frames = 48\n";
+    check_programs(tap, "good");
+    check_programs(
+        &format!("{tap}reads = 65"),
+        "reads = 65; allowed: 1 to 192000 frames, 1 to 64 reads",
+    );
+    check_programs(
+        &format!("{tap}open_ms = 5\nclose_ms = 5"),
+        "close_ms must be later",
+    );
+    check_programs(&tap.repeat(17), "more than 16 programs of this kind");
+}

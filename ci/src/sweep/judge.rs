@@ -1,5 +1,7 @@
 //! The verdict on a sweep: one check that names the formats that did not pass, and how to play the first of them again.
 
+use waverig_protocol::Program;
+
 use crate::Evidence;
 use crate::check::{self, Context};
 use crate::golden::{GoldenError, SweepGolden, format_name, own_golden};
@@ -71,6 +73,7 @@ pub fn judge(
     let replay = describe(&mut texts, complaints, file.name(), run);
     let result = CheckResult {
         id: FORMATS,
+        program: Program::Main,
         verdict,
         limit: format!("each of {} formats passes every check", files.len()),
         observed: format!("{passed} formats passed, {frames} frames"),
@@ -154,6 +157,15 @@ pub(crate) struct Heard {
     pub(crate) sha256: String,
 }
 
+impl Heard {
+    fn nothing() -> Self {
+        Self {
+            frames: 0,
+            sha256: String::new(),
+        }
+    }
+}
+
 /// What the checks say about one format that did not pass them; golden checks are left out, because a sweep has its own golden.
 pub(crate) fn judged(
     file: &ScenarioFile,
@@ -161,12 +173,13 @@ pub(crate) fn judged(
     run: &RunInfo,
 ) -> (Vec<(Verdict, String)>, Heard) {
     let none = own_golden();
-    let context = Context::new(file, evidence, Err(&none), run.seed);
+    let contexts = Context::all(file, evidence, Err(&none), run.seed);
+    let heard = contexts.first().map_or_else(Heard::nothing, Context::heard);
     let applies = |id: &str| !check::needs_golden(id) && !TOO_SHORT_FOR.contains(&id);
-    let results = check::CHECKS
+    let checks = check::CHECKS.iter().filter(|check| applies(check.id));
+    let results = contexts
         .iter()
-        .filter(|check| applies(check.id))
-        .filter_map(|check| check.result(&context));
+        .flat_map(|context| checks.clone().filter_map(|check| check.result(context)));
     let crashed = evidence.fault.is_some();
     let complaints = results
         .filter(|result| result.verdict != Verdict::Passed)
@@ -175,9 +188,9 @@ pub(crate) fn judged(
         .map(|result| {
             (
                 result.verdict,
-                format!("{}: {}", result.id, result.explanation),
+                format!("{}: {}", result.name(), result.explanation),
             )
         })
         .collect();
-    (complaints, context.heard())
+    (complaints, heard)
 }

@@ -8,6 +8,7 @@
 pub mod frame;
 pub mod inspection;
 mod message;
+mod program;
 pub mod scenario;
 pub mod timeline;
 
@@ -15,3 +16,4 @@ pub use message::{
     Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Refusal, Reply, Request,
     Severity,
 };
+pub use program::Program;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Program;
 use crate::inspection::Inspection;
 use crate::scenario::Scenario;
 use crate::timeline::Stamped;
@@ -70,8 +71,12 @@ pub enum Reply {
         /// The observations.
         events: Vec<Stamped>,
     },
-    /// Audio the tap delivered, in order; payload: frames in the scenario's format.
+    /// Audio that a program was given, in order; payload: frames in the program's format (see
+    /// [`Scenario::format_of`]). What the main program was given is what the tap delivered.
     Capture {
+        /// Which program.
+        #[serde(default, skip_serializing_if = "Program::is_main")]
+        program: Program,
         /// Index of the payload's first frame.
         first_frame: u64,
     },

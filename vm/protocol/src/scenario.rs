@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Program;
+
+mod programs;
+
+pub use programs::{Player, Recorder, TapClient};
+
 /// One scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +19,9 @@ pub struct Scenario {
     pub about: String,
     /// How much signal is played, in milliseconds.
     pub duration_ms: u32,
+    /// When the main player starts, in milliseconds after the scenario began.
+    #[serde(default)]
+    pub start_ms: u32,
     /// What is played.
     pub signal: Signal,
     /// In which format.
@@ -22,15 +31,133 @@ pub struct Scenario {
     /// What reads the tap.
     #[serde(default)]
     pub tap: Tap,
-    /// What goes wrong on purpose.
+    /// What goes wrong on purpose with the main player, or with the whole machine.
     #[serde(default, rename = "disturbance")]
     pub disturbances: Vec<Disturbance>,
+    /// Programs that capture.
+    #[serde(default, rename = "recorder")]
+    pub recorders: Vec<Recorder>,
+    /// Further programs that play, each on a cable of its own.
+    #[serde(default, rename = "player")]
+    pub players: Vec<Player>,
+    /// Further programs that read a tap.
+    #[serde(default, rename = "tap-client")]
+    pub tap_clients: Vec<TapClient>,
 }
 
 impl Scenario {
+    /// A scenario of one player to which nothing happens, without a name.
+    pub fn of(signal: Signal, format: Format, client: Client, duration_ms: u32) -> Self {
+        Self {
+            name: String::new(),
+            about: String::new(),
+            duration_ms,
+            start_ms: 0,
+            signal,
+            format,
+            client,
+            tap: Tap::default(),
+            disturbances: Vec::new(),
+            recorders: Vec::new(),
+            players: Vec::new(),
+            tap_clients: Vec::new(),
+        }
+    }
+
     /// Frames of signal that are played.
     pub fn frames(&self) -> u64 {
         u64::from(self.duration_ms) * u64::from(self.format.rate) / 1000
+    }
+
+    /// All programs, the main one first.
+    pub fn programs(&self) -> Vec<Program> {
+        let mut programs = vec![Program::Main];
+        let numbers = |count: usize| (1..=u8::MAX).take(count);
+        programs.extend(numbers(self.players.len()).map(Program::Player));
+        programs.extend(numbers(self.recorders.len()).map(Program::Recorder));
+        programs.extend(numbers(self.tap_clients.len()).map(Program::TapClient));
+        programs
+    }
+
+    /// A `[[player]]` of it.
+    pub fn player(&self, number: u8) -> Option<&Player> {
+        self.players.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// A `[[recorder]]` of it.
+    pub fn recorder(&self, number: u8) -> Option<&Recorder> {
+        self.recorders.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// A `[[tap-client]]` of it.
+    pub fn tap_client(&self, number: u8) -> Option<&TapClient> {
+        self.tap_clients.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The cable that a program uses; `None` when there is no such program.
+    pub fn cable_of(&self, program: Program) -> Option<u8> {
+        Some(match program {
+            Program::Main => 1,
+            Program::Player(number) => self.player(number)?.cable,
+            Program::Recorder(number) => self.recorder(number)?.cable,
+            Program::TapClient(number) => self.tap_client(number)?.cable,
+        })
+    }
+
+    /// The program that plays on a cable; `None` when nothing does.
+    pub fn player_on(&self, cable: u8) -> Option<Program> {
+        if cable == 1 {
+            return Some(Program::Main);
+        }
+        let at = self.players.iter().position(|one| one.cable == cable)?;
+        u8::try_from(at + 1).ok().map(Program::Player)
+    }
+
+    /// The format of what a program plays or is given; `None` when there is no such program, or nothing plays on the
+    /// cable whose tap it reads.
+    pub fn format_of(&self, program: Program) -> Option<Format> {
+        match program {
+            Program::Main => Some(self.format),
+            Program::Player(number) => Some(self.player(number)?.format),
+            Program::Recorder(number) => {
+                let recorder = self.recorder(number)?;
+                match recorder.format {
+                    Some(format) => Some(format),
+                    None => self.format_of(self.player_on(recorder.cable)?),
+                }
+            }
+            Program::TapClient(number) => {
+                let played = self.player_on(self.tap_client(number)?.cable)?;
+                self.format_of(played)
+            }
+        }
+    }
+
+    /// What a player plays as a scenario of its own: the view that everything written for one player takes. The main
+    /// player's is the scenario without its further programs.
+    pub fn view_of(&self, player: Program) -> Option<Self> {
+        let mut view = Self {
+            recorders: Vec::new(),
+            players: Vec::new(),
+            tap_clients: Vec::new(),
+            ..self.clone()
+        };
+        match player {
+            Program::Main => {}
+            Program::Player(number) => {
+                let player = self.player(number)?;
+                view.duration_ms = player.duration_ms;
+                view.start_ms = player.start_ms;
+                view.signal = player.signal.clone();
+                view.format = player.format;
+                view.client = player.client;
+                // What happens to the machine happens to every program.
+                view.disturbances.retain(Disturbance::is_of_the_machine);
+                view.disturbances.extend(&player.disturbances);
+            }
+            Program::Recorder(_) | Program::TapClient(_) => return None,
+        }
+        Some(view)
     }
 }
 
@@ -166,4 +293,11 @@ pub enum Disturbance {
         /// For how long, in milliseconds.
         for_ms: u32,
     },
+}
+
+impl Disturbance {
+    /// Whether it happens to the machine, not to a program.
+    pub fn is_of_the_machine(&self) -> bool {
+        matches!(self, Self::TimerStall { .. })
+    }
 }

@@ -2,14 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Program;
+
 /// An observation and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
     /// QPC time of the observation, in ticks of the machine's frequency.
     pub qpc: i64,
+    /// Which program observed it.
+    #[serde(default, skip_serializing_if = "Program::is_main")]
+    pub program: Program,
     /// What was observed.
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Stamped {
+    /// An observation of the main program.
+    pub fn new(qpc: i64, event: Event) -> Self {
+        Self {
+            qpc,
+            program: Program::Main,
+            event,
+        }
+    }
 }
 
 /// An observation.
@@ -41,6 +57,13 @@ pub enum Event {
         stream_frame: u64,
         /// First frame of the signal that was written there.
         signal_frame: u64,
+        /// How many.
+        frames: u64,
+    },
+    /// A recorder took frames out of its buffer; they follow as captured audio.
+    Read {
+        /// First frame of the stream that was read.
+        stream_frame: u64,
         /// How many.
         frames: u64,
     },

@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 
-use waverig_interface::{TAP_INTERFACE, TAP_REFERENCE};
+use waverig_interface::TAP_INTERFACE;
 use waverig_package::cert::{Certificate, Trust};
 use waverig_package::inf::{InstallPlan, Target};
 use waverig_package::package::verify;
@@ -142,26 +142,38 @@ impl Device {
         inspect::of(self)
     }
 
-    /// Where programs play to and capture from.
+    /// Where programs play to and capture from, by the number at the end of the filters' and taps' reference strings.
     ///
     /// # Errors
-    /// When the device has no render endpoint or no tap.
+    /// When a filter of an endpoint has no interface.
     pub fn target(&self) -> Result<user::Target, String> {
-        let endpoint = self.built.endpoints.iter().find(|endpoint| endpoint.render);
-        let endpoint = endpoint.ok_or("the device has no render endpoint to play to")?;
-        let (filter, pin) = endpoint.host;
-        let name = &self.topology.filters[filter].name;
-        let wave = link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
-            .ok_or_else(|| format!("the filter {name:?} has no interface"))?;
+        let mut target = user::Target::default();
+        for endpoint in &self.built.endpoints {
+            let (filter, pin) = endpoint.host;
+            let name = &self.topology.filters[filter].name;
+            let wave = link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
+                .ok_or_else(|| format!("the filter {name:?} has no interface"))?;
+            let cable = target.cables.entry(number(name)).or_default();
+            let place = if endpoint.render {
+                &mut cable.render
+            } else {
+                &mut cable.capture
+            };
+            place.get_or_insert(user::Place { wave, pin });
+        }
         let class = Guid {
             data1: TAP_INTERFACE.data1,
             data2: TAP_INTERFACE.data2,
             data3: TAP_INTERFACE.data3,
             data4: TAP_INTERFACE.data4,
         };
-        let tap = link(self.node.pdo, &class, TAP_REFERENCE)
-            .ok_or("the device has no enabled interface of the tap; the driver registers it with IoRegisterDeviceInterface")?;
-        Ok(user::Target { wave, pin, tap })
+        for one in interface::list(Some(&class)) {
+            if one.device == self.node.pdo && one.enabled {
+                let cable = target.cables.entry(number(&one.reference)).or_default();
+                cable.tap.get_or_insert(one.link);
+            }
+        }
+        Ok(target)
     }
 
     /// The device's node, for what happens to it while programs use it.
@@ -204,4 +216,13 @@ fn link(pdo: *mut DeviceObject, class: &Guid, reference: &str) -> Option<String>
         one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference)
     });
     found.next().map(|one| one.link)
+}
+
+/// The number that a reference string ends with; 1 when it ends with none.
+fn number(reference: &str) -> u8 {
+    let digits = reference.len()
+        - reference
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+            .len();
+    reference[reference.len() - digits..].parse().unwrap_or(1)
 }

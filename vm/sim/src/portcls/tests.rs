@@ -5,7 +5,7 @@ use waverig_portcls::{
     KSPROPERTY_AUDIO_MUTE, KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_TYPE_BASICSUPPORT,
     KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_TOPOLOGY, status,
 };
-use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
+use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal};
 
 use super::description::{Description, read_description};
 use crate::kernel::{Kernel, Options};
@@ -17,20 +17,16 @@ mod descriptions;
 /// Plays 100 ms and removes the device; gives the rules that were broken, in order.
 fn rules_broken(machine: &Machine) -> Vec<String> {
     if machine.started >= 0 {
-        let scenario = Scenario {
-            name: "mock".into(),
-            about: "mock".into(),
-            duration_ms: 100,
-            signal: Signal::Counter,
-            format: Format {
+        let scenario = Scenario::of(
+            Signal::Counter,
+            Format {
                 rate: 48_000,
                 channels: 2,
                 sample: Sample::Pcm16,
             },
-            client: Client::EventDriven { packet_frames: 480 },
-            tap: Tap::default(),
-            disturbances: Vec::new(),
-        };
+            Client::EventDriven { packet_frames: 480 },
+            100,
+        );
         // A client that gives up is part of some quirks.
         let _ = user::tests::play_on_mock(machine, &scenario);
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 use waverig_protocol::timeline::Stamped;
-use waverig_protocol::{Reply, frame};
+use waverig_protocol::{Program, Reply, frame};
 
 use crate::report::{Report, StackFrame};
 use crate::session::staging;
@@ -66,7 +66,13 @@ impl Sink for ToHost {
         send(&Reply::Events { events }, &[]);
     }
 
-    fn capture(&self, first: u64, bytes: Vec<u8>) {
-        send(&Reply::Capture { first_frame: first }, &bytes);
+    fn capture(&self, program: Program, first: u64, bytes: Vec<u8>) {
+        send(
+            &Reply::Capture {
+                program,
+                first_frame: first,
+            },
+            &bytes,
+        );
     }
 }

@@ -94,7 +94,8 @@ impl Session {
                 if let Err(error) = played {
                     self.evidence.program_failed(&error.to_string());
                 }
-                match user::record::read(&target.tap, self.recorded) {
+                let read = |tap: String| user::record::read(&tap, self.recorded);
+                match target.tap(1).and_then(read) {
                     Ok(read) => {
                         self.recorded = read.next;
                         let (records, lost) = (read.records, read.lost);
@@ -161,7 +162,7 @@ impl Session {
 mod tests {
     use super::*;
     use crate::kernel::Kernel;
-    use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
+    use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal};
 
     fn check(requests: Vec<Request>, expect: &str) {
         Kernel::boot(Options::default());
@@ -183,20 +184,16 @@ mod tests {
     }
 
     fn run() -> Request {
-        let scenario = Scenario {
-            name: "t".into(),
-            about: "t".into(),
-            duration_ms: 1,
-            signal: Signal::Counter,
-            format: Format {
+        let scenario = Scenario::of(
+            Signal::Counter,
+            Format {
                 rate: 48_000,
                 channels: 2,
                 sample: Sample::Pcm16,
             },
-            client: Client::EventDriven { packet_frames: 480 },
-            tap: Tap::default(),
-            disturbances: Vec::new(),
-        };
+            Client::EventDriven { packet_frames: 480 },
+            1,
+        );
         Request::Run { scenario, seed: 1 }
     }
 

@@ -3,23 +3,17 @@
 use super::UserError;
 use super::client::Playing;
 
-/// Plays until everything was heard, then stops and closes.
-pub(super) fn run(mut playing: Playing) -> Result<(), UserError> {
-    let run = packets(&mut playing);
-    playing.finish(run)
-}
-
-fn packets(playing: &mut Playing) -> Result<(), UserError> {
-    let packet = playing.packet_frames;
+/// Plays until everything was heard.
+pub(super) async fn play(playing: &mut Playing) -> Result<(), UserError> {
+    let packet = playing.stream.packet_frames;
     if packet == 0 {
         return Err(UserError("the buffer is too small for two packets".into()));
     }
-    playing.start()?;
     loop {
-        playing.wait()?;
-        playing.stall();
-        let position = playing.position()?;
-        if playing.feed.end().is_some_and(|end| position >= end) {
+        playing.stream.wait().await?;
+        playing.stream.stall().await;
+        let position = playing.stream.position()?;
+        if playing.heard(position) {
             return Ok(());
         }
         // The packet that plays now is lost to the writer; the next one is the first that can still be made.

@@ -1,8 +1,10 @@
 //! What the programs saw, in order, on its way out of the machine.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
+use waverig_protocol::Program;
 use waverig_protocol::timeline::{Event, Stamped};
 
 use crate::kernel::kernel;
@@ -16,19 +18,20 @@ const BYTES: usize = 64 << 10;
 pub trait Sink {
     /// Observations, in order.
     fn events(&self, events: Vec<Stamped>);
-    /// Captured frames without a gap, from frame `first` on.
-    fn capture(&self, first: u64, bytes: Vec<u8>);
+    /// Frames that `program` was given without a gap, from frame `first` on.
+    fn capture(&self, program: Program, first: u64, bytes: Vec<u8>);
 }
 
-/// Collects observations and captured audio, and gives them out in portions.
+/// Collects observations and captured audio of one program, and gives them out in portions with those of the others.
 #[derive(Clone)]
 pub struct Journal {
+    program: Program,
     inner: Rc<Inner>,
 }
 
 struct Inner {
     events: RefCell<Vec<Stamped>>,
-    piece: RefCell<Piece>,
+    pieces: RefCell<BTreeMap<Program, Piece>>,
     sink: Box<dyn Sink>,
 }
 
@@ -55,15 +58,26 @@ pub(crate) fn flush_current() {
 }
 
 impl Journal {
-    /// A journal that gives out to `sink`; it becomes the current one.
+    /// The main program's journal, that gives out to `sink`; it becomes the current one.
     pub fn new(sink: impl Sink + 'static) -> Self {
         let inner = Rc::new(Inner {
             events: RefCell::default(),
-            piece: RefCell::default(),
+            pieces: RefCell::default(),
             sink: Box::new(sink),
         });
         CURRENT.with_borrow_mut(|current| *current = Rc::downgrade(&inner));
-        Self { inner }
+        Self {
+            program: Program::Main,
+            inner,
+        }
+    }
+
+    /// The journal of another program of the same run.
+    pub(crate) fn of(&self, program: Program) -> Self {
+        Self {
+            program,
+            inner: Rc::clone(&self.inner),
+        }
     }
 
     /// Notes what happens now.
@@ -72,6 +86,7 @@ impl Journal {
         // Virtual time fits: it starts at 0 and counts 100 ns.
         events.push(Stamped {
             qpc: kernel().now().0.cast_signed(),
+            program: self.program,
             event,
         });
         if events.len() >= EVENTS {
@@ -85,9 +100,10 @@ impl Journal {
         if frames == 0 {
             return;
         }
-        let mut piece = self.inner.piece.borrow_mut();
+        let mut pieces = self.inner.pieces.borrow_mut();
+        let piece = pieces.entry(self.program).or_default();
         if piece.bytes.is_empty() || piece.next != first || piece.bytes.len() >= BYTES {
-            self.inner.send(&mut piece);
+            self.inner.send(self.program, piece);
             piece.first = first;
         }
         piece.bytes.extend_from_slice(bytes);
@@ -101,17 +117,19 @@ impl Journal {
 }
 
 impl Inner {
-    fn send(&self, piece: &mut Piece) {
+    fn send(&self, program: Program, piece: &mut Piece) {
         if !piece.bytes.is_empty() {
             self.sink
-                .capture(piece.first, std::mem::take(&mut piece.bytes));
+                .capture(program, piece.first, std::mem::take(&mut piece.bytes));
         }
     }
 
     /// Parts that are being written to at this moment (the machine ends in the middle of that) are left out.
     fn flush(&self) {
-        if let Ok(mut piece) = self.piece.try_borrow_mut() {
-            self.send(&mut piece);
+        if let Ok(mut pieces) = self.pieces.try_borrow_mut() {
+            for (program, piece) in &mut *pieces {
+                self.send(*program, piece);
+            }
         }
         let events = self
             .events

@@ -1,4 +1,4 @@
-//! The programs of the simulated machine: audio clients that play, and the client that reads the tap.
+//! The programs of the simulated machine: audio clients that play and record, and clients that read the tap.
 //!
 //! Each speaks to the driver as a Windows program would: through handles, KS properties and I/O controls.
 
@@ -9,21 +9,22 @@ pub(crate) mod format;
 pub(crate) mod journal;
 pub(crate) mod ks;
 mod pin;
+mod play;
 mod polling;
 mod processor;
 pub(crate) mod record;
+mod recorder;
+mod stream;
 mod tap;
+mod task;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unroll;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use waverig_protocol::scenario::{Client, Scenario};
-use waverig_signal::Generator;
-
-use client::Playing;
-use journal::Journal;
+pub use play::play;
 
 /// Why a program could not go on: what it did, and what the driver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,31 +38,59 @@ impl fmt::Display for UserError {
 
 impl std::error::Error for UserError {}
 
-/// Where the programs find the device.
+/// A pin that programs stream through.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct Place {
     /// Symbolic link of the wave filter's interface.
     pub wave: String,
-    /// The pin that is played to.
+    /// The pin.
     pub pin: u32,
-    /// Symbolic link of the tap's interface.
-    pub tap: String,
 }
 
-/// Plays `scenario` to its end: opens the tap, plays, drains, stops, closes, and waits for the tap's last block.
-///
-/// # Errors
-/// A sentence for people when a program cannot go on; everything that was seen until then is in the journal.
-pub fn play(scenario: &Scenario, target: &Target, journal: &Journal) -> Result<(), UserError> {
-    let generator = Generator::new(&scenario.signal, scenario.format)
-        .map_err(|error| UserError(error.to_string()))?;
-    let tap = tap::Tap::open(&target.tap, scenario, journal.clone())?;
-    let playing = Playing::open(scenario, target, generator, journal.clone())?;
-    let played = match scenario.client {
-        Client::EventDriven { .. } => event_driven::run(playing),
-        Client::Polling { interval_ms, .. } => polling::run(playing, interval_ms),
-    };
-    // The tap's client is stopped in order even when the audio client could not go on.
-    let tapped = tap.finish(played.is_ok());
-    played.and(tapped)
+/// Where programs find a cable.
+#[derive(Debug, Clone, Default)]
+pub struct Cable {
+    /// Where they play to it.
+    pub render: Option<Place>,
+    /// Where they capture from it.
+    pub capture: Option<Place>,
+    /// Symbolic link of its tap's interface.
+    pub tap: Option<String>,
+}
+
+/// Where the programs find the device's cables, by their number.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// The cables.
+    pub cables: BTreeMap<u8, Cable>,
+}
+
+impl Target {
+    fn of<T>(
+        &self,
+        cable: u8,
+        what: &str,
+        part: impl FnOnce(&Cable) -> Option<T>,
+    ) -> Result<T, UserError> {
+        let found = self.cables.get(&cable).and_then(part);
+        found.ok_or_else(|| UserError(format!("cable {cable} of the device has no {what}")))
+    }
+
+    fn render(&self, cable: u8) -> Result<Place, UserError> {
+        self.of(cable, "render endpoint to play to", |cable| {
+            cable.render.clone()
+        })
+    }
+
+    fn capture(&self, cable: u8) -> Result<Place, UserError> {
+        self.of(cable, "capture endpoint to record from", |cable| {
+            cable.capture.clone()
+        })
+    }
+
+    pub(crate) fn tap(&self, cable: u8) -> Result<String, UserError> {
+        let what =
+            "enabled interface of the tap; the driver registers it with IoRegisterDeviceInterface";
+        self.of(cable, what, |cable| cable.tap.clone())
+    }
 }

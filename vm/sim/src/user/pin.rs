@@ -193,14 +193,8 @@ impl Pin {
 impl Buffer {
     /// Copies `bytes` to byte offset `at`, which wraps at the buffer's end.
     pub(super) fn write(&self, at: usize, bytes: &[u8]) {
-        assert!(
-            bytes.len() <= self.bytes,
-            "a write of {} bytes into a buffer of {}",
-            bytes.len(),
-            self.bytes
-        );
-        let at = at % self.bytes;
-        let (front, back) = bytes.split_at(bytes.len().min(self.bytes - at));
+        let (at, before_end) = self.parts(at, bytes.len());
+        let (front, back) = bytes.split_at(before_end);
         // SAFETY: the mapping has `self.bytes` bytes until the pin is closed, which takes the `Pin` that lives longer
         // than this value; both parts end inside.
         unsafe {
@@ -210,5 +204,30 @@ impl Buffer {
             self.address
                 .copy_from_nonoverlapping(back.as_ptr(), back.len());
         }
+    }
+
+    /// Fills `bytes` from byte offset `at`, which wraps at the buffer's end.
+    pub(super) fn read(&self, at: usize, bytes: &mut [u8]) {
+        let (at, before_end) = self.parts(at, bytes.len());
+        let (front, back) = bytes.split_at_mut(before_end);
+        // SAFETY: as for `write`.
+        unsafe {
+            self.address
+                .add(at)
+                .copy_to_nonoverlapping(front.as_mut_ptr(), front.len());
+            self.address
+                .copy_to_nonoverlapping(back.as_mut_ptr(), back.len());
+        }
+    }
+
+    /// Where `length` bytes from `at` start, and how many of them lie before the buffer's end.
+    fn parts(&self, at: usize, length: usize) -> (usize, usize) {
+        assert!(
+            length <= self.bytes,
+            "{length} bytes of a buffer of {}",
+            self.bytes
+        );
+        let at = at % self.bytes;
+        (at, length.min(self.bytes - at))
     }
 }

@@ -2,30 +2,24 @@
 
 use super::UserError;
 use super::client::Playing;
-use crate::sched;
+use super::task;
 use crate::time::Hns;
 
-/// Plays until everything was heard, then stops and closes.
-pub(super) fn run(mut playing: Playing, interval_ms: u32) -> Result<(), UserError> {
-    let run = intervals(&mut playing, interval_ms);
-    playing.finish(run)
-}
-
-fn intervals(playing: &mut Playing, interval_ms: u32) -> Result<(), UserError> {
+/// Plays until everything was heard.
+pub(super) async fn play(playing: &mut Playing, interval_ms: u32) -> Result<(), UserError> {
     if interval_ms == 0 {
         return Err(UserError(
             "a polling interval of 0 ms never lets time pass; give at least 1".into(),
         ));
     }
-    playing.start()?;
     loop {
-        sched::run_for(Hns::from_millis(interval_ms.into()));
-        playing.stall();
-        let position = playing.position()?;
-        if playing.feed.end().is_some_and(|end| position >= end) {
+        task::sleep(Hns::from_millis(interval_ms.into())).await;
+        playing.stream.stall().await;
+        let position = playing.stream.position()?;
+        if playing.heard(position) {
             return Ok(());
         }
-        let limit = position + playing.buffer_frames;
+        let limit = position + playing.stream.buffer_frames;
         playing.write(position, limit);
     }
 }

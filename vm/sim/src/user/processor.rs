@@ -1,15 +1,15 @@
 //! Disturbances: a processor that somebody else holds.
 
-use waverig_protocol::scenario::{Disturbance, Scenario};
+use waverig_protocol::scenario::Disturbance;
 
 use crate::kernel::kernel;
 use crate::sched;
 use crate::time::{Hns, Qpc};
 
-/// Arranges the timer stalls of `scenario`, whose stream starts at `start`: time passes, and nothing on the one
-/// processor runs; what fell due meanwhile runs late.
-pub(super) fn arrange_stalls(scenario: &Scenario, start: Qpc) {
-    for disturbance in &scenario.disturbances {
+/// Arranges the timer stalls among `disturbances` of the main player, whose stream starts at `start`: time passes, and
+/// nothing on the one processor runs; what fell due meanwhile runs late.
+pub(super) fn arrange_stalls(disturbances: &[Disturbance], start: Qpc) {
+    for disturbance in disturbances {
         if let Disturbance::TimerStall { at_ms, for_ms } = *disturbance {
             sched::at(
                 start + Hns::from_millis(at_ms.into()),
@@ -26,14 +26,11 @@ pub(super) fn arrange_stalls(scenario: &Scenario, start: Qpc) {
 }
 
 /// How much longer a wait may take because of them.
-pub(super) fn allowance(scenario: &Scenario) -> Hns {
-    let held = scenario
-        .disturbances
-        .iter()
-        .map(|disturbance| match *disturbance {
-            Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
-            Disturbance::ClientStall { .. } => 0,
-        });
+pub(super) fn allowance(disturbances: &[Disturbance]) -> Hns {
+    let held = disturbances.iter().map(|disturbance| match *disturbance {
+        Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
+        Disturbance::ClientStall { .. } => 0,
+    });
     Hns::from_millis(held.sum())
 }
 
@@ -43,10 +40,9 @@ pub(super) struct ClientStalls {
 }
 
 impl ClientStalls {
-    /// Those of `scenario`, whose stream starts at `start`.
-    pub(super) fn new(scenario: &Scenario, start: Qpc) -> Self {
-        let mut due: Vec<(Qpc, u32)> = scenario
-            .disturbances
+    /// Those among `disturbances` of a stream that starts at `start`.
+    pub(super) fn new(disturbances: &[Disturbance], start: Qpc) -> Self {
+        let mut due: Vec<(Qpc, u32)> = disturbances
             .iter()
             .filter_map(|disturbance| match *disturbance {
                 Disturbance::ClientStall { at_ms, for_ms } => {

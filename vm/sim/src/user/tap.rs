@@ -3,17 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use waverig_protocol::scenario::Scenario;
 use waverig_protocol::timeline::Event;
 use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request};
 
 use super::UserError;
 use super::journal::Journal;
 use super::ks::Handle;
+use super::task::Bell;
 use crate::kernel::kernel;
 use crate::nt::status::{NtStatus, STATUS_CANCELLED};
 use crate::sched;
-use crate::time::Hns;
+use crate::time::{Hns, Qpc};
 
 /// A read has room for this many times the frames it waits for, so that one that comes late takes all there is.
 const ROOM: usize = 8;
@@ -21,6 +21,16 @@ const ROOM: usize = 8;
 const POLL: Hns = Hns::from_millis(1);
 /// Bytes a reply to HELLO may have; a later version may enlarge it.
 const HELLO_ROOM: usize = 64;
+
+/// How a tap is read.
+pub(super) struct Reading {
+    /// Each read completes when this many frames are there; 0: at once, with what is there.
+    pub(super) read_frames: u32,
+    /// Reads kept pended.
+    pub(super) reads: u32,
+    /// Bytes in a frame of what is played.
+    pub(super) frame_bytes: usize,
+}
 
 /// An open tap with its reads.
 pub(super) struct Tap {
@@ -40,15 +50,13 @@ struct State {
     last_seen: Cell<bool>,
     closing: Cell<bool>,
     error: RefCell<Option<UserError>>,
+    /// Rung after every read.
+    bell: Bell,
 }
 
 impl Tap {
     /// Opens the tap's interface, agrees on a version, and pends the reads.
-    pub(super) fn open(
-        link: &str,
-        scenario: &Scenario,
-        journal: Journal,
-    ) -> Result<Self, UserError> {
+    pub(super) fn open(link: &str, reading: &Reading, journal: Journal) -> Result<Self, UserError> {
         let failed =
             |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
         let handle = Handle::open(link).map_err(|status| failed("opening the tap", status))?;
@@ -62,8 +70,8 @@ impl Tap {
                 session.qpc_frequency
             )));
         }
-        let frames = scenario.tap.read_frames;
-        let frame_bytes = scenario.format.frame_bytes();
+        let frames = reading.read_frames;
+        let frame_bytes = reading.frame_bytes;
         let state = Rc::new(State {
             handle: RefCell::new(Some(handle)),
             journal,
@@ -76,31 +84,38 @@ impl Tap {
             last_seen: Cell::new(false),
             closing: Cell::new(false),
             error: RefCell::default(),
+            bell: Bell::default(),
         });
-        for _ in 0..scenario.tap.reads.max(1) {
+        for _ in 0..reading.reads.max(1) {
             pend(&state);
         }
         Ok(Self { state })
     }
 
+    /// Waits for the stream's last block, however long the stream runs, then closes the tap.
+    pub(super) async fn until_last(self) -> Result<(), UserError> {
+        self.last(Qpc(u64::MAX)).await;
+        self.finish(true).await
+    }
+
+    async fn last(&self, deadline: Qpc) {
+        let state = &self.state;
+        let seen = || state.last_seen.get() || state.error.borrow().is_some();
+        state.bell.until(seen, deadline).await;
+    }
+
     /// Waits for the stream's last block when `wait`, then closes the tap.
-    pub(super) fn finish(self, wait: bool) -> Result<(), UserError> {
+    pub(super) async fn finish(self, wait: bool) -> Result<(), UserError> {
         let state = &self.state;
         if wait {
-            let deadline = kernel().now() + Hns::from_secs(2);
-            sched::run_until(
-                || state.last_seen.get() || state.error.borrow().is_some(),
-                Some(deadline),
-            );
+            self.last(kernel().now() + Hns::from_secs(2)).await;
         }
         state.closing.set(true);
         if let Some(handle) = state.handle.take() {
             handle.close();
         }
-        sched::run_until(
-            || state.pended.get() == 0,
-            Some(kernel().now() + Hns::from_secs(1)),
-        );
+        let deadline = kernel().now() + Hns::from_secs(1);
+        state.bell.until(|| state.pended.get() == 0, deadline).await;
         let left = state.pended.get();
         if let Some(error) = state.error.take() {
             return Err(error);
@@ -141,6 +156,7 @@ fn pend(state: &Rc<State>) {
 
 fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
     state.pended.set(state.pended.get() - 1);
+    state.bell.ring();
     if status == STATUS_CANCELLED && (state.closing.get() || state.last_seen.get()) {
         return;
     }

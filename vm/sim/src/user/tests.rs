@@ -4,16 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use waverig_portcls::id::KSCATEGORY_AUDIO;
-use waverig_protocol::scenario::{Client, Disturbance, Format, Sample, Scenario, Signal, Tap};
+use waverig_protocol::Program;
+use waverig_protocol::scenario::{Client, Disturbance, Format, Sample, Scenario, Signal};
 use waverig_protocol::timeline::{Event, Stamped};
 use waverig_signal::Generator;
 
 use super::client::Playing;
 use super::journal::{Journal, Sink};
-use super::{Target, UserError, event_driven, polling};
+use super::{Place, UserError, processor, task};
 use crate::mock::{self, Machine, Quirk};
 use crate::nt::interface;
 use crate::portcls::guid_of;
+use crate::sched;
 
 /// Keeps what a journal gives out.
 #[derive(Clone, Default)]
@@ -24,7 +26,7 @@ impl Sink for Kept {
         self.0.borrow_mut().extend(events);
     }
 
-    fn capture(&self, _first: u64, _bytes: Vec<u8>) {}
+    fn capture(&self, _program: Program, _first: u64, _bytes: Vec<u8>) {}
 }
 
 /// The link of a filter of the mock.
@@ -43,17 +45,20 @@ pub(crate) fn play_on_mock(
 ) -> Result<Vec<Event>, UserError> {
     let kept = Kept::default();
     let journal = Journal::new(kept.clone());
-    let target = Target {
+    let place = Place {
         wave: link(machine, mock::WAVE),
         pin: 0,
-        tap: String::new(),
     };
-    let generator = Generator::new(&scenario.signal, scenario.format).expect("a good signal");
-    let playing = Playing::open(scenario, &target, generator, journal.clone())?;
-    match scenario.client {
-        Client::EventDriven { .. } => event_driven::run(playing),
-        Client::Polling { interval_ms, .. } => polling::run(playing, interval_ms),
-    }?;
+    let playing = Playing::open(scenario, &place, journal.clone())?;
+    let held = scenario.disturbances.clone();
+    let arrange = move |start| processor::arrange_stalls(&held, start);
+    let result = Rc::new(RefCell::new(None));
+    let kept_result = Rc::clone(&result);
+    task::spawn("the mock's player", playing.run(arrange), move |played| {
+        *kept_result.borrow_mut() = Some(played);
+    });
+    sched::must("the mock's player", || result.borrow().is_some());
+    result.take().expect("it ended")?;
     journal.flush();
     Ok(kept
         .0
@@ -65,18 +70,17 @@ pub(crate) fn play_on_mock(
 
 fn scenario(client: Client, disturbances: Vec<Disturbance>) -> Scenario {
     Scenario {
-        name: "mock".into(),
-        about: "mock".into(),
-        duration_ms: 500,
-        signal: Signal::Counter,
-        format: Format {
-            rate: 48_000,
-            channels: 2,
-            sample: Sample::Pcm16,
-        },
-        client,
-        tap: Tap::default(),
         disturbances,
+        ..Scenario::of(
+            Signal::Counter,
+            Format {
+                rate: 48_000,
+                channels: 2,
+                sample: Sample::Pcm16,
+            },
+            client,
+            500,
+        )
     }
 }
 

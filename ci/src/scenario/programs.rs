@@ -1,0 +1,149 @@
+//! What is allowed of a scenario's further programs.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use waverig_protocol::Program;
+use waverig_protocol::scenario::{Disturbance, Scenario};
+use waverig_signal::Generator;
+
+use super::{File, MOST_FRAMES, check_client, check_disturbance, check_format, ensure};
+
+/// Longest scenario: ten minutes.
+const MOST_MS: u32 = 600_000;
+/// Cables a device has at most.
+const MOST_CABLES: u8 = 8;
+/// Programs of one kind.
+const MOST_PROGRAMS: usize = 16;
+
+/// Where each program stands in the file.
+pub(super) struct Spans {
+    recorders: Vec<Range<usize>>,
+    players: Vec<Range<usize>>,
+    tap_clients: Vec<Range<usize>>,
+}
+
+fn spans<T>(tables: &[Spanned<T>]) -> Vec<Range<usize>> {
+    tables.iter().map(Spanned::span).collect()
+}
+
+impl Spans {
+    pub(super) fn of(file: &File) -> Self {
+        Self {
+            recorders: spans(&file.recorders),
+            players: spans(&file.players),
+            tap_clients: spans(&file.tap_clients),
+        }
+    }
+}
+
+type Checked = Result<(), (Range<usize>, String)>;
+
+pub(super) fn check(scenario: &Scenario, spans: &Spans) -> Checked {
+    for table in [&spans.recorders, &spans.players, &spans.tap_clients] {
+        if let Some(span) = table.get(MOST_PROGRAMS) {
+            ensure(false, span.clone(), || {
+                format!("more than {MOST_PROGRAMS} programs of this kind")
+            })?;
+        }
+    }
+    players(scenario, spans)?;
+    recorders(scenario, spans)?;
+    for (client, span) in scenario.tap_clients.iter().zip(&spans.tap_clients) {
+        cable(client.cable, 1, span)?;
+        ensure(
+            (1..=MOST_FRAMES).contains(&client.read_frames) && (1..=64).contains(&client.reads),
+            span.clone(),
+            || {
+                format!(
+                    "read_frames = {}, reads = {}; allowed: 1 to {MOST_FRAMES} frames, 1 to 64 reads",
+                    client.read_frames, client.reads
+                )
+            },
+        )?;
+        let close = client.close_ms.unwrap_or(MOST_MS);
+        stretch(client.open_ms, close, "open_ms", "close_ms", span)?;
+    }
+    Ok(())
+}
+
+fn players(scenario: &Scenario, spans: &Spans) -> Checked {
+    let mut taken = BTreeSet::new();
+    for (player, span) in scenario.players.iter().zip(&spans.players) {
+        cable(player.cable, 2, span)?;
+        ensure(taken.insert(player.cable), span.clone(), || {
+            format!(
+                "a second player on cable {}; one at most plays on a cable",
+                player.cable
+            )
+        })?;
+        ensure(
+            (1..=MOST_MS).contains(&player.duration_ms),
+            span.clone(),
+            || {
+                format!(
+                    "duration_ms = {}; allowed: 1 to {MOST_MS}",
+                    player.duration_ms
+                )
+            },
+        )?;
+        check_format(&player.format, span)?;
+        check_client(&player.client, &player.format, span)?;
+        Generator::new(&player.signal, player.format)
+            .map_err(|error| (span.clone(), error.to_string()))?;
+        disturbances(&player.disturbances, player.duration_ms, span)?;
+    }
+    Ok(())
+}
+
+fn recorders(scenario: &Scenario, spans: &Spans) -> Checked {
+    for ((number, recorder), span) in (1..).zip(&scenario.recorders).zip(&spans.recorders) {
+        cable(recorder.cable, 1, span)?;
+        let Some(format) = scenario.format_of(Program::Recorder(number)) else {
+            let what = format!(
+                "nothing plays on cable {}, so the recorder must name its format",
+                recorder.cable
+            );
+            return Err((span.clone(), what));
+        };
+        check_format(&format, span)?;
+        check_client(&recorder.client, &format, span)?;
+        stretch(
+            recorder.start_ms,
+            recorder.stop_ms,
+            "start_ms",
+            "stop_ms",
+            span,
+        )?;
+        let duration = recorder.stop_ms - recorder.start_ms;
+        disturbances(&recorder.disturbances, duration, span)?;
+    }
+    Ok(())
+}
+
+fn cable(number: u8, least: u8, span: &Range<usize>) -> Checked {
+    ensure(
+        (least..=MOST_CABLES).contains(&number),
+        span.clone(),
+        || format!("cable = {number}; allowed: {least} to {MOST_CABLES}"),
+    )
+}
+
+fn stretch(from: u32, to: u32, start: &str, end: &str, span: &Range<usize>) -> Checked {
+    ensure(from < to && to <= MOST_MS, span.clone(), || {
+        format!("{start} = {from}, {end} = {to}; {end} must be later, at most {MOST_MS}")
+    })
+}
+
+fn disturbances(all: &[Disturbance], duration: u32, span: &Range<usize>) -> Checked {
+    for each in all {
+        ensure(!each.is_of_the_machine(), span.clone(), || {
+            format!(
+                "{each:?} happens to the whole machine; it stands in the scenario's own [[disturbance]]"
+            )
+        })?;
+        check_disturbance(each, duration, span)?;
+    }
+    Ok(())
+}

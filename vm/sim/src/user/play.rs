@@ -1,0 +1,195 @@
+//! A run of a scenario: all its programs side by side, until the last has ended.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+
+use waverig_protocol::Program;
+use waverig_protocol::scenario::{Disturbance, Recorder, Scenario, TapClient};
+
+use super::client::Playing;
+use super::journal::Journal;
+use super::stream::Setup;
+use super::tap::{Reading, Tap};
+use super::{Target, UserError, processor, recorder, task};
+use crate::kernel::kernel;
+use crate::sched::{self, Waited};
+use crate::time::{Hns, Qpc};
+
+/// What becomes of the programs.
+#[derive(Default)]
+struct Outcome {
+    running: usize,
+    /// The first that could not go on.
+    error: Option<UserError>,
+}
+
+/// What a run's programs are started with.
+struct Run<'a> {
+    scenario: &'a Scenario,
+    target: &'a Target,
+    journal: &'a Journal,
+    begin: Qpc,
+    outcome: Rc<RefCell<Outcome>>,
+}
+
+/// Plays `scenario` to its end: every program opens what it needs, does its part, and closes it again.
+///
+/// # Errors
+/// A sentence for people when a program cannot go on; everything that was seen until then is in the journal.
+pub fn play(scenario: &Scenario, target: &Target, journal: &Journal) -> Result<(), UserError> {
+    let run = Run {
+        scenario,
+        target,
+        journal,
+        begin: kernel().now(),
+        outcome: Rc::default(),
+    };
+    run.main()?;
+    for program in scenario.programs() {
+        match program {
+            Program::Main => {}
+            Program::Player(_) => run.player(program)?,
+            Program::Recorder(number) => {
+                if let Some(one) = scenario.recorder(number) {
+                    run.recorder(program, one)?;
+                }
+            }
+            Program::TapClient(number) => {
+                if let Some(one) = scenario.tap_client(number) {
+                    run.tap_client(program, one)?;
+                }
+            }
+        }
+    }
+    let outcome = Rc::clone(&run.outcome);
+    let waited = sched::run_until(|| outcome.borrow().running == 0, None);
+    match run.outcome.take().error {
+        Some(error) => Err(error),
+        None if waited == Waited::Hung => Err(UserError(
+            "a program waits for something that nothing is left to bring about".into(),
+        )),
+        None => Ok(()),
+    }
+}
+
+impl Run<'_> {
+    fn spawn(
+        &self,
+        name: &'static str,
+        program: impl Future<Output = Result<(), UserError>> + 'static,
+    ) {
+        self.outcome.borrow_mut().running += 1;
+        let outcome = Rc::clone(&self.outcome);
+        task::spawn(name, program, move |result: Result<(), UserError>| {
+            let mut outcome = outcome.borrow_mut();
+            outcome.running -= 1;
+            if let Err(error) = result {
+                outcome.error.get_or_insert(error);
+            }
+        });
+    }
+
+    fn moment(&self, ms: u32) -> Qpc {
+        self.begin + Hns::from_millis(ms.into())
+    }
+
+    /// The main player between the opening of its tap and the stream's last block.
+    fn main(&self) -> Result<(), UserError> {
+        let scenario = self.scenario.clone();
+        let journal = self.journal.of(Program::Main);
+        let place = self.target.render(1)?;
+        let link = self.target.tap(1)?;
+        let start = self.moment(scenario.start_ms);
+        let reading = Reading {
+            read_frames: scenario.tap.read_frames,
+            reads: scenario.tap.reads,
+            frame_bytes: scenario.format.frame_bytes(),
+        };
+        self.spawn("the main player", async move {
+            let tap = Tap::open(&link, &reading, journal.clone())?;
+            task::sleep_until(start).await;
+            let played = match Playing::open(&scenario, &place, journal) {
+                Ok(playing) => {
+                    let held = scenario.disturbances.clone();
+                    let arrange = move |start| processor::arrange_stalls(&held, start);
+                    playing.run(arrange).await
+                }
+                Err(error) => Err(error),
+            };
+            // The tap's client is stopped in order even when the audio client could not go on.
+            let tapped = tap.finish(played.is_ok()).await;
+            played.and(tapped)
+        });
+        Ok(())
+    }
+
+    fn player(&self, program: Program) -> Result<(), UserError> {
+        let (Some(view), Some(cable)) = (
+            self.scenario.view_of(program),
+            self.scenario.cable_of(program),
+        ) else {
+            return Ok(());
+        };
+        let journal = self.journal.of(program);
+        let place = self.target.render(cable)?;
+        let start = self.moment(view.start_ms);
+        self.spawn("a player", async move {
+            task::sleep_until(start).await;
+            Playing::open(&view, &place, journal)?.run(|_| ()).await
+        });
+        Ok(())
+    }
+
+    fn recorder(&self, program: Program, recorder: &Recorder) -> Result<(), UserError> {
+        let place = self.target.capture(recorder.cable)?;
+        let format = self.scenario.format_of(program).ok_or_else(|| {
+            UserError(format!(
+                "{program} names no format, and nothing plays on its cable"
+            ))
+        })?;
+        let mut disturbances: Vec<Disturbance> = self.scenario.disturbances.clone();
+        disturbances.retain(Disturbance::is_of_the_machine);
+        disturbances.extend(&recorder.disturbances);
+        let setup = Setup {
+            format,
+            client: recorder.client,
+            disturbances,
+            journal: self.journal.of(program),
+        };
+        let (start, stop) = (
+            self.moment(recorder.start_ms),
+            self.moment(recorder.stop_ms),
+        );
+        self.spawn("a recorder", async move {
+            task::sleep_until(start).await;
+            recorder::run(place, setup, stop).await
+        });
+        Ok(())
+    }
+
+    fn tap_client(&self, program: Program, client: &TapClient) -> Result<(), UserError> {
+        let link = self.target.tap(client.cable)?;
+        let format = self.scenario.format_of(program);
+        let reading = Reading {
+            read_frames: client.read_frames,
+            reads: client.reads,
+            frame_bytes: format.map_or(0, |format| format.frame_bytes()),
+        };
+        let journal = self.journal.of(program);
+        let open = self.moment(client.open_ms);
+        let close = client.close_ms.map(|ms| self.moment(ms));
+        self.spawn("a tap client", async move {
+            task::sleep_until(open).await;
+            let tap = Tap::open(&link, &reading, journal)?;
+            match close {
+                Some(close) => {
+                    task::sleep_until(close).await;
+                    tap.finish(false).await
+                }
+                None => tap.until_last().await,
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Programs that capture: they look at their buffer when the driver signals, or at intervals, and take out what has been
+//! recorded since.
+
+use waverig_protocol::scenario::Client;
+use waverig_protocol::timeline::Event;
+
+use super::stream::{Setup, Stream};
+use super::{Place, UserError, task};
+use crate::kernel::kernel;
+use crate::time::{Hns, Qpc};
+
+/// A recorder with its stream open.
+struct Recording {
+    stream: Stream,
+    /// The first frame that was not read.
+    next: u64,
+    scratch: Vec<u8>,
+}
+
+/// Opens a stream, captures until `stop`, then stops and closes.
+pub(super) async fn run(place: Place, setup: Setup, stop: Qpc) -> Result<(), UserError> {
+    let mut recording = Recording {
+        stream: Stream::open(&place, &setup)?,
+        next: 0,
+        scratch: Vec::new(),
+    };
+    let run = match recording.stream.start() {
+        Ok(_) => match setup.client {
+            Client::EventDriven { .. } => recording.event_driven(stop).await,
+            Client::Polling { interval_ms, .. } => recording.polling(interval_ms, stop).await,
+        },
+        Err(error) => Err(error),
+    };
+    recording.stream.finish(run)
+}
+
+impl Recording {
+    /// Reads each packet once the driver has signalled that it is there; at the end what there is of the last one.
+    async fn event_driven(&mut self, stop: Qpc) -> Result<(), UserError> {
+        let packet = self.stream.packet_frames;
+        if packet == 0 {
+            return Err(UserError("the buffer is too small for two packets".into()));
+        }
+        while self.stream.wait_until(stop).await? {
+            self.stream.stall().await;
+            let position = self.stream.position()?;
+            self.read(packet, position / packet * packet);
+        }
+        let position = self.stream.position()?;
+        self.read(1, position);
+        Ok(())
+    }
+
+    /// Reads everything up to the position at intervals.
+    async fn polling(&mut self, interval_ms: u32, stop: Qpc) -> Result<(), UserError> {
+        if interval_ms == 0 {
+            return Err(UserError(
+                "a polling interval of 0 ms never lets time pass; give at least 1".into(),
+            ));
+        }
+        loop {
+            let next = kernel().now() + Hns::from_millis(interval_ms.into());
+            task::sleep_until(next.min(stop)).await;
+            self.stream.stall().await;
+            let position = self.stream.position()?;
+            self.read(1, position);
+            if kernel().now() >= stop {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads up to frame `limit`; what is more than a buffer old has been recorded over, in units of `unit` frames.
+    fn read(&mut self, unit: u64, limit: u64) {
+        let oldest = limit.saturating_sub(self.stream.buffer_frames);
+        let first = self.next.max(oldest.next_multiple_of(unit));
+        if first >= limit {
+            return;
+        }
+        let frames = limit - first;
+        self.scratch.clear();
+        self.scratch
+            .resize(frames as usize * self.stream.frame_bytes, 0);
+        let at = self.stream.offset(first);
+        self.stream.buffer.read(at, &mut self.scratch);
+        let journal = &self.stream.journal;
+        journal.note(Event::Read {
+            stream_frame: first,
+            frames,
+        });
+        journal.capture(first, frames, &self.scratch);
+        self.next = limit;
+    }
+}

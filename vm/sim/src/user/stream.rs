@@ -1,0 +1,205 @@
+//! What every audio client does with its stream, whichever way the data flow: opening, states, the position, waiting,
+//! stalling, closing.
+
+use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
+use waverig_protocol::scenario::{Client, Disturbance, Format};
+use waverig_protocol::timeline::Event;
+
+use super::journal::Journal;
+use super::ks::Handle;
+use super::pin::{Buffer, Pin};
+use super::processor::{self, ClientStalls};
+use super::task::{self, Bell};
+use super::unroll::Unroll;
+use super::{Place, UserError};
+use crate::kernel::kernel;
+use crate::nt::event::{self, EventKind};
+use crate::nt::layout::KEvent;
+use crate::nt::object::{self, HandleOwner};
+use crate::time::{Hns, Qpc};
+
+/// What a stream is opened with.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) format: Format,
+    pub(super) client: Client,
+    /// Those of the client and those of the machine.
+    pub(super) disturbances: Vec<Disturbance>,
+    pub(super) journal: Journal,
+}
+
+/// An open stream.
+pub(super) struct Stream {
+    filter: Handle,
+    pin: Pin,
+    pub(super) buffer: Buffer,
+    pub(super) buffer_frames: u64,
+    /// Frames between two notifications; 0 without.
+    pub(super) packet_frames: u64,
+    pub(super) frame_bytes: usize,
+    rate: u32,
+    pub(super) journal: Journal,
+    notification: Option<Notification>,
+    disturbances: Vec<Disturbance>,
+    unroll: Unroll,
+    stalls: ClientStalls,
+}
+
+/// The event that the driver signals.
+struct Notification {
+    handle: usize,
+    event: *mut KEvent,
+    bell: Bell,
+}
+
+impl Notification {
+    fn new(journal: Journal) -> Self {
+        let event = event::create(EventKind::Synchronization, false);
+        let bell = Bell::default();
+        let ring = bell.clone();
+        event::observe(event, move |_| {
+            journal.note(Event::Notified);
+            ring.ring();
+        });
+        let handle = object::open(event, HandleOwner::User);
+        // From here on the handle keeps the event.
+        object::dereference(event);
+        Self {
+            handle,
+            event,
+            bell,
+        }
+    }
+}
+
+impl Stream {
+    /// Opens filter and pin, gets a buffer, registers the event.
+    pub(super) fn open(place: &Place, setup: &Setup) -> Result<Self, UserError> {
+        let frame_bytes = setup.format.frame_bytes();
+        let filter = Handle::open(&place.wave)
+            .map_err(|status| UserError(format!("opening {} failed with {status}", place.wave)))?;
+        let pin = Pin::open(&filter, place.pin, &setup.format)?;
+        let (frames, notifications) = match setup.client {
+            Client::EventDriven { packet_frames } => (2 * u64::from(packet_frames), 2),
+            Client::Polling { buffer_frames, .. } => (u64::from(buffer_frames), 0),
+        };
+        let bytes = u32::try_from(frames * frame_bytes as u64).map_err(|_| {
+            UserError(format!(
+                "a buffer of {frames} frames has more bytes than a request can say"
+            ))
+        })?;
+        let buffer = pin.allocate(bytes, notifications)?;
+        pin.latency()?;
+        let notification = (notifications > 0).then(|| Notification::new(setup.journal.clone()));
+        if let Some(notification) = &notification {
+            pin.register(notification.handle)?;
+        }
+        let buffer_frames = (buffer.bytes / frame_bytes) as u64;
+        let packet_frames = buffer_frames
+            .checked_div(u64::from(notifications))
+            .unwrap_or(0);
+        setup.journal.note(Event::Opened {
+            buffer_frames,
+            packet_frames,
+        });
+        let now = kernel().now();
+        Ok(Self {
+            filter,
+            pin,
+            buffer,
+            buffer_frames,
+            packet_frames,
+            frame_bytes,
+            rate: setup.format.rate,
+            journal: setup.journal.clone(),
+            notification,
+            disturbances: setup.disturbances.clone(),
+            unroll: Unroll::new(buffer_frames, setup.format.rate, now),
+            stalls: ClientStalls::new(&setup.disturbances, now),
+        })
+    }
+
+    fn set_state(&self, state: i32) -> Result<(), UserError> {
+        self.pin.set_state(state)?;
+        let name = ["stop", "acquire", "pause", "run"][state as usize];
+        self.journal.note(Event::State { state: name.into() });
+        Ok(())
+    }
+
+    /// Starts the stream; gives the moment of the start.
+    pub(super) fn start(&mut self) -> Result<Qpc, UserError> {
+        self.set_state(KSSTATE_ACQUIRE)?;
+        self.set_state(KSSTATE_PAUSE)?;
+        self.set_state(KSSTATE_RUN)?;
+        let start = kernel().now();
+        self.unroll = Unroll::new(self.buffer_frames, self.rate, start);
+        self.stalls = ClientStalls::new(&self.disturbances, start);
+        Ok(start)
+    }
+
+    /// Asks for the position, in frames since the start.
+    pub(super) fn position(&mut self) -> Result<u64, UserError> {
+        let offset = self.pin.position()? / self.frame_bytes as u64;
+        let frames = self.unroll.frames(offset, kernel().now());
+        self.journal.note(Event::Position { frames });
+        Ok(frames)
+    }
+
+    /// Where a frame of the stream lies in the buffer, in bytes.
+    pub(super) fn offset(&self, frame: u64) -> usize {
+        (frame % self.buffer_frames) as usize * self.frame_bytes
+    }
+
+    /// Stands still when a stall of the client is due.
+    pub(super) async fn stall(&mut self) {
+        while let Some(for_ms) = self.stalls.take() {
+            self.journal.note(Event::Stalled { for_ms });
+            task::sleep(Hns::from_millis(for_ms.into())).await;
+        }
+    }
+
+    /// Waits for the driver's notification, which must come within 2 s.
+    pub(super) async fn wait(&self) -> Result<(), UserError> {
+        self.wait_until(Qpc(u64::MAX)).await.map(|_| ())
+    }
+
+    /// Waits for the driver's notification, which must come within 2 s, but no longer than until `stop`; `false` when
+    /// that came first.
+    pub(super) async fn wait_until(&self, stop: Qpc) -> Result<bool, UserError> {
+        let Some(Notification { event, bell, .. }) = &self.notification else {
+            return Err(UserError("the stream has no notifications".into()));
+        };
+        let patience = Hns(Hns::from_secs(2).0 + processor::allowance(&self.disturbances).0);
+        let deadline = kernel().now() + patience;
+        if bell
+            .until(|| event::try_consume(*event), deadline.min(stop))
+            .await
+        {
+            return Ok(true);
+        }
+        if stop <= deadline {
+            return Ok(false);
+        }
+        Err(UserError(
+            "the driver signalled no notification for 2 s while the stream was running".into(),
+        ))
+    }
+
+    /// Stops the stream and gives everything back. `run` says how it went until then.
+    pub(super) fn finish(self, run: Result<(), UserError>) -> Result<(), UserError> {
+        let stopped = [KSSTATE_PAUSE, KSSTATE_ACQUIRE, KSSTATE_STOP]
+            .into_iter()
+            .try_for_each(|state| self.set_state(state));
+        let unregistered = match &self.notification {
+            Some(notification) => self.pin.unregister(notification.handle),
+            None => Ok(()),
+        };
+        self.pin.close();
+        self.filter.close();
+        if let Some(notification) = &self.notification {
+            object::close(notification.handle);
+        }
+        self.journal.note(Event::Closed);
+        run.and(stopped).and(unregistered)
+    }
+}
