@@ -127,7 +127,8 @@ impl Evidence {
                 self.ended_early(&refusal.reason);
                 self.refused = Some(refusal.reason);
             }
-            Reply::Done => {}
+            // Hostile programs are not judged here.
+            Reply::Done | Reply::FuzzFound { .. } | Reply::Fuzzed(_) => {}
         }
     }
 

@@ -26,6 +26,11 @@ pub(crate) fn at_stop() {
     }
 }
 
+/// `fault-trust-length`: whether a property's value is taken to be as long as it should be.
+pub(crate) const fn trusts_lengths() -> bool {
+    cfg!(feature = "fault-trust-length")
+}
+
 /// What goes wrong when one buffer is read.
 pub(crate) struct Fault {
     taken: usize,

@@ -1,5 +1,6 @@
 //! Property requests: lengths checked, answers written by the rules of KS. All at PASSIVE_LEVEL.
 
+use crate::fault;
 use waverig_portcls::status::{
     STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
 };
@@ -94,10 +95,10 @@ impl<'a> Request<'a> {
     /// # Errors
     /// `STATUS_BUFFER_TOO_SMALL` when there are too few bytes.
     pub(crate) fn plain_value<T: Plain>(&self) -> Result<T, NTSTATUS> {
-        if self.value().len() < size_of::<T>() {
+        if self.value().len() < size_of::<T>() && !fault::trusts_lengths() {
             return Err(STATUS_BUFFER_TOO_SMALL);
         }
-        // SAFETY: there are enough bytes, and any are plain data.
+        // SAFETY: there are enough bytes (unless a fault is built in), and any are plain data.
         Ok(unsafe { self.0.Value.cast::<T>().read_unaligned() })
     }
 

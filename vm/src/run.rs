@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use waverig_protocol::fuzz::Round;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
 
@@ -23,6 +24,8 @@ pub struct Job<'a> {
     pub scenarios: &'a [Scenario],
     /// Whether to look at what the installed device offers.
     pub inspect: bool,
+    /// What hostile programs do afterwards.
+    pub round: Option<&'a Round>,
     /// Seeds what the machine may choose freely.
     pub seed: u64,
     /// How long each step may take.
@@ -132,6 +135,10 @@ fn steps(
                 seed: job.seed,
             };
             guest.ask_about(Part::Scenario(index), "run", &run, &[])?;
+        }
+        if let Some(round) = job.round {
+            let round = round.clone();
+            guest.ask("fuzz", &Request::Fuzz { round }, &[])?;
         }
         guest.ask("remove", &Request::Remove, &[])?;
     }

@@ -26,6 +26,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         certificate: &[],
         scenarios: &[],
         inspect: false,
+        round: None,
         seed: 0,
         deadline,
     };
@@ -87,6 +88,7 @@ fn a_program_that_does_not_exist_is_named() {
         certificate: &[],
         scenarios: &[],
         inspect: false,
+        round: None,
         seed: 0,
         deadline: Duration::from_secs(30),
     };

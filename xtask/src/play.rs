@@ -93,6 +93,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         certificate: &certificate,
         scenarios: &[],
         inspect: false,
+        round: None,
         seed: plan.seed,
         deadline: DEADLINE,
     };
@@ -140,6 +141,7 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
         certificate: &certificate,
         scenarios: &[],
         inspect: true,
+        round: None,
         seed: 1,
         deadline: DEADLINE,
     };

@@ -6,6 +6,7 @@
 //! [`inspection`] what an installed device offers.
 
 pub mod frame;
+pub mod fuzz;
 pub mod inspection;
 mod message;
 mod program;

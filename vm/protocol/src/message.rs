@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
+use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
 use crate::scenario::Scenario;
 use crate::timeline::Stamped;
@@ -43,6 +44,11 @@ pub enum Request {
     },
     /// Looks at what the installed device offers. Answered by [`Reply::Inspected`].
     Inspect,
+    /// Lets hostile programs loose. Answered by [`Reply::FuzzFound`] when one breaks a rule, then [`Reply::Fuzzed`].
+    Fuzz {
+        /// What they do.
+        round: Round,
+    },
     /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
     Remove,
     /// The machine ends after this. Answered by [`Reply::Done`].
@@ -80,6 +86,15 @@ pub enum Reply {
         /// Index of the payload's first frame.
         first_frame: u64,
     },
+    /// Hostile programs broke a rule, which [`Reply::Finding`] or [`Reply::Fault`] tells.
+    FuzzFound {
+        /// Number of the request in the whole of all rounds.
+        iteration: u64,
+        /// What the request was.
+        what: String,
+    },
+    /// A round of hostile programs is over.
+    Fuzzed(Tally),
     /// A line for the machine's log.
     Log {
         /// The line, without its end.
@@ -113,9 +128,11 @@ impl Reply {
             | Self::Installed(_)
             | Self::Inspected { .. }
             | Self::Refused(_)
+            | Self::Fuzzed(_)
             | Self::Fault { .. } => true,
             Self::Events { .. }
             | Self::Capture { .. }
+            | Self::FuzzFound { .. }
             | Self::Log { .. }
             | Self::Recorded { .. }
             | Self::Finding(_) => false,

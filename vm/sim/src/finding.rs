@@ -62,6 +62,11 @@ impl Findings {
         self.list.borrow().clone()
     }
 
+    /// Whether nothing was found so far.
+    pub fn is_empty(&self) -> bool {
+        self.list.borrow().is_empty()
+    }
+
     /// Whether this rule was broken.
     pub fn has(&self, rule: &Rule) -> bool {
         self.list

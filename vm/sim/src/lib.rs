@@ -13,6 +13,7 @@ compile_error!("the simulator runs x86-64 driver code directly: build it for an 
 pub mod call;
 pub mod endpoints;
 pub mod finding;
+mod fuzz;
 pub mod host;
 pub mod image;
 pub mod imports;

@@ -26,6 +26,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-wild-write",
     "fault-panic",
     "fault-endless-loop",
+    "fault-trust-length",
 ];
 
 /// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).

@@ -4,6 +4,7 @@ mod bless;
 pub(crate) mod build;
 mod ci;
 mod doctor;
+mod fuzz;
 mod inspect;
 pub(crate) mod package;
 mod sim;
@@ -38,6 +39,7 @@ const VERBS: &[Verb] = &[
     package::VERB,
     bless::VERB,
     inspect::VERB,
+    fuzz::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -59,6 +61,10 @@ pub(crate) struct Options {
     pub(crate) goldens: Option<PathBuf>,
     /// `--json`: for programs.
     pub(crate) json: bool,
+    /// `--count N`
+    pub(crate) count: Option<u64>,
+    /// `--replay N`
+    pub(crate) replay: Option<u64>,
 }
 
 /// Runs the verb that the command line names.
@@ -105,6 +111,8 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "machine" => options.machine = Some(args.value()?.string()?),
             "filter" => options.filter = Some(args.value()?.string()?),
             "seed" => options.seed = Some(args.value()?.parse()?),
+            "count" => options.count = Some(args.value()?.parse()?),
+            "replay" => options.replay = Some(args.value()?.parse()?),
             "out" => options.out = Some(args.value()?.into()),
             "json" => options.json = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
@@ -157,7 +165,7 @@ mod tests {
                 let option = option.trim_end_matches(']');
                 let value = match option {
                     "json" => None,
-                    "seed" => Some("1"),
+                    "seed" | "count" | "replay" => Some("1"),
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));

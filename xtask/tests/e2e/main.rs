@@ -3,6 +3,7 @@
 //! Each test writes to a folder of its own. What every test needs first (a good package) is made once.
 
 mod chain;
+mod fuzz;
 mod misuse;
 mod mutants;
 mod reproducible;

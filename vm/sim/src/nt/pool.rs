@@ -24,6 +24,12 @@ const REMEMBERED: usize = 4096;
 const ALIGNMENT: usize = 16;
 /// Fills what lies around an allocation in its own pages.
 const FILL_AROUND: u8 = 0xFA;
+/// What lies around an allocation, at most a page on either side.
+static AROUND: [u8; PAGE_SIZE] = [FILL_AROUND; PAGE_SIZE];
+/// Freed allocations of more bytes give their memory back to the host; smaller ones are only made inaccessible, which costs a third.
+const KEPT: usize = 4 * PAGE_SIZE;
+/// What freed memory holds that stays accessible ([`PoolState::protect_every`]).
+static FREED: [u8; PAGE_SIZE] = [0xDD; PAGE_SIZE];
 /// Fills memory whose content is undefined.
 const FILL_FRESH: u8 = 0xCD;
 
@@ -58,6 +64,19 @@ pub(crate) struct Block {
     first_page: usize,
     site: Option<usize>,
     freed_at: Option<usize>,
+    /// Freed, and its pages hold [`FREED`].
+    poisoned: bool,
+}
+
+/// What pages hold that are used for an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// Zeros, once they are committed.
+    Fresh,
+    /// Anything, once they are committed.
+    Used,
+    /// They are accessible and hold [`FREED`].
+    Poisoned,
 }
 
 impl fmt::Display for Block {
@@ -83,7 +102,11 @@ pub(crate) struct PoolState {
     live: RefCell<BTreeMap<usize, Block>>,
     freed: RefCell<VecDeque<Block>>,
     /// First pages of allocations that were freed long ago, by the bytes of their pages.
-    recycled: RefCell<BTreeMap<usize, Vec<usize>>>,
+    recycled: RefCell<BTreeMap<usize, Vec<(usize, bool)>>>,
+    /// The kernel's own freed memory becomes inaccessible only every so many times when this is not 0; otherwise it is filled, and looked
+    /// at when it is used again.
+    sampling: Cell<u32>,
+    released: Cell<u32>,
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -99,15 +122,38 @@ impl PoolState {
             .collect()
     }
 
-    /// The first page for `length` bytes of pages followed by a page that stays inaccessible.
-    fn take_pages(&self, length: usize) -> usize {
-        if let Some(first) = self
+    /// From now on only every `times`-th piece of the kernel's own freed memory becomes inaccessible: a read of the others after their end
+    /// is not seen, a write is. For machines that live through many thousands of requests, in which each kind of request is sent often
+    /// enough to meet a protected one.
+    pub(crate) fn protect_every(&self, times: u32) {
+        self.sampling.set(times);
+    }
+
+    /// Whether a block that is freed stays accessible.
+    fn samples(&self, block: &Block, length: usize) -> bool {
+        let times = self.sampling.get();
+        if times == 0 || block.owner == Owner::Driver || length > KEPT {
+            return false;
+        }
+        let released = self.released.get().wrapping_add(1);
+        self.released.set(released);
+        !released.is_multiple_of(times)
+    }
+
+    /// The first page for `length` bytes of pages followed by a page that stays inaccessible, and what they hold.
+    fn take_pages(&self, length: usize) -> (usize, Pages) {
+        if let Some((first, poisoned)) = self
             .recycled
             .borrow_mut()
             .get_mut(&length)
             .and_then(Vec::pop)
         {
-            return first;
+            let left = if poisoned {
+                Pages::Poisoned
+            } else {
+                Pages::Used
+            };
+            return (first, left);
         }
         let whole = length + PAGE_SIZE;
         if self.next.get() + whole > self.end.get() {
@@ -121,7 +167,7 @@ impl PoolState {
         }
         let first = self.next.get();
         self.next.set(first + whole);
-        first
+        (first, Pages::Fresh)
     }
 }
 
@@ -156,7 +202,10 @@ fn place(request: Request) -> *mut u8 {
     } = request;
     let state = &kernel().nt.pool;
     let length = pages(size.max(1));
-    let first_page = state.take_pages(length);
+    let (first_page, left) = state.take_pages(length);
+    if left == Pages::Poisoned {
+        check_poison(first_page, length);
+    }
     // Small ones end at the guard page; those of a page or more start at a page, as on Windows.
     let offset = if size >= PAGE_SIZE {
         0
@@ -167,13 +216,17 @@ fn place(request: Request) -> *mut u8 {
     // SAFETY: the pages were reserved for the pool and given to nobody else.
     unsafe {
         let start = first_page as *mut u8;
-        memory::commit(start, length, Protection::ReadWrite).expect("memory for the pool");
+        if left != Pages::Poisoned {
+            memory::commit(start, length, Protection::ReadWrite).expect("memory for the pool");
+        }
         start.write_bytes(FILL_AROUND, offset);
         start
             .add(offset + size)
             .write_bytes(FILL_AROUND, length - offset - size);
         if !zeroed {
             start.add(offset).write_bytes(FILL_FRESH, size);
+        } else if left != Pages::Fresh {
+            start.add(offset).write_bytes(0, size);
         }
     }
     let block = Block {
@@ -185,6 +238,7 @@ fn place(request: Request) -> *mut u8 {
         first_page,
         site: call_site(),
         freed_at: None,
+        poisoned: false,
     };
     state.live.borrow_mut().insert(first_page, block);
     address as *mut u8
@@ -263,8 +317,7 @@ fn release(mut block: Block) {
     let offset = block.address - block.first_page;
     // SAFETY: the block is live, so its pages are committed.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
-    let touched =
-        |range: std::ops::Range<usize>| content[range].iter().any(|byte| *byte != FILL_AROUND);
+    let touched = |range: std::ops::Range<usize>| content[range.clone()] != AROUND[..range.len()];
     if touched(0..offset) {
         finding::fatal(
             &rules::POOL_OVERRUN,
@@ -295,7 +348,15 @@ fn release(mut block: Block) {
     state.live.borrow_mut().remove(&block.first_page);
     // SAFETY: nobody may use the block any more; whoever does gets a fault, which is the point.
     unsafe {
-        memory::decommit(block.first_page as *mut u8, length).expect("own pages can be given back")
+        let start = block.first_page as *mut u8;
+        block.poisoned = state.samples(&block, length);
+        if block.poisoned {
+            start.write_bytes(FREED[0], length);
+        } else if length > KEPT {
+            memory::decommit(start, length).expect("own pages can be given back");
+        } else {
+            memory::protect(start, length, Protection::None).expect("own pages can be protected");
+        }
     };
     block.freed_at = call_site();
     let mut freed = state.freed.borrow_mut();
@@ -306,9 +367,21 @@ fn release(mut block: Block) {
         recycled
             .entry(pages(old.size.max(1)))
             .or_default()
-            .push(old.first_page);
+            .push((old.first_page, old.poisoned));
     }
     freed.push_back(block);
+}
+
+/// Whether freed memory that stayed accessible was left alone.
+fn check_poison(first_page: usize, length: usize) {
+    // SAFETY: the pages are the pool's, accessible, and nobody else's now.
+    let content = unsafe { std::slice::from_raw_parts(first_page as *const u8, length) };
+    if content.chunks(PAGE_SIZE).any(|page| page != FREED) {
+        finding::fatal(
+            &rules::POOL_OVERRUN,
+            format!("memory of the kernel at {first_page:#x} was written after it had been freed"),
+        );
+    }
 }
 
 /// What the pool knows of an address, in words, for reports.
@@ -398,6 +471,20 @@ mod tests {
             allocate(5000, *b"Test", Owner::Driver) as usize % PAGE_SIZE,
             0
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "was written after it had been freed")]
+    fn a_write_into_freed_memory_that_stayed_accessible_is_found_when_it_is_used_again() {
+        let kernel = Kernel::boot(Options::default());
+        kernel.nt.pool.protect_every(u32::MAX);
+        let address = allocate(64, *b"Test", Owner::System);
+        free(address);
+        // SAFETY: the page is accessible still, and nobody's.
+        unsafe { address.write(1) };
+        for _ in 0..2 * REMEMBERED {
+            free(allocate(64, *b"Test", Owner::System));
+        }
     }
 
     #[test]

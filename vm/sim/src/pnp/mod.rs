@@ -31,7 +31,7 @@ use crate::finding;
 use crate::nt::interface;
 use crate::nt::layout::{DeviceObject, Guid};
 use crate::portcls::{adapter, guid_of, modes};
-use crate::{sched, user};
+use crate::{fuzz, sched, user};
 use node::{Node, State};
 
 /// The Windows build that the machine plays: Windows 11 24H2.
@@ -179,6 +179,30 @@ impl Device {
     /// The device's node, for what happens to it while programs use it.
     pub(crate) fn node(&self) -> &Rc<Node> {
         &self.node
+    }
+
+    /// Every filter and every tap that programs can open.
+    ///
+    /// # Errors
+    /// As [`Self::target`].
+    pub(crate) fn links(&self) -> Result<fuzz::Links, String> {
+        let tap = Guid {
+            data1: TAP_INTERFACE.data1,
+            data2: TAP_INTERFACE.data2,
+            data3: TAP_INTERFACE.data3,
+            data4: TAP_INTERFACE.data4,
+        };
+        let of = |class: &Guid| {
+            let all = interface::list(Some(class)).into_iter();
+            all.filter(|one| one.device == self.node.pdo && one.enabled)
+                .map(|one| one.link)
+                .collect()
+        };
+        Ok(fuzz::Links {
+            filters: of(&guid_of(&KSCATEGORY_AUDIO)),
+            taps: of(&tap),
+            target: self.target()?,
+        })
     }
 
     /// Removes the device, unless that happened, and uninstalls it; what either leaves behind becomes findings.

@@ -234,8 +234,12 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
     let broken = |text: String| finding::raise(&rules::INTERSECTION, text);
     let (status, needed) = call(0, std::ptr::null_mut());
     if status == STATUS_NOT_IMPLEMENTED {
-        // The port's own handler takes the overlap of simple ranges; no driver here leaves it to that.
-        super::unsupported("the default data-intersection handler", "filter.rs");
+        // The port's own handler knows PCM alone (Default Data-Intersection Handlers). A driver that leaves PCM to it has to say
+        // so here first; the ranges of bridges have nothing in common that has a format.
+        if own.audio.is_some() {
+            super::unsupported("the default data-intersection handler", "filter.rs");
+        }
+        return Err(STATUS_NO_MATCH);
     }
     if status != STATUS_BUFFER_OVERFLOW {
         if status >= 0 {

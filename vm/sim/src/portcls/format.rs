@@ -3,16 +3,18 @@
 use waverig_portcls::id::{
     KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM,
 };
+use waverig_portcls::status::STATUS_INVALID_BUFFER_SIZE;
 use waverig_portcls::{
-    KSDATAFORMAT, KSDATAFORMAT_WAVEFORMATEX, WAVE_FORMAT_EXTENSIBLE, WAVE_FORMAT_IEEE_FLOAT,
-    WAVE_FORMAT_PCM, WAVEFORMATEX, WAVEFORMATEXTENSIBLE,
+    KSDATAFORMAT, KSDATAFORMAT_ATTRIBUTES, KSDATAFORMAT_WAVEFORMATEX, KSMULTIPLE_ITEM, NTSTATUS,
+    WAVE_FORMAT_EXTENSIBLE, WAVE_FORMAT_IEEE_FLOAT, WAVE_FORMAT_PCM, WAVEFORMATEX,
+    WAVEFORMATEXTENSIBLE,
 };
 
 use super::description::read;
 use super::ranges::Range;
 
 /// The wave format inside a data format.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wave {
     pub(crate) rate: u32,
     pub(crate) channels: u16,
@@ -86,6 +88,25 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(KSDATAFORMAT, Wave), String> {
             frame_bytes: nBlockAlign,
         },
     ))
+}
+
+/// Whether the list of attributes that a format announces lies within the bytes that the client sent. A miniport gets no length with
+/// a format, so KS must see to that (inferred: no page says so).
+pub(super) fn check_attributes(bytes: &[u8]) -> Result<(), NTSTATUS> {
+    let word = |at: usize| {
+        let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
+        four.map(|four| u32::from_le_bytes(four) as usize)
+            .ok_or(STATUS_INVALID_BUFFER_SIZE)
+    };
+    if word(4)? & KSDATAFORMAT_ATTRIBUTES as usize == 0 {
+        return Ok(());
+    }
+    let list = word(0)?.next_multiple_of(8);
+    let (size, _count) = (word(list)?, word(list + 4)?);
+    if size < size_of::<KSMULTIPLE_ITEM>() || bytes.len() - list < size {
+        return Err(STATUS_INVALID_BUFFER_SIZE);
+    }
+    Ok(())
 }
 
 /// Whether a format that the driver gave is whole and in its range.

@@ -30,8 +30,9 @@ use crate::{call, finding};
 pub(super) const KSPIN_CONNECT: usize = 72;
 /// Offset of `PinId` in it.
 const PIN_ID: usize = 48;
-/// `KSPROPERTY_CONNECTION_STATE` (ks.h).
+/// `KSPROPERTY_CONNECTION_STATE`, `_DATAFORMAT` (ks.h).
 const CONNECTION_STATE: u32 = 0;
+const CONNECTION_DATAFORMAT: u32 = 2;
 /// STATUS_INSUFFICIENT_RESOURCES is what KS answers when all instances are open.
 const ALL_OPEN: NTSTATUS = waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
 
@@ -82,6 +83,7 @@ impl Pin {
             .get(KSPIN_CONNECT..)
             .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
         let (head, wave) = format::parse(bytes).map_err(|_| STATUS_NO_MATCH)?;
+        format::check_attributes(bytes)?;
         // KsValidateConnectRequest compares the three GUIDs before the miniport sees the format.
         let fits = |own: &KSDATAFORMAT| {
             own.MajorFormat == head.MajorFormat
@@ -179,6 +181,12 @@ impl Pin {
             .concat();
             return Ok(request.value(&value));
         }
+        if set == KSPROPSETID_Connection
+            && id == CONNECTION_DATAFORMAT
+            && verb == KSPROPERTY_TYPE_SET
+        {
+            return Ok((self.set_format(request.output)?, 0));
+        }
         if set == KSPROPSETID_Connection && id == CONNECTION_STATE {
             return match verb {
                 KSPROPERTY_TYPE_GET => Ok(request.value(&self.wanted.get().to_le_bytes())),
@@ -248,6 +256,23 @@ impl Pin {
     pub(super) fn stop(&self) {
         let _ = self.step_to(KSSTATE_STOP);
         self.wanted.set(KSSTATE_STOP);
+    }
+
+    /// Offers the stream another format.
+    fn set_format(&self, bytes: &[u8]) -> Result<NTSTATUS, NTSTATUS> {
+        let (_, wave) = format::parse(bytes).map_err(|_| STATUS_NO_MATCH)?;
+        format::check_attributes(bytes)?;
+        let stream = self.stream()?;
+        let format = Scratch::new(bytes);
+        let function = stream.table().SetFormat;
+        let parameters = (stream.this(), format.place().cast::<KSDATAFORMAT>());
+        // SAFETY: the stream's table; the format lives until the call returns.
+        let status =
+            unsafe { call::driver("IMiniportWaveRTStream::SetFormat", function, parameters) };
+        if status >= 0 && wave != self.wave {
+            super::unsupported("a stream that changes its format", "pin.rs");
+        }
+        Ok(status)
     }
 
     /// Takes the stream to a state, one step at a time.

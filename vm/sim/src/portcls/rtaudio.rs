@@ -245,7 +245,8 @@ impl Pin {
             with_notification: count.is_some(),
             view,
         }));
-        if self.position()?.PlayOffset != 0 {
+        // A stream that runs may get its buffer late.
+        if self.position()?.PlayOffset != 0 && self.state.get() == KSSTATE_STOP {
             finding::raise(
                 &rules::STREAM_START,
                 "the position is not 0 before the stream ran",

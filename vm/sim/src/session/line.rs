@@ -7,6 +7,7 @@ use serde::Serialize;
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Program, Reply, frame};
 
+use crate::fuzz;
 use crate::report::{Report, StackFrame};
 use crate::session::staging;
 use crate::user::journal::{self, Sink};
@@ -32,6 +33,9 @@ pub(super) fn send(reply: &impl Serialize, payload: &[u8]) {
 pub(super) fn fault(report: &Report) {
     journal::flush_current();
     staging::remove_current();
+    if let Some((iteration, what)) = fuzz::current() {
+        send(&Reply::FuzzFound { iteration, what }, &[]);
+    }
     let reply = Reply::Fault {
         summary: format!("{} [{}]{}", report.text, report.rule, place(report)),
         text: report.to_string(),

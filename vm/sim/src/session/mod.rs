@@ -13,7 +13,7 @@ use crate::kernel::{Options, kernel};
 use crate::pnp::Device;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{program, report, sched};
+use crate::{fuzz, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -111,6 +111,17 @@ impl Session {
                 Ok(Reply::Inspected {
                     inspection: Box::new(inspection),
                 })
+            }
+            Request::Fuzz { round } => {
+                let device = self
+                    .device
+                    .as_ref()
+                    .ok_or("nothing can be attacked before a package is installed")?;
+                let played = fuzz::play(&device.links()?, &round)?;
+                if let Some((iteration, what)) = played.found {
+                    line::send(&Reply::FuzzFound { iteration, what }, &[]);
+                }
+                Ok(Reply::Fuzzed(played.tally))
             }
             Request::Remove => {
                 let device = self.device.take().ok_or("no device is installed")?;

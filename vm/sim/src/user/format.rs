@@ -47,7 +47,7 @@ fn container_bits(format: &Format) -> u32 {
 }
 
 /// A KSDATARANGE_AUDIO that holds just this format.
-pub(super) fn range(format: &Format) -> Vec<u8> {
+pub(crate) fn range(format: &Format) -> Vec<u8> {
     let mut bytes = head(format, 88, 0);
     let bits = container_bits(format);
     for word in [

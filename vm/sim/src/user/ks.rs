@@ -39,7 +39,7 @@ impl Handle {
     }
 
     /// Opens a pin of this filter, as `KsCreatePin` does: `request` is a KSPIN_CONNECT and a data format.
-    pub(super) fn open_pin(&self, request: &[u8]) -> Result<Self, NtStatus> {
+    pub(crate) fn open_pin(&self, request: &[u8]) -> Result<Self, NtStatus> {
         let mut name: Vec<u16> = PIN_NAME.encode_utf16().collect();
         // A name is made of 16-bit units; KS rounds an odd length up the same way.
         name.extend(
@@ -103,7 +103,7 @@ impl Handle {
     }
 
     /// A property request whose answer fills `output`.
-    pub(super) fn exchange(&self, input: &[u8], output: &mut [u8]) -> Result<(), NtStatus> {
+    pub(crate) fn exchange(&self, input: &[u8], output: &mut [u8]) -> Result<(), NtStatus> {
         match self.ask(input, output) {
             (status, _) if status.is_ok() => Ok(()),
             (status, _) => Err(status),
@@ -126,7 +126,7 @@ impl Handle {
     }
 
     /// Sets a value.
-    pub(super) fn set(&self, input: &[u8], value: &[u8]) -> Result<(), NtStatus> {
+    pub(crate) fn set(&self, input: &[u8], value: &[u8]) -> Result<(), NtStatus> {
         self.exchange(input, &mut value.to_vec())
     }
 

@@ -8,7 +8,7 @@ mod feed;
 pub(crate) mod format;
 pub(crate) mod journal;
 pub(crate) mod ks;
-mod pin;
+pub(crate) mod pin;
 mod play;
 mod polling;
 mod processor;

@@ -42,6 +42,20 @@ fn failed(what: &str, status: NtStatus) -> UserError {
     UserError(format!("{what} failed with {status}"))
 }
 
+/// A KSPIN_CONNECT for a pin, and a data format behind it.
+pub(crate) fn connect(pin: u32, format: &[u8]) -> Vec<u8> {
+    let mut connect = Vec::new();
+    for (set, id) in [(INTERFACE_STANDARD, LOOPED_STREAMING), (MEDIUM_STANDARD, 0)] {
+        connect.extend(format::guid(&set));
+        connect.extend([id, 0].map(u32::to_le_bytes).concat());
+    }
+    connect.extend([pin, 0].map(u32::to_le_bytes).concat());
+    connect.extend(0_u64.to_le_bytes());
+    connect.extend([PRIORITY_NORMAL, 1].map(u32::to_le_bytes).concat());
+    connect.extend(format);
+    connect
+}
+
 impl Pin {
     /// Opens `pin` of `filter` for `format`, in the steps Windows takes: an intersection, a proposal, the pin.
     pub(super) fn open(filter: &Handle, pin: u32, format: &Format) -> Result<Self, UserError> {
@@ -76,15 +90,7 @@ impl Pin {
             Ok(()) | Err(NtStatus(STATUS_NOT_FOUND)) => {}
             Err(status) => return Err(failed("proposing the format", status)),
         }
-        let mut connect = Vec::new();
-        for (set, id) in [(INTERFACE_STANDARD, LOOPED_STREAMING), (MEDIUM_STANDARD, 0)] {
-            connect.extend(format::guid(&set));
-            connect.extend([id, 0].map(u32::to_le_bytes).concat());
-        }
-        connect.extend(pin_words);
-        connect.extend(0_u64.to_le_bytes());
-        connect.extend([PRIORITY_NORMAL, 1].map(u32::to_le_bytes).concat());
-        connect.extend(wanted);
+        let connect = connect(pin, &wanted);
         let handle = filter
             .open_pin(&connect)
             .map_err(|status| failed("opening the pin", status))?;

@@ -1,0 +1,244 @@
+//! `cargo xtask fuzz`: hostile programs against the driver, in rounds, each the life of a fresh machine.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use waverig_protocol::fuzz::{FAMILIES, Family, Round, Tally};
+use waverig_protocol::{Reply, Severity};
+use waverig_vm::Machine;
+use waverig_vm::run::{Ending, Job, run as run_job};
+
+use super::package::{self, HARDWARE_ID, INF};
+use super::{Options, Verb};
+use crate::context::Context;
+use crate::layout;
+use crate::machine;
+use crate::stop::{self, Usage};
+
+pub(super) const VERB: Verb = Verb {
+    name: "fuzz",
+    about: "Lets hostile programs loose on the driver, on fresh machines; any rule that is broken is told with what plays it again.",
+    options: "[--count N] [--seed N] [--filter property|pin|tap] [--replay N] [--out FOLDER]",
+    run,
+};
+
+/// Requests in a round. More would not find more, and a replay plays the round from its start.
+const ROUND: u64 = 20_000;
+/// Requests without `--count`: some seconds' worth.
+const USUAL: u64 = 100_000;
+/// How long a machine may take for one step.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// What is sent, and on what.
+struct Plan<'a> {
+    machine: &'a dyn Machine,
+    package: &'a Path,
+    certificate: &'a [u8],
+    seed: u64,
+    /// Requests from this one on,
+    first: u64,
+    /// up to this one.
+    end: u64,
+    filter: Option<&'a str>,
+}
+
+/// A broken rule.
+struct Found {
+    iteration: u64,
+    text: String,
+}
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    let filter = options.filter.as_deref();
+    if let Some(filter) = filter
+        && !FAMILIES.iter().any(|family| family.name().contains(filter))
+    {
+        let names: Vec<_> = FAMILIES.iter().copied().map(Family::name).collect();
+        return Err(Usage(format!(
+            "no kind of request is called {filter:?}; there are {}",
+            names.join(", ")
+        ))
+        .into());
+    }
+    let machine = machine::select("sim")?;
+    if !context.layout.package().is_dir() {
+        package::make(context, None)?;
+    }
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let (first, end) = match options.replay {
+        Some(iteration) => (iteration / ROUND * ROUND, iteration + 1),
+        None => (0, options.count.unwrap_or(USUAL)),
+    };
+    let folder = context.layout.package();
+    let plan = Plan {
+        machine: &*machine,
+        package: &folder,
+        certificate: &certificate,
+        seed: options.seed.unwrap_or(1),
+        first,
+        end,
+        filter,
+    };
+    attack(context, &plan)
+}
+
+/// Plays every round of the plan, as many at a time as the host has processors, until one finds something.
+fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
+    let start = Instant::now();
+    let next = AtomicU64::new(plan.first / ROUND);
+    let stop = AtomicBool::new(false);
+    let tally: Mutex<Tally> = Mutex::default();
+    let results: Mutex<Vec<Result<Found>>> = Mutex::default();
+    let runs = context.layout.runs(plan.machine.kind());
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    context.ui.say(
+        "fuzz",
+        &format!(
+            "requests {} to {} of seed {}, in rounds of {ROUND}",
+            plan.first, plan.end, plan.seed
+        ),
+    );
+    thread::scope(|scope| {
+        for worker in 0..workers {
+            let folder = runs.join(format!("fuzz-{worker}"));
+            let (next, stop, tally, results) = (&next, &stop, &tally, &results);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(round) = plan.round(number) else {
+                        return;
+                    };
+                    let outcome = play(plan, &round, &folder);
+                    let result = match outcome {
+                        Ok((sent, None)) => {
+                            lock(tally).merge(sent);
+                            continue;
+                        }
+                        Ok((_, Some(found))) => Ok(found),
+                        Err(error) => Err(error),
+                    };
+                    stop.store(true, Ordering::Relaxed);
+                    lock(results).push(result);
+                }
+            });
+        }
+    });
+    let results = results
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut found = results.into_iter().collect::<Result<Vec<Found>>>()?;
+    found.sort_by_key(|found| found.iteration);
+    let Some(first) = found.first() else {
+        let tally = *lock(&tally);
+        let seconds = start.elapsed().as_secs_f64();
+        println!(
+            "passed: {} hostile requests broke no rule ({} properties, {} of pins, {} of the tap) in {seconds:.1} s, {:.0} in a second",
+            tally.total(),
+            tally.property,
+            tally.pin,
+            tally.tap,
+            tally.total() as f64 / seconds.max(0.001)
+        );
+        return Ok(ExitCode::SUCCESS);
+    };
+    println!("failed: {}", first.text);
+    println!("next: {}", plan.replay(first.iteration));
+    Ok(ExitCode::from(stop::FAILED))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Plan<'_> {
+    /// The round of this number, as far as it is to be played.
+    fn round(&self, number: u64) -> Option<Round> {
+        let first = number * ROUND;
+        let count = self.end.checked_sub(first)?.min(ROUND);
+        (count > 0).then(|| Round {
+            // Rounds of one seed and of the next must not be the same numbers, only moved.
+            seed: self.seed.rotate_left(32) ^ number,
+            first,
+            // At most a round.
+            count: count as u32,
+            filter: self.filter.map(str::to_owned),
+        })
+    }
+
+    /// The command that plays up to a request again.
+    fn replay(&self, iteration: u64) -> String {
+        let filter = self
+            .filter
+            .map_or_else(String::new, |filter| format!(" --filter {filter}"));
+        format!(
+            "cargo xtask fuzz --seed {} --replay {iteration}{filter}",
+            self.seed
+        )
+    }
+}
+
+/// One round on a fresh machine: how much was sent, and what was found.
+fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
+    layout::fresh(folder)?;
+    let job = Job {
+        package: plan.package,
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate: plan.certificate,
+        scenarios: &[],
+        inspect: false,
+        round: Some(round),
+        seed: round.seed,
+        deadline: DEADLINE,
+    };
+    let mut tally = Tally::default();
+    let mut request = None;
+    let mut texts = Vec::new();
+    let ending = run_job(plan.machine, &job, folder, &mut |_, reply, _| match reply {
+        Reply::Fuzzed(sent) => tally = sent,
+        Reply::FuzzFound { iteration, what } => request = Some((iteration, what)),
+        Reply::Finding(finding) if finding.severity == Severity::Error => {
+            let place = finding.place.as_deref().unwrap_or("unknown place");
+            texts.push(format!(
+                "the rule {} was broken: {} ({place}; {})",
+                finding.rule, finding.text, finding.source
+            ));
+        }
+        Reply::Fault { text, .. } => texts.push(text),
+        Reply::Refused(refusal) => texts.push(refusal.reason),
+        _ => {}
+    })
+    .with_context(|| {
+        format!(
+            "cannot read the package in {}; cargo xtask package makes it anew",
+            plan.package.display()
+        )
+    })?;
+    if let Ending::Broken { step, reason, .. } = ending
+        && texts.is_empty()
+    {
+        texts.push(format!("at {step}: {reason}"));
+    }
+    if texts.is_empty() {
+        return Ok((tally, None));
+    }
+    // What is found only when the device is removed belongs to the round as a whole.
+    let last = round.first + u64::from(round.count) - 1;
+    let (iteration, what) =
+        request.unwrap_or_else(|| (last, "it was found after the round".into()));
+    Ok((
+        tally,
+        Some(Found {
+            iteration,
+            text: format!("request {iteration}: {what}\n{}", texts.join("\n")),
+        }),
+    ))
+}
