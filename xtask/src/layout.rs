@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use waverig_kit::Arch;
 
 /// The folders of a run.
 pub(crate) struct Layout {
@@ -41,13 +42,18 @@ impl Layout {
     }
 
     /// The driver as linked, before it is packaged.
-    pub(crate) fn linked(&self) -> PathBuf {
-        self.rig.join("linked")
+    pub(crate) fn linked(&self, arch: Arch) -> PathBuf {
+        self.rig.join(for_arch("linked", arch))
+    }
+
+    /// The signed package for the machines that tests run on.
+    pub(crate) fn package(&self) -> PathBuf {
+        self.package_for(Arch::X64)
     }
 
     /// The signed package.
-    pub(crate) fn package(&self) -> PathBuf {
-        self.rig.join("package")
+    pub(crate) fn package_for(&self, arch: Arch) -> PathBuf {
+        self.rig.join(for_arch("package", arch))
     }
 
     /// Evidence and verdicts of one kind of machine.
@@ -68,6 +74,14 @@ impl Layout {
     /// `ci/golden`.
     pub(crate) fn goldens(&self) -> PathBuf {
         self.root.join("ci").join("golden")
+    }
+}
+
+/// x64 is what everything else here is about; others get a name of their own.
+fn for_arch(folder: &str, arch: Arch) -> String {
+    match arch {
+        Arch::X64 => folder.to_owned(),
+        other => format!("{folder}-{}", other.name()),
     }
 }
 

@@ -26,8 +26,8 @@ fn allowed(runner: &dyn Runner) -> Option<Privilege> {
 ///
 /// # Errors
 /// [`HostLacks`] when something is missing and may not be added.
-pub(crate) fn driver(context: &Context) -> Result<()> {
-    let needs = requirements(&*context.exec, &context.workspace(), Arch::X64)?;
+pub(crate) fn driver(context: &Context, arch: Arch) -> Result<()> {
+    let needs = requirements(&*context.exec, &context.workspace(), arch)?;
     let missing: Vec<_> = needs.iter().filter(|need| need.found.is_none()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -49,7 +49,7 @@ pub(crate) fn driver(context: &Context) -> Result<()> {
         .step("setup", &format!("installing: {line}"), || {
             install(&*context.exec, &needs, privilege)
         })?;
-    let after = requirements(&*context.exec, &context.workspace(), Arch::X64)?;
+    let after = requirements(&*context.exec, &context.workspace(), arch)?;
     match after.iter().find(|need| need.found.is_none()) {
         None => Ok(()),
         Some(need) => Err(HostLacks(format!(
@@ -135,7 +135,8 @@ const TOOLS: &[Tool] = &[
 /// # Errors
 /// [`HostLacks`] when something is missing and may not be added.
 pub(crate) fn tests(context: &Context) -> Result<()> {
-    driver(context)?;
+    driver(context, Arch::X64)?;
+    driver(context, Arch::Arm64)?;
     for tool in TOOLS {
         ensure(&*context.exec, &context.ui, tool)?;
     }

@@ -66,7 +66,7 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
         options.arch,
         &library,
         &kit.library_folder,
-        &target.join("link"),
+        &target.join("link").join(options.arch.name()),
     )?;
     let output = &options.output;
     files::make_folder(output)?;

@@ -5,8 +5,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Arch;
-
 /// A libclang and the headers that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Libclang {
@@ -16,7 +14,7 @@ pub(crate) struct Libclang {
     pub(crate) resource_folder: PathBuf,
 }
 
-/// mingw-w64's development files for one architecture.
+/// mingw-w64's development files; those of x64 serve every architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mingw {
     /// Folder of `windef.h`, with `ddk/ntddk.h` below.
@@ -110,8 +108,8 @@ fn library_version(folder: &Path) -> Option<u32> {
 }
 
 /// Finds mingw-w64's headers and, beside them or in the usual place, its import libraries.
-pub(crate) fn mingw(root: &Path, arch: Arch) -> Option<Mingw> {
-    let prefix = arch.mingw_prefix();
+pub(crate) fn mingw(root: &Path) -> Option<Mingw> {
+    let prefix = "x86_64-w64-mingw32";
     let includes = expand(
         root,
         &[

@@ -25,7 +25,7 @@ enum Kind {
 /// The exports of one image, sorted by name.
 type Exports = BTreeMap<String, Kind>;
 
-/// Writes the four libraries that wdk-build names for a WDM driver into `folder`.
+/// Writes the libraries that wdk-build names for a WDM driver into `folder`.
 ///
 /// `mingw_lib` is the folder of `libntoskrnl.a` and `libhal.a`.
 pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<()> {
@@ -51,8 +51,14 @@ pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<(
         );
         files::write(&folder.join(library), library_bytes(arch, image, &exports)?)?;
     }
-    // Buffer-overflow checks are C code's; Rust calls nothing in it, but wdk-build links it.
-    files::write(&folder.join("BufferOverflowFastFailK.lib"), "!<arch>\n")
+    // Buffer-overflow checks and the like are C code's; Rust calls nothing in them, but wdk-build links them.
+    for library in ["BufferOverflowFastFailK.lib"]
+        .iter()
+        .chain(arch.extra_libraries())
+    {
+        files::write(&folder.join(library), "!<arch>\n")?;
+    }
+    Ok(())
 }
 
 /// The exports that an import library's symbol index lists: a function has its own name and `__imp_name`, data the latter only.

@@ -38,7 +38,7 @@ pub(crate) fn prepare(
     let root = Path::new("/");
     requirements::ensure_met(&requirements::of_host(runner, toolchain, arch, root))?;
     if cfg!(windows) {
-        let wdk = wdk::find(runner).context("the Windows Driver Kit has gone")?;
+        let wdk = wdk::find(runner, arch).context("the Windows Driver Kit has gone")?;
         return Ok(Kit {
             library_folder: wdk.library_folder(arch),
             env: wdk.environment(),
@@ -48,7 +48,7 @@ pub(crate) fn prepare(
     }
     let configured = requirements::configured_libclang();
     let libclang = host::libclang(root, configured.as_deref()).context("libclang has gone")?;
-    let mingw = host::mingw(root, arch).context("mingw-w64's headers have gone")?;
+    let mingw = host::mingw(root).context("mingw-w64's headers have gone")?;
     let kit = workspace.kit();
     write_wdk(workspace, arch, &mingw, &libclang)?;
     vendor::prepare(runner, workspace)?;
@@ -70,38 +70,43 @@ fn library_folder(kit: &Path, arch: Arch) -> PathBuf {
 /// Headers and import libraries, in the folders of an installed WDK.
 fn write_wdk(workspace: &Workspace, arch: Arch, mingw: &Mingw, libclang: &Libclang) -> Result<()> {
     let kit = workspace.kit();
-    let stamp = Inputs::default()
+    let header_stamp = Inputs::default()
         .add(mingw.include.as_os_str().as_encoded_bytes())
         .add_file(&mingw.include.join("_mingw_mac.h"))?
         .add_file(&mingw.include.join("ddk/wdm.h"))?
-        .add_file(&mingw.lib.join("libntoskrnl.a"))?
-        .add_file(&mingw.lib.join("libhal.a"))?
         .add(libclang.resource_folder.as_os_str().as_encoded_bytes())
         .add(headers::ntddk()?)
         .add(headers::INTRINSICS)
+        .stamp(&kit, "headers");
+    if !header_stamp.is_current() {
+        header_stamp.clear()?;
+        // Bindings are made anew because ntddk.h is: bindgen tells Cargo which headers it read.
+        files::remove_folder(&kit.join("Include"))?;
+        headers::write(mingw, &kit.join("Include").join(VERSION))?;
+        header_stamp.write()?;
+    }
+    let folder = library_folder(&kit, arch);
+    let libraries = Inputs::default()
+        .add_file(&mingw.lib.join("libntoskrnl.a"))?
+        .add_file(&mingw.lib.join("libhal.a"))?
         .add(implib::EXTRA_EXPORTS)
-        .stamp(&kit, "wdk");
-    if stamp.is_current() {
-        return Ok(());
-    }
-    stamp.clear()?;
-    // Bindings are made anew because ntddk.h is: bindgen tells Cargo which headers it read.
-    for folder in [kit.join("Include"), kit.join("Lib")] {
+        .stamp(&kit, &format!("libraries-{}", arch.name()));
+    if !libraries.is_current() {
+        libraries.clear()?;
         files::remove_folder(&folder)?;
+        files::make_folder(&folder)?;
+        implib::write_all(arch, &mingw.lib, &folder)?;
+        libraries.write()?;
     }
-    headers::write(mingw, &kit.join("Include").join(VERSION))?;
-    let libraries = library_folder(&kit, arch);
-    files::make_folder(&libraries)?;
-    implib::write_all(arch, &mingw.lib, &libraries)?;
-    stamp.write()
+    Ok(())
 }
 
 /// What wdk-build and bindgen read.
 fn environment(kit: &Path, arch: Arch, libclang: &Libclang) -> Vec<(OsString, OsString)> {
     // mingw-w64's headers are GCC's: Microsoft's compatibility rules, which wdk-build switches on, are switched off again.
     let mut clang = OsString::from(format!(
-        "--target={} -fno-ms-compatibility -resource-dir=",
-        arch.clang_target()
+        "{} -fno-ms-compatibility -resource-dir=",
+        arch.clang_arguments()
     ));
     clang.push(&libclang.resource_folder);
     vec![

@@ -80,7 +80,8 @@ pub(crate) fn link(
 ) -> Result<Image> {
     files::make_folder(folder)?;
     files::copy(library, &folder.join("waverig.lib"))?;
-    for name in LIBRARIES {
+    let libraries = || LIBRARIES.iter().chain(arch.extra_libraries());
+    for name in libraries() {
         files::copy(&library_folder.join(name), &folder.join(name))?;
     }
     // The linker writes its own path and its working folder into the symbol file: it is found through PATH, by name.
@@ -98,7 +99,7 @@ pub(crate) fn link(
             "/MAP:waverig.map",
             "waverig.lib",
         ])
-        .args(LIBRARIES)
+        .args(libraries())
         .env("PATH", &program)
         .cwd(folder);
     let output = runner.run(&link).with_context(|| {

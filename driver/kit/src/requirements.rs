@@ -84,7 +84,7 @@ pub(crate) fn of_host(
         });
     };
     if cfg!(windows) {
-        let found = wdk::find(runner).map(|wdk| wdk.root);
+        let found = wdk::find(runner, arch).map(|wdk| wdk.root);
         add(
             "Windows Driver Kit",
             found,
@@ -106,7 +106,7 @@ pub(crate) fn of_host(
             Need::Libclang,
             "libclang 14 or newer with its headers",
         );
-        let found = host::mingw(root, arch).map(|found| found.include);
+        let found = host::mingw(root).map(|found| found.include);
         add(
             "mingw-w64 headers with the DDK",
             found,

@@ -41,7 +41,7 @@ impl Wdk {
 }
 
 /// Finds the WDK: `WDKContentRoot` (set in an eWDK prompt), else the registry's `KitsRoot10`.
-pub(crate) fn find(runner: &dyn Runner) -> Option<Wdk> {
+pub(crate) fn find(runner: &dyn Runner, arch: Arch) -> Option<Wdk> {
     let root = match env::var_os("WDKContentRoot") {
         Some(root) => root.into(),
         None => registry_root(runner)?,
@@ -51,7 +51,7 @@ pub(crate) fn find(runner: &dyn Runner) -> Option<Wdk> {
         Err(_) => newest_version(&root.join("Lib"))?,
     };
     let wdk = Wdk { root, version };
-    wdk.library_folder(Arch::X64)
+    wdk.library_folder(arch)
         .join("ntoskrnl.lib")
         .is_file()
         .then_some(wdk)

@@ -13,7 +13,7 @@ use crate::stop::Usage;
 pub(super) const VERB: Verb = Verb {
     name: "build",
     about: "Builds waverig.sys, without signing it.",
-    options: "[--out FOLDER] [--fault NAME]",
+    options: "[--arch x64|arm64] [--out FOLDER] [--fault NAME]",
     run,
 };
 
@@ -34,9 +34,9 @@ pub(crate) const FAULT_MARK: &[u8] = b"WAVERIG-DELIBERATE-FAULT";
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
-    let built = build(context, options.fault.as_deref())?;
+    let built = build(context, arch(options)?, options.fault.as_deref())?;
     println!("{}", built.sys.display());
-    println!("next: cargo xtask package");
+    println!("next: cargo xtask package{}", of_arch(arch(options)?));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -44,7 +44,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 ///
 /// # Errors
 /// An unknown fault is wrong use; a host that lacks something and may not be changed, a compiler error.
-pub(crate) fn build(context: &Context, fault: Option<&str>) -> Result<Built> {
+pub(crate) fn build(context: &Context, arch: Arch, fault: Option<&str>) -> Result<Built> {
     let features = match fault {
         None => Vec::new(),
         Some(name) if FAULTS.contains(&name) => vec![name.to_owned()],
@@ -56,13 +56,16 @@ pub(crate) fn build(context: &Context, fault: Option<&str>) -> Result<Built> {
             .into());
         }
     };
-    setup::driver(context)?;
+    setup::driver(context, arch)?;
     let what = match fault {
-        None => "waverig.sys for x64".to_owned(),
-        Some(name) => format!("waverig.sys for x64 with the deliberate fault {name}"),
+        None => format!("waverig.sys for {}", arch.name()),
+        Some(name) => format!(
+            "waverig.sys for {} with the deliberate fault {name}",
+            arch.name()
+        ),
     };
     context.ui.step("build", &what, || {
-        waverig_kit::build(&*context.exec, &options(context, features))
+        waverig_kit::build(&*context.exec, &kit_options(context, arch, features))
     })
 }
 
@@ -71,15 +74,42 @@ pub(crate) fn build(context: &Context, fault: Option<&str>) -> Result<Built> {
 /// # Errors
 /// A host that lacks something, a lint that is not kept.
 pub(crate) fn lint(context: &Context) -> Result<()> {
-    setup::driver(context)?;
-    waverig_kit::lint(&*context.exec, &options(context, Vec::new()))
+    let arch = Arch::X64;
+    setup::driver(context, arch)?;
+    waverig_kit::lint(&*context.exec, &kit_options(context, arch, Vec::new()))
 }
 
-fn options(context: &Context, features: Vec<String>) -> BuildOptions {
+/// The architecture that `--arch` names, x64 without one.
+///
+/// # Errors
+/// Wrong use for a name that is none.
+pub(super) fn arch(options: &Options) -> Result<Arch> {
+    let Some(name) = options.arch.as_deref() else {
+        return Ok(Arch::X64);
+    };
+    let found = Arch::ALL.into_iter().find(|arch| arch.name() == name);
+    found.ok_or_else(|| {
+        let names = Arch::ALL.map(Arch::name).join(", ");
+        Usage(format!(
+            "there is no architecture {name:?}; there are {names}"
+        ))
+        .into()
+    })
+}
+
+/// The option that says so, for the next command.
+fn of_arch(arch: Arch) -> String {
+    match arch {
+        Arch::X64 => String::new(),
+        other => format!(" --arch {}", other.name()),
+    }
+}
+
+fn kit_options(context: &Context, arch: Arch, features: Vec<String>) -> BuildOptions {
     BuildOptions {
         workspace: context.workspace(),
-        arch: Arch::X64,
+        arch,
         features,
-        output: context.layout.linked(),
+        output: context.layout.linked(arch),
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) out: Option<PathBuf>,
     /// `--fault NAME`: build the driver with a deliberate fault.
     pub(crate) fault: Option<String>,
+    /// `--arch NAME`
+    pub(crate) arch: Option<String>,
     /// `--goldens FOLDER`
     pub(crate) goldens: Option<PathBuf>,
     /// `--json`: for programs.
@@ -116,6 +118,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "out" => options.out = Some(args.value()?.into()),
             "json" => options.json = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
+            "arch" => options.arch = Some(args.value()?.string()?),
             "fault" => options.fault = Some(args.value()?.string()?),
             other => return Err(Usage(format!("--{other} is listed but not read")).into()),
         }

@@ -19,7 +19,7 @@ use crate::layout;
 pub(super) const VERB: Verb = Verb {
     name: "package",
     about: "Builds, signs and packages the driver: .sys, .inf, .cat, .pdb.",
-    options: "[--out FOLDER] [--fault NAME]",
+    options: "[--arch x64|arm64] [--out FOLDER] [--fault NAME]",
     run,
 };
 
@@ -61,7 +61,8 @@ struct InfMetadata {
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
-    let package = make(context, options.fault.as_deref())?;
+    let arch = build::arch(options)?;
+    let package = make_for(context, arch, options.fault.as_deref())?;
     for file in &package.files {
         println!(
             "{}  {}",
@@ -69,7 +70,13 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
             package.dir.join(&file.name).display()
         );
     }
-    println!("next: cargo xtask vm-test");
+    match arch {
+        waverig_kit::Arch::X64 => println!("next: cargo xtask vm-test"),
+        other => println!(
+            "checked, but executed nowhere yet: no test machine here runs {}",
+            other.name()
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -92,12 +99,25 @@ pub(crate) fn identity(context: &Context) -> Result<Identity> {
     Ok(identity)
 }
 
-/// Builds the driver and makes the package.
+/// The architecture as packages call it.
+fn in_package(arch: waverig_kit::Arch) -> Arch {
+    match arch {
+        waverig_kit::Arch::Arm64 => Arch::Arm64,
+        _ => Arch::Amd64,
+    }
+}
+
+/// Builds the driver for the machines that tests run on and makes the package.
 ///
 /// # Errors
 /// What the build says; an image or INF that breaks a rule, with the rule.
 pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
-    let built = build::build(context, fault)?;
+    make_for(context, waverig_kit::Arch::X64, fault)
+}
+
+/// [`make`] for an architecture; others than x64 are packaged in a folder of their own.
+fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> Result<Package> {
+    let built = build::build(context, arch, fault)?;
     let read =
         |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let manifest = context.layout.root().join("driver/Cargo.toml");
@@ -114,7 +134,7 @@ pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
     let date: Date = metadata.date.parse().map_err(Error::msg)?;
     let version: DriverVersion = metadata.version.parse().map_err(Error::msg)?;
     context.ui.step("package", "waverig.inf, waverig.cat", || {
-        let folder = context.layout.package();
+        let folder = context.layout.package_for(arch);
         layout::fresh(&folder)?;
         let forbidden: &[&[u8]] = if fault.is_some() { &[] } else { &[FAULT_MARK] };
         Ok(package::build(
@@ -126,10 +146,10 @@ pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
                 inx: &read(&context.layout.root().join("driver/waverig.inx"))?,
                 version,
                 date,
-                arch: Arch::Amd64,
+                arch: in_package(arch),
                 min_build: MIN_BUILD,
                 rules: pe::Rules {
-                    arch: Arch::Amd64,
+                    arch: in_package(arch),
                     imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
                     exports: &[],
                     forbidden,

@@ -2,6 +2,7 @@
 //!
 //! Each test writes to a folder of its own. What every test needs first (a good package) is made once.
 
+mod arm64;
 mod chain;
 mod fuzz;
 mod misuse;

@@ -33,23 +33,27 @@ fn two_builds_in_two_folders_give_the_same_bytes() {
     copy_sources(&copy);
     // The certificate is the one thing that differs between machines: with the same one, even the signatures are equal.
     let certificate = copy.join("target/certificate");
-    let first = rig::good_package().join("package");
     rig::copy(&rig::root().join("target/certificate"), &certificate);
-    run(Command::new(env!("CARGO"))
-        .current_dir(&copy)
-        .args(["xtask", "package", "--out", "elsewhere"])
-        .env_remove("CARGO_TARGET_DIR"))
-    .expect(0, &[]);
-    for file in ["waverig.sys", "waverig.inf", "waverig.cat", "waverig.pdb"] {
-        let one = fs::read(first.join(file)).expect("it is in the package");
-        let two =
-            fs::read(copy.join("elsewhere/package").join(file)).expect("it is in the package");
-        let differ = one.iter().zip(&two).position(|(a, b)| a != b);
-        assert!(
-            one == two,
-            "{file}: {} and {} bytes, first difference at {differ:?}",
-            one.len(),
-            two.len()
-        );
+    rig::copy(&rig::good_package().join("package"), &rig.package());
+    rig.xtask(&["package", "--arch", "arm64"]).expect(0, &[]);
+    for (arch, package) in [("x64", "package"), ("arm64", "package-arm64")] {
+        run(Command::new(env!("CARGO"))
+            .current_dir(&copy)
+            .args(["xtask", "package", "--arch", arch, "--out", "elsewhere"])
+            .env_remove("CARGO_TARGET_DIR"))
+        .expect(0, &[]);
+        for file in ["waverig.sys", "waverig.inf", "waverig.cat", "waverig.pdb"] {
+            let read = |folder: &Path| {
+                fs::read(folder.join(package).join(file)).expect("it is in the package")
+            };
+            let (one, two) = (read(&rig.folder), read(&copy.join("elsewhere")));
+            let differ = one.iter().zip(&two).position(|(a, b)| a != b);
+            assert!(
+                one == two,
+                "{file} for {arch}: {} and {} bytes, first difference at {differ:?}",
+                one.len(),
+                two.len()
+            );
+        }
     }
 }

@@ -83,7 +83,7 @@ fn check_mingw(files: &[&str], expect: Option<(&str, &str)>) {
         include: host.path().join(include),
         lib: host.path().join(lib),
     });
-    assert_eq!(mingw(host.path(), Arch::X64), expect, "{files:?}");
+    assert_eq!(mingw(host.path()), expect, "{files:?}");
 }
 
 #[test]
