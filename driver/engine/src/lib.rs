@@ -2,8 +2,8 @@
 //!
 //! What time it is on a cable's own clock ([`DeviceClock`]), which frames are due ([`due`]), what a format is
 //! ([`format`](mod@format)), where a position lies in the shared buffer ([`buffer`]), when a notification falls due
-//! ([`packet`]), what a tap client gets ([`tap`]), how one format becomes another ([`convert`]). [`stream`] ties them
-//! together; the kernel crate asks the clock, takes the lock and moves bytes.
+//! ([`packet`]), what a tap client gets ([`tap`]), how one format becomes another ([`convert`]), what a device is
+//! set to ([`settings`]). [`stream`] ties them together; the kernel crate asks the clock, takes the lock and moves bytes.
 //!
 //! Nothing here waits, panics or computes in floating point, and nothing allocates but the two constructors that can say
 //! that there is no memory ([`DeviceClock::new`], [`Tap::new`]), so all of it may run at `DISPATCH_LEVEL`.
@@ -37,6 +37,7 @@ pub mod format;
 pub mod memory;
 pub mod packet;
 mod piece;
+pub mod settings;
 pub mod starvation;
 pub mod stream;
 pub mod tap;
@@ -55,6 +56,7 @@ pub use format::{
 };
 pub use memory::CyclicMemory;
 pub use piece::Piece;
+pub use settings::{DefaultFormat, MAX_CABLES, MAX_CHANNELS, Setting, Settings};
 pub use starvation::Starvation;
 pub use stream::{Advance, Stream};
 pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
