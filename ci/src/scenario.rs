@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
+use waverig_protocol::device::Device;
 use waverig_protocol::scenario::{
     Client, Disturbance, Format, Player, Recorder, Scenario, Signal, Tap, TapClient,
 };
@@ -52,6 +53,8 @@ struct File {
     duration_ms: Spanned<u32>,
     #[serde(default)]
     start_ms: Option<Spanned<u32>>,
+    #[serde(default)]
+    device: Device,
     signal: Spanned<Signal>,
     #[serde(default)]
     format: Option<Spanned<Format>>,
@@ -97,6 +100,7 @@ impl ScenarioFile {
             about: file.about,
             duration_ms: file.duration_ms.into_inner(),
             start_ms: file.start_ms.map(Spanned::into_inner).unwrap_or_default(),
+            device: file.device,
             signal: file.signal.into_inner(),
             format,
             client: file.client.into_inner(),

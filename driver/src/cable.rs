@@ -1,13 +1,14 @@
-//! The heart of a device: the stream that plays, the tap's ring and its clients, under one lock.
+//! A cable of a device: the stream that plays, the tap's ring and its clients, under one lock.
 //!
 //! Everything that tells anybody how far playback is goes through [`Cable::at_now`]: it takes the lock, moves every frame that is
 //! due out of the shared buffer, clears its place, signals the notifications that this completes, and only then lets the
 //! caller look. So no client can overwrite a frame that was not taken, and no place is played twice.
 
-mod adapter;
 mod playing;
+mod registered;
 
 pub(crate) use playing::{Buffer, Playing};
+pub(crate) use registered::Registered;
 
 use crate::irp::Completions;
 use crate::lock::SpinLock;
@@ -17,16 +18,20 @@ use crate::time;
 use crate::topology::Controls;
 use crate::trace::Source;
 use alloc::vec::Vec;
-use waverig_engine::{Capability, DeviceClock, Qpc, QpcFrequency, Starvation, Tap, storage_bytes};
-use waverig_interface::TapFormat;
-use waverig_portcls::NTSTATUS;
+use waverig_engine::{
+    Capability, DeviceClock, Qpc, QpcFrequency, Settings, Starvation, Tap, storage_bytes,
+};
+use waverig_interface::{CableNumber, TapFormat};
 use waverig_portcls::com::{Class, Object, Shared, Table};
 use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL};
+use waverig_portcls::{IUnknownVtbl, NTSTATUS};
 
-/// A device's cable. Referenced by the device, its miniports, its streams and PortCls (as the adapter object).
+/// A cable. Referenced by the adapter, its miniports, its streams and its open tap handles.
 pub(crate) struct Cable {
     /// Who it is in the record of events.
     pub(crate) source: Source,
+    /// Which of the device's cables it is.
+    pub(crate) number: CableNumber,
     /// Scale of every time.
     pub(crate) frequency: QpcFrequency,
     /// Which formats the device takes.
@@ -65,11 +70,17 @@ pub(crate) struct State {
 
 impl Cable {
     /// PASSIVE_LEVEL.
-    pub(crate) fn create(source: Source, capability: Capability) -> Result<SharedCable, NTSTATUS> {
+    pub(crate) fn create(
+        device: Source,
+        number: CableNumber,
+        settings: &Settings,
+    ) -> Result<SharedCable, NTSTATUS> {
+        let capability = Capability::of(settings);
         let tap = Tap::new(pool::zeros(storage_bytes(capability.second_bytes()))?);
         let frequency = time::frequency().ok_or(STATUS_UNSUCCESSFUL)?;
         Object::create(Self {
-            source,
+            source: device.of_cable(number.get()),
+            number,
             frequency,
             capability,
             controls: Controls::new(capability.channels()),
@@ -141,9 +152,14 @@ impl State {
     }
 }
 
-// SAFETY: the table is laid out as IAdapterPowerManagement3 demands, begins with this class's IUnknown, and its functions
-// expect a Cable.
+// SAFETY: the table is this class's IUnknown and nothing else.
 unsafe impl Class<1> for Cable {
     type Memory = Pool;
-    const TABLES: [Table; 1] = [adapter::TABLE];
+    const TABLES: [Table; 1] = [Table {
+        vtbl: (&raw const UNKNOWN).cast(),
+        iids: &[],
+    }];
 }
+
+/// Nobody but the driver knows a cable; the object only counts its references.
+static UNKNOWN: IUnknownVtbl = Cable::UNKNOWN;

@@ -1,23 +1,17 @@
 //! One device: what lies in its extension, and how it starts and stops.
 
-use crate::cable::{Cable, SharedCable};
+use crate::adapter::{Adapter, SharedAdapter};
 use crate::lock::SpinLock;
 use crate::pool::PoolBox;
-use crate::portcls::{PcGetPhysicalDeviceObject, check};
-use crate::registration::{Connection, InterfaceLink, PowerManagement, Subdevice};
+use crate::registration::{PowerManagement, Start};
 use crate::trace::{self, Source};
-use crate::{tap, topology, wave};
+use crate::{cable, settings};
 use core::ffi::c_void;
-use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
-use waverig_engine::Capability;
-use waverig_interface::EventKind;
+use waverig_interface::{EventKind, MAX_CABLES};
+use waverig_portcls::PORT_CLASS_DEVICE_EXTENSION_SIZE;
 use waverig_portcls::status::STATUS_SUCCESS;
-use waverig_portcls::{PORT_CLASS_DEVICE_EXTENSION_SIZE, id};
 use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP};
-
-/// Channels that a device has.
-const CHANNELS: u16 = Capability::MOST_CHANNELS;
 
 /// The driver's part of a device extension. The I/O manager makes it of zeros, which is a free lock around `None`s.
 #[repr(C)]
@@ -31,7 +25,7 @@ pub(crate) struct Extension {
 #[repr(C)]
 struct State {
     /// Made at the first start, kept until removal: tap handles outlive a stop.
-    cable: Option<SharedCable>,
+    adapter: Option<SharedAdapter>,
     /// What start registered.
     started: Option<PoolBox<Started>>,
     /// Who it is in the record of events, from the first start on.
@@ -40,10 +34,7 @@ struct State {
 
 /// Everything that a start registers; dropped from the top.
 struct Started {
-    _tap: tap::Registered,
-    _connection: Connection,
-    _topology: Subdevice,
-    _wave: Subdevice,
+    cables: [Option<PoolBox<cable::Registered>>; MAX_CABLES as usize],
     _power: PowerManagement,
 }
 
@@ -70,9 +61,9 @@ impl Extension {
             .get_or_insert_with(Source::new_device)
     }
 
-    /// The device's cable, once it has been started. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn cable(&self) -> Option<SharedCable> {
-        self.state.lock().cable.clone()
+    /// The device's adapter, once it has been started. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn adapter(&self) -> Option<SharedAdapter> {
+        self.state.lock().adapter.clone()
     }
 
     /// Whether new handles are refused. Any IRQL.
@@ -92,21 +83,22 @@ impl Extension {
         drop(started);
     }
 
-    /// As [`Extension::stop`], and lets go of the cable; it is gone when the last stream is. PASSIVE_LEVEL.
+    /// As [`Extension::stop`], and lets go of the adapter; each cable is gone when its last stream and tap handle are.
+    /// PASSIVE_LEVEL.
     pub(crate) fn remove(&self) {
         self.stop();
-        let cable = self.state.lock().cable.take();
-        drop(cable);
+        let adapter = self.state.lock().adapter.take();
+        drop(adapter);
     }
 
-    /// The cable of an earlier start, or a new one. PASSIVE_LEVEL.
-    fn cable_or_new(&self) -> Result<SharedCable, NTSTATUS> {
-        if let Some(cable) = self.cable() {
-            return Ok(cable);
+    /// The adapter of an earlier start, or a new one with the settings of now. PASSIVE_LEVEL.
+    fn adapter_or_new(&self, start: &Start) -> Result<SharedAdapter, NTSTATUS> {
+        if let Some(adapter) = self.adapter() {
+            return Ok(adapter);
         }
-        let cable = Cable::create(self.source().of_cable(1), Capability::usual(CHANNELS))?;
-        self.state.lock().cable = Some(cable.clone());
-        Ok(cable)
+        let adapter = Adapter::create(self.source(), settings::read(start.physical))?;
+        self.state.lock().adapter = Some(adapter.clone());
+        Ok(adapter)
     }
 }
 
@@ -117,10 +109,10 @@ pub(crate) unsafe extern "C" fn start(
     resources: *mut c_void,
 ) -> NTSTATUS {
     // SAFETY: PortCls calls this for a device of this driver.
-    let extension = unsafe { Extension::of(device) };
+    let (extension, start) = unsafe { (Extension::of(device), Start::new(device, irp, resources)) };
     // There is nothing, unless the device is started without having been stopped.
     extension.stop();
-    let registered = register(extension, device, irp, resources);
+    let registered = start.and_then(|start| register(extension, &start));
     let status = registered.as_ref().err().copied();
     let status = trace::status(status.unwrap_or(STATUS_SUCCESS));
     trace::note(extension.source(), EventKind::Started, [status, 0, 0]);
@@ -138,47 +130,15 @@ pub(crate) unsafe extern "C" fn start(
 }
 
 /// Registers everything; what is registered when a step fails is undone. PASSIVE_LEVEL.
-fn register(
-    extension: &Extension,
-    device: PDEVICE_OBJECT,
-    irp: PIRP,
-    resources: *mut c_void,
-) -> Result<PoolBox<Started>, NTSTATUS> {
-    let mut physical = null_mut();
-    // SAFETY: the device is PortCls's; a place for a pointer.
-    check(unsafe { PcGetPhysicalDeviceObject(device, &mut physical) })?;
-    let cable = extension.cable_or_new()?;
-    let adapter = cable.unknown();
-    let new_port =
-        |class, miniport| Subdevice::new_port(class, device, irp, miniport, adapter, resources);
-
-    let power = PowerManagement::register(device, &cable)?;
-
-    let miniport = wave::miniport(cable.clone(), wave::Direction::Render)?;
-    let port = new_port(&id::CLSID_PortWaveRT, miniport.unknown())?;
-    // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
-    let link = InterfaceLink::register(physical, &id::KSCATEGORY_AUDIO, wave::NAME)?;
-    wave::set_packet_constraints(&link)?;
-    let wave = Subdevice::register(device, wave::NAME, port)?;
-
-    let miniport = topology::miniport(cable.clone())?;
-    let port = new_port(&id::CLSID_PortTopology, miniport.unknown())?;
-    let topology = Subdevice::register(device, topology::NAME, port)?;
-
-    let connection = Connection::register(
-        device,
-        &wave,
-        wave::BRIDGE_PIN,
-        &topology,
-        topology::BRIDGE_PIN,
-    )?;
-    let tap = tap::Registered::register(physical, cable)?;
-
-    PoolBox::new(Started {
-        _tap: tap,
-        _connection: connection,
-        _topology: topology,
-        _wave: wave,
-        _power: power,
-    })
+fn register(extension: &Extension, start: &Start) -> Result<PoolBox<Started>, NTSTATUS> {
+    let adapter = extension.adapter_or_new(start)?;
+    let mut started = PoolBox::new(Started {
+        cables: [const { None }; MAX_CABLES as usize],
+        _power: PowerManagement::register(start.device, &adapter)?,
+    })?;
+    for (place, cable) in started.cables.iter_mut().zip(adapter.cables()) {
+        let registered = cable::Registered::register(start, &adapter.settings, cable)?;
+        *place = Some(PoolBox::new(registered)?);
+    }
+    Ok(started)
 }

@@ -4,12 +4,12 @@ use crate::device::{self, Extension};
 use crate::portcls::{PcAddAdapterDevice, PcInitializeAdapterDriver};
 use crate::trace::{self, Source};
 use crate::{dispatch, fault};
-use waverig_interface::EventKind;
+use waverig_interface::{EventKind, MAX_CABLES};
 use waverig_portcls::PORT_CLASS_DEVICE_EXTENSION_SIZE;
 use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT};
 
-/// Subdevices of one device: the wave filter and the topology filter.
-const MAX_OBJECTS: u32 = 2;
+/// Subdevices of one device: each cable has a wave filter and a topology filter for either direction.
+const MAX_OBJECTS: u32 = 4 * MAX_CABLES as u32;
 
 /// Binds the driver to PortCls. PASSIVE_LEVEL.
 ///

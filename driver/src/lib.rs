@@ -2,13 +2,15 @@
 //!
 //! # Where things are
 //! - [`entry`]: `DriverEntry` and `AddDevice`. [`dispatch`]: which requests are the tap's and which are PortCls's.
-//! - [`device`]: start and stop of a device. [`registration`]: what start registers, each undone by its `Drop`.
-//! - [`cable`]: the heart of a device: the stream that plays, the tap's ring and its clients, under one lock.
+//! - [`device`]: start and stop of a device. [`settings`]: what a user has set it to. [`adapter`]: the object that PortCls knows
+//!   a device by, and its cables. [`names`]: what its endpoints are called. [`registration`]: what start registers, each undone by its `Drop`.
+//! - [`cable`]: the heart of a device, of which it may have several: the stream that plays, the tap's ring and its clients,
+//!   under one lock.
 //! - [`wave`]: the wave filter, its miniport and its stream. [`topology`]: the topology filter: volume, mute, jack.
 //!   [`description`]: what the descriptions of both are made of.
 //! - [`tap`]: the device interface that hands the audio out.
 //! - [`trace`]: the record of recent events, which clients of the tap can read.
-//! - [`lock`], [`pool`], [`irp`], [`timer`], [`time`], [`portcls`], [`property`], [`panic`]: the kernel, wrapped.
+//! - [`registry`], [`lock`], [`pool`], [`irp`], [`timer`], [`time`], [`portcls`], [`property`], [`panic`]: the kernel, wrapped.
 //! - [`fault`]: faults built on purpose, each behind a Cargo feature.
 //!
 //! What can be decided without Windows is decided in `waverig-engine`; the binary interface to PortCls is `waverig-portcls`.
@@ -29,6 +31,7 @@
 
 extern crate alloc;
 
+mod adapter;
 mod cable;
 mod description;
 mod device;
@@ -37,11 +40,14 @@ mod entry;
 mod fault;
 mod irp;
 mod lock;
+mod names;
 mod panic;
 mod pool;
 mod portcls;
 mod property;
 mod registration;
+mod registry;
+mod settings;
 mod tap;
 mod time;
 mod timer;

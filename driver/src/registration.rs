@@ -1,13 +1,14 @@
 //! What is registered at start with PortCls and the I/O manager. Each type undoes its part when it is dropped. All at PASSIVE_LEVEL, no
 //! lock held.
 
-use crate::cable::SharedCable;
+use crate::adapter::SharedAdapter;
 use crate::portcls::{
-    PcNewPort, PcRegisterAdapterPowerManagement, PcRegisterPhysicalConnection, PcRegisterSubdevice,
-    PcUnregisterAdapterPowerManagement, check,
+    PcGetPhysicalDeviceObject, PcNewPort, PcRegisterAdapterPowerManagement,
+    PcRegisterPhysicalConnection, PcRegisterSubdevice, PcUnregisterAdapterPowerManagement, check,
 };
 use core::ffi::c_void;
 use core::ptr::null_mut;
+use waverig_interface::{CableNumber, MAX_CABLES};
 use waverig_portcls::com::Com;
 use waverig_portcls::status::STATUS_UNSUCCESSFUL;
 use waverig_portcls::{
@@ -23,25 +24,96 @@ use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP, UNICODE_STRING};
 /// A name that lives as long as the driver: UTF-16 with a terminator, as PortCls keeps the pointer.
 pub(crate) type Name = &'static [u16];
 
-/// An ASCII name as UTF-16 with a terminator; `N` is one more than its length.
-pub(crate) const fn utf16<const N: usize>(ascii: &str) -> [u16; N] {
-    assert!(ascii.is_ascii() && ascii.len() + 1 == N);
-    let mut name = [0; N];
-    let mut at = 0;
-    while at < ascii.len() {
-        name[at] = ascii.as_bytes()[at] as u16;
-        at += 1;
+/// The names of the cables' interfaces of one kind, the first cable's first.
+pub(crate) type Names<const N: usize> = [[u16; N]; MAX_CABLES as usize];
+
+/// An ASCII name followed by the number of each cable; `N` is two more than its length.
+pub(crate) const fn numbered<const N: usize>(ascii: &str) -> Names<N> {
+    assert!(ascii.is_ascii() && ascii.len() + 2 == N && MAX_CABLES < 10);
+    let mut names = [[0; N]; MAX_CABLES as usize];
+    let mut cable = 0;
+    while cable < names.len() {
+        let mut at = 0;
+        while at < ascii.len() {
+            names[cable][at] = ascii.as_bytes()[at] as u16;
+            at += 1;
+        }
+        names[cable][at] = b'1' as u16 + cable as u16;
+        cable += 1;
     }
-    name
+    names
+}
+
+/// The name of a cable's interface.
+pub(crate) fn name_of<const N: usize>(names: &'static Names<N>, cable: CableNumber) -> Name {
+    names.get(cable.index()).map_or(&[0], |name| name)
+}
+
+/// What PortCls gave to `StartDevice`, and what follows from it.
+pub(crate) struct Start {
+    pub(crate) device: PDEVICE_OBJECT,
+    pub(crate) physical: PDEVICE_OBJECT,
+    irp: PIRP,
+    resources: *mut c_void,
+}
+
+impl Start {
+    /// # Safety
+    /// The parameters are those of a call of `StartDevice` that has not returned.
+    pub(crate) unsafe fn new(
+        device: PDEVICE_OBJECT,
+        irp: PIRP,
+        resources: *mut c_void,
+    ) -> Result<Self, NTSTATUS> {
+        let mut physical = null_mut();
+        // SAFETY: the device is PortCls's; a place for a pointer.
+        check(unsafe { PcGetPhysicalDeviceObject(device, &mut physical) })?;
+        Ok(Self {
+            device,
+            physical,
+            irp,
+            resources,
+        })
+    }
+
+    /// A port of a class, bound to a miniport.
+    pub(crate) fn new_port(
+        &self,
+        class: &Guid,
+        miniport: *mut c_void,
+    ) -> Result<Com<IPort>, NTSTATUS> {
+        let mut port = null_mut();
+        // SAFETY: a place for a pointer; on success it owns a reference.
+        let port = unsafe {
+            check(PcNewPort(&mut port, class))?;
+            Com::from_raw(port).ok_or(STATUS_UNSUCCESSFUL)?
+        };
+        // SAFETY: the pointers are those that PortCls gave to StartDevice, and a live object. The adapter object, at which no
+        // miniport of this driver looks, may be left out (portcls/nf-portcls-iport-init).
+        check(unsafe {
+            (port.vtbl().Init)(
+                port.this(),
+                self.device.cast(),
+                self.irp.cast(),
+                miniport,
+                null_mut(),
+                self.resources,
+            )
+        })?;
+        Ok(port)
+    }
 }
 
 /// The adapter's registration for power changes; exactly one per start.
 pub(crate) struct PowerManagement(PDEVICE_OBJECT);
 
 impl PowerManagement {
-    pub(crate) fn register(device: PDEVICE_OBJECT, cable: &SharedCable) -> Result<Self, NTSTATUS> {
+    pub(crate) fn register(
+        device: PDEVICE_OBJECT,
+        adapter: &SharedAdapter,
+    ) -> Result<Self, NTSTATUS> {
         // SAFETY: the device is PortCls's; the object offers IAdapterPowerManagement and is kept by PortCls.
-        check(unsafe { PcRegisterAdapterPowerManagement(cable.unknown(), device) })?;
+        check(unsafe { PcRegisterAdapterPowerManagement(adapter.unknown(), device) })?;
         Ok(Self(device))
     }
 }
@@ -60,41 +132,9 @@ pub(crate) struct Subdevice {
 }
 
 impl Subdevice {
-    /// A port of a class, bound to a miniport.
-    pub(crate) fn new_port(
-        class: &Guid,
-        device: PDEVICE_OBJECT,
-        irp: PIRP,
-        miniport: *mut c_void,
-        adapter: *mut c_void,
-        resources: *mut c_void,
-    ) -> Result<Com<IPort>, NTSTATUS> {
-        let mut port = null_mut();
-        // SAFETY: a place for a pointer; on success it owns a reference.
-        let port = unsafe {
-            check(PcNewPort(&mut port, class))?;
-            Com::from_raw(port).ok_or(STATUS_UNSUCCESSFUL)?
-        };
-        // SAFETY: the pointers are those that PortCls gave to StartDevice, and two live objects.
-        check(unsafe {
-            (port.vtbl().Init)(
-                port.this(),
-                device.cast(),
-                irp.cast(),
-                miniport,
-                adapter,
-                resources,
-            )
-        })?;
-        Ok(port)
-    }
-
     /// Registers the filter under the reference string that the INF uses.
-    pub(crate) fn register(
-        device: PDEVICE_OBJECT,
-        name: Name,
-        port: Com<IPort>,
-    ) -> Result<Self, NTSTATUS> {
+    pub(crate) fn register(start: &Start, name: Name, port: Com<IPort>) -> Result<Self, NTSTATUS> {
+        let device = start.device;
         // SAFETY: the name has a terminator and lives as long as the driver; the port is initialised.
         check(unsafe { PcRegisterSubdevice(device, name.as_ptr(), port.this()) })?;
         Ok(Self { device, port })
@@ -125,12 +165,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn register(
-        device: PDEVICE_OBJECT,
-        from: &Subdevice,
-        from_pin: u32,
-        to: &Subdevice,
-        to_pin: u32,
+        start: &Start,
+        (from, from_pin): (&Subdevice, u32),
+        (to, to_pin): (&Subdevice, u32),
     ) -> Result<Self, NTSTATUS> {
+        let device = start.device;
         let (from, to) = (from.port.clone(), to.port.clone());
         // SAFETY: both filters are registered with the device.
         check(unsafe {

@@ -10,19 +10,19 @@ mod wire;
 pub(crate) use client::Clients;
 pub(crate) use wire::{noted_format, tap_format};
 
-use crate::cable::{Cable, SharedCable};
+use crate::cable::SharedCable;
 use crate::device::Extension;
 use crate::irp::{Completions, Irp};
-use crate::registration::{InterfaceLink, Name, utf16};
-use waverig_interface::{TAP_INTERFACE, TAP_REFERENCE};
+use crate::registration::{InterfaceLink, Names, name_of, numbered};
+use waverig_interface::TAP_INTERFACE;
 use waverig_portcls::Guid;
 use waverig_portcls::status::{STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST};
 use wdk_sys::{
     IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, NTSTATUS, PDEVICE_OBJECT,
-    PFILE_OBJECT,
 };
 
-const REFERENCE: Name = &utf16::<{ TAP_REFERENCE.len() + 1 }>(TAP_REFERENCE);
+/// The reference strings, as `waverig_interface::CableNumber` has them.
+static REFERENCES: Names<5> = numbered("Tap");
 
 /// The interface's class as Windows lays it out.
 const CLASS: Guid = Guid {
@@ -41,7 +41,7 @@ pub(crate) struct Registered {
 impl Registered {
     /// PASSIVE_LEVEL.
     pub(crate) fn register(physical: PDEVICE_OBJECT, cable: SharedCable) -> Result<Self, NTSTATUS> {
-        let link = InterfaceLink::register(physical, &CLASS, REFERENCE)?;
+        let link = InterfaceLink::register(physical, &CLASS, name_of(&REFERENCES, cable.number))?;
         let mut registered = Self { link, cable };
         registered.cable.state(|state| state.present = true);
         registered.link.enable(true)?;
@@ -66,18 +66,20 @@ impl Drop for Registered {
 
 /// Handles a request on a tap handle; `None` leaves it to PortCls. PASSIVE_LEVEL.
 pub(crate) fn dispatch(extension: &Extension, irp: Irp) -> Option<NTSTATUS> {
-    let file = irp.file();
-    let cable = extension.cable().filter(|_| !file.is_null())?;
-    match u32::from(irp.stack().MajorFunction) {
-        IRP_MJ_CREATE => handle::create(&cable, irp),
-        _ if !is_tap_handle(&cable, file) => None,
-        IRP_MJ_DEVICE_CONTROL => Some(control::dispatch(&cable, irp)),
-        IRP_MJ_CLEANUP => Some(handle::cleanup(&cable, irp)),
-        IRP_MJ_CLOSE => Some(handle::close(&cable, irp)),
-        _ => Some(irp.complete(STATUS_INVALID_DEVICE_REQUEST, 0)),
+    if irp.file().is_null() {
+        return None;
     }
-}
-
-fn is_tap_handle(cable: &Cable, file: PFILE_OBJECT) -> bool {
-    cable.state(|state| state.clients.find(file).is_some())
+    let major = u32::from(irp.stack().MajorFunction);
+    if major == IRP_MJ_CREATE {
+        return handle::create(extension, irp);
+    }
+    // SAFETY: the file of a request lives as long as the request, and it is open.
+    let cable = unsafe { handle::cable(irp.file()) }?;
+    Some(match major {
+        IRP_MJ_DEVICE_CONTROL => control::dispatch(cable, irp),
+        IRP_MJ_CLEANUP => handle::cleanup(cable, irp),
+        // SAFETY: nothing but this request refers to the file any more.
+        IRP_MJ_CLOSE => unsafe { handle::close(irp) },
+        _ => irp.complete(STATUS_INVALID_DEVICE_REQUEST, 0),
+    })
 }

@@ -9,16 +9,22 @@ mod stream;
 mod stream_table;
 
 use crate::cable::SharedCable;
-use crate::registration::{InterfaceLink, Name, utf16};
+use crate::registration::{InterfaceLink, Name, Names, name_of, numbered};
 use miniport::Wave;
+use waverig_interface::CableNumber;
 use waverig_portcls::com::{Object, Shared};
 use waverig_portcls::{
     DEVPKEY_KsAudio_PacketSize_Constraints2, Guid, KSAUDIO_PACKETSIZE_CONSTRAINTS2,
     KSAUDIO_PACKETSIZE_PROCESSINGMODE_CONSTRAINT, NTSTATUS, id,
 };
 
-/// The reference string; the INF uses the same.
-pub(crate) const NAME: Name = &utf16::<11>("WaveRender");
+/// The reference strings; the INF uses the same.
+static NAMES: Names<12> = numbered("WaveRender");
+
+/// The reference string of a cable's filter.
+pub(crate) fn name(cable: CableNumber) -> Name {
+    name_of(&NAMES, cable)
+}
 
 /// The pin that is connected to the topology filter.
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use waverig_protocol::device::Device;
 use waverig_protocol::fuzz::Round;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
@@ -20,6 +21,8 @@ pub struct Job<'a> {
     pub hardware_id: &'a str,
     /// Certificate the machine shall trust, DER.
     pub certificate: &'a [u8],
+    /// How the device is set up.
+    pub device: &'a Device,
     /// What is played, one after the other; nothing installs and removes only.
     pub scenarios: &'a [Scenario],
     /// Whether to look at what the installed device offers.
@@ -124,6 +127,7 @@ fn steps(
     let install = Request::Install {
         inf: job.inf.into(),
         hardware_id: job.hardware_id.into(),
+        device: job.device.clone(),
     };
     if guest.ask("install", &install, &[])? {
         if job.inspect {

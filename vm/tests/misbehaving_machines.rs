@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use waverig_protocol::device::Device;
 use waverig_vm::Sim;
 use waverig_vm::run::{self, Ending};
 
@@ -24,6 +25,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         inf: "x.inf",
         hardware_id: "x",
         certificate: &[],
+        device: &Device::default(),
         scenarios: &[],
         inspect: false,
         round: None,
@@ -86,6 +88,7 @@ fn a_program_that_does_not_exist_is_named() {
         inf: "x.inf",
         hardware_id: "x",
         certificate: &[],
+        device: &Device::default(),
         scenarios: &[],
         inspect: false,
         round: None,

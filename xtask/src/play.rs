@@ -12,6 +12,7 @@ use waverig_ci::scenario::{ScenarioFile, load_all, select};
 use waverig_ci::{Evidence, RunInfo};
 use waverig_package::Sha256Digest;
 use waverig_protocol::Severity;
+use waverig_protocol::device::Device;
 use waverig_protocol::scenario::Scenario;
 use waverig_vm::Machine;
 use waverig_vm::run::{Ending, Job, Part, run};
@@ -91,6 +92,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         inf: INF,
         hardware_id: HARDWARE_ID,
         certificate: &certificate,
+        device: &Device::default(),
         scenarios: &[],
         inspect: false,
         round: None,
@@ -139,6 +141,7 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
         inf: INF,
         hardware_id: HARDWARE_ID,
         certificate: &certificate,
+        device: &Device::default(),
         scenarios: &[],
         inspect: true,
         round: None,
@@ -200,6 +203,7 @@ fn scenario(
     let parts = file.parts().into_iter().map(|part| part.scenario);
     let scenarios: Vec<Scenario> = parts.collect();
     let job = Job {
+        device: &file.scenario.device,
         scenarios: &scenarios,
         ..*job
     };

@@ -1,6 +1,7 @@
 //! Which formats a device takes: every rate with every channel count up to the device's most and every sample format.
 
 use crate::format::{AudioRange, Format, FormatError, SampleFormat, default_mask};
+use crate::settings::Settings;
 use crate::units::FrameRate;
 
 /// Every rate that is taken, from the lowest up.
@@ -32,6 +33,7 @@ const BEST_FIRST: [SampleFormat; 5] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
     channels: u16,
+    preferred_channels: u16,
     rate: FrameRate,
     sample: SampleFormat,
 }
@@ -51,8 +53,20 @@ impl Capability {
         let taken = RATES.into_iter().find(|taken| taken.hertz() == rate);
         Self {
             channels: channels.clamp(1, Self::MOST_CHANNELS),
+            preferred_channels: channels.clamp(1, Self::MOST_CHANNELS),
             rate: taken.unwrap_or(Self::USUAL.0),
             sample,
+        }
+    }
+
+    /// What a device takes that is set up so.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let format = settings.default_format;
+        let all = Self::new(settings.channels, format.rate.hertz(), format.sample);
+        Self {
+            preferred_channels: format.channels.clamp(1, all.channels),
+            ..all
         }
     }
 
@@ -83,14 +97,14 @@ impl Capability {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// The format that the device proposes: as many channels as it has, in its own rate and sample format.
+    /// The format that the device proposes.
     #[must_use]
     pub const fn preferred(&self) -> Format {
         Format {
             rate: self.rate,
-            channels: self.channels,
+            channels: self.preferred_channels,
             sample: self.sample,
-            channel_mask: default_mask(self.channels),
+            channel_mask: default_mask(self.preferred_channels),
         }
     }
 

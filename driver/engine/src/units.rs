@@ -78,9 +78,6 @@ impl FrameRate {
     /// The highest rate taken, in hertz: above it no format of Windows lies.
     pub const MAX: u32 = 1_000_000;
 
-    /// 48 kHz.
-    pub const HZ_48000: Self = Self(NonZeroU32::new(48_000).unwrap());
-
     /// A rate in hertz; `None` for 0 and above [`Self::MAX`].
     #[must_use]
     pub const fn new(hertz: u32) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! The public interface of the driver's tap, shared by the driver and by every program that reads it.
 //!
-//! The tap is a device interface of class [`TAP_INTERFACE`] with the reference string [`TAP_REFERENCE`] on the
-//! driver's device. A client opens it, says [`ioctl::HELLO`], and then keeps one or more [`ioctl::READ`] requests
+//! Each cable of a device has a tap: a device interface of class [`TAP_INTERFACE`] whose reference string is the cable's
+//! ([`CableNumber::tap_reference`]). A client opens it, says [`ioctl::HELLO`], and then keeps one or more [`ioctl::READ`] requests
 //! pended: each returns one *block*, a [`Block`] header followed by `frames × format.frame_bytes` bytes of audio.
 //!
 //! Promises of the interface:
@@ -16,12 +16,14 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod cable;
 mod control;
 mod event;
 pub mod ioctl;
 pub mod wire;
 
 pub use block::{Block, BlockFlags, SampleKind, TapFormat};
+pub use cable::{CableNumber, MAX_CABLES};
 pub use control::{Hello, HelloReply, ReadRequest, Status, StreamState};
 pub use event::{EventKind, EventRecord, EventsReply, EventsRequest};
 
@@ -46,9 +48,6 @@ pub const TAP_INTERFACE: Guid = Guid {
     data3: 0x4B57,
     data4: [0x9D, 0x53, 0x57, 0xA7, 0xE1, 0xD2, 0xC9, 0x4E],
 };
-
-/// Reference string of the tap's device interface; the name the file object of a tap handle carries.
-pub const TAP_REFERENCE: &str = "Tap";
 
 /// The oldest interface version this crate speaks.
 pub const VERSION_MIN: u16 = 1;

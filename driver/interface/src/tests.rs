@@ -2,6 +2,10 @@
 
 use core::mem::offset_of;
 
+extern crate std;
+
+use std::vec::Vec;
+
 use crate::wire::Wire;
 use crate::*;
 
@@ -142,4 +146,30 @@ fn sample_kinds_survive_the_wire() {
     }
     assert_eq!(SampleKind::from_wire(0), None);
     assert_eq!(SampleKind::Pcm24.bytes(), 3);
+}
+
+#[test]
+fn a_tap_is_found_by_its_reference_string() {
+    let of = |name: &str| {
+        CableNumber::of_tap_reference(name.encode_utf16().collect::<Vec<_>>()).map(CableNumber::get)
+    };
+    for cable in CableNumber::first(u8::MAX) {
+        assert_eq!(of(cable.tap_reference()), Some(cable.get()));
+        assert_eq!(of(&cable.tap_reference().to_uppercase()), Some(cable.get()));
+        assert_eq!(CableNumber::new(cable.get()), Some(cable));
+    }
+    for name in [
+        "",
+        "Tap",
+        "Tap0",
+        "Tap9",
+        "Tap10",
+        "Tap1 ",
+        "\\Tap1",
+        "Ta\u{440}1",
+    ] {
+        assert_eq!(of(name), None, "{name:?}");
+    }
+    assert_eq!((CableNumber::new(0), CableNumber::new(9)), (None, None));
+    assert_eq!(CableNumber::first(3).count(), 3);
 }

@@ -40,7 +40,7 @@ fn it_keeps_every_rule() {
 }
 
 #[test]
-fn it_installs_the_render_endpoint() {
+fn it_installs_the_interfaces_of_eight_cables() {
     let plan = |build| {
         inf::plan(
             &stamped(Arch::Amd64),
@@ -65,39 +65,84 @@ fn it_installs_the_render_endpoint() {
             )
         })
         .collect();
-    assert_eq!(
-        interfaces,
-        [
-            "6994AD04 WaveRender",
-            "65E8773E WaveRender",
-            "EB115FFC WaveRender",
-            "6994AD04 TopologyRender",
-            "DDA54A40 TopologyRender"
-        ]
-    );
-    let endpoint = plan.interfaces[3]
-        .registry
+    let expected = (1..=8).flat_map(|cable| {
+        ["Render", "Capture"].into_iter().flat_map(move |flow| {
+            let direction = ["65E8773D", "65E8773E"][usize::from(flow == "Render")];
+            [
+                format!("6994AD04 Wave{flow}{cable}"),
+                format!("{direction} Wave{flow}{cable}"),
+                format!("EB115FFC Wave{flow}{cable}"),
+                format!("6994AD04 Topology{flow}{cable}"),
+                format!("DDA54A40 Topology{flow}{cable}"),
+            ]
+        })
+    });
+    assert_eq!(interfaces, expected.collect::<Vec<_>>());
+    for interface in &plan.interfaces {
+        let endpoint = interface
+            .registry
+            .iter()
+            .filter(|value| value.subkey == r"EP\0");
+        let endpoint: Vec<_> = endpoint
+            .map(|value| (value.name.as_str(), value.data.clone()))
+            .collect();
+        let association = (
+            "{1DA5D803-D492-4EDD-8C23-E0C0FFEE7F0E},2",
+            RegistryData::Sz("{00000000-0000-0000-0000-000000000000}".into()),
+        );
+        let event_driven = (
+            "{1DA5D803-D492-4EDD-8C23-E0C0FFEE7F0E},7",
+            RegistryData::Dword(1),
+        );
+        let topology = interface.reference.starts_with("Topology");
+        let expected = [association, event_driven];
+        assert_eq!(endpoint, if topology { &expected[..] } else { &[] });
+    }
+    // What people see of a cable is not what they see of another.
+    let mut names: Vec<_> = plan
+        .interfaces
         .iter()
-        .filter(|value| value.subkey == r"EP\0");
-    let endpoint: Vec<_> = endpoint
-        .map(|value| (value.name.as_str(), value.data.clone()))
+        .filter(|interface| interface.category.to_string().starts_with("{6994AD04"))
+        .map(|interface| &interface.registry)
+        .chain([&plan.registry])
+        .flatten()
+        .filter(|value| value.name == "FriendlyName" || value.subkey.starts_with("MediaCategories"))
+        .map(|value| format!("{:?}", value.data))
         .collect();
-    assert_eq!(
-        endpoint,
-        [
-            (
-                "{1DA5D803-D492-4EDD-8C23-E0C0FFEE7F0E},2",
-                RegistryData::Sz("{00000000-0000-0000-0000-000000000000}".into())
-            ),
-            (
-                "{1DA5D803-D492-4EDD-8C23-E0C0FFEE7F0E},7",
-                RegistryData::Dword(1)
-            ),
-        ]
-    );
+    assert_eq!(names.len(), 8 * 2 * 3);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 8 * 2 * 3);
     let device_type = plan
         .registry
         .iter()
         .find(|value| value.key == RegistryKey::Device && value.name == "DeviceType");
     assert_eq!(device_type.unwrap().data, RegistryData::Dword(0x1D));
+}
+
+#[test]
+fn an_update_keeps_what_a_user_has_set() {
+    let target = Target {
+        hardware_id: r"root\WAVERIG",
+        arch: Arch::Amd64,
+        build: OsBuild(19041),
+    };
+    let plan = inf::plan(&stamped(Arch::Amd64), &target).unwrap();
+    let settings = plan.registry.iter().filter(|value| {
+        value.key == RegistryKey::Device && !["DeviceType", "Security"].contains(&&*value.name)
+    });
+    let settings: Vec<_> = settings
+        .map(|value| (&*value.name, value.data.clone(), value.overwrite))
+        .collect();
+    let dword = |name, number| (name, RegistryData::Dword(number), false);
+    assert_eq!(
+        settings,
+        [
+            dword("Cables", 1),
+            dword("Channels", 2),
+            dword("DefaultRate", 48_000),
+            ("DefaultSample", RegistryData::Sz("pcm24".into()), false),
+            dword("DefaultChannels", 2),
+        ]
+    );
 }

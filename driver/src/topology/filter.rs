@@ -2,7 +2,9 @@
 
 use super::{jack, level};
 use crate::description::{self, bridge, connection, properties};
+use crate::names::{self, NameOf, PinNames};
 use core::ptr::null;
+use waverig_interface::{CableNumber, MAX_CABLES};
 use waverig_portcls::{
     Guid, KSFILTER_NODE, KSNODEPIN_STANDARD_IN, KSNODEPIN_STANDARD_OUT, KSPIN_DATAFLOW_IN,
     KSPIN_DATAFLOW_OUT, KSPROPERTY_AUDIO_CPU_RESOURCES, KSPROPERTY_AUDIO_MUTE,
@@ -23,17 +25,29 @@ pub(super) const NODE_MUTE: u32 = 1;
 const GET: u32 = KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_BASICSUPPORT;
 const GET_SET: u32 = GET | KSPROPERTY_TYPE_SET;
 
-/// Key of the endpoint's name: the INF has it under MediaCategories, and Windows shows what it says there.
-static ENDPOINT_NAME: Guid = Guid::new(0x5B8A2F64_3C1E_4E97_8D0B_7A6F19C3E2D4);
+type Pins = [PCPIN_DESCRIPTOR; 2];
 
-static PINS: [PCPIN_DESCRIPTOR; 2] = [
-    bridge(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO, null()),
-    bridge(
-        KSPIN_DATAFLOW_OUT,
-        &id::KSNODETYPE_SPEAKER,
-        &raw const ENDPOINT_NAME,
-    ),
-];
+/// The pins of a filter whose endpoint has this name.
+const fn pins(name: &'static Guid) -> Pins {
+    [
+        bridge(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO, null()),
+        bridge(KSPIN_DATAFLOW_OUT, &id::KSNODETYPE_SPEAKER, name),
+    ]
+}
+
+/// The pins of each cable.
+const fn all_pins(names: &'static PinNames) -> [Pins; MAX_CABLES as usize] {
+    let mut all = [pins(&names[0]); MAX_CABLES as usize];
+    let mut cable = 0;
+    while cable < all.len() {
+        all[cable] = pins(&names[cable]);
+        cable += 1;
+    }
+    all
+}
+
+static PINS: [Pins; MAX_CABLES as usize] = all_pins(&names::RENDER);
+static PINS_SET: [Pins; MAX_CABLES as usize] = all_pins(&names::RENDER_SET);
 
 static VOLUME_PROPERTIES: [PCPROPERTY_ITEM; 2] = [
     PCPROPERTY_ITEM {
@@ -111,5 +125,32 @@ static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 3] = [
     ),
 ];
 
-pub(super) static FILTER: PCFILTER_DESCRIPTOR =
-    description::filter(&AUTOMATION, &PINS, &NODES, &CONNECTIONS);
+/// A filter with these pins.
+const fn filter(pins: &'static Pins) -> PCFILTER_DESCRIPTOR {
+    description::filter(&AUTOMATION, pins, &NODES, &CONNECTIONS)
+}
+
+type Filters = [PCFILTER_DESCRIPTOR; MAX_CABLES as usize];
+
+const fn all(pins: &'static [Pins; MAX_CABLES as usize]) -> Filters {
+    let mut all = [filter(&pins[0]); MAX_CABLES as usize];
+    let mut cable = 0;
+    while cable < all.len() {
+        all[cable] = filter(&pins[cable]);
+        cable += 1;
+    }
+    all
+}
+
+static FILTERS: Filters = all(&PINS);
+static FILTERS_SET: Filters = all(&PINS_SET);
+
+/// The description of a cable's filter.
+pub(super) fn description(cable: CableNumber, name: NameOf) -> &'static PCFILTER_DESCRIPTOR {
+    let filters = match name {
+        NameOf::Inf => &FILTERS,
+        NameOf::Setting => &FILTERS_SET,
+    };
+    let [first, ..] = filters;
+    filters.get(cable.index()).unwrap_or(first)
+}

@@ -2,6 +2,7 @@
 
 use super::{Controls, filter};
 use crate::cable::SharedCable;
+use crate::names::NameOf;
 use crate::pool::Pool;
 use crate::property::Request;
 use core::ffi::c_void;
@@ -15,11 +16,12 @@ use waverig_portcls::{
 
 pub(crate) struct Topology {
     cable: SharedCable,
+    name: NameOf,
 }
 
 impl Topology {
-    pub(super) const fn new(cable: SharedCable) -> Self {
-        Self { cable }
+    pub(super) const fn new(cable: SharedCable, name: NameOf) -> Self {
+        Self { cable, name }
     }
 
     pub(super) fn controls(&self) -> &Controls {
@@ -45,7 +47,7 @@ impl Topology {
     }
 }
 
-// SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and its functions do not look at `this`.
+// SAFETY: the table is IMiniportTopology's, begins with this class's IUnknown, and its functions expect a Topology.
 unsafe impl Class<1> for Topology {
     type Memory = Pool;
     const TABLES: [Table; 1] = [Table {
@@ -64,11 +66,14 @@ static VTBL: IMiniportTopologyVtbl = IMiniportTopologyVtbl {
 };
 
 unsafe extern "efiapi" fn get_description(
-    _: *mut c_void,
+    this: *mut c_void,
     out: *mut *const PCFILTER_DESCRIPTOR,
 ) -> NTSTATUS {
-    // SAFETY: the port gives a place for a pointer.
-    unsafe { *out = &raw const filter::FILTER };
+    // SAFETY: called through the table, with a place for a pointer.
+    unsafe {
+        let topology = Object::<Topology, 1>::value(this);
+        *out = filter::description(topology.cable.number, topology.name);
+    }
     STATUS_SUCCESS
 }
 

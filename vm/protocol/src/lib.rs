@@ -2,9 +2,10 @@
 //!
 //! The host asks ([`Request`]), the machine answers each request with zero or more [`Reply`] messages, the last of
 //! which is final ([`Reply::is_final`]). The host owns every deadline; the machine never waits for the host.
-//! [`frame`] puts messages on the line, [`scenario`] says what is to be played, [`timeline`] what was observed,
-//! [`inspection`] what an installed device offers.
+//! [`frame`] puts messages on the line, [`device`] says how the device is set up, [`scenario`] what is to be played, [`timeline`]
+//! what was observed, [`inspection`] what an installed device offers.
 
+pub mod device;
 pub mod frame;
 pub mod fuzz;
 pub mod inspection;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
+use crate::device::Device;
 use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
 use crate::scenario::Scenario;
@@ -34,6 +35,8 @@ pub enum Request {
         inf: String,
         /// Hardware id of the device node to create.
         hardware_id: String,
+        /// What stands in its hardware key before the package is installed.
+        device: Device,
     },
     /// Plays a scenario. Answered by [`Reply::Events`] and [`Reply::Capture`] as they come, then [`Reply::Done`].
     Run {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
+use crate::device::Device;
 
 mod programs;
 
@@ -22,6 +23,9 @@ pub struct Scenario {
     /// When the main player starts, in milliseconds after the scenario began.
     #[serde(default)]
     pub start_ms: u32,
+    /// How the device is set up.
+    #[serde(default)]
+    pub device: Device,
     /// What is played.
     pub signal: Signal,
     /// In which format.
@@ -53,6 +57,7 @@ impl Scenario {
             about: String::new(),
             duration_ms,
             start_ms: 0,
+            device: Device::default(),
             signal,
             format,
             client,

@@ -11,6 +11,7 @@ use waverig_package::catalog::{self, CatalogSpec, Member};
 use waverig_package::cert::Identity;
 use waverig_package::inf::{self, Stamp};
 use waverig_package::{Arch, Date, UnixTime, authenticode};
+use waverig_protocol::device::Device;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request, frame};
 
 /// What a session answers to these bytes before it ends, and its exit code.
@@ -62,6 +63,7 @@ fn install() -> Request {
     Request::Install {
         inf: "waverig.inf".into(),
         hardware_id: r"Root\waverig".into(),
+        device: Device::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use waverig_protocol::device::{Device, Value};
 use waverig_protocol::fuzz::{FAMILIES, Family, Round, Tally};
 use waverig_protocol::{Reply, Severity};
 use waverig_vm::Machine;
@@ -188,11 +189,18 @@ impl Plan<'_> {
 /// One round on a fresh machine: how much was sent, and what was found.
 fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
     layout::fresh(folder)?;
+    // As much as a device can have on two cables, so that there is more to attack.
+    let device = Device {
+        cables: Some(Value::Number(2)),
+        channels: Some(Value::Number(16)),
+        ..Device::default()
+    };
     let job = Job {
         package: plan.package,
         inf: INF,
         hardware_id: HARDWARE_ID,
         certificate: plan.certificate,
+        device: &device,
         scenarios: &[],
         inspect: false,
         round: Some(round),

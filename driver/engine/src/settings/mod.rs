@@ -10,6 +10,7 @@ mod raw;
 pub use name::{Name, NameError};
 pub use raw::{Problem, Raw};
 
+use crate::capability::RATES;
 use crate::format::SampleFormat;
 use crate::units::FrameRate;
 
@@ -18,10 +19,8 @@ pub const MAX_CABLES: u8 = 8;
 /// Most channels of a stream.
 pub const MAX_CHANNELS: u16 = 16;
 
-/// Rates that can be the default one, in hertz.
-const RATES: [u32; 11] = [
-    8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000,
-];
+/// The default rate: 48 kHz, which with 24 bits is what AES67 asks of every device.
+const RATE: FrameRate = FrameRate::new(48_000).unwrap();
 
 /// How the default sample format is spelled.
 const SAMPLES: [(&str, SampleFormat); 5] = [
@@ -62,6 +61,19 @@ impl Setting {
         Self::RenderName,
         Self::CaptureName,
     ];
+
+    /// What is allowed, for people.
+    #[must_use]
+    pub const fn allowed(self) -> &'static str {
+        match self {
+            Self::Cables => "REG_DWORD, 1 to 8",
+            Self::Channels => "REG_DWORD, 1 to 16",
+            Self::DefaultRate => "REG_DWORD, a rate that streams can have",
+            Self::DefaultSample => "REG_SZ, pcm16, pcm24, pcm24-in32, pcm32 or float32",
+            Self::DefaultChannels => "REG_DWORD, 1 to Channels",
+            Self::RenderName | Self::CaptureName => "REG_SZ, at most 60 printing characters",
+        }
+    }
 
     /// Name of the value in the registry; ASCII.
     #[must_use]
@@ -110,8 +122,8 @@ impl Default for Settings {
             cables: 1,
             channels: 2,
             default_format: DefaultFormat {
-                rate: FrameRate::HZ_48000,
-                sample: SampleFormat::Pcm32,
+                rate: RATE,
+                sample: SampleFormat::Pcm24,
                 channels: 2,
             },
             render_name: None,
@@ -121,21 +133,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads every setting; `find` gives what the registry holds of each, `tell` gets each value that was replaced.
-    #[must_use]
-    pub fn read<'a>(
-        mut find: impl FnMut(Setting) -> Option<Raw<'a>>,
-        mut tell: impl FnMut(Setting, Problem),
-    ) -> Self {
-        let mut settings = Self::default();
-        for setting in Setting::ALL {
-            if let Some(Err(problem)) = find(setting).map(|raw| settings.set(setting, raw)) {
-                tell(setting, problem);
-            }
-        }
-        settings
-    }
-
     /// Takes over one value. [`Setting::Channels`] is to be set before [`Setting::DefaultChannels`].
     ///
     /// # Errors
@@ -152,10 +149,8 @@ impl Settings {
             }
             Setting::DefaultRate => {
                 let hertz = raw.dword()?;
-                let known = RATES.contains(&hertz).then_some(hertz);
-                self.default_format.rate = known
-                    .and_then(FrameRate::new)
-                    .ok_or(Problem::OutOfRange { found: hertz })?;
+                let known = RATES.into_iter().find(|rate| rate.hertz() == hertz);
+                self.default_format.rate = known.ok_or(Problem::OutOfRange { found: hertz })?;
             }
             Setting::DefaultSample => {
                 let text = raw.text()?;
@@ -171,6 +166,8 @@ impl Settings {
         Ok(())
     }
 }
+
+const _: () = assert!(MAX_CABLES == 8 && MAX_CHANNELS == 16 && Name::MAX_UNITS == 60);
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A value as the registry gives it: a type and bytes that need not fit it.
 
+use core::fmt;
 use core::ops::RangeInclusive;
 
 use super::name::NameError;
@@ -47,6 +48,22 @@ pub enum Problem {
         /// The `NTSTATUS`.
         status: i32,
     },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type { found } => write!(f, "a value of type {found}"),
+            Self::Length { found } => write!(f, "{found} bytes"),
+            Self::OutOfRange { found } => write!(f, "the number {found}"),
+            Self::UnknownWord => f.write_str("another word"),
+            Self::Name(NameError::TooLong { .. }) => f.write_str("a longer name"),
+            Self::Name(NameError::Character { unit, at }) => {
+                write!(f, "a name with U+{unit:04X} at {at}")
+            }
+            Self::Unreadable { status } => write!(f, "a value that gives {status:#010x}"),
+        }
+    }
 }
 
 impl From<NameError> for Problem {

@@ -134,6 +134,15 @@ impl<T: Class<N>, const N: usize> Shared<T, N> {
         core::mem::forget(self);
         raw
     }
+
+    /// The reference that [`Shared::into_raw`] gave away.
+    ///
+    /// # Safety
+    /// `raw` came from there, of this class, and is not used again.
+    pub const unsafe fn from_raw(raw: *mut c_void) -> Self {
+        // SAFETY: the first face lies at the object's start, which is not null.
+        Self(unsafe { NonNull::new_unchecked(raw.cast()) })
+    }
 }
 
 impl<T: Class<N>, const N: usize> core::ops::Deref for Shared<T, N> {

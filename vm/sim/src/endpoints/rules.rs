@@ -35,6 +35,9 @@ rules! {
     CHANNEL_MEMBERS: "channel-property-members",
         "The description of a volume or mute property is whole and has the flag MULTICHANNEL and a range for each channel.",
         "Exposing Multichannel Nodes; ks/ns-ks-ksproperty_description";
+    PIN_NAME_UNKNOWN: "pin-name-unknown",
+        "The GUID in a pin's Name leads to a name below MediaCategories.",
+        "Friendly Names for Audio Endpoint Devices";
     PIN_NAME: "media-category-unused",
         "A GUID that the INF names under MediaCategories is the Name or Category of a pin.",
         "Friendly Names for Audio Endpoint Devices";

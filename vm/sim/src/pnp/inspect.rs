@@ -1,6 +1,5 @@
 //! What a started device offers, gathered for people: the endpoint builder's view and the driver's own descriptions.
 
-use waverig_package::inf::RegistryValue;
 use waverig_portcls::{
     Guid, KSFILTER_NODE, KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_BRIDGE,
     KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_COMMUNICATION_SOURCE,
@@ -14,6 +13,7 @@ use waverig_protocol::inspection::{
 
 use super::{Device, names, words};
 use crate::endpoints::End;
+use crate::nt::layout::DeviceObject;
 use crate::nt::{interface, pdo};
 use crate::portcls::adapter;
 use crate::portcls::automation::Automation;
@@ -39,7 +39,7 @@ pub(super) fn of(device: &Device) -> Inspection {
         interfaces: interfaces(device),
         filters: subdevices
             .iter()
-            .map(|subdevice| filter(subdevice, &device.plan.registry))
+            .map(|subdevice| filter(subdevice, device.node.pdo))
             .collect(),
         links: device
             .topology
@@ -94,7 +94,7 @@ fn interfaces(device: &Device) -> Vec<Interface> {
         .collect()
 }
 
-fn filter(subdevice: &Subdevice, registry: &[RegistryValue]) -> Filter {
+fn filter(subdevice: &Subdevice, pdo: *mut DeviceObject) -> Filter {
     let port = match subdevice.port.kind {
         Kind::WaveRt => "wave",
         Kind::Topology => "topology",
@@ -114,7 +114,7 @@ fn filter(subdevice: &Subdevice, registry: &[RegistryValue]) -> Filter {
         pins: pins
             .map(|(number, one)| Pin {
                 modes: modes::of(subdevice, number).iter().map(words::of).collect(),
-                ..pin(one, registry)
+                ..pin(one, pdo)
             })
             .collect(),
         nodes: nodes
@@ -129,7 +129,7 @@ fn filter(subdevice: &Subdevice, registry: &[RegistryValue]) -> Filter {
     }
 }
 
-fn pin(pin: &description::Pin, registry: &[RegistryValue]) -> Pin {
+fn pin(pin: &description::Pin, pdo: *mut DeviceObject) -> Pin {
     let flow = if pin.flow == KSPIN_DATAFLOW_IN {
         "in"
     } else {
@@ -143,7 +143,7 @@ fn pin(pin: &description::Pin, registry: &[RegistryValue]) -> Pin {
         KSPIN_COMMUNICATION_BRIDGE => "bridge",
         _ => "unknown",
     };
-    let named = |guid: &Guid| match names::of_pin(registry, Some(guid)) {
+    let named = |guid: &Guid| match names::of_guid(pdo, guid) {
         Some(name) => format!("{name:?}"),
         None => words::of(guid),
     };

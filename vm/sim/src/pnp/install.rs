@@ -7,6 +7,7 @@ use std::rc::Rc;
 use waverig_package::inf::{DirId, InstallPlan, RegistryData, RegistryKey, RegistryValue};
 use waverig_package::package::Verified;
 use waverig_portcls::id;
+use waverig_protocol::device::{Device as Settings, Value as Setting};
 
 use super::bus;
 use super::node::Node;
@@ -29,8 +30,12 @@ pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
     }
 }
 
-/// Carries out the plan of a verified package: a started device.
-pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<Rc<Node>, String> {
+/// Carries out the plan of a verified package: a started device, whose hardware key already has `settings`.
+pub(super) fn apply(
+    folder: &Path,
+    verified: &Verified,
+    settings: &Settings,
+) -> Result<Rc<Node>, String> {
     let plan = &verified.plan;
     let image = store(folder, verified)?;
     let service = plan
@@ -45,14 +50,16 @@ pub(super) fn apply(folder: &Path, verified: &Verified) -> Result<Rc<Node>, Stri
         })?;
     write_services(plan);
     let pdo = bus::enumerate(plan);
-    let (software, hardware) = pdo::software_key(pdo)
-        .zip(pdo::enum_key(pdo))
-        .ok_or("the device has no registry keys")?;
+    let keys = pdo::software_key(pdo).zip(pdo::enum_key(pdo).zip(pdo::hardware_key(pdo)));
+    let (software, (properties, hardware)) = keys.ok_or("the device has no registry keys")?;
+    for (name, value) in settings.values() {
+        hardware.set(name, setting(value));
+    }
     for value in &plan.registry {
-        let key = if value.key == RegistryKey::Device {
-            &hardware
-        } else {
-            &software
+        let key = match value.key {
+            RegistryKey::Device if is_property(value) => &properties,
+            RegistryKey::Device => &hardware,
+            _ => &software,
         };
         write(key, value);
     }
@@ -125,6 +132,32 @@ fn write_services(plan: &InstallPlan) {
         for value in &service.registry {
             write(&key, value);
         }
+    }
+}
+
+/// Whether a value of the .HW section sets a property of the device and does not go into `Device Parameters` ("INF AddReg
+/// directive": special value-entry-name keywords).
+fn is_property(value: &RegistryValue) -> bool {
+    const PROPERTIES: [&str; 6] = [
+        "DeviceCharacteristics",
+        "DeviceType",
+        "Exclusive",
+        "LowerFilters",
+        "Security",
+        "UpperFilters",
+    ];
+    let known = PROPERTIES
+        .iter()
+        .any(|name| value.name.eq_ignore_ascii_case(name));
+    value.subkey.is_empty() && known
+}
+
+/// A setting as a user has left it in the registry.
+fn setting(value: &Setting) -> Value {
+    match value {
+        Setting::Number(number) => Value::Dword(*number),
+        Setting::Text(text) => Value::Sz(text.clone()),
+        Setting::Raw { kind, bytes } => Value::Other(*kind, bytes.clone()),
     }
 }
 

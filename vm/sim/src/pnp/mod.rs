@@ -23,6 +23,7 @@ use waverig_package::inf::{InstallPlan, Target};
 use waverig_package::package::verify;
 use waverig_package::{Arch, OsBuild, UnixTime};
 use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY};
+use waverig_protocol::device::Device as Settings;
 use waverig_protocol::inspection::Inspection;
 use waverig_protocol::{Endpoint, Installed};
 
@@ -47,7 +48,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// Installs the package in `folder` on a new device node and starts it.
+    /// Installs the package in `folder` on a new device node whose hardware key already has `settings`, and starts it.
     ///
     /// # Errors
     /// Why a Windows machine in test mode would refuse the package, or where starting the device failed.
@@ -55,6 +56,7 @@ impl Device {
         folder: &Path,
         inf: &str,
         hardware_id: &str,
+        settings: &Settings,
         certificates: &[Vec<u8>],
     ) -> Result<Self, String> {
         let mut trusted = Vec::new();
@@ -73,7 +75,7 @@ impl Device {
         let verified =
             verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
         let mut device = Self {
-            node: install::apply(folder, &verified)?,
+            node: install::apply(folder, &verified, settings)?,
             plan: verified.plan,
             sha256: verified.image_sha256.to_string(),
             topology: Topology::default(),
@@ -103,7 +105,7 @@ impl Device {
                 jack::check(&link, &filter.name, endpoint.pin);
             }
         }
-        names::check(&self.plan.registry, &self.topology);
+        names::check(self.node.pdo, &self.plan, &self.topology);
         for filter in &self.topology.filters {
             if let Some(link) = link(self.node.pdo, &guid_of(&KSCATEGORY_TOPOLOGY), &filter.name) {
                 channels::check(&link, &filter.name);
@@ -119,10 +121,8 @@ impl Device {
     pub fn installed(&self) -> Installed {
         let endpoints = self.built.endpoints.iter().map(|endpoint| {
             let filter = &self.topology.filters[endpoint.filter];
-            let name = names::of_pin(
-                &self.plan.registry,
-                filter.pins[endpoint.pin as usize].name.as_ref(),
-            );
+            let pin = &filter.pins[endpoint.pin as usize];
+            let name = names::of_pin(self.node.pdo, pin);
             let name = name.unwrap_or_else(|| endpoint.form_factor.display_name().to_owned());
             Endpoint {
                 name: format!("{name} ({})", self.plan.description),

@@ -6,6 +6,7 @@ mod staging;
 
 use std::process::ExitCode;
 
+use waverig_protocol::device::Device as Settings;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
@@ -80,7 +81,11 @@ impl Session {
                 self.staging()?.add(&name, &payload)?;
                 Ok(Reply::Done)
             }
-            Request::Install { inf, hardware_id } => self.install(&inf, &hardware_id),
+            Request::Install {
+                inf,
+                hardware_id,
+                device,
+            } => self.install(&inf, &hardware_id, &device),
             Request::Run { scenario, seed } => {
                 let device = self
                     .device
@@ -157,12 +162,23 @@ impl Session {
             .ok_or_else(|| "no staging folder".into())
     }
 
-    fn install(&mut self, inf: &str, hardware_id: &str) -> Result<Reply, String> {
+    fn install(
+        &mut self,
+        inf: &str,
+        hardware_id: &str,
+        settings: &Settings,
+    ) -> Result<Reply, String> {
         if self.device.is_some() {
             return Err("a device is installed already; remove it first".into());
         }
         let staging = self.staging.as_ref().ok_or("no file was staged")?;
-        let device = Device::install(staging.folder(), inf, hardware_id, &self.certificates)?;
+        let device = Device::install(
+            staging.folder(),
+            inf,
+            hardware_id,
+            settings,
+            &self.certificates,
+        )?;
         let installed = device.installed();
         self.device = Some(device);
         Ok(Reply::Installed(installed))
@@ -219,6 +235,7 @@ mod tests {
         let install = Request::Install {
             inf: "a.inf".into(),
             hardware_id: "x".into(),
+            device: Settings::default(),
         };
         check(vec![hello(), install], "no file was staged");
         check(

@@ -1,0 +1,116 @@
+//! The adapter object of a device: its settings, its cables, and power management for PortCls.
+//!
+//! There is no hardware, so there is nothing to do for power: PortCls pauses streams before it powers down and restarts them
+//! afterwards, and a paused stream's clock stands.
+
+use crate::cable::{Cable, SharedCable};
+use crate::pool::Pool;
+use crate::trace::Source;
+use core::ffi::c_void;
+use waverig_engine::Settings;
+use waverig_interface::{CableNumber, MAX_CABLES};
+use waverig_portcls::com::{Class, Interface, Object, Shared, Table};
+use waverig_portcls::status::STATUS_SUCCESS;
+use waverig_portcls::{
+    DEVICE_CAPABILITIES, DEVICE_POWER_STATE, IAdapterPowerManagement, IAdapterPowerManagement2,
+    IAdapterPowerManagement2Vtbl, IAdapterPowerManagement3, IAdapterPowerManagement3Vtbl,
+    IAdapterPowerManagementVtbl, NTSTATUS, PC_EXIT_LATENCY, POWER_STATE, SYSTEM_POWER_STATE,
+};
+
+const _: () = assert!(MAX_CABLES == waverig_engine::MAX_CABLES);
+
+/// One per device, from its first start to its removal. Referenced by the device and by PortCls.
+pub(crate) struct Adapter {
+    /// What the device was set to at its first start.
+    pub(crate) settings: Settings,
+    cables: [Option<SharedCable>; MAX_CABLES as usize],
+}
+
+/// A reference on an adapter.
+pub(crate) type SharedAdapter = Shared<Adapter, 1>;
+
+impl Adapter {
+    /// The adapter with as many cables as the settings say. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    pub(crate) fn create(device: Source, settings: Settings) -> Result<SharedAdapter, NTSTATUS> {
+        let mut cables = [const { None }; MAX_CABLES as usize];
+        for (place, number) in cables.iter_mut().zip(CableNumber::first(settings.cables)) {
+            *place = Some(Cable::create(device, number, &settings)?);
+        }
+        Object::create(Self { settings, cables })
+    }
+
+    /// The cable with this number, if the device has so many. Any IRQL.
+    pub(crate) fn cable(&self, number: CableNumber) -> Option<&SharedCable> {
+        self.cables.get(number.index())?.as_ref()
+    }
+
+    /// Every cable, the first one first.
+    pub(crate) fn cables(&self) -> impl Iterator<Item = &SharedCable> {
+        self.cables.iter().flatten()
+    }
+}
+
+// SAFETY: the table is laid out as IAdapterPowerManagement3 demands, begins with this class's IUnknown, and its functions
+// do not look at `this`.
+unsafe impl Class<1> for Adapter {
+    type Memory = Pool;
+    /// Each version of the interface begins with the one before, so one table serves all.
+    const TABLES: [Table; 1] = [Table {
+        vtbl: (&raw const VTBL).cast(),
+        iids: &[
+            &IAdapterPowerManagement::IID,
+            &IAdapterPowerManagement2::IID,
+            &IAdapterPowerManagement3::IID,
+        ],
+    }];
+}
+
+static VTBL: IAdapterPowerManagement3Vtbl = IAdapterPowerManagement3Vtbl {
+    base: IAdapterPowerManagement2Vtbl {
+        base: IAdapterPowerManagementVtbl {
+            base: Adapter::UNKNOWN,
+            PowerChangeState: power_change_state,
+            QueryPowerChangeState: query_power_change_state,
+            QueryDeviceCapabilities: query_device_capabilities,
+        },
+        PowerChangeState2: power_change_state_2,
+    },
+    PowerChangeState3: power_change_state_3,
+    D3ExitLatencyChanged: d3_exit_latency_changed,
+};
+
+unsafe extern "efiapi" fn power_change_state(_: *mut c_void, _: POWER_STATE) {}
+
+unsafe extern "efiapi" fn query_power_change_state(_: *mut c_void, _: POWER_STATE) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+/// What the bus driver filled in stands; D3 is always possible.
+unsafe extern "efiapi" fn query_device_capabilities(
+    _: *mut c_void,
+    _: *mut DEVICE_CAPABILITIES,
+) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
+unsafe extern "efiapi" fn power_change_state_2(
+    _: *mut c_void,
+    _: DEVICE_POWER_STATE,
+    _: SYSTEM_POWER_STATE,
+) {
+}
+
+unsafe extern "efiapi" fn power_change_state_3(
+    _: *mut c_void,
+    _: DEVICE_POWER_STATE,
+    _: SYSTEM_POWER_STATE,
+    _: PC_EXIT_LATENCY,
+) {
+}
+
+unsafe extern "efiapi" fn d3_exit_latency_changed(_: *mut c_void, _: PC_EXIT_LATENCY) -> NTSTATUS {
+    STATUS_SUCCESS
+}

@@ -1,0 +1,57 @@
+//! How the device is set up before it starts: what stands in its hardware key, whether it is right or not.
+
+use serde::{Deserialize, Serialize};
+
+/// The device of a scenario. A setting that is left out does not stand in the key when the package is installed.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Device {
+    /// `Cables`.
+    pub cables: Option<Value>,
+    /// `Channels`.
+    pub channels: Option<Value>,
+    /// `DefaultRate`.
+    pub default_rate: Option<Value>,
+    /// `DefaultSample`.
+    pub default_sample: Option<Value>,
+    /// `DefaultChannels`.
+    pub default_channels: Option<Value>,
+    /// `RenderName`.
+    pub render_name: Option<Value>,
+    /// `CaptureName`.
+    pub capture_name: Option<Value>,
+}
+
+/// A value of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A `REG_DWORD`.
+    Number(u32),
+    /// A `REG_SZ`.
+    Text(String),
+    /// Any type with any bytes.
+    Raw {
+        /// The `REG_…`.
+        kind: u32,
+        /// What it holds.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Device {
+    /// Every setting that is given: its name in the registry and its value.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        [
+            ("Cables", &self.cables),
+            ("Channels", &self.channels),
+            ("DefaultRate", &self.default_rate),
+            ("DefaultSample", &self.default_sample),
+            ("DefaultChannels", &self.default_channels),
+            ("RenderName", &self.render_name),
+            ("CaptureName", &self.capture_name),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+}
