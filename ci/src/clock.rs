@@ -1,13 +1,17 @@
 //! The stream's clock as the host works it out: position from time and time from position, exact.
 
+use crate::steered::Steered;
+
 /// Stretches during which a stream ran.
 ///
-/// At QPC time `q` the position is `base + floor((q - start) · rate / frequency)` frames; PAUSE freezes it. Frame `f`
-/// is being played while the position is `f`, and has been played once the position is `f + 1`.
+/// At QPC time `q` the position is `base + floor((d(q) - d(start)) · rate / frequency)` frames, where `d` is the device's
+/// own clock ([`Steered`]); PAUSE freezes it. Frame `f` is being played while the position is `f`, and has been played
+/// once the position is `f + 1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clock {
     rate: u32,
     frequency: i64,
+    device: Steered,
     stretches: Vec<Stretch>,
 }
 
@@ -33,6 +37,7 @@ impl Clock {
         Ok(Self {
             rate,
             frequency,
+            device: Steered::new(frequency),
             stretches: Vec::new(),
         })
     }
@@ -55,6 +60,16 @@ impl Clock {
         if let Some(last) = self.stretches.last_mut() {
             last.end.get_or_insert((qpc, position));
         }
+    }
+
+    /// From a time on the device's clock goes to another rate, in parts per billion above nominal.
+    pub fn steer(&mut self, qpc: i64, ppb: i32) {
+        self.device.steer(qpc, ppb);
+    }
+
+    /// The device's own clock.
+    pub fn device(&self) -> &Steered {
+        &self.device
     }
 
     /// When the stream first ran.
@@ -83,7 +98,7 @@ impl Clock {
         };
         match stretch.end {
             Some((end, position)) if qpc >= end => position,
-            _ => stretch.base + self.frames(qpc - stretch.start),
+            _ => stretch.base + self.frames(stretch.start, qpc),
         }
     }
 
@@ -95,7 +110,7 @@ impl Clock {
         match stretch.end {
             Some((end, position)) if qpc >= end => position as f64,
             _ => {
-                let ticks = (qpc - stretch.start) as f64;
+                let ticks = self.device.between(stretch.start, qpc) as f64 / 1e9;
                 stretch.base as f64 + ticks * f64::from(self.rate) / self.frequency as f64
             }
         }
@@ -108,9 +123,24 @@ impl Clock {
             Some((_, position)) => position >= frames,
             None => true,
         })?;
-        let ahead = u128::from(frames.saturating_sub(stretch.base));
-        let ticks = (ahead * self.frequency as u128).div_ceil(u128::from(self.rate));
-        Some(stretch.start + i64::try_from(ticks).ok()?)
+        let ahead = i128::from(frames.saturating_sub(stretch.base));
+        // The clock is nowhere further from nominal than its bound: bracket the tick, then halve.
+        let nominal = ahead * i128::from(self.frequency) / i128::from(self.rate);
+        let slack = nominal / 900 + 2;
+        let (mut early, mut late) = (
+            i64::try_from(nominal - slack).ok()?.max(-1) + stretch.start,
+            i64::try_from(nominal + slack).ok()? + stretch.start,
+        );
+        while early + 1 < late {
+            let middle = early + (late - early) / 2;
+            if i128::from(self.frames(stretch.start, middle)) >= ahead {
+                late = middle;
+            } else {
+                early = middle;
+            }
+        }
+        // Frame 0 of a stretch needs no time at all.
+        Some(if ahead == 0 { stretch.start } else { late })
     }
 
     /// Ticks as nanoseconds, rounded to the nearest.
@@ -131,10 +161,11 @@ impl Clock {
         self.rate
     }
 
-    fn frames(&self, ticks: i64) -> u64 {
-        // `ticks` is not negative: the caller chose a stretch that had begun.
-        let frames = i128::from(ticks) * i128::from(self.rate) / i128::from(self.frequency);
-        frames as u64
+    fn frames(&self, start: i64, qpc: i64) -> u64 {
+        // `qpc` is not before `start`: the caller chose a stretch that had begun.
+        let units = self.device.between(start, qpc.max(start));
+        let second = i128::from(self.frequency) * 1_000_000_000;
+        (units * i128::from(self.rate) / second) as u64
     }
 }
 
@@ -171,6 +202,28 @@ mod tests {
         assert_eq!(clock.total(), 96_000);
         assert_eq!(clock.time_of(72_000), Some(55_000_000));
         assert_eq!((clock.start(), clock.end()), (Some(0), Some(60_000_000)));
+    }
+
+    #[test]
+    fn a_steered_clock_gains_frames_without_a_jump() {
+        let mut clock = Clock::new(48_000, 10_000_000).expect("a clock");
+        clock.run(0);
+        clock.steer(10_000_000, 1_000_000);
+        // 50 steps of 40 ms up to the bound, then 1 frame in 1000 more.
+        let before = clock.position(30_000_000);
+        assert_eq!(clock.position(130_000_000) - before, 480_480);
+        let mut last = 0;
+        for tick in (0..60_000_000).step_by(999) {
+            let position = clock.position(tick);
+            assert!((last..=last + 5).contains(&position), "a jump at {tick}");
+            last = position;
+            let at = clock.time_of(position).expect("the stream got there");
+            assert!(at <= tick && clock.position(at) == position);
+            assert!(position == 0 || clock.position(at - 1) == position - 1);
+        }
+        clock.halt(60_000_000);
+        clock.run(90_000_000);
+        assert_eq!(clock.position(90_000_000), clock.total());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod golden;
 mod limits;
 pub mod report;
 pub mod scenario;
+pub mod steered;
 pub mod stream;
 pub mod sweep;
 pub mod units;

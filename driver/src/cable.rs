@@ -13,7 +13,7 @@ pub(crate) use registered::Registered;
 use crate::irp::Completions;
 use crate::lock::SpinLock;
 use crate::pool::{self, Pool};
-use crate::tap::Clients;
+use crate::tap::{Clients, Owner};
 use crate::time;
 use crate::topology::Controls;
 use crate::trace::Source;
@@ -52,6 +52,8 @@ pub(crate) type SharedCable = Shared<Cable, 1>;
 pub(crate) struct State {
     /// The clock of every stream of this cable.
     pub(crate) clock: DeviceClock,
+    /// Who steers it.
+    pub(crate) owner: Owner,
     /// Rendered frames for the tap's clients.
     pub(crate) tap: Ring,
     /// Bytes in the largest frame of any format that the device takes.
@@ -86,6 +88,7 @@ impl Cable {
             controls: Controls::new(capability.channels()),
             state: SpinLock::new(State {
                 clock: DeviceClock::new(frequency).ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
+                owner: Owner::nobody(),
                 tap: tap.ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
                 max_frame_bytes: capability.frame_bytes(),
                 playing: None,

@@ -5,9 +5,11 @@ mod client;
 mod control;
 mod handle;
 mod reads;
+mod steer;
 mod wire;
 
 pub(crate) use client::Clients;
+pub(crate) use steer::Owner;
 pub(crate) use wire::{noted_format, tap_format};
 
 use crate::cable::SharedCable;

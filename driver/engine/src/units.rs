@@ -149,6 +149,21 @@ impl Qpc {
     }
 }
 
+impl DeviceTime {
+    /// In whole ticks, rounded down and saturating, and what is left in 1e-9 ticks.
+    #[must_use]
+    pub fn ticks(self) -> (i64, u32) {
+        const UNITS: i128 = 1_000_000_000;
+        let ticks = self.0.div_euclid(UNITS);
+        let most = if ticks < 0 { i64::MIN } else { i64::MAX };
+        let rest = self.0.rem_euclid(UNITS);
+        (
+            i64::try_from(ticks).unwrap_or(most),
+            u32::try_from(rest).unwrap_or(0),
+        )
+    }
+}
+
 impl Hns {
     /// The same span in ticks of the performance counter, rounded up; 0 for negative spans.
     #[must_use]
@@ -173,6 +188,19 @@ mod tests {
         assert_eq!(Hns(-5).to_qpc(ten_mhz), Qpc(0));
         assert_eq!(Qpc(3_579_545).since(Qpc(0), acpi), Hns(10_000_000));
         assert_eq!(Qpc(1).since(Qpc(2), acpi), Hns(0));
+    }
+
+    #[test]
+    fn device_time_splits_at_the_tick_below() {
+        for (units, expect) in [
+            (0, (0, 0)),
+            (1_999_999_999, (1, 999_999_999)),
+            (-1, (-1, 999_999_999)),
+            (i128::from(i64::MAX) * 1_000_000_000 + 5, (i64::MAX, 5)),
+        ] {
+            assert_eq!(DeviceTime(units).ticks(), expect, "{units}");
+        }
+        assert_eq!(DeviceTime(i128::MIN).ticks().0, i64::MIN);
     }
 
     #[test]

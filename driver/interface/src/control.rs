@@ -26,7 +26,8 @@ pub struct HelloReply {
     pub block_header_bytes: u32,
     /// QPC ticks per second, the scale of every time in this interface.
     pub qpc_frequency: i64,
-    /// Least number of frames the ring holds before a slow client loses any.
+    /// Least number of frames the ring holds before a slow client loses any; while the clock is steered all the time, those of
+    /// 2.5 s if that is less.
     pub ring_frames: u32,
     /// Always 0.
     pub reserved2: [u32; 3],
@@ -89,6 +90,8 @@ pub struct Status {
     pub ring_frames: u32,
     /// Format of the current or last stream.
     pub format: TapFormat,
-    /// Always 0.
-    pub reserved: u64,
+    /// How much faster than nominal the clock runs now, in parts per billion.
+    pub slope_ppb: i32,
+    /// Who steers it: a [`Steering`](crate::Steering) as its wire value.
+    pub steering: u32,
 }

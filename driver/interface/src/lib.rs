@@ -8,6 +8,8 @@
 //! - every rendered frame is delivered to every client once, in order, in the format the stream was opened with;
 //! - a block never spans two streams; it starts with the frame after the last one delivered to this client, or says
 //!   in [`Block::lost_frames`] exactly how many were lost because the client was slower than the ring is long;
+//! - the time of a block is that of its first frame on the cable's clock, exact to a tick, also while that is steered
+//!   ([`ioctl::STEER`]);
 //! - a frame that nobody wrote in time is delivered as silence, never as the previous lap of the buffer.
 //!
 //! All integers are little-endian. The structures have no padding; [`wire`] turns them into bytes and back without
@@ -17,6 +19,7 @@
 
 mod block;
 mod cable;
+mod clock;
 mod control;
 mod event;
 pub mod ioctl;
@@ -24,6 +27,7 @@ pub mod wire;
 
 pub use block::{Block, BlockFlags, SampleKind, TapFormat};
 pub use cable::{CableNumber, MAX_CABLES};
+pub use clock::{ClockState, Steer, SteerAction, Steering};
 pub use control::{Hello, HelloReply, ReadRequest, Status, StreamState};
 pub use event::{EventKind, EventRecord, EventsReply, EventsRequest};
 

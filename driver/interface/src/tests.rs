@@ -12,8 +12,22 @@ use crate::*;
 #[test]
 fn codes_are_what_ctl_code_gives() {
     assert_eq!(
-        [ioctl::HELLO, ioctl::READ, ioctl::STATUS, ioctl::EVENTS],
-        [0x0022_6000, 0x0022_6006, 0x0022_6008, 0x0022_600C]
+        [
+            ioctl::HELLO,
+            ioctl::READ,
+            ioctl::STATUS,
+            ioctl::EVENTS,
+            ioctl::CLOCK,
+            ioctl::STEER
+        ],
+        [
+            0x0022_6000,
+            0x0022_6006,
+            0x0022_6008,
+            0x0022_600C,
+            0x0022_6020,
+            0x0022_E024
+        ]
     );
 }
 
@@ -43,8 +57,23 @@ fn fields_stay_where_they_are() {
             offset_of!(Status, lost_frames),
             offset_of!(Status, clients),
             offset_of!(Status, format),
+            offset_of!(Status, slope_ppb),
+            offset_of!(Status, steering),
         ],
-        [8, 16, 24, 56, 64, 72]
+        [8, 16, 24, 56, 64, 72, 88, 92]
+    );
+    assert_eq!(offset_of!(Steer, wanted_ppb), 4);
+    assert_eq!(
+        [
+            offset_of!(ClockState, device_ticks),
+            offset_of!(ClockState, device_fraction),
+            offset_of!(ClockState, slope_ppb),
+            offset_of!(ClockState, target_ppb),
+            offset_of!(ClockState, grid_ticks),
+            offset_of!(ClockState, steering),
+            offset_of!(ClockState, position),
+        ],
+        [8, 16, 20, 24, 32, 44, 56]
     );
     assert_eq!(
         [
@@ -122,6 +151,8 @@ fn every_structure_survives_the_wire() {
     round_trip::<EventsRequest>();
     round_trip::<EventsReply>();
     round_trip::<EventRecord>();
+    round_trip::<Steer>();
+    round_trip::<ClockState>();
 }
 
 #[test]
@@ -144,6 +175,18 @@ fn sample_kinds_survive_the_wire() {
             assert_eq!(kind as u16, value);
         }
     }
+    for value in 0..=8 {
+        if let Some(action) = SteerAction::from_wire(value) {
+            assert_eq!(action as u32, value);
+        }
+        if let Some(steering) = Steering::from_wire(value) {
+            assert_eq!(steering as u32, value);
+        }
+    }
+    assert_eq!(
+        (SteerAction::from_wire(0), Steering::from_wire(3)),
+        (None, None)
+    );
     assert_eq!(SampleKind::from_wire(0), None);
     assert_eq!(SampleKind::Pcm24.bytes(), 3);
 }

@@ -1,8 +1,8 @@
 //! Structures to bytes and back, without `unsafe`. Every function takes any slice and never panics.
 
 use crate::{
-    Block, BlockFlags, EventRecord, EventsReply, EventsRequest, Hello, HelloReply, ReadRequest,
-    Status, TapFormat,
+    Block, BlockFlags, ClockState, EventRecord, EventsReply, EventsRequest, Hello, HelloReply,
+    ReadRequest, Status, Steer, TapFormat,
 };
 
 /// A structure of the interface that has a fixed number of bytes.
@@ -41,7 +41,7 @@ macro_rules! integer_field {
         }
     )*};
 }
-integer_field!(u8, u16, u32, u64, i64);
+integer_field!(u8, u16, u32, u64, i32, i64);
 
 impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     fn get(bytes: &mut &[u8]) -> Option<Self> {
@@ -150,7 +150,25 @@ wire!(
     clients,
     ring_frames,
     format,
-    reserved
+    slope_ppb,
+    steering
+);
+wire!(Steer, 16, action, wanted_ppb, reserved);
+wire!(
+    ClockState,
+    64,
+    qpc,
+    device_ticks,
+    device_fraction,
+    slope_ppb,
+    target_ppb,
+    bound_ppb,
+    grid_ticks,
+    step_ppb,
+    steering,
+    generation,
+    reserved,
+    position
 );
 wire!(EventsRequest, 16, from, reserved);
 wire!(EventsReply, 32, first, next, lost, count, record_bytes);

@@ -38,6 +38,8 @@ pub const STATUS_OBJECT_NAME_NOT_FOUND: NTSTATUS = 0xC000_0034u32 as NTSTATUS;
 pub const STATUS_DATA_OVERRUN: NTSTATUS = 0xC000_003Cu32 as NTSTATUS;
 /// A packet came after its time.
 pub const STATUS_DATA_LATE_ERROR: NTSTATUS = 0xC000_003Du32 as NTSTATUS;
+/// Somebody else has it.
+pub const STATUS_SHARING_VIOLATION: NTSTATUS = 0xC000_0043u32 as NTSTATUS;
 /// No common version.
 pub const STATUS_REVISION_MISMATCH: NTSTATUS = 0xC000_0059u32 as NTSTATUS;
 /// Out of memory or another resource.

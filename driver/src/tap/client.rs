@@ -62,17 +62,26 @@ impl Client {
         (self.refused <= NOTED_REFUSALS).then_some(self.number)
     }
 
+    /// Whether the handle may ask for more than a version.
+    ///
+    /// # Errors
+    /// `STATUS_CANCELLED` when it is closed, `STATUS_INVALID_DEVICE_STATE` before HELLO.
+    pub(super) fn greeted(&self) -> Result<(), NTSTATUS> {
+        match self.version {
+            _ if self.closing => Err(STATUS_CANCELLED),
+            None => Err(STATUS_INVALID_DEVICE_STATE),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// Pends a read.
     ///
     /// # Errors
     /// A status with which the caller completes the request, which was not touched. On success the request is pending and not the
     /// caller's any more.
     pub(super) fn pend(&mut self, read: Read, done: &mut Completions) -> Result<(), NTSTATUS> {
-        match self.version {
-            _ if self.closing => Err(STATUS_CANCELLED),
-            None => Err(STATUS_INVALID_DEVICE_STATE),
-            Some(_) => self.reads.pend(read, done),
-        }
+        self.greeted()?;
+        self.reads.pend(read, done)
     }
 
     /// Gives all requests back and takes no more.

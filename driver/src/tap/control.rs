@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::reads::Read;
-use super::wire;
+use super::{steer, wire};
 use crate::cable::Cable;
 use crate::irp::Irp;
 use crate::trace;
@@ -24,6 +24,8 @@ pub(super) fn dispatch(cable: &Cable, mut irp: Irp) -> NTSTATUS {
         ioctl::HELLO => hello(cable, &irp).and_then(|reply| put(&mut irp, &reply)),
         ioctl::STATUS => status(cable, &irp).and_then(|status| put(&mut irp, &status)),
         ioctl::EVENTS => events(cable, &mut irp),
+        ioctl::CLOCK => steer::clock(cable, &irp).and_then(|clock| put(&mut irp, &clock)),
+        ioctl::STEER => steer::steer(cable, &mut irp).and_then(|clock| put(&mut irp, &clock)),
         ioctl::READ => match read(cable, irp) {
             Ok(()) => return STATUS_PENDING,
             Err(status) => Err(status),
@@ -100,7 +102,7 @@ fn status(cable: &Cable, irp: &Irp) -> Result<Status, NTSTATUS> {
             .ok_or(STATUS_INVALID_HANDLE)?;
         client.version.ok_or(STATUS_INVALID_DEVICE_STATE)?;
         let lost = client.lost();
-        Ok(wire::status(state, now, lost))
+        Ok(wire::status(state, irp.file(), now, lost))
     })
 }
 

@@ -6,7 +6,7 @@
 use super::client::Client;
 use crate::cable::{Cable, SharedCable};
 use crate::device::Extension;
-use crate::irp::{Completions, Irp};
+use crate::irp::Irp;
 use crate::trace;
 use core::ffi::c_void;
 use waverig_interface::{CableNumber, EventKind};
@@ -109,15 +109,14 @@ unsafe fn tap_number(file: PFILE_OBJECT) -> Option<CableNumber> {
     }
 }
 
-/// The last handle of a file is closed: its pended reads are given back.
+/// The last handle of a file is closed: its pended reads are given back, and the clock goes back to nominal if it steered it.
 pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
-    let mut done = Completions::default();
-    cable.state(|state| {
+    cable.at_now(|state, now, done| {
+        state.owner.release(irp.file(), &mut state.clock, now);
         if let Some(client) = state.clients.find(irp.file()) {
-            client.close(STATUS_CANCELLED, &mut done);
+            client.close(STATUS_CANCELLED, done);
         }
     });
-    done.finish();
     irp.complete(STATUS_SUCCESS, 0)
 }
 

@@ -4,6 +4,7 @@ use crate::cable::{Ring, State};
 use waverig_engine::{Cursor, Format, Qpc, SampleFormat, State as PlayState};
 use waverig_interface::wire::Wire;
 use waverig_interface::{Block, BlockFlags, SampleKind, Status, StreamState, TapFormat};
+use wdk_sys::PFILE_OBJECT;
 
 /// A format as the tap's clients see it.
 pub(crate) fn tap_format(format: &Format) -> TapFormat {
@@ -68,8 +69,8 @@ pub(super) fn write_block(
     written.map_or(0, |()| Block::BYTES.saturating_add(block.bytes))
 }
 
-/// A snapshot for a client that has lost `lost_frames`. DISPATCH_LEVEL, under the cable lock.
-pub(super) fn status(state: &mut State, now: Qpc, lost_frames: u64) -> Status {
+/// A snapshot for the client with this file, which has lost `lost_frames`. DISPATCH_LEVEL, under the cable lock.
+pub(super) fn status(state: &mut State, file: PFILE_OBJECT, now: Qpc, lost_frames: u64) -> Status {
     let stream = state.playing.as_ref().map(|playing| playing.stream());
     let play_state = stream.map_or(StreamState::Closed, |stream| match stream.state() {
         PlayState::Stop => StreamState::Stop,
@@ -92,6 +93,7 @@ pub(super) fn status(state: &mut State, now: Qpc, lost_frames: u64) -> Status {
         clients: state.clients.count(),
         ring_frames: state.tap.least_frames(state.max_frame_bytes),
         format: state.format,
-        reserved: 0,
+        slope_ppb: state.clock.piece().slope.0,
+        steering: state.owner.seen_by(file) as u32,
     }
 }

@@ -16,8 +16,10 @@ pub use block::{Block, Format};
 pub use error::Error;
 pub use events::{Events, Recorded};
 pub use reader::{Gap, Reader, Step};
-pub use session::{Session, status};
-pub use waverig_interface::{BlockFlags, EventKind, EventRecord, SampleKind, Status, ioctl};
+pub use session::{Session, clock, status};
+pub use waverig_interface::{
+    BlockFlags, ClockState, EventKind, EventRecord, SampleKind, Status, Steering, ioctl,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! The bytes that go into the tap's ioctls.
 
 use waverig_interface::wire::Wire;
-use waverig_interface::{EventsRequest, Hello, ReadRequest, VERSION_MAX, VERSION_MIN};
+use waverig_interface::{
+    EventsRequest, Hello, ReadRequest, Steer, SteerAction, VERSION_MAX, VERSION_MIN,
+};
 
 /// Input of [`ioctl::HELLO`](crate::ioctl::HELLO): every version that this crate speaks.
 #[must_use]
@@ -28,6 +30,25 @@ pub fn read(min_frames: u32, max_frames: u32) -> [u8; ReadRequest::BYTES] {
 #[must_use]
 pub fn events(from: u64) -> [u8; EventsRequest::BYTES] {
     encode(&EventsRequest { from, reserved: 0 })
+}
+
+/// Input of [`ioctl::STEER`](crate::ioctl::STEER): the rate goes to so many parts per billion above nominal.
+#[must_use]
+pub fn steer(wanted_ppb: i32) -> [u8; Steer::BYTES] {
+    encode(&Steer {
+        action: SteerAction::Steer as u32,
+        wanted_ppb,
+        reserved: [0; 2],
+    })
+}
+
+/// Input of [`ioctl::STEER`](crate::ioctl::STEER): lets go of the clock.
+#[must_use]
+pub fn release() -> [u8; Steer::BYTES] {
+    encode(&Steer {
+        action: SteerAction::Release as u32,
+        ..Steer::default()
+    })
 }
 
 fn encode<const N: usize>(structure: &impl Wire) -> [u8; N] {

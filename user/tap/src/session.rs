@@ -1,7 +1,9 @@
 //! Replies other than blocks.
 
 use waverig_interface::wire::Wire;
-use waverig_interface::{Block as Header, HelloReply, Status, VERSION_MAX, VERSION_MIN};
+use waverig_interface::{
+    Block as Header, ClockState, HelloReply, Status, Steering, VERSION_MAX, VERSION_MIN,
+};
 
 use crate::Error;
 
@@ -60,6 +62,50 @@ pub fn status(reply: &[u8]) -> Result<Status, Error> {
         });
     }
     Ok(status)
+}
+
+/// Reads the reply to [`ioctl::CLOCK`](crate::ioctl::CLOCK) or [`ioctl::STEER`](crate::ioctl::STEER).
+pub fn clock(reply: &[u8]) -> Result<ClockState, Error> {
+    let clock: ClockState = decode("CLOCK", reply)?;
+    let beyond = |ppb: i32| ppb.unsigned_abs() > clock.bound_ppb;
+    let rules = [
+        (
+            clock.device_fraction >= 1_000_000_000,
+            "ClockState.device_fraction",
+            clock.device_fraction.into(),
+        ),
+        // The clock would stand still or go backwards.
+        (
+            clock.bound_ppb >= 1_000_000_000,
+            "ClockState.bound_ppb",
+            clock.bound_ppb.into(),
+        ),
+        (
+            beyond(clock.slope_ppb),
+            "ClockState.slope_ppb",
+            i64::from(clock.slope_ppb).cast_unsigned(),
+        ),
+        (
+            beyond(clock.target_ppb),
+            "ClockState.target_ppb",
+            i64::from(clock.target_ppb).cast_unsigned(),
+        ),
+        (
+            clock.grid_ticks <= 0,
+            "ClockState.grid_ticks",
+            clock.grid_ticks.cast_unsigned(),
+        ),
+        (clock.step_ppb == 0, "ClockState.step_ppb", 0),
+        (
+            Steering::from_wire(clock.steering).is_none(),
+            "ClockState.steering",
+            clock.steering.into(),
+        ),
+    ];
+    match rules.into_iter().find(|(broken, ..)| *broken) {
+        Some((_, field, value)) => Err(Error::Field { field, value }),
+        None => Ok(clock),
+    }
 }
 
 pub(crate) fn decode<T: Wire>(reply: &'static str, bytes: &[u8]) -> Result<T, Error> {

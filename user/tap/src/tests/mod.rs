@@ -1,6 +1,7 @@
 //! Replies made by hand: right ones, doctored ones, and any bytes at all.
 
 mod blocks;
+mod clock;
 mod readers;
 
 use waverig_interface::wire::Wire;
