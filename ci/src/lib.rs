@@ -3,13 +3,14 @@
 //! A [`scenario::ScenarioFile`] says what is played and within which limits, [`Evidence`] is what a machine observed,
 //! [`judge`] compares the two and a [`golden::Golden`], check by check ([`check::CHECKS`]), and [`report`] writes it
 //! down. What should have come out of the tap is worked out from what the client wrote and when ([`expected`]); how it
-//! differs is said in words ([`explain`]).
+//! differs is said in words ([`explain`]). [`follow()`] tells of one frame which way it went.
 
 pub mod check;
 pub mod clock;
 mod evidence;
 pub mod expected;
 pub mod explain;
+mod follow;
 pub mod golden;
 mod limits;
 pub mod report;
@@ -24,5 +25,6 @@ mod verdict;
 mod model;
 
 pub use evidence::{Evidence, Fault, Piece};
+pub use follow::follow;
 pub use limits::Limits;
 pub use verdict::{CheckResult, RunInfo, ScenarioReport, Verdict, judge};

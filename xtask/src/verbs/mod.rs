@@ -4,6 +4,7 @@ mod bless;
 pub(crate) mod build;
 mod ci;
 mod doctor;
+mod follow;
 mod fuzz;
 mod inspect;
 pub(crate) mod package;
@@ -40,6 +41,7 @@ const VERBS: &[Verb] = &[
     bless::VERB,
     inspect::VERB,
     fuzz::VERB,
+    follow::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -61,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) arch: Option<String>,
     /// `--goldens FOLDER`
     pub(crate) goldens: Option<PathBuf>,
+    /// `--frame N`: which frame of a stream.
+    pub(crate) frame: Option<u64>,
     /// `--json`: for programs.
     pub(crate) json: bool,
     /// `--count N`
@@ -116,6 +120,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "count" => options.count = Some(args.value()?.parse()?),
             "replay" => options.replay = Some(args.value()?.parse()?),
             "out" => options.out = Some(args.value()?.into()),
+            "frame" => options.frame = Some(args.value()?.parse()?),
             "json" => options.json = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "arch" => options.arch = Some(args.value()?.string()?),
@@ -168,7 +173,7 @@ mod tests {
                 let option = option.trim_end_matches(']');
                 let value = match option {
                     "json" => None,
-                    "seed" | "count" | "replay" => Some("1"),
+                    "seed" | "count" | "replay" | "frame" => Some("1"),
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));

@@ -4,6 +4,7 @@
 
 mod arm64;
 mod chain;
+mod docs;
 mod fuzz;
 mod misuse;
 mod mutants;
