@@ -2,6 +2,7 @@
 
 mod capture_exact;
 mod complete;
+mod device_life;
 mod drift;
 mod golden_capture;
 mod golden_timing;
@@ -113,6 +114,12 @@ pub const CHECKS: &[Check] = &[
         about: "no rule of the machine was broken",
         of: Part::Run,
         run: no_findings::run,
+    },
+    Check {
+        id: "device-life",
+        about: "the device went through what the scenario does to it, and what was open then ended as promised",
+        of: Part::Run,
+        run: device_life::run,
     },
     Check {
         id: "capture-exact",

@@ -119,8 +119,20 @@ impl Clock {
     /// The first tick at which the position is at least `frames`: when frame `frames` begins and the one before has
     /// been played. `None` when the stream never got there.
     pub fn time_of(&self, frames: u64) -> Option<i64> {
+        self.time_in(frames, |position| position >= frames)
+    }
+
+    /// When frame `frame` begins to be played. Unlike [`Self::time_of`] that is the end of a pause for the frame that comes
+    /// after it. `None` when the stream never got there.
+    pub fn begin_of(&self, frame: u64) -> Option<i64> {
+        self.time_in(frame, |position| position > frame)
+            .or_else(|| self.time_of(frame))
+    }
+
+    /// When the position is first `frames` in the first stretch that has not ended or whose end `fits`.
+    fn time_in(&self, frames: u64, fits: impl Fn(u64) -> bool) -> Option<i64> {
         let stretch = self.stretches.iter().find(|each| match each.end {
-            Some((_, position)) => position >= frames,
+            Some((_, position)) => fits(position),
             None => true,
         })?;
         let ahead = i128::from(frames.saturating_sub(stretch.base));
@@ -154,6 +166,11 @@ impl Clock {
             scaled + half
         };
         (rounded / i128::from(self.frequency)) as i64
+    }
+
+    /// Nanoseconds as ticks, rounded down.
+    pub fn ticks(&self, nanos: i64) -> i64 {
+        (i128::from(nanos) * i128::from(self.frequency)).div_euclid(1_000_000_000) as i64
     }
 
     /// Frames per second.
@@ -201,6 +218,11 @@ mod tests {
         assert_eq!(clock.position(55_000_000), 72_000);
         assert_eq!(clock.total(), 96_000);
         assert_eq!(clock.time_of(72_000), Some(55_000_000));
+        assert_eq!(
+            (clock.time_of(48_000), clock.begin_of(48_000)),
+            (Some(10_000_000), Some(50_000_000))
+        );
+        assert_eq!(clock.begin_of(96_000), Some(60_000_000));
         assert_eq!((clock.start(), clock.end()), (Some(0), Some(60_000_000)));
     }
 

@@ -1,6 +1,8 @@
 //! A perfect machine, for tests: a device with a real cyclic buffer, and a client that writes into it. It shares no code
 //! with what works out the expected audio.
 
+mod life;
+
 use std::path::Path;
 
 use waverig_protocol::scenario::{Client, Disturbance};
@@ -97,13 +99,28 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
     };
-    machine.look(end);
-    machine.state(end, "pause");
+    let cut = machine.end();
+    let told = file.scenario.disturbances.iter().all(|each| {
+        !matches!(
+            each,
+            Disturbance::SurpriseRemoval { .. } | Disturbance::StopDevice { .. }
+        )
+    });
+    if told {
+        machine.look(end);
+        machine.state(end, "pause");
+    } else {
+        machine.play(end);
+    }
     machine.blocks(end, Program::Main, file.scenario.tap.read_frames);
     for (number, client) in (1..).zip(&file.scenario.tap_clients) {
         machine.blocks(end, Program::TapClient(number), client.read_frames);
     }
-    machine.state(end + 10, "stop");
+    if told {
+        machine.state(end + 10, "stop");
+    }
+    machine.changes();
+    debug_assert!(cut.is_none_or(|cut| end == cut));
     machine.event(end + 20, Event::Closed);
     machine.evidence()
 }
@@ -118,15 +135,6 @@ impl Machine<'_> {
         self.event(qpc, Event::State { state });
     }
 
-    fn time(&self, frame: u64) -> i64 {
-        let rate = u64::from(self.file.scenario.format.rate);
-        START + (frame * FREQUENCY as u64).div_ceil(rate) as i64
-    }
-
-    fn position(&self, qpc: i64) -> u64 {
-        (qpc - START).max(0) as u64 * u64::from(self.file.scenario.format.rate) / FREQUENCY as u64
-    }
-
     /// When a callback of the driver runs that is due at a time: a little later, or after the timer's stall.
     fn callback(&self, due: i64) -> i64 {
         for each in &self.file.scenario.disturbances {
@@ -138,11 +146,18 @@ impl Machine<'_> {
                 }
             }
         }
-        due + LATE
+        self.before_standing(due, due + LATE)
     }
 
     /// Plays the buffer up to a time, and tells the position.
     fn look(&mut self, qpc: i64) -> u64 {
+        let frames = self.play(qpc);
+        self.event(qpc, Event::Position { frames });
+        frames
+    }
+
+    /// Plays the buffer up to a time.
+    fn play(&mut self, qpc: i64) -> u64 {
         let frame_bytes = self.file.scenario.format.frame_bytes();
         let position = self.position(qpc);
         while self.taken < position {
@@ -152,7 +167,6 @@ impl Machine<'_> {
             place.fill(0);
             self.taken += 1;
         }
-        self.event(qpc, Event::Position { frames: position });
         position
     }
 
@@ -191,6 +205,9 @@ impl Machine<'_> {
         let mut busy_until = 0;
         for boundary in 1.. {
             let qpc = self.callback(self.time(boundary * packet));
+            if let Some(end) = self.end().filter(|end| qpc > *end) {
+                return end;
+            }
             self.event(qpc, Event::Notified);
             if qpc < busy_until {
                 continue;
@@ -198,7 +215,7 @@ impl Machine<'_> {
             let mut now = qpc;
             if let Some(stall) = self.stall(qpc, packet) {
                 // The client comes back after the stall; the driver goes on signalling meanwhile.
-                busy_until = qpc + stall;
+                busy_until = self.goes_on(qpc + stall);
                 now = busy_until;
                 let position = self.look(now);
                 self.stream_frame = self.stream_frame.max(position.next_multiple_of(packet));
@@ -229,7 +246,10 @@ impl Machine<'_> {
     fn polling(&mut self, interval_ms: u32) -> i64 {
         let buffer = (self.buffer.len() / self.file.scenario.format.frame_bytes()) as u64;
         for tick in 1.. {
-            let qpc = START + tick * i64::from(interval_ms) * 10_000;
+            let qpc = self.goes_on(START + tick * i64::from(interval_ms) * 10_000);
+            if let Some(end) = self.end().filter(|end| qpc > *end) {
+                return end;
+            }
             let position = self.look(qpc);
             self.write(qpc, position + buffer);
             if self.done(position) {
@@ -262,7 +282,7 @@ impl Machine<'_> {
                 generation: 1,
                 first_frame,
                 frames,
-                first_qpc: self.time(first_frame),
+                first_qpc: self.begins(first_frame),
                 flags,
                 lost: 0,
                 clear,

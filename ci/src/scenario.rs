@@ -198,6 +198,25 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
     for each in &file.disturbances {
         check_disturbance(each.get_ref(), duration, &each.span())?;
     }
+    let mut before = 0;
+    let whole = file.disturbances.iter();
+    let whole: Vec<_> = whole
+        .filter(|each| each.get_ref().is_of_the_machine())
+        .collect();
+    for (index, each) in whole.iter().enumerate() {
+        let (at_ms, for_ms) = each.get_ref().span_ms();
+        let last = index + 1 == whole.len();
+        ensure(
+            at_ms >= before && (last || !each.get_ref().ends_streams()),
+            each.span(),
+            || {
+                format!(
+                    "a disturbance at {at_ms} ms; those of the whole machine stand in order, do not overlap, and one that ends streams is the last"
+                )
+            },
+        )?;
+        before = at_ms + for_ms;
+    }
     Ok(())
 }
 
@@ -251,14 +270,23 @@ fn check_disturbance(
     duration: u32,
     span: &Range<usize>,
 ) -> Result<(), (Range<usize>, String)> {
-    let (Disturbance::ClientStall { at_ms, for_ms } | Disturbance::TimerStall { at_ms, for_ms }) =
-        *disturbance;
+    let (at_ms, for_ms) = disturbance.span_ms();
+    let lasts = !matches!(
+        disturbance,
+        Disturbance::QueryRemove { .. } | Disturbance::SurpriseRemoval { .. }
+    );
+    // A stream that stands while it lasts, or is over, has its signal afterwards or not at all.
+    let stalls = matches!(
+        disturbance,
+        Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. }
+    );
+    let end = u64::from(at_ms) + if stalls { u64::from(for_ms) } else { 0 };
     ensure(
-        for_ms > 0 && u64::from(at_ms) + u64::from(for_ms) < u64::from(duration),
+        (for_ms > 0 || !lasts) && end < u64::from(duration),
         span.clone(),
         || {
             format!(
-                "a stall of {for_ms} ms at {at_ms} ms; it must last at least 1 ms and end before the signal, at {duration} ms"
+                "a disturbance of {for_ms} ms at {at_ms} ms; it must last at least 1 ms and end before the signal, at {duration} ms"
             )
         },
     )

@@ -1,7 +1,7 @@
 //! A run's timeline, sorted by what it says about the one stream in it.
 
 use waverig_protocol::Program;
-use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 
 use crate::clock::Clock;
 
@@ -29,6 +29,10 @@ pub struct Stream {
     /// Whether the client closed its stream at the end.
     pub closed: bool,
     stopped: bool,
+    /// The device sleeps.
+    asleep: bool,
+    /// The client has set RUN.
+    wanted: bool,
 }
 
 /// The client wrote signal into the buffer.
@@ -109,6 +113,8 @@ impl Stream {
             blocks: Vec::new(),
             closed: false,
             stopped: false,
+            asleep: false,
+            wanted: false,
         };
         let mut before = i64::MIN;
         for (index, stamped) in timeline.iter().enumerate() {
@@ -121,7 +127,8 @@ impl Stream {
             }
             before = *qpc;
             let of = match event {
-                Event::Block { .. } => reader,
+                Event::Block { .. } | Event::Refused { .. } => reader,
+                Event::Device { .. } => stamped.program,
                 _ => program,
             };
             if stamped.program == of {
@@ -154,8 +161,14 @@ impl Stream {
                 "run" if self.closed || self.stopped => {
                     return Err("the timeline runs a stream again after it was stopped".into());
                 }
-                "run" => self.clock.run(qpc),
+                "run" => {
+                    self.wanted = true;
+                    if !self.asleep {
+                        self.clock.run(qpc);
+                    }
+                }
                 "stop" | "acquire" | "pause" => {
+                    self.wanted = false;
                     self.clock.halt(qpc);
                     self.stopped |= state == "stop" && self.clock.start().is_some();
                 }
@@ -217,13 +230,40 @@ impl Stream {
                     frames,
                 });
             }
-            Event::Stalled { .. } => {}
+            Event::Stalled { .. } | Event::Refused { .. } => {}
+            Event::Device { change } => self.change(qpc, change),
             Event::Closed => {
                 self.clock.halt(qpc);
                 self.closed = true;
             }
         }
         Ok(())
+    }
+
+    /// A sleep pauses a stream that runs, and lets it go on; a device that is stopped or gone ends it.
+    fn change(&mut self, qpc: i64, change: DeviceChange) {
+        match change {
+            DeviceChange::Asleep => {
+                self.asleep = true;
+                self.clock.halt(qpc);
+            }
+            DeviceChange::Awake => {
+                self.asleep = false;
+                if self.wanted {
+                    self.clock.run(qpc);
+                }
+            }
+            DeviceChange::Stopped | DeviceChange::Gone => {
+                self.clock.halt(qpc);
+                self.wanted = false;
+                self.stopped |= self.clock.start().is_some();
+            }
+            DeviceChange::StaysAwake
+            | DeviceChange::StopRefused
+            | DeviceChange::Started
+            | DeviceChange::RemovalPrevented
+            | DeviceChange::Removed => {}
+        }
     }
 
     /// Where a frame is, in the words a reader looks for: frame, time in the stream, packet.

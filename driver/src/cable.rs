@@ -10,6 +10,7 @@ mod registered;
 pub(crate) use playing::{Buffer, Playing};
 pub(crate) use registered::Registered;
 
+use crate::fault;
 use crate::irp::Completions;
 use crate::lock::SpinLock;
 use crate::pool::{self, Pool};
@@ -19,11 +20,14 @@ use crate::topology::Controls;
 use crate::trace::Source;
 use alloc::vec::Vec;
 use waverig_engine::{
-    Capability, DeviceClock, Qpc, QpcFrequency, Settings, Starvation, Tap, storage_bytes,
+    Capability, DeviceClock, Qpc, QpcFrequency, Settings, Starvation, State as PlayState, Tap,
+    storage_bytes,
 };
 use waverig_interface::{CableNumber, TapFormat};
 use waverig_portcls::com::{Class, Object, Shared, Table};
-use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL};
+use waverig_portcls::status::{
+    STATUS_DEVICE_NOT_CONNECTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL,
+};
 use waverig_portcls::{IUnknownVtbl, NTSTATUS};
 
 /// A cable. Referenced by the adapter, its miniports, its streams and its open tap handles.
@@ -68,6 +72,8 @@ pub(crate) struct State {
     pub(crate) starvation: Starvation,
     /// The device is started; if not, reads are refused.
     pub(crate) present: bool,
+    /// The device was stopped or is gone: no stream runs any more.
+    pub(crate) gone: bool,
 }
 
 impl Cable {
@@ -96,6 +102,7 @@ impl Cable {
                 format: TapFormat::default(),
                 starvation: Starvation::default(),
                 present: false,
+                gone: false,
             }),
         })
     }
@@ -128,6 +135,37 @@ impl Cable {
             .answer(self.source, &state.tap, state.format, done);
         let timed = state.set_timer(now, self.frequency);
         !all && !timed
+    }
+
+    /// The device is started. PASSIVE_LEVEL.
+    pub(crate) fn arrive(&self) {
+        self.state(|state| (state.present, state.gone) = (true, false));
+    }
+
+    /// The device is stopped or gone. A stream that runs ends, the tap's clients are given what it has played until now, and then
+    /// their reads are given back; no more are taken. PASSIVE_LEVEL.
+    pub(crate) fn leave(&self) {
+        self.at_now(|state, now, _| {
+            (state.present, state.gone) = (false, true);
+            let State {
+                playing,
+                clock,
+                tap,
+                ..
+            } = state;
+            if let Some(playing) = playing {
+                playing.set_state(PlayState::Stop, now, clock, tap);
+            }
+        });
+        let mut done = Completions::default();
+        if !fault::keeps_reads() {
+            self.state(|state| {
+                state
+                    .clients
+                    .give_back(STATUS_DEVICE_NOT_CONNECTED, &mut done);
+            });
+        }
+        done.finish();
     }
 
     /// Looks at the state as it is. For what has nothing to do with time. IRQL ≤ DISPATCH_LEVEL.

@@ -5,7 +5,7 @@ use crate::lock::SpinLock;
 use crate::pool::PoolBox;
 use crate::registration::{PowerManagement, Start};
 use crate::trace::{self, Source};
-use crate::{cable, settings};
+use crate::{cable, fault, settings};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, Ordering};
 use waverig_interface::{EventKind, MAX_CABLES};
@@ -68,7 +68,7 @@ impl Extension {
 
     /// Whether new handles are refused. Any IRQL.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::Acquire) && !fault::opens_always()
     }
 
     /// Refuses new handles from now on, or takes them again: a driver that has agreed to a removal must refuse them ("Handling an

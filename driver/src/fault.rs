@@ -31,6 +31,26 @@ pub(crate) const fn trusts_lengths() -> bool {
     cfg!(feature = "fault-trust-length")
 }
 
+/// `fault-keep-reads`: pended tap reads are not given back when the device stops or goes.
+pub(crate) const fn keeps_reads() -> bool {
+    cfg!(feature = "fault-keep-reads")
+}
+
+/// `fault-keep-timer`: a stream's timer is not deleted.
+pub(crate) const fn keeps_timers() -> bool {
+    cfg!(feature = "fault-keep-timer")
+}
+
+/// `fault-run-through-pause`: a paused stream goes on, also while the device sleeps.
+pub(crate) const fn runs_through_pauses() -> bool {
+    cfg!(feature = "fault-run-through-pause")
+}
+
+/// `fault-open-always`: a device whose removal was agreed to, or that is gone, can be opened.
+pub(crate) const fn opens_always() -> bool {
+    cfg!(feature = "fault-open-always")
+}
+
 /// What goes wrong when one buffer is read.
 pub(crate) struct Fault {
     taken: usize,

@@ -14,11 +14,11 @@ pub(crate) use wire::{noted_format, tap_format};
 
 use crate::cable::SharedCable;
 use crate::device::Extension;
-use crate::irp::{Completions, Irp};
+use crate::irp::Irp;
 use crate::registration::{InterfaceLink, Names, name_of, numbered};
 use waverig_interface::TAP_INTERFACE;
 use waverig_portcls::Guid;
-use waverig_portcls::status::{STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST};
+use waverig_portcls::status::STATUS_INVALID_DEVICE_REQUEST;
 use wdk_sys::{
     IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE, IRP_MJ_DEVICE_CONTROL, NTSTATUS, PDEVICE_OBJECT,
 };
@@ -45,7 +45,7 @@ impl Registered {
     pub(crate) fn register(physical: PDEVICE_OBJECT, cable: SharedCable) -> Result<Self, NTSTATUS> {
         let link = InterfaceLink::register(physical, &CLASS, name_of(&REFERENCES, cable.number))?;
         let mut registered = Self { link, cable };
-        registered.cable.state(|state| state.present = true);
+        registered.cable.arrive();
         registered.link.enable(true)?;
         Ok(registered)
     }
@@ -54,13 +54,7 @@ impl Registered {
 impl Drop for Registered {
     /// PASSIVE_LEVEL.
     fn drop(&mut self) {
-        let mut done = Completions::default();
-        self.cable.state(|state| {
-            state.present = false;
-            let clients = &mut state.clients;
-            clients.give_back(STATUS_DEVICE_NOT_CONNECTED, &mut done);
-        });
-        done.finish();
+        self.cable.leave();
         // There is nothing to be done about an error.
         let _ = self.link.enable(false);
     }

@@ -1,5 +1,6 @@
 //! A high-resolution one-shot timer. Its callback runs at DISPATCH_LEVEL.
 
+use crate::fault;
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use waverig_engine::Hns;
@@ -39,6 +40,9 @@ impl Timer {
 impl Drop for Timer {
     /// PASSIVE_LEVEL, no lock held.
     fn drop(&mut self) {
+        if fault::keeps_timers() {
+            return;
+        }
         // SAFETY: the timer is owned; no handle is used any more, says [`TimerHandle`]'s holder.
         unsafe { ExDeleteTimer(self.0.as_ptr(), 1, 1, null_mut()) };
     }

@@ -11,7 +11,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     let mut complaints = Vec::new();
     // A block without frames has no first one.
     for block in stream.blocks.iter().filter(|block| block.frames > 0) {
-        let Some(due) = stream.clock.time_of(block.first_frame) else {
+        let Some(due) = stream.clock.begin_of(block.first_frame) else {
             continue;
         };
         compared += 1;

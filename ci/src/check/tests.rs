@@ -6,7 +6,7 @@ mod doctor;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 use waverig_protocol::{Program, Reply, Severity};
 
 use self::doctor::*;
@@ -83,6 +83,8 @@ fn check(row: &Row) {
 
 const COUNTER: &str = "counter-24bit-3ms";
 const SINE: &str = "sine-16bit-event";
+const SLEEP: &str = "sleep-event";
+const GONE: &str = "surprise-removal";
 use Verdict::{Failed, Inconclusive, NotProven};
 
 #[rustfmt::skip]
@@ -216,6 +218,27 @@ const ROWS: &[Row] = &[
     ("a sine resampled", SINE, |e, _| audio(e, |a| { for at in (1..40).rev() { let at = at * 2_400 * 4; a.drain(at..at + 4); } }),
         "tone", Failed, "the frequency is off by"),
     ("no sine", SINE, |e, _| e.capture.truncate(2), "tone", NotProven, "no sine of at least 40 ms"),
+    // The device.
+    ("a device that wakes up late", SLEEP, |e, _| nth(e, 1, device, |s| s.qpc += 20_000),
+        "device-life", Failed, "the device was Awake 2000 us after it was due"),
+    ("a device that does not sleep", SLEEP, |e, _| e.timeline.retain(|s| !device(&s.event)),
+        "device-life", Failed, "the device never was Asleep"),
+    ("a change that nothing asked for", COUNTER, |e, _| again(e, Event::Device { change: DeviceChange::Started }),
+        "device-life", Failed, "the device was Started, which nothing asked for"),
+    ("a change in another's place", GONE, |e, _| nth(e, 0, device, |s| s.event = Event::Device { change: DeviceChange::Stopped }),
+        "device-life", Failed, "the device was Stopped where Gone was due"),
+    ("reads that are kept", GONE, |e, _| e.timeline.retain(|s| !refused(&s.event)),
+        "device-life", Failed, "no read that was pended on the tap was refused"),
+    ("a read refused with another status", GONE, |e, _| nth(e, 0, refused, |s| if let Event::Refused { status, .. } = &mut s.event { *status = 0xC000_0120; }),
+        "device-life", Failed, "tap-read of main was refused with 0xc0000120"),
+    ("a read refused while the device is there", SLEEP, |e, _| again(e, Event::Refused { request: "tap-read".into(), status: 0xC000_009D }),
+        "device-life", Failed, "1 reads of the tap were refused, and the device was there"),
+    ("audio of a device that is gone", GONE, |e, _| { let last = e.timeline.iter().filter(|s| block(&s.event)).count() - 1; nth(e, last, block, |s| s.qpc += 10); },
+        "device-life", Failed, "after the device was Gone"),
+    ("a notification of a device that is gone", GONE, |e, _| { let last = e.timeline.iter().filter(|s| notified(&s.event)).count() - 1; nth(e, last, notified, |s| s.qpc += 10_000); },
+        "device-life", Failed, "the driver signalled a notification"),
+    ("a position that jumps over a sleep", SLEEP, |e, _| { let awake = e.timeline.iter().rfind(|s| device(&s.event)).expect("it wakes").qpc; for s in &mut e.timeline { if let Event::Position { frames } = &mut s.event && s.qpc > awake { *frames += 144_000; } } },
+        "position-clock", Failed, "+144000 frames off"),
     // The run.
     ("a broken rule", COUNTER, |e, _| e.take(Reply::Finding(finding(Severity::Error)), Vec::new()),
         "no-findings", Failed, "pool-leak at stop, stream.rs:12: 64 bytes with tag WRig are left at unload (rule: ExAllocatePool2)"),

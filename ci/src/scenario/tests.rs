@@ -97,7 +97,17 @@ fn wrong_files_are_named_with_line_and_what_is_allowed() {
     check(
         "for_ms = 163",
         "for_ms = 1000",
-        ":6: a stall of 1000 ms at 1000 ms; it must",
+        ":6: a disturbance of 1000 ms at 1000 ms; it must",
+    );
+    check(
+        "disturbance = [{ kind = \"client-stall\", at_ms = 1000, for_ms = 163 }]",
+        "disturbance = [{ kind = \"surprise-removal\", at_ms = 5 }, { kind = \"sleep\", at_ms = 9, for_ms = 1 }]",
+        ":6: a disturbance at 5 ms; those of the whole machine stand in order",
+    );
+    check(
+        "\"client-stall\", at_ms = 1000, for_ms = 163",
+        "\"sleep\", at_ms = 1000, for_ms = 0",
+        ":6: a disturbance of 0 ms at 1000 ms; it must",
     );
 }
 
@@ -199,7 +209,7 @@ fn further_programs_are_checked_as_the_main_ones_are() {
         &format!(
             "{recorder}stop_ms = 10\ndisturbance = [{{ kind = \"client-stall\", at_ms = 5, for_ms = 5 }}]"
         ),
-        "a stall of 5 ms at 5 ms",
+        "a disturbance of 5 ms at 5 ms",
     );
     let player = format!("[[player]]\nduration_ms = 100\n{format}{client}{counter}");
     check_programs(&format!("{player}cable = 2"), "good");

@@ -212,7 +212,7 @@ impl Clients {
     }
 
     /// Completes every pended request with `status`.
-    pub(super) fn give_back(&mut self, status: NTSTATUS, done: &mut Completions) {
+    pub(crate) fn give_back(&mut self, status: NTSTATUS, done: &mut Completions) {
         for client in self.iter_mut() {
             client.reads.give_back(status, done);
         }

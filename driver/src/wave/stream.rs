@@ -9,8 +9,8 @@ use waverig_engine::{DeviceClock, Format, Geometry, Notifications, Qpc, State as
 use waverig_interface::EventKind;
 use waverig_portcls::com::{Class, Com, Object, Shared, Table};
 use waverig_portcls::status::{
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED,
+    STATUS_DEVICE_NOT_CONNECTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
     DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSSTATE, MDL, NTSTATUS,
@@ -116,7 +116,23 @@ impl Stream {
             .ok()
             .and_then(PlayState::from_ks)
             .ok_or(STATUS_INVALID_PARAMETER)?;
-        self.at_now(|playing, clock, ring, now| playing.set_state(wanted, now, clock, ring))?;
+        if wanted == PlayState::Pause && fault::runs_through_pauses() {
+            return Ok(());
+        }
+        self.cable.at_now(|state, now, _| {
+            if wanted == PlayState::Run && state.gone {
+                return Err(STATUS_DEVICE_NOT_CONNECTED);
+            }
+            let State {
+                playing,
+                clock,
+                tap,
+                ..
+            } = state;
+            let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
+            playing.set_state(wanted, now, clock, tap);
+            Ok(())
+        })?;
         if wanted == PlayState::Stop {
             fault::at_stop();
         }

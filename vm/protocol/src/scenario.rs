@@ -298,11 +298,81 @@ pub enum Disturbance {
         /// For how long, in milliseconds.
         for_ms: u32,
     },
+    /// The system sleeps (S3): nothing runs, and every stream goes on afterwards where it was.
+    Sleep {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
+    /// The device alone is powered down (D3) while programs run.
+    PowerDown {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
+    /// The device is stopped so that resources can be dealt out anew, and started again. Streams are stopped for good.
+    StopDevice {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
+    /// A removal is asked for and does not come, because programs have handles and were not told.
+    QueryRemove {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+    },
+    /// The device is gone without a warning.
+    SurpriseRemoval {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+    },
+    /// The device is disabled and enabled again; programs are told and close their handles.
+    Restart {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// How long it stays disabled, in milliseconds.
+        for_ms: u32,
+    },
+    /// Another driver is installed while programs use the device; they are told and close their handles.
+    DriverUpdate {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// How long the installation takes, in milliseconds.
+        for_ms: u32,
+    },
 }
 
 impl Disturbance {
     /// Whether it happens to the machine, not to a program.
     pub fn is_of_the_machine(&self) -> bool {
-        matches!(self, Self::TimerStall { .. })
+        !matches!(self, Self::ClientStall { .. })
+    }
+
+    /// Whether streams that are open then are over.
+    pub fn ends_streams(&self) -> bool {
+        matches!(
+            self,
+            Self::StopDevice { .. }
+                | Self::SurpriseRemoval { .. }
+                | Self::Restart { .. }
+                | Self::DriverUpdate { .. }
+        )
+    }
+
+    /// When it begins and how long it lasts, in milliseconds of stream time; what lasts no time has 0.
+    pub fn span_ms(&self) -> (u32, u32) {
+        match *self {
+            Self::ClientStall { at_ms, for_ms }
+            | Self::TimerStall { at_ms, for_ms }
+            | Self::Sleep { at_ms, for_ms }
+            | Self::PowerDown { at_ms, for_ms }
+            | Self::StopDevice { at_ms, for_ms }
+            | Self::Restart { at_ms, for_ms }
+            | Self::DriverUpdate { at_ms, for_ms } => (at_ms, for_ms),
+            Self::QueryRemove { at_ms } | Self::SurpriseRemoval { at_ms } => (at_ms, 0),
+        }
     }
 }

@@ -91,4 +91,40 @@ pub enum Event {
     },
     /// The client closed its stream.
     Closed,
+    /// Something happened to the device.
+    Device {
+        /// What.
+        change: DeviceChange,
+    },
+    /// A request of the program was refused because the device is stopped or gone.
+    Refused {
+        /// What it asked for: `tap-read`.
+        request: String,
+        /// The `NTSTATUS`.
+        status: u32,
+    },
+}
+
+/// What happens to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceChange {
+    /// It went to D3.
+    Asleep,
+    /// It is back in D0.
+    Awake,
+    /// A driver would not let it sleep.
+    StaysAwake,
+    /// It was stopped, with its handles open.
+    Stopped,
+    /// Its driver would not let it be stopped.
+    StopRefused,
+    /// It was started (again).
+    Started,
+    /// A removal was asked for, and an open handle prevented it.
+    RemovalPrevented,
+    /// It was surprise-removed.
+    Gone,
+    /// Its device objects were removed and the driver unloaded.
+    Removed,
 }

@@ -27,6 +27,10 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-panic",
     "fault-endless-loop",
     "fault-trust-length",
+    "fault-keep-reads",
+    "fault-keep-timer",
+    "fault-run-through-pause",
+    "fault-open-always",
 ];
 
 /// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).

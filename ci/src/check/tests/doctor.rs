@@ -62,6 +62,21 @@ pub(super) fn block(event: &Event) -> bool {
     matches!(event, Event::Block { .. })
 }
 
+pub(super) fn device(event: &Event) -> bool {
+    matches!(event, Event::Device { .. })
+}
+
+pub(super) fn refused(event: &Event) -> bool {
+    matches!(event, Event::Refused { .. })
+}
+
+/// One more event, before the last one.
+pub(super) fn again(evidence: &mut Evidence, event: Event) {
+    let at = evidence.timeline.len() - 1;
+    let qpc = evidence.timeline[at].qpc;
+    evidence.timeline.insert(at, Stamped::new(qpc, event));
+}
+
 pub(super) fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Block)) {
     nth(evidence, index, block, |stamped| {
         if let Event::Block {

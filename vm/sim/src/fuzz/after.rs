@@ -37,7 +37,7 @@ pub(super) fn plays(target: &Target) -> Result<(), String> {
     let scenario = Scenario::of(Signal::Counter, format, client, 20);
     let kept = Kept::default();
     let journal = Journal::new(kept.clone());
-    user::play(&scenario, target, &journal).map_err(|error| error.to_string())?;
+    user::play(&scenario, target, None, &journal).map_err(|error| error.to_string())?;
     journal.flush();
     let generator =
         Generator::new(&scenario.signal, scenario.format).map_err(|error| error.to_string())?;

@@ -12,6 +12,7 @@ use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
 use crate::kernel::{Options, kernel};
 use crate::pnp::Device;
+use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
 use crate::{fuzz, program, report, sched};
@@ -94,14 +95,22 @@ impl Session {
                 let target = device.target()?;
                 kernel().random.reseed(seed);
                 let journal = Journal::new(line::ToHost);
-                let played = user::play(&scenario, &target, &journal);
+                let played = user::play(&scenario, &target, Some(device.node()), &journal);
                 journal.flush();
                 if let Err(error) = played {
                     self.evidence.program_failed(&error.to_string());
                 }
                 let read = |tap: String| user::record::read(&tap, self.recorded);
-                match target.tap(1).and_then(read) {
-                    Ok(read) => {
+                // A device that is gone has taken its record with it.
+                let there = device.node().state() == State::Started;
+                let read = if there {
+                    target.tap(1).and_then(read).map(Some)
+                } else {
+                    Ok(None)
+                };
+                match read {
+                    Ok(None) => {}
+                    Ok(Some(read)) => {
                         self.recorded = read.next;
                         let (records, lost) = (read.records, read.lost);
                         line::send(&Reply::Recorded { records, lost }, &[]);

@@ -1,5 +1,7 @@
 //! What the kinds of players share: filling the buffer, writing what is due, ending.
 
+use std::rc::Rc;
+
 use waverig_protocol::scenario::{Client, Scenario};
 use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
@@ -8,6 +10,7 @@ use super::feed::{Feed, Write};
 use super::journal::Journal;
 use super::stream::{Setup, Stream};
 use super::{Place, UserError, event_driven, polling};
+use crate::pnp::node::Node;
 use crate::time::Qpc;
 
 /// A player with its stream open.
@@ -24,6 +27,7 @@ impl Playing {
     pub(super) fn open(
         scenario: &Scenario,
         place: &Place,
+        node: Option<&Rc<Node>>,
         journal: Journal,
     ) -> Result<Self, UserError> {
         let generator = Generator::new(&scenario.signal, scenario.format)
@@ -33,6 +37,7 @@ impl Playing {
             client: scenario.client,
             disturbances: scenario.disturbances.clone(),
             journal,
+            node: node.cloned(),
         };
         Ok(Self {
             stream: Stream::open(place, &setup)?,

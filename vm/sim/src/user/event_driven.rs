@@ -12,6 +12,9 @@ pub(super) async fn play(playing: &mut Playing) -> Result<(), UserError> {
     loop {
         playing.stream.wait().await?;
         playing.stream.stall().await;
+        if playing.stream.must_end() {
+            return Ok(());
+        }
         let position = playing.stream.position()?;
         if playing.heard(position) {
             return Ok(());

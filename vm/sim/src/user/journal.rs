@@ -15,7 +15,7 @@ const EVENTS: usize = 512;
 const BYTES: usize = 64 << 10;
 
 /// Takes what the journal gives out.
-pub trait Sink {
+pub(crate) trait Sink {
     /// Observations, in order.
     fn events(&self, events: Vec<Stamped>);
     /// Frames that `program` was given without a gap, from frame `first` on.
@@ -24,7 +24,7 @@ pub trait Sink {
 
 /// Collects observations and captured audio of one program, and gives them out in portions with those of the others.
 #[derive(Clone)]
-pub struct Journal {
+pub(crate) struct Journal {
     program: Program,
     inner: Rc<Inner>,
 }
@@ -59,7 +59,7 @@ pub(crate) fn flush_current() {
 
 impl Journal {
     /// The main program's journal, that gives out to `sink`; it becomes the current one.
-    pub fn new(sink: impl Sink + 'static) -> Self {
+    pub(crate) fn new(sink: impl Sink + 'static) -> Self {
         let inner = Rc::new(Inner {
             events: RefCell::default(),
             pieces: RefCell::default(),

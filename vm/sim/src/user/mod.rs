@@ -8,6 +8,7 @@ mod feed;
 pub(crate) mod format;
 pub(crate) mod journal;
 pub(crate) mod ks;
+mod life;
 pub(crate) mod pin;
 mod play;
 mod polling;
@@ -24,7 +25,7 @@ mod unroll;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use play::play;
+pub(crate) use play::play;
 
 /// Why a program could not go on: what it did, and what the driver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,9 @@ use super::client::Playing;
 use super::journal::Journal;
 use super::stream::Setup;
 use super::tap::{Reading, Tap};
-use super::{Target, UserError, processor, recorder, task};
+use super::{Target, UserError, life, processor, recorder, task};
 use crate::kernel::kernel;
+use crate::pnp::node::Node;
 use crate::sched::{self, Waited};
 use crate::time::{Hns, Qpc};
 
@@ -28,6 +29,8 @@ struct Outcome {
 struct Run<'a> {
     scenario: &'a Scenario,
     target: &'a Target,
+    /// The device's node, when something may happen to it.
+    node: Option<&'a Rc<Node>>,
     journal: &'a Journal,
     begin: Qpc,
     outcome: Rc<RefCell<Outcome>>,
@@ -37,10 +40,16 @@ struct Run<'a> {
 ///
 /// # Errors
 /// A sentence for people when a program cannot go on; everything that was seen until then is in the journal.
-pub fn play(scenario: &Scenario, target: &Target, journal: &Journal) -> Result<(), UserError> {
+pub(crate) fn play(
+    scenario: &Scenario,
+    target: &Target,
+    node: Option<&Rc<Node>>,
+    journal: &Journal,
+) -> Result<(), UserError> {
     let run = Run {
         scenario,
         target,
+        node,
         journal,
         begin: kernel().now(),
         outcome: Rc::default(),
@@ -63,7 +72,7 @@ pub fn play(scenario: &Scenario, target: &Target, journal: &Journal) -> Result<(
         }
     }
     let outcome = Rc::clone(&run.outcome);
-    let waited = sched::run_until(|| outcome.borrow().running == 0, None);
+    let waited = sched::run_until(|| outcome.borrow().running == 0 && life::settled(), None);
     match run.outcome.take().error {
         Some(error) => Err(error),
         None if waited == Waited::Hung => Err(UserError(
@@ -90,6 +99,12 @@ impl Run<'_> {
         });
     }
 
+    fn of_the_machine(&self) -> Vec<Disturbance> {
+        let mut disturbances: Vec<Disturbance> = self.scenario.disturbances.clone();
+        disturbances.retain(Disturbance::is_of_the_machine);
+        disturbances
+    }
+
     fn moment(&self, ms: u32) -> Qpc {
         self.begin + Hns::from_millis(ms.into())
     }
@@ -105,14 +120,21 @@ impl Run<'_> {
             read_frames: scenario.tap.read_frames,
             reads: scenario.tap.reads,
             frame_bytes: scenario.format.frame_bytes(),
+            disturbances: self.of_the_machine(),
+            node: self.node.cloned(),
         };
+        let node = self.node.cloned();
         self.spawn("the main player", async move {
             let tap = Tap::open(&link, &reading, journal.clone())?;
             task::sleep_until(start).await;
-            let played = match Playing::open(&scenario, &place, journal) {
+            let noted = journal.clone();
+            let played = match Playing::open(&scenario, &place, node.as_ref(), journal) {
                 Ok(playing) => {
                     let held = scenario.disturbances.clone();
-                    let arrange = move |start| processor::arrange_stalls(&held, start);
+                    let arrange = move |start| {
+                        processor::arrange_stalls(&held, start);
+                        life::arrange(&held, node.as_ref(), &noted, start);
+                    };
                     playing.run(arrange).await
                 }
                 Err(error) => Err(error),
@@ -134,9 +156,12 @@ impl Run<'_> {
         let journal = self.journal.of(program);
         let place = self.target.render(cable)?;
         let start = self.moment(view.start_ms);
+        let node = self.node.cloned();
         self.spawn("a player", async move {
             task::sleep_until(start).await;
-            Playing::open(&view, &place, journal)?.run(|_| ()).await
+            Playing::open(&view, &place, node.as_ref(), journal)?
+                .run(|_| ())
+                .await
         });
         Ok(())
     }
@@ -148,14 +173,14 @@ impl Run<'_> {
                 "{program} names no format, and nothing plays on its cable"
             ))
         })?;
-        let mut disturbances: Vec<Disturbance> = self.scenario.disturbances.clone();
-        disturbances.retain(Disturbance::is_of_the_machine);
+        let mut disturbances = self.of_the_machine();
         disturbances.extend(&recorder.disturbances);
         let setup = Setup {
             format,
             client: recorder.client,
             disturbances,
             journal: self.journal.of(program),
+            node: self.node.cloned(),
         };
         let (start, stop) = (
             self.moment(recorder.start_ms),
@@ -175,6 +200,8 @@ impl Run<'_> {
             read_frames: client.read_frames,
             reads: client.reads,
             frame_bytes: format.map_or(0, |format| format.frame_bytes()),
+            disturbances: self.of_the_machine(),
+            node: self.node.cloned(),
         };
         let journal = self.journal.of(program);
         let open = self.moment(client.open_ms);

@@ -28,8 +28,10 @@ pub(super) fn arrange_stalls(disturbances: &[Disturbance], start: Qpc) {
 /// How much longer a wait may take because of them.
 pub(super) fn allowance(disturbances: &[Disturbance]) -> Hns {
     let held = disturbances.iter().map(|disturbance| match *disturbance {
-        Disturbance::TimerStall { for_ms, .. } => u64::from(for_ms),
-        Disturbance::ClientStall { .. } => 0,
+        Disturbance::TimerStall { for_ms, .. }
+        | Disturbance::Sleep { for_ms, .. }
+        | Disturbance::PowerDown { for_ms, .. } => u64::from(for_ms),
+        _ => 0,
     });
     Hns::from_millis(held.sum())
 }
@@ -48,7 +50,7 @@ impl ClientStalls {
                 Disturbance::ClientStall { at_ms, for_ms } => {
                     Some((start + Hns::from_millis(at_ms.into()), for_ms))
                 }
-                Disturbance::TimerStall { .. } => None,
+                _ => None,
             })
             .collect();
         due.sort();

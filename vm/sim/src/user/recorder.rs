@@ -43,6 +43,9 @@ impl Recording {
         }
         while self.stream.wait_until(stop).await? {
             self.stream.stall().await;
+            if self.stream.must_end() {
+                return Ok(());
+            }
             let position = self.stream.position()?;
             self.read(packet, position / packet * packet);
         }
@@ -62,6 +65,9 @@ impl Recording {
             let next = kernel().now() + Hns::from_millis(interval_ms.into());
             task::sleep_until(next.min(stop)).await;
             self.stream.stall().await;
+            if self.stream.must_end() {
+                return Ok(());
+            }
             let position = self.stream.position()?;
             self.read(1, position);
             if kernel().now() >= stop {

@@ -1,12 +1,15 @@
 //! What every audio client does with its stream, whichever way the data flow: opening, states, the position, waiting,
 //! stalling, closing.
 
+use std::rc::Rc;
+
 use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
 use waverig_protocol::scenario::{Client, Disturbance, Format};
 use waverig_protocol::timeline::Event;
 
 use super::journal::Journal;
 use super::ks::Handle;
+use super::life::{self, Ear};
 use super::pin::{Buffer, Pin};
 use super::processor::{self, ClientStalls};
 use super::task::{self, Bell};
@@ -16,6 +19,7 @@ use crate::kernel::kernel;
 use crate::nt::event::{self, EventKind};
 use crate::nt::layout::KEvent;
 use crate::nt::object::{self, HandleOwner};
+use crate::pnp::node::Node;
 use crate::time::{Hns, Qpc};
 
 /// What a stream is opened with.
@@ -26,6 +30,8 @@ pub(super) struct Setup {
     /// Those of the client and those of the machine.
     pub(super) disturbances: Vec<Disturbance>,
     pub(super) journal: Journal,
+    /// The device's node, when something may happen to it.
+    pub(super) node: Option<Rc<Node>>,
 }
 
 /// An open stream.
@@ -43,6 +49,7 @@ pub(super) struct Stream {
     disturbances: Vec<Disturbance>,
     unroll: Unroll,
     stalls: ClientStalls,
+    ear: Ear,
 }
 
 /// The event that the driver signals.
@@ -103,6 +110,14 @@ impl Stream {
             packet_frames,
         });
         let now = kernel().now();
+        let bell = notification
+            .as_ref()
+            .map(|notification| notification.bell.clone());
+        let ear = Ear::open(
+            setup.node.as_ref(),
+            &setup.disturbances,
+            bell.unwrap_or_default(),
+        );
         Ok(Self {
             filter,
             pin,
@@ -114,8 +129,9 @@ impl Stream {
             journal: setup.journal.clone(),
             notification,
             disturbances: setup.disturbances.clone(),
-            unroll: Unroll::new(buffer_frames, setup.format.rate, now),
+            unroll: Unroll::new(buffer_frames, setup.format.rate, life::time_awake()),
             stalls: ClientStalls::new(&setup.disturbances, now),
+            ear,
         })
     }
 
@@ -132,7 +148,7 @@ impl Stream {
         self.set_state(KSSTATE_PAUSE)?;
         self.set_state(KSSTATE_RUN)?;
         let start = kernel().now();
-        self.unroll = Unroll::new(self.buffer_frames, self.rate, start);
+        self.unroll = Unroll::new(self.buffer_frames, self.rate, life::time_awake());
         self.stalls = ClientStalls::new(&self.disturbances, start);
         Ok(start)
     }
@@ -140,9 +156,14 @@ impl Stream {
     /// Asks for the position, in frames since the start.
     pub(super) fn position(&mut self) -> Result<u64, UserError> {
         let offset = self.pin.position()? / self.frame_bytes as u64;
-        let frames = self.unroll.frames(offset, kernel().now());
+        let frames = self.unroll.frames(offset, life::time_awake());
         self.journal.note(Event::Position { frames });
         Ok(frames)
+    }
+
+    /// Whether the device is to go, or has gone: the stream is to be closed.
+    pub(super) fn must_end(&self) -> bool {
+        self.ear.is_told()
     }
 
     /// Where a frame of the stream lies in the buffer, in bytes.
@@ -172,7 +193,10 @@ impl Stream {
         let patience = Hns(Hns::from_secs(2).0 + processor::allowance(&self.disturbances).0);
         let deadline = kernel().now() + patience;
         if bell
-            .until(|| event::try_consume(*event), deadline.min(stop))
+            .until(
+                || event::try_consume(*event) || self.ear.is_told(),
+                deadline.min(stop),
+            )
             .await
         {
             return Ok(true);
@@ -185,7 +209,8 @@ impl Stream {
         ))
     }
 
-    /// Stops the stream and gives everything back. `run` says how it went until then.
+    /// Stops the stream and gives everything back. `run` says how it went until then. Once the device is stopped or gone,
+    /// requests may fail, and the handles are closed all the same.
     pub(super) fn finish(self, run: Result<(), UserError>) -> Result<(), UserError> {
         let stopped = [KSSTATE_PAUSE, KSSTATE_ACQUIRE, KSSTATE_STOP]
             .into_iter()
@@ -199,7 +224,11 @@ impl Stream {
         if let Some(notification) = &self.notification {
             object::close(notification.handle);
         }
+        self.ear.close();
         self.journal.note(Event::Closed);
+        if life::ends_the_device(&self.disturbances) {
+            return Ok(());
+        }
         run.and(stopped).and(unregistered)
     }
 }

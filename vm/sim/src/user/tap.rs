@@ -3,15 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::Event;
 use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request};
 
 use super::UserError;
 use super::journal::Journal;
 use super::ks::Handle;
+use super::life::{self, Ear};
 use super::task::Bell;
 use crate::kernel::kernel;
-use crate::nt::status::{NtStatus, STATUS_CANCELLED};
+use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED};
+use crate::pnp::node::Node;
 use crate::sched;
 use crate::time::{Hns, Qpc};
 
@@ -30,6 +33,9 @@ pub(super) struct Reading {
     pub(super) reads: u32,
     /// Bytes in a frame of what is played.
     pub(super) frame_bytes: usize,
+    pub(super) disturbances: Vec<Disturbance>,
+    /// The device's node, when something may happen to it.
+    pub(super) node: Option<Rc<Node>>,
 }
 
 /// An open tap with its reads.
@@ -49,6 +55,11 @@ struct State {
     pended: Cell<u32>,
     last_seen: Cell<bool>,
     closing: Cell<bool>,
+    /// The device may be stopped or go.
+    may_end: bool,
+    /// A read was refused because it did.
+    refused: Cell<bool>,
+    ear: Ear,
     error: RefCell<Option<UserError>>,
     /// Rung after every read.
     bell: Bell,
@@ -72,6 +83,8 @@ impl Tap {
         }
         let frames = reading.read_frames;
         let frame_bytes = reading.frame_bytes;
+        let bell = Bell::default();
+        let ear = Ear::open(reading.node.as_ref(), &reading.disturbances, bell.clone());
         let state = Rc::new(State {
             handle: RefCell::new(Some(handle)),
             journal,
@@ -83,8 +96,11 @@ impl Tap {
             pended: Cell::new(0),
             last_seen: Cell::new(false),
             closing: Cell::new(false),
+            may_end: life::ends_the_device(&reading.disturbances),
+            refused: Cell::new(false),
+            ear,
             error: RefCell::default(),
-            bell: Bell::default(),
+            bell,
         });
         for _ in 0..reading.reads.max(1) {
             pend(&state);
@@ -100,8 +116,19 @@ impl Tap {
 
     async fn last(&self, deadline: Qpc) {
         let state = &self.state;
-        let seen = || state.last_seen.get() || state.error.borrow().is_some();
+        let seen = || {
+            let over = state.last_seen.get() && !state.may_end;
+            over || state.refused.get() || state.ear.is_told() || state.error.borrow().is_some()
+        };
         state.bell.until(seen, deadline).await;
+        if state.ear.is_told() {
+            // The player has been told, too: its stream ends in a moment.
+            let ended = || state.last_seen.get() || state.refused.get();
+            state
+                .bell
+                .until(ended, kernel().now() + Hns::from_millis(50))
+                .await;
+        }
     }
 
     /// Waits for the stream's last block when `wait`, then closes the tap.
@@ -114,6 +141,7 @@ impl Tap {
         if let Some(handle) = state.handle.take() {
             handle.close();
         }
+        state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);
         state.bell.until(|| state.pended.get() == 0, deadline).await;
         let left = state.pended.get();
@@ -125,7 +153,7 @@ impl Tap {
                 "{left} tap reads were not completed when the tap's handle was closed"
             )));
         }
-        if wait && !state.last_seen.get() {
+        if wait && !state.last_seen.get() && !state.may_end {
             return Err(UserError(
                 "the tap delivered no last block within 2 s after the stream stopped".into(),
             ));
@@ -160,6 +188,14 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
     if status == STATUS_CANCELLED && (state.closing.get() || state.last_seen.get()) {
         return;
     }
+    if status == STATUS_DEVICE_NOT_CONNECTED && state.may_end {
+        state.journal.note(Event::Refused {
+            request: "tap-read".into(),
+            status: status.0.cast_unsigned(),
+        });
+        state.refused.set(true);
+        return;
+    }
     let taken = if status.is_ok() {
         state.take(bytes)
     } else {
@@ -169,7 +205,8 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
         Err(error) => {
             state.error.borrow_mut().get_or_insert(error);
         }
-        Ok(()) if state.last_seen.get() || state.closing.get() => {}
+        Ok(()) if state.last_seen.get() && !state.may_end => {}
+        Ok(()) if state.closing.get() || state.refused.get() => {}
         // A read that waits for nothing is asked for again after a while, else time would never pass.
         Ok(()) if state.at_once => {
             let state = Rc::clone(state);

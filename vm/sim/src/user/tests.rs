@@ -49,7 +49,7 @@ pub(crate) fn play_on_mock(
         wave: link(machine, mock::WAVE),
         pin: 0,
     };
-    let playing = Playing::open(scenario, &place, journal.clone())?;
+    let playing = Playing::open(scenario, &place, None, journal.clone())?;
     let held = scenario.disturbances.clone();
     let arrange = move |start| processor::arrange_stalls(&held, start);
     let result = Rc::new(RefCell::new(None));
