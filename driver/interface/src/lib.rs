@@ -12,6 +12,20 @@
 //!   ([`ioctl::STEER`]);
 //! - a frame that nobody wrote in time is delivered as silence, never as the previous lap of the buffer.
 //!
+//! # Sleep, stop and removal
+//! Over a sleep of the system, reads stay pended and the generation goes on; the time of the first block afterwards says how
+//! long it was.
+//!
+//! When the device is stopped or gone, a stream that runs ends in band: reads are answered with what was rendered until
+//! then, and the last of it carries [`BlockFlags::LAST`]. Every other read is refused with `STATUS_DEVICE_NOT_CONNECTED`, those that
+//! are pended and those that follow; what was not read until then is gone with the handle. The client closes its handle, and opens a
+//! new one when the interface arrives again.
+//!
+//! An open handle prevents an orderly removal: disabling, uninstalling, updating the driver. A client that lives long registers its
+//! handle with `CM_Register_Notification` (`CM_NOTIFY_FILTER_TYPE_DEVICEHANDLE`) and closes it at
+//! `CM_NOTIFY_ACTION_DEVICEQUERYREMOVE`. Once a removal has been agreed to, and until it is cancelled, opening is refused with
+//! `STATUS_DEVICE_NOT_CONNECTED`.
+//!
 //! All integers are little-endian. The structures have no padding; [`wire`] turns them into bytes and back without
 //! `unsafe`.
 #![no_std]

@@ -41,6 +41,48 @@ fn a_driver_that_leaks_pool_is_rejected() {
     );
 }
 
+#[test]
+fn a_driver_that_keeps_reads_when_its_device_is_gone_is_rejected() {
+    check(
+        "fault-keep-reads",
+        "surprise-removal",
+        &[
+            "no-findings failed: pnp-pended-when-gone",
+            "IRP_MJ_DEVICE_CONTROL",
+        ],
+    );
+}
+
+#[test]
+fn a_driver_that_keeps_a_timer_when_its_device_is_gone_is_rejected() {
+    check(
+        "fault-keep-timer",
+        "surprise-removal",
+        &["no-fault failed", "timer-leak"],
+    );
+}
+
+#[test]
+fn a_driver_whose_position_goes_on_while_the_system_sleeps_is_rejected() {
+    check(
+        "fault-run-through-pause",
+        "sleep-event",
+        &[
+            "no-findings failed: position-paused",
+            "position-clock failed",
+        ],
+    );
+}
+
+#[test]
+fn a_driver_that_opens_a_device_whose_removal_was_agreed_to_is_rejected() {
+    check(
+        "fault-open-always",
+        "query-remove",
+        &["pnp-open-while-pending"],
+    );
+}
+
 /// A driver that ends the machine: the report names the rule and the place in the driver's sources.
 fn check_crash(fault: &str, rule: &str, place: &str) {
     let rig = Rig::new(fault);
