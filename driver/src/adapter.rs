@@ -1,7 +1,8 @@
-//! The adapter object of a device: its settings, its cables, and power management for PortCls.
+//! The adapter object of a device: its settings, its cables, and what PortCls asks of it for power and for stops.
 //!
 //! There is no hardware, so there is nothing to do for power: PortCls pauses streams before it powers down and restarts them
-//! afterwards, and a paused stream's clock stands.
+//! afterwards, and a paused stream's clock stands. There are no resources to be dealt out anew either; a stop that is asked for all
+//! the same is served: what start registered goes before PortCls stops the streams (`dispatch`), and comes back with the next start.
 
 use crate::cable::{Cable, SharedCable};
 use crate::pool::Pool;
@@ -12,9 +13,11 @@ use waverig_interface::{CableNumber, MAX_CABLES};
 use waverig_portcls::com::{Class, Interface, Object, Shared, Table};
 use waverig_portcls::status::STATUS_SUCCESS;
 use waverig_portcls::{
-    DEVICE_CAPABILITIES, DEVICE_POWER_STATE, IAdapterPowerManagement, IAdapterPowerManagement2,
-    IAdapterPowerManagement2Vtbl, IAdapterPowerManagement3, IAdapterPowerManagement3Vtbl,
-    IAdapterPowerManagementVtbl, NTSTATUS, PC_EXIT_LATENCY, POWER_STATE, SYSTEM_POWER_STATE,
+    DEVICE_CAPABILITIES, DEVICE_POWER_STATE, IAdapterPnpManagement, IAdapterPnpManagementVtbl,
+    IAdapterPowerManagement, IAdapterPowerManagement2, IAdapterPowerManagement2Vtbl,
+    IAdapterPowerManagement3, IAdapterPowerManagement3Vtbl, IAdapterPowerManagementVtbl, NTSTATUS,
+    PC_EXIT_LATENCY, PC_REBALANCE_TYPE, POWER_STATE, PcRebalanceRemoveSubdevices,
+    SYSTEM_POWER_STATE,
 };
 
 const _: () = assert!(MAX_CABLES == waverig_engine::MAX_CABLES);
@@ -27,7 +30,7 @@ pub(crate) struct Adapter {
 }
 
 /// A reference on an adapter.
-pub(crate) type SharedAdapter = Shared<Adapter, 1>;
+pub(crate) type SharedAdapter = Shared<Adapter, 2>;
 
 impl Adapter {
     /// The adapter with as many cables as the settings say. PASSIVE_LEVEL.
@@ -53,20 +56,41 @@ impl Adapter {
     }
 }
 
-// SAFETY: the table is laid out as IAdapterPowerManagement3 demands, begins with this class's IUnknown, and its functions
-// do not look at `this`.
-unsafe impl Class<1> for Adapter {
+// SAFETY: the tables are laid out as IAdapterPowerManagement3 and IAdapterPnpManagement demand, begin with this class's IUnknown,
+// and their functions do not look at `this`.
+unsafe impl Class<2> for Adapter {
     type Memory = Pool;
-    /// Each version of the interface begins with the one before, so one table serves all.
-    const TABLES: [Table; 1] = [Table {
-        vtbl: (&raw const VTBL).cast(),
-        iids: &[
-            &IAdapterPowerManagement::IID,
-            &IAdapterPowerManagement2::IID,
-            &IAdapterPowerManagement3::IID,
-        ],
-    }];
+    const TABLES: [Table; 2] = [
+        Table {
+            vtbl: (&raw const VTBL).cast(),
+            // Each version of the interface begins with the one before, so one table serves all.
+            iids: &[
+                &IAdapterPowerManagement::IID,
+                &IAdapterPowerManagement2::IID,
+                &IAdapterPowerManagement3::IID,
+            ],
+        },
+        Table {
+            vtbl: (&raw const STOP_VTBL).cast(),
+            iids: &[&IAdapterPnpManagement::IID],
+        },
+    ];
 }
+
+static STOP_VTBL: IAdapterPnpManagementVtbl = IAdapterPnpManagementVtbl {
+    base: Adapter::UNKNOWN,
+    GetSupportedRebalanceType: supported_rebalance_type,
+    PnpQueryStop: told,
+    PnpCancelStop: told,
+    PnpStop: told,
+};
+
+/// Every subdevice is unregistered by a stop and registered by the start after it.
+unsafe extern "efiapi" fn supported_rebalance_type(_: *mut c_void) -> PC_REBALANCE_TYPE {
+    PcRebalanceRemoveSubdevices
+}
+
+unsafe extern "efiapi" fn told(_: *mut c_void) {}
 
 static VTBL: IAdapterPowerManagement3Vtbl = IAdapterPowerManagement3Vtbl {
     base: IAdapterPowerManagement2Vtbl {

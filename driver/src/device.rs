@@ -3,7 +3,7 @@
 use crate::adapter::{Adapter, SharedAdapter};
 use crate::lock::SpinLock;
 use crate::pool::PoolBox;
-use crate::registration::{PowerManagement, Start};
+use crate::registration::{PnpManagement, PowerManagement, Start};
 use crate::trace::{self, Source};
 use crate::{cable, fault, settings};
 use core::ffi::c_void;
@@ -26,6 +26,8 @@ pub(crate) struct Extension {
 struct State {
     /// Made at the first start, kept until removal: tap handles outlive a stop.
     adapter: Option<SharedAdapter>,
+    /// As long as the adapter.
+    stops: Option<PnpManagement>,
     /// What start registered.
     started: Option<PoolBox<Started>>,
     /// Who it is in the record of events, from the first start on.
@@ -87,7 +89,11 @@ impl Extension {
     /// PASSIVE_LEVEL.
     pub(crate) fn remove(&self) {
         self.stop();
-        let adapter = self.state.lock().adapter.take();
+        let (stops, adapter) = {
+            let mut state = self.state.lock();
+            (state.stops.take(), state.adapter.take())
+        };
+        drop(stops);
         drop(adapter);
     }
 
@@ -97,7 +103,11 @@ impl Extension {
             return Ok(adapter);
         }
         let adapter = Adapter::create(self.source(), settings::read(start.physical))?;
-        self.state.lock().adapter = Some(adapter.clone());
+        let stops = PnpManagement::register(start.device, &adapter)?;
+        let mut state = self.state.lock();
+        state.adapter = Some(adapter.clone());
+        state.stops = Some(stops);
+        drop(state);
         Ok(adapter)
     }
 }

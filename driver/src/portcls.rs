@@ -34,6 +34,11 @@ unsafe extern "C" {
         device: PDEVICE_OBJECT,
     ) -> NTSTATUS;
     pub(crate) fn PcUnregisterAdapterPowerManagement(device: PDEVICE_OBJECT) -> NTSTATUS;
+    pub(crate) fn PcRegisterAdapterPnpManagement(
+        unknown: *mut c_void,
+        device: PDEVICE_OBJECT,
+    ) -> NTSTATUS;
+    pub(crate) fn PcUnregisterAdapterPnpManagement(device: PDEVICE_OBJECT) -> NTSTATUS;
     pub(crate) fn PcNewPort(port: *mut *mut IPort, class: *const Guid) -> NTSTATUS;
     pub(crate) fn PcRegisterSubdevice(
         device: PDEVICE_OBJECT,

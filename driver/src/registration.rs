@@ -3,11 +3,12 @@
 
 use crate::adapter::SharedAdapter;
 use crate::portcls::{
-    PcGetPhysicalDeviceObject, PcNewPort, PcRegisterAdapterPowerManagement,
-    PcRegisterPhysicalConnection, PcRegisterSubdevice, PcUnregisterAdapterPowerManagement, check,
+    PcGetPhysicalDeviceObject, PcNewPort, PcRegisterAdapterPnpManagement,
+    PcRegisterAdapterPowerManagement, PcRegisterPhysicalConnection, PcRegisterSubdevice,
+    PcUnregisterAdapterPnpManagement, PcUnregisterAdapterPowerManagement, check,
 };
 use core::ffi::c_void;
-use core::ptr::null_mut;
+use core::ptr::{NonNull, null_mut};
 use waverig_interface::{CableNumber, MAX_CABLES};
 use waverig_portcls::com::Com;
 use waverig_portcls::status::STATUS_UNSUCCESSFUL;
@@ -19,7 +20,7 @@ use wdk_sys::ntddk::{
     IoRegisterDeviceInterface, IoSetDeviceInterfacePropertyData, IoSetDeviceInterfaceState,
     RtlFreeUnicodeString,
 };
-use wdk_sys::{NTSTATUS, PDEVICE_OBJECT, PIRP, UNICODE_STRING};
+use wdk_sys::{DEVICE_OBJECT, NTSTATUS, PDEVICE_OBJECT, PIRP, UNICODE_STRING};
 
 /// A name that lives as long as the driver: UTF-16 with a terminator, as PortCls keeps the pointer.
 pub(crate) type Name = &'static [u16];
@@ -122,6 +123,33 @@ impl Drop for PowerManagement {
     fn drop(&mut self) {
         // SAFETY: registered by `register`. There is nothing to be done about an error.
         unsafe { PcUnregisterAdapterPowerManagement(self.0) };
+    }
+}
+
+/// The adapter's registration for stops; stays while the device is stopped, because PortCls tells of the stop after this driver has
+/// seen it. `None` of it is a null pointer.
+#[repr(transparent)]
+pub(crate) struct PnpManagement(NonNull<DEVICE_OBJECT>);
+
+impl PnpManagement {
+    pub(crate) fn register(
+        device: PDEVICE_OBJECT,
+        adapter: &SharedAdapter,
+    ) -> Result<Self, NTSTATUS> {
+        let registered = NonNull::new(device).ok_or(STATUS_UNSUCCESSFUL)?;
+        // SAFETY: the device is PortCls's; the object offers IAdapterPnpManagement and is kept by PortCls.
+        check(unsafe { PcRegisterAdapterPnpManagement(adapter.unknown(), device) })?;
+        Ok(Self(registered))
+    }
+}
+
+// SAFETY: a device object may be named from any thread.
+unsafe impl Send for PnpManagement {}
+
+impl Drop for PnpManagement {
+    fn drop(&mut self) {
+        // SAFETY: registered by `register`. There is nothing to be done about an error.
+        unsafe { PcUnregisterAdapterPnpManagement(self.0.as_ptr()) };
     }
 }
 
