@@ -13,7 +13,7 @@ pub(crate) use registered::Registered;
 use crate::fault;
 use crate::irp::Completions;
 use crate::lock::SpinLock;
-use crate::pool::{self, Pool};
+use crate::pool::{self, Pool, PoolBox};
 use crate::tap::{Clients, Owner};
 use crate::time;
 use crate::topology::Controls;
@@ -69,7 +69,7 @@ pub(crate) struct State {
     /// Format of the stream, or of the last one.
     pub(crate) format: TapFormat,
     /// What the last stream starved of, when it was closed.
-    pub(crate) starvation: Starvation,
+    pub(crate) starvation: PoolBox<Starvation>,
     /// The device is started; if not, reads are refused.
     pub(crate) present: bool,
     /// The device was stopped or is gone: no stream runs any more.
@@ -77,7 +77,8 @@ pub(crate) struct State {
 }
 
 impl Cable {
-    /// PASSIVE_LEVEL.
+    /// PASSIVE_LEVEL. Not inlined: the value is built on the stack, of which a kernel thread has little.
+    #[inline(never)]
     pub(crate) fn create(
         device: Source,
         number: CableNumber,
@@ -100,7 +101,7 @@ impl Cable {
                 playing: None,
                 clients: Clients::new(),
                 format: TapFormat::default(),
-                starvation: Starvation::default(),
+                starvation: PoolBox::new(Starvation::default())?,
                 present: false,
                 gone: false,
             }),

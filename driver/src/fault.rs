@@ -1,7 +1,7 @@
 //! Faults built on purpose, to show that the rig rejects such a driver. Each is a Cargo feature that no release has; without
 //! them nothing here does anything, except that what lies behind a buffer's end reads as zeros.
 
-use waverig_engine::Geometry;
+use waverig_engine::{Advance, Geometry, PacketError};
 
 /// Bytes taken out of a buffer before the fault of that buffer happens.
 const HEALTHY_BYTES: usize = 96_000;
@@ -49,6 +49,38 @@ pub(crate) const fn runs_through_pauses() -> bool {
 /// `fault-open-always`: a device whose removal was agreed to, or that is gone, can be opened.
 pub(crate) const fn opens_always() -> bool {
     cfg!(feature = "fault-open-always")
+}
+
+/// `fault-any-packet`: every packet is taken, whatever the engine says of it.
+pub(crate) fn packet(taken: Result<(), PacketError>) -> Result<(), PacketError> {
+    if cfg!(feature = "fault-any-packet") {
+        return Ok(());
+    }
+    taken
+}
+
+/// `fault-count-ticks`: packets are counted one per notification, as some public samples do, so that a late one loses some.
+pub(crate) struct Ticks(u64);
+
+impl Ticks {
+    pub(crate) const fn new() -> Self {
+        Self(0)
+    }
+
+    pub(crate) fn report(&mut self, advance: &Advance) {
+        if cfg!(feature = "fault-count-ticks") {
+            self.0 += u64::from(advance.packets_completed > 0);
+        }
+    }
+
+    /// The count to tell.
+    pub(crate) const fn count(&self, count: u64) -> u64 {
+        if cfg!(feature = "fault-count-ticks") {
+            self.0
+        } else {
+            count
+        }
+    }
 }
 
 /// What goes wrong when one buffer is read.
@@ -103,6 +135,11 @@ impl Fault {
                 .unwrap_or(offset);
         }
         offset
+    }
+
+    /// `fault-stale-lap`: whether what was taken stays in the buffer, to be played again when nobody writes.
+    pub(crate) fn stays(&self) -> bool {
+        cfg!(feature = "fault-stale-lap") && self.taken >= HEALTHY_BYTES
     }
 
     /// Fills what lies behind the buffer's end: with zeros, and for `fault-slip-frame` from its start.

@@ -60,6 +60,11 @@ impl<'a> Request<'a> {
         self.0.Node
     }
 
+    /// The stream of a request on an open pin; NULL for one on the filter.
+    pub(crate) const fn stream(&self) -> *mut core::ffi::c_void {
+        self.0.MinorTarget.cast()
+    }
+
     pub(crate) const fn miniport(&self) -> *mut core::ffi::c_void {
         self.0.MajorTarget.cast()
     }

@@ -138,6 +138,26 @@ impl Geometry {
         }
     }
 
+    /// Frames in the buffer.
+    #[must_use]
+    pub const fn lap(&self) -> NonZeroU64 {
+        self.frames
+    }
+
+    /// Packets in the buffer; a buffer without notifications is one packet to its client.
+    #[must_use]
+    pub const fn packets(&self) -> NonZeroU64 {
+        self.notifications.packets()
+    }
+
+    /// So many bytes from the buffer's start in frames; `None` inside a frame and behind the buffer's end.
+    #[must_use]
+    pub fn whole_frames(&self, bytes: u32) -> Option<u64> {
+        let frame_bytes = u32::from(self.frame_bytes);
+        let whole = bytes <= self.bytes() && bytes.checked_rem(frame_bytes)? == 0;
+        whole.then(|| u64::from(bytes.checked_div(frame_bytes).unwrap_or(0)))
+    }
+
     /// Where the frame at `position` lies, in bytes from the buffer's start.
     #[must_use]
     pub fn offset(&self, position: Frames) -> u32 {

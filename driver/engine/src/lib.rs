@@ -43,6 +43,7 @@ pub mod stream;
 pub mod tap;
 pub mod trace;
 pub mod units;
+pub mod written;
 mod zero;
 
 pub use buffer::{BufferError, Geometry, Notifications, Span};
@@ -55,10 +56,11 @@ pub use format::{
     check_attribute_list, check_attributes, default_mask, intersect,
 };
 pub use memory::CyclicMemory;
+pub use packet::{PacketError, ReadPacket, ReadPackets, WritePacket};
 pub use piece::Piece;
 pub use settings::{DefaultFormat, MAX_CABLES, MAX_CHANNELS, Setting, Settings};
-pub use starvation::Starvation;
-pub use stream::{Advance, Stream};
+pub use starvation::{Starvation, StarvedRun};
+pub use stream::{Advance, BadPosition, Stream};
 pub use tap::{Block, BlockFlags, Cursor, Tap, storage_bytes};
 pub use trace::Trace;
 pub use units::{DeviceTime, FrameRate, Frames, Hns, Ppb, Qpc, QpcFrequency};

@@ -73,6 +73,10 @@ impl BlockFlags {
     pub const PROTECTED: Self = Self(1 << 3);
     /// The stream ended (went to STOP) with this block; it may hold fewer frames than wanted, or none.
     pub const LAST: Self = Self(1 << 4);
+    /// The client that renders says which frames it writes (packet numbers or a write position), so of every frame of this block
+    /// it is known whether it was written in time: [`Block::missed_frames`] were not, and what is clear besides them is the
+    /// client's own silence. Without this flag `clear_frames` may be either.
+    pub const WRITES_KNOWN: Self = Self(1 << 5);
 
     /// Whether every flag of `other` is set.
     pub const fn contains(self, other: Self) -> bool {
@@ -106,10 +110,11 @@ pub struct Block {
     /// Frames of this generation that this client lost directly before `first_frame`.
     pub lost_frames: u64,
     /// How many of the frames had a place in the buffer that was still clear when they fell due. Such a frame was
-    /// either never written in time or was written as digital silence; without packet numbers nothing tells them apart.
+    /// either never written in time or was written as digital silence; [`BlockFlags::WRITES_KNOWN`] tells whether they
+    /// can be told apart.
     pub clear_frames: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// How many of those are known not to have been written in time.
+    pub missed_frames: u32,
     /// The frames' format.
     pub format: TapFormat,
 }

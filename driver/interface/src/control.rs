@@ -62,7 +62,26 @@ pub enum StreamState {
     Run = 4,
 }
 
-/// A snapshot. 96 bytes.
+/// A run of frames that were clear when they fell due, and were missed or may have been. 32 bytes; all 0 when there was none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct StarvedRun {
+    /// Index of the first frame.
+    pub first_frame: u64,
+    /// How many.
+    pub frames: u64,
+    /// QPC time at which the first frame was due.
+    pub qpc: i64,
+    /// 1: known not to have been written in time. 0: clear, and nobody knows whether it was written as silence.
+    pub known: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Starved runs that [`Status`] tells.
+pub const RECENT_RUNS: usize = 8;
+
+/// A snapshot. 376 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Status {
@@ -82,6 +101,12 @@ pub struct Status {
     pub last_run_first: u64,
     /// Frames in the latest such run.
     pub last_run_frames: u64,
+    /// Frames of this generation that are known not to have been written in time.
+    pub missed_frames: u64,
+    /// Runs of such frames.
+    pub missed_runs: u64,
+    /// From this frame on it is known of every frame whether it was written in time; `u64::MAX`: of none.
+    pub known_from: u64,
     /// Frames this client has lost since it opened, over all generations.
     pub lost_frames: u64,
     /// Open tap handles.
@@ -94,4 +119,7 @@ pub struct Status {
     pub slope_ppb: i32,
     /// Who steers it: a [`Steering`](crate::Steering) as its wire value.
     pub steering: u32,
+    /// The latest runs of frames that were missed or may have been, the latest first. What the client is known to have written
+    /// as silence is none.
+    pub recent: [StarvedRun; RECENT_RUNS],
 }

@@ -42,7 +42,7 @@ pub mod wire;
 pub use block::{Block, BlockFlags, SampleKind, TapFormat};
 pub use cable::{CableNumber, MAX_CABLES};
 pub use clock::{ClockState, Steer, SteerAction, Steering};
-pub use control::{Hello, HelloReply, ReadRequest, Status, StreamState};
+pub use control::{Hello, HelloReply, RECENT_RUNS, ReadRequest, StarvedRun, Status, StreamState};
 pub use event::{EventKind, EventRecord, EventsReply, EventsRequest};
 
 /// A GUID as Windows lays it out.

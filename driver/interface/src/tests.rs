@@ -43,9 +43,10 @@ fn fields_stay_where_they_are() {
             offset_of!(Block, qpc),
             offset_of!(Block, lost_frames),
             offset_of!(Block, clear_frames),
+            offset_of!(Block, missed_frames),
             offset_of!(Block, format),
         ],
-        [0, 4, 8, 12, 16, 24, 32, 40, 48]
+        [0, 4, 8, 12, 16, 24, 32, 40, 44, 48]
     );
     assert_eq!(offset_of!(HelloReply, qpc_frequency), 8);
     assert_eq!(offset_of!(HelloReply, ring_frames), 16);
@@ -54,13 +55,16 @@ fn fields_stay_where_they_are() {
             offset_of!(Status, position),
             offset_of!(Status, qpc),
             offset_of!(Status, clear_frames),
+            offset_of!(Status, missed_frames),
+            offset_of!(Status, known_from),
             offset_of!(Status, lost_frames),
             offset_of!(Status, clients),
             offset_of!(Status, format),
             offset_of!(Status, slope_ppb),
             offset_of!(Status, steering),
+            offset_of!(Status, recent),
         ],
-        [8, 16, 24, 56, 64, 72, 88, 92]
+        [8, 16, 24, 56, 72, 80, 88, 96, 112, 116, 120]
     );
     assert_eq!(offset_of!(Steer, wanted_ppb), 4);
     assert_eq!(
@@ -115,24 +119,27 @@ fn kinds_of_events_keep_their_values() {
     }
 }
 
+/// More bytes than any structure has.
+const ROOM: usize = 512;
+
 /// The bytes of every structure count up, so a field read from the wrong place or width shows.
 fn round_trip<T: Wire + PartialEq + core::fmt::Debug>() {
-    let mut counted = [0u8; 128];
-    for (byte, n) in counted.iter_mut().zip(1u8..) {
+    let mut counted = [0u8; ROOM];
+    for (byte, n) in counted.iter_mut().zip((1u8..=251).cycle()) {
         *byte = n;
     }
-    let value = T::from_wire(&counted).expect("128 bytes hold every structure");
-    let mut out = [0u8; 128];
+    let value = T::from_wire(&counted).expect("there is room for every structure");
+    let mut out = [0u8; ROOM];
     value
         .to_wire(&mut out)
-        .expect("128 bytes hold every structure");
+        .expect("there is room for every structure");
     assert_eq!(out[..T::BYTES], counted[..T::BYTES]);
     assert!(
         out[T::BYTES..].iter().all(|&b| b == 0),
         "wrote past the structure"
     );
     assert_eq!(T::from_wire(&counted[..T::BYTES - 1]), None);
-    let mut short = [0u8; 128];
+    let mut short = [0u8; ROOM];
     assert_eq!(value.to_wire(&mut short[..T::BYTES - 1]), None);
     assert!(
         short.iter().all(|&b| b == 0),
@@ -147,6 +154,7 @@ fn every_structure_survives_the_wire() {
     round_trip::<Hello>();
     round_trip::<HelloReply>();
     round_trip::<ReadRequest>();
+    round_trip::<StarvedRun>();
     round_trip::<Status>();
     round_trip::<EventsRequest>();
     round_trip::<EventsReply>();

@@ -2,7 +2,7 @@
 
 use crate::{
     Block, BlockFlags, ClockState, EventRecord, EventsReply, EventsRequest, Hello, HelloReply,
-    ReadRequest, Status, Steer, TapFormat,
+    ReadRequest, StarvedRun, Status, Steer, TapFormat,
 };
 
 /// A structure of the interface that has a fixed number of bytes.
@@ -120,7 +120,7 @@ wire!(
     qpc,
     lost_frames,
     clear_frames,
-    reserved,
+    missed_frames,
     format
 );
 wire!(Hello, 8, version_min, version_max, reserved);
@@ -135,9 +135,10 @@ wire!(
     reserved2
 );
 wire!(ReadRequest, 16, min_frames, max_frames, reserved);
+wire!(StarvedRun, 32, first_frame, frames, qpc, known, reserved);
 wire!(
     Status,
-    96,
+    376,
     state,
     generation,
     position,
@@ -146,12 +147,16 @@ wire!(
     clear_runs,
     last_run_first,
     last_run_frames,
+    missed_frames,
+    missed_runs,
+    known_from,
     lost_frames,
     clients,
     ring_frames,
     format,
     slope_ppb,
-    steering
+    steering,
+    recent
 );
 wire!(Steer, 16, action, wanted_ppb, reserved);
 wire!(

@@ -138,6 +138,9 @@ pub const KSAUDIO_CPU_RESOURCES_NOT_HOST_CPU: u32 = 0;
 /// The node is computed by the processor.
 pub const KSAUDIO_CPU_RESOURCES_HOST_CPU: u32 = 0x7FFF_FFFF;
 
+/// `KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION`: up to which byte a client has written the cyclic buffer, a `ULONG`.
+pub const KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION: u32 = 53;
+
 /// `KSPROPERTY_PIN_DATARANGES`.
 pub const KSPROPERTY_PIN_DATARANGES: u32 = 3;
 /// `KSPROPERTY_PIN_DATAINTERSECTION`.

@@ -85,6 +85,32 @@ pub struct KSRTAUDIO_NOTIFICATION_EVENT_PROPERTY {
     pub NotificationEvent: *mut c_void,
 }
 
+/// `KSRTAUDIO_SETWRITEPACKET_INFO`: the value of [`KSPROPERTY_RTAUDIO_SETWRITEPACKET`]. 12 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct KSRTAUDIO_SETWRITEPACKET_INFO {
+    /// The packet that was written.
+    pub PacketNumber: u32,
+    /// 0 or [`KSSTREAM_HEADER_OPTIONSF_ENDOFSTREAM`](crate::KSSTREAM_HEADER_OPTIONSF_ENDOFSTREAM).
+    pub Flags: u32,
+    /// Bytes in the stream's last packet.
+    pub EosPacketLength: u32,
+}
+
+/// `KSRTAUDIO_GETREADPACKET_INFO`: the value of [`KSPROPERTY_RTAUDIO_GETREADPACKET`]. 24 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct KSRTAUDIO_GETREADPACKET_INFO {
+    /// The packet that can be read.
+    pub PacketNumber: u32,
+    /// Always 0.
+    pub Flags: u32,
+    /// QPC time of the packet's first sample.
+    pub PerformanceCounterValue: u64,
+    /// Not 0: there is another packet already.
+    pub MoreData: i32,
+}
+
 /// `KSPROPERTY_RTAUDIO_BUFFER`.
 pub const KSPROPERTY_RTAUDIO_BUFFER: u32 = 1;
 /// `KSPROPERTY_RTAUDIO_HWLATENCY`.
@@ -101,3 +127,13 @@ pub const KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT: u32 = 6;
 pub const KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT: u32 = 7;
 /// `KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT`.
 pub const KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT: u32 = 8;
+/// `KSPROPERTY_RTAUDIO_PACKETCOUNT`: packets played completely, a `ULONG`.
+pub const KSPROPERTY_RTAUDIO_PACKETCOUNT: u32 = 9;
+/// `KSPROPERTY_RTAUDIO_PRESENTATION_POSITION`: a [`KSAUDIO_PRESENTATION_POSITION`].
+pub const KSPROPERTY_RTAUDIO_PRESENTATION_POSITION: u32 = 10;
+/// `KSPROPERTY_RTAUDIO_GETREADPACKET`: a [`KSRTAUDIO_GETREADPACKET_INFO`].
+pub const KSPROPERTY_RTAUDIO_GETREADPACKET: u32 = 11;
+/// `KSPROPERTY_RTAUDIO_SETWRITEPACKET`: a [`KSRTAUDIO_SETWRITEPACKET_INFO`].
+pub const KSPROPERTY_RTAUDIO_SETWRITEPACKET: u32 = 12;
+/// `KSPROPERTY_RTAUDIO_PACKETVREGISTER`: packet counts in memory that the client sees; ACX has them, PortCls does not.
+pub const KSPROPERTY_RTAUDIO_PACKETVREGISTER: u32 = 13;

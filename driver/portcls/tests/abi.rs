@@ -380,6 +380,11 @@ fn fields_lie_where_the_headers_put_them() {
             32,
         ),
         (
+            "KSRTAUDIO_GETREADPACKET_INFO.PerformanceCounterValue",
+            offset_of!(KSRTAUDIO_GETREADPACKET_INFO, PerformanceCounterValue),
+            8,
+        ),
+        (
             "KSRTAUDIO_HWREGISTER.Numerator",
             offset_of!(KSRTAUDIO_HWREGISTER, Numerator),
             16,
@@ -426,6 +431,16 @@ fn unmeasured_sizes_follow_from_the_declarations() {
             "KSRTAUDIO_HWREGISTER",
             size_of::<KSRTAUDIO_HWREGISTER>(),
             40,
+        ),
+        (
+            "KSRTAUDIO_SETWRITEPACKET_INFO",
+            size_of::<KSRTAUDIO_SETWRITEPACKET_INFO>(),
+            12,
+        ),
+        (
+            "KSRTAUDIO_GETREADPACKET_INFO",
+            size_of::<KSRTAUDIO_GETREADPACKET_INFO>(),
+            24,
         ),
         ("DRMRIGHTS", size_of::<DRMRIGHTS>(), 12),
         ("DEVPROPKEY", size_of::<DEVPROPKEY>(), 20),

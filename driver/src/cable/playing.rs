@@ -5,11 +5,13 @@ mod events;
 mod view;
 
 use crate::cable::Ring;
+use crate::fault;
 use crate::timer::TimerHandle;
 use crate::trace::{self, Source};
 use events::Events;
 use waverig_engine::{
-    Advance, DeviceClock, Format, Frames, Geometry, Hns, Qpc, QpcFrequency, State, Stream,
+    Advance, BadPosition, DeviceClock, Format, Frames, Geometry, Hns, PacketError, Qpc,
+    QpcFrequency, State, Stream, WritePacket,
 };
 use waverig_interface::EventKind;
 use waverig_portcls::status::STATUS_INVALID_DEVICE_STATE;
@@ -47,6 +49,7 @@ pub(crate) struct Playing {
     set_for: Option<Qpc>,
     /// The starved run noted last, by the frames starved up to its end.
     noted: u64,
+    ticks: fault::Ticks,
 }
 
 impl Playing {
@@ -66,6 +69,7 @@ impl Playing {
             timer,
             set_for: None,
             noted: 0,
+            ticks: fault::Ticks::new(),
         }
     }
 
@@ -81,9 +85,13 @@ impl Playing {
     }
 
     /// Notes the latest starved run when it is over, or because the stream ends, if it was long enough to be heard as a gap:
-    /// music has single frames of digital silence.
+    /// music has single frames of digital silence. A client that says what it writes is starved of what it missed.
     fn note_starved(&mut self, tap: &Ring, ends: bool) {
-        let starved = self.stream.starvation();
+        let starvation = self.stream.starvation();
+        let starved = match starvation.known_from {
+            Some(_) => starvation.missed,
+            None => starvation.clear,
+        };
         let end = starved.last_first.saturating_add(starved.last_frames);
         let over = ends || end < self.stream.position().0;
         if !over || starved.frames == self.noted {
@@ -143,7 +151,41 @@ impl Playing {
         trace::note(self.source, EventKind::Protected, values);
     }
 
+    /// See `waverig_engine::Stream::set_write_packet`.
+    pub(crate) fn set_write_packet(
+        &mut self,
+        write: WritePacket,
+        now: Qpc,
+        clock: &DeviceClock,
+        tap: &mut Ring,
+    ) -> Result<(), PacketError> {
+        let view = &mut self.view;
+        let (advance, taken) = self.stream.set_write_packet(write, now, clock, view, tap);
+        self.report(advance);
+        fault::packet(taken)
+    }
+
+    /// See `waverig_engine::Stream::set_write_position`.
+    pub(crate) fn set_write_position(
+        &mut self,
+        bytes: u32,
+        now: Qpc,
+        clock: &DeviceClock,
+        tap: &mut Ring,
+    ) -> Result<(), BadPosition> {
+        let view = &mut self.view;
+        let (advance, taken) = self.stream.set_write_position(bytes, now, clock, view, tap);
+        self.report(advance);
+        taken
+    }
+
+    /// See `waverig_engine::Stream::packets`.
+    pub(crate) fn packets(&self) -> Result<u64, PacketError> {
+        self.stream.packets().map(|count| self.ticks.count(count))
+    }
+
     fn report(&mut self, advance: Advance) {
+        self.ticks.report(&advance);
         if advance.packets_completed > 0 {
             self.events.signal();
         }

@@ -3,7 +3,9 @@
 use crate::cable::{Ring, State};
 use waverig_engine::{Cursor, Format, Qpc, SampleFormat, State as PlayState};
 use waverig_interface::wire::Wire;
-use waverig_interface::{Block, BlockFlags, SampleKind, Status, StreamState, TapFormat};
+use waverig_interface::{
+    Block, BlockFlags, RECENT_RUNS, SampleKind, StarvedRun, Status, StreamState, TapFormat,
+};
 use wdk_sys::PFILE_OBJECT;
 
 /// A format as the tap's clients see it.
@@ -48,6 +50,7 @@ pub(super) fn write_block(
         (block.flags.silent, BlockFlags::SILENT),
         (block.flags.protected, BlockFlags::PROTECTED),
         (block.flags.last, BlockFlags::LAST),
+        (block.flags.known, BlockFlags::WRITES_KNOWN),
     ];
     let flags = flags
         .into_iter()
@@ -62,7 +65,7 @@ pub(super) fn write_block(
         qpc: block.qpc.0,
         lost_frames: block.lost,
         clear_frames: block.clear,
-        reserved: 0,
+        missed_frames: block.missed,
         format: block.format.as_ref().map(tap_format).unwrap_or_default(),
     }
     .to_wire(header);
@@ -79,21 +82,35 @@ pub(super) fn status(state: &mut State, file: PFILE_OBJECT, now: Qpc, lost_frame
         PlayState::Run => StreamState::Run,
     });
     let position = stream.map_or(0, |stream| stream.position().0);
-    let starvation = stream.map_or(state.starvation, |stream| stream.starvation());
+    let starvation = stream.map_or(&*state.starvation, |stream| stream.starvation());
+    let mut recent = [StarvedRun::default(); RECENT_RUNS];
+    for (place, run) in recent.iter_mut().zip(starvation.recent()) {
+        *place = StarvedRun {
+            first_frame: run.first.0,
+            frames: run.frames,
+            qpc: run.qpc.0,
+            known: run.known.into(),
+            reserved: 0,
+        };
+    }
     Status {
         state: play_state as u32,
         generation: state.tap.generation(),
         position,
         qpc: now.0,
-        clear_frames: starvation.frames,
-        clear_runs: starvation.runs,
-        last_run_first: starvation.last_first,
-        last_run_frames: starvation.last_frames,
+        clear_frames: starvation.clear.frames,
+        clear_runs: starvation.clear.runs,
+        last_run_first: starvation.clear.last_first,
+        last_run_frames: starvation.clear.last_frames,
+        missed_frames: starvation.missed.frames,
+        missed_runs: starvation.missed.runs,
+        known_from: starvation.known_from.map_or(u64::MAX, |frame| frame.0),
         lost_frames,
         clients: state.clients.count(),
         ring_frames: state.tap.least_frames(state.max_frame_bytes),
         format: state.format,
         slope_ppb: state.clock.piece().slope.0,
         steering: state.owner.seen_by(file) as u32,
+        recent,
     }
 }

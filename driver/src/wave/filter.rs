@@ -1,6 +1,6 @@
 //! The wave filter's description. It depends on the direction and on the device's channels, so each miniport has its own, in pool.
 
-use super::{Direction, MODES, propose};
+use super::{Direction, MODES, propose, write_position};
 use crate::description::{self, bridge, connection, pin, properties};
 use crate::pool::PoolBox;
 use core::ptr::null;
@@ -8,10 +8,10 @@ use waverig_engine::{AudioRange, Capability};
 use waverig_portcls::{
     Guid, KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
     KSFILTER_NODE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN, KSPIN_DATAFLOW_OUT,
-    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_PIN_PROPOSEDATAFORMAT2,
-    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, NTSTATUS,
-    PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR, PCFILTER_DESCRIPTOR, PCPIN_DESCRIPTOR,
-    PCPROPERTY_ITEM, id,
+    KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION, KSPROPERTY_PIN_PROPOSEDATAFORMAT,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT2, KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET,
+    KSPROPERTY_TYPE_SET, NTSTATUS, PCAUTOMATION_TABLE, PCCONNECTION_DESCRIPTOR,
+    PCFILTER_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM, id,
 };
 
 /// The pin that clients open, in either direction.
@@ -41,6 +41,16 @@ static MODE_LIST: KSATTRIBUTE_LIST = KSATTRIBUTE_LIST {
     Count: 1,
     Attributes: MODE_ATTRIBUTES.0.as_ptr(),
 };
+
+/// Of open render pins.
+static RENDER_PROPERTIES: [PCPROPERTY_ITEM; 1] = [PCPROPERTY_ITEM {
+    Set: &id::KSPROPSETID_Audio,
+    Id: KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
+    Flags: KSPROPERTY_TYPE_SET | KSPROPERTY_TYPE_BASICSUPPORT,
+    Handler: write_position::position,
+}];
+
+static RENDER_AUTOMATION: PCAUTOMATION_TABLE = properties(&RENDER_PROPERTIES);
 
 static RENDER_CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 1] = [connection(
     (KSFILTER_NODE, PIN_STREAM),
@@ -130,6 +140,9 @@ impl Filter {
         let [stream, _] = &mut *pins;
         stream.KsPinDescriptor.DataRangesCount = entries.len() as u32;
         stream.KsPinDescriptor.DataRanges = entries.as_ptr();
+        if direction == Direction::Render {
+            stream.AutomationTable = &RENDER_AUTOMATION;
+        }
         filter.PinCount = pins.len() as u32;
         filter.Pins = pins.as_ptr();
         Ok(Self(parts))

@@ -5,15 +5,19 @@ use crate::cable::{Buffer, Cable, Playing, Ring, SharedCable, State};
 use crate::pool::Pool;
 use crate::timer::Timer;
 use crate::{fault, tap, trace};
-use waverig_engine::{DeviceClock, Format, Geometry, Notifications, Qpc, State as PlayState};
+use waverig_engine::{
+    DeviceClock, Format, Geometry, Notifications, PacketError, Qpc, State as PlayState, WritePacket,
+};
 use waverig_interface::EventKind;
 use waverig_portcls::com::{Class, Com, Object, Shared, Table};
 use waverig_portcls::status::{
-    STATUS_DEVICE_NOT_CONNECTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+    STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_DEVICE_NOT_CONNECTED,
+    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
+    STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
-    DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSSTATE, MDL, NTSTATUS,
+    DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSAUDIO_PRESENTATION_POSITION,
+    KSDATAFORMAT, KSSTATE, MDL, NTSTATUS,
 };
 use wdk_sys::{PEX_TIMER, PVOID};
 
@@ -29,9 +33,9 @@ pub(super) struct Stream {
 }
 
 // SAFETY: the tables are those of their interfaces, begin with this class's IUnknown, and expect a Stream.
-unsafe impl Class<2> for Stream {
+unsafe impl Class<3> for Stream {
     type Memory = Pool;
-    const TABLES: [Table; 2] = stream_table::TABLES;
+    const TABLES: [Table; 3] = stream_table::TABLES;
 }
 
 /// What a client gets for its request of a buffer.
@@ -49,7 +53,7 @@ impl Stream {
         cable: SharedCable,
         port: Com<IPortWaveRTStream>,
         format: Format,
-    ) -> Result<Shared<Self, 2>, NTSTATUS> {
+    ) -> Result<Shared<Self, 3>, NTSTATUS> {
         let timer = Timer::new(
             Some(timer_fired),
             core::ptr::from_ref::<Cable>(&cable).cast(),
@@ -205,10 +209,65 @@ impl Stream {
         self.at_now(|playing, _, _, _| playing.remove_event(event))?
     }
 
+    /// The client has written a packet. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// Those of `IMiniportWaveRTOutputStream::SetWritePacket`.
+    pub(super) fn set_write_packet(&self, write: WritePacket) -> Result<(), NTSTATUS> {
+        self.at_now(|playing, clock, ring, now| playing.set_write_packet(write, now, clock, ring))?
+            .map_err(packet_refusal)
+    }
+
+    /// Packets played completely; clients see the lower 32 bits. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_NOT_SUPPORTED` without notifications.
+    pub(super) fn packet_count(&self) -> Result<u32, NTSTATUS> {
+        let count = self.at_now(|playing, _, _, _| playing.packets())?;
+        count.map(|count| count as u32).map_err(packet_refusal)
+    }
+
+    /// Frames played, and when that was so. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_NOT_SUPPORTED` without notifications.
+    pub(super) fn presentation(&self) -> Result<KSAUDIO_PRESENTATION_POSITION, NTSTATUS> {
+        self.at_now(|playing, clock, _, now| {
+            playing.packets().map_err(packet_refusal)?;
+            let (frames, qpc) = playing.stream().presentation(now, clock);
+            Ok(KSAUDIO_PRESENTATION_POSITION {
+                u64PositionInBlocks: frames.0,
+                u64QPCPosition: qpc.0.cast_unsigned(),
+            })
+        })?
+    }
+
+    /// The client has written up to this offset in the buffer. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_PARAMETER` for an offset outside of the buffer or inside a frame.
+    pub(super) fn set_write_position(&self, bytes: u32) -> Result<(), NTSTATUS> {
+        self.at_now(|playing, clock, ring, now| {
+            playing.set_write_position(bytes, now, clock, ring)
+        })?
+        .map_err(|_| STATUS_INVALID_PARAMETER)
+    }
+
     /// Content that must not be copied, or not leave through a digital output, does not get into the tap. PASSIVE_LEVEL.
     pub(super) fn set_rights(&self, rights: DRMRIGHTS) -> Result<(), NTSTATUS> {
         let protected = rights.CopyProtect != 0 || rights.DigitalOutputDisable != 0;
         self.at_now(|playing, clock, ring, now| playing.set_protected(protected, now, clock, ring))
+    }
+}
+
+/// The status for a packet that is refused (DDI page of `SetWritePacket`).
+const fn packet_refusal(error: PacketError) -> NTSTATUS {
+    match error {
+        PacketError::NoPackets => STATUS_NOT_SUPPORTED,
+        PacketError::Invalid => STATUS_INVALID_PARAMETER,
+        PacketError::Ended => STATUS_INVALID_DEVICE_STATE,
+        PacketError::Late => STATUS_DATA_LATE_ERROR,
+        PacketError::Overrun => STATUS_DATA_OVERRUN,
     }
 }
 
@@ -223,11 +282,11 @@ impl Drop for Stream {
         self.free();
         self.cable.state(|state| {
             if let Some(playing) = state.playing.take() {
-                state.starvation = playing.stream().starvation();
+                state.starvation.clone_from(playing.stream().starvation());
                 let values = [
                     state.tap.generation().into(),
-                    state.starvation.frames,
-                    state.starvation.runs,
+                    state.starvation.clear.frames,
+                    state.starvation.clear.runs,
                 ];
                 trace::note(self.cable.source, EventKind::StreamClosed, values);
             }

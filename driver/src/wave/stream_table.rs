@@ -3,17 +3,18 @@
 use super::stream::{Allocated, Stream};
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use waverig_engine::Notifications;
+use waverig_engine::{Notifications, WritePacket};
 use waverig_portcls::com::{Class, Interface, Object, Table};
 use waverig_portcls::status::{STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use waverig_portcls::{
-    DRMRIGHTS, IDrmAudioStream, IDrmAudioStreamVtbl, IMiniportWaveRTStream,
-    IMiniportWaveRTStreamNotification, IMiniportWaveRTStreamNotificationVtbl,
-    IMiniportWaveRTStreamVtbl, KEVENT, KSAUDIO_POSITION, KSDATAFORMAT, KSRTAUDIO_HWLATENCY,
-    KSRTAUDIO_HWREGISTER, KSSTATE, MDL, MEMORY_CACHING_TYPE, MmCached, NTSTATUS,
+    DRMRIGHTS, IDrmAudioStream, IDrmAudioStreamVtbl, IMiniportWaveRTOutputStream,
+    IMiniportWaveRTOutputStreamVtbl, IMiniportWaveRTStream, IMiniportWaveRTStreamNotification,
+    IMiniportWaveRTStreamNotificationVtbl, IMiniportWaveRTStreamVtbl, KEVENT, KSAUDIO_POSITION,
+    KSAUDIO_PRESENTATION_POSITION, KSDATAFORMAT, KSRTAUDIO_HWLATENCY, KSRTAUDIO_HWREGISTER,
+    KSSTATE, MDL, MEMORY_CACHING_TYPE, MmCached, NTSTATUS,
 };
 
-pub(super) const TABLES: [Table; 2] = [
+pub(super) const TABLES: [Table; 3] = [
     Table {
         vtbl: (&raw const VTBL).cast(),
         iids: &[
@@ -24,6 +25,10 @@ pub(super) const TABLES: [Table; 2] = [
     Table {
         vtbl: (&raw const DRM_VTBL).cast(),
         iids: &[&IDrmAudioStream::IID],
+    },
+    Table {
+        vtbl: (&raw const OUTPUT_VTBL).cast(),
+        iids: &[&IMiniportWaveRTOutputStream::IID],
     },
 ];
 
@@ -50,11 +55,19 @@ static DRM_VTBL: IDrmAudioStreamVtbl = IDrmAudioStreamVtbl {
     SetContentId: set_content_id,
 };
 
+/// Packet mode. Of render streams only: PortCls takes a stream with this interface for one.
+static OUTPUT_VTBL: IMiniportWaveRTOutputStreamVtbl = IMiniportWaveRTOutputStreamVtbl {
+    base: Stream::UNKNOWN,
+    SetWritePacket: set_write_packet,
+    GetOutputStreamPresentationPosition: get_presentation_position,
+    GetPacketCount: get_packet_count,
+};
+
 /// # Safety
 /// `this` came through one of the stream's tables.
-unsafe fn stream<'a>(this: *mut c_void) -> &'a Stream {
+pub(super) unsafe fn stream<'a>(this: *mut c_void) -> &'a Stream {
     // SAFETY: says the caller.
-    unsafe { Object::<Stream, 2>::value(this) }
+    unsafe { Object::<Stream, 3>::value(this) }
 }
 
 fn status(result: Result<(), NTSTATUS>) -> NTSTATUS {
@@ -180,4 +193,36 @@ unsafe extern "efiapi" fn set_content_id(
 ) -> NTSTATUS {
     // SAFETY: called through the table, with rights.
     status(unsafe { stream(this).set_rights(*rights) })
+}
+
+unsafe extern "efiapi" fn set_write_packet(
+    this: *mut c_void,
+    number: u32,
+    flags: u32,
+    last_bytes: u32,
+) -> NTSTATUS {
+    let write = WritePacket {
+        number,
+        flags,
+        last_bytes,
+    };
+    // SAFETY: called through the table.
+    status(unsafe { stream(this) }.set_write_packet(write))
+}
+
+unsafe extern "efiapi" fn get_presentation_position(
+    this: *mut c_void,
+    out: *mut KSAUDIO_PRESENTATION_POSITION,
+) -> NTSTATUS {
+    // SAFETY: called through the table, with a place for the position.
+    status(unsafe {
+        stream(this)
+            .presentation()
+            .map(|position| out.write(position))
+    })
+}
+
+unsafe extern "efiapi" fn get_packet_count(this: *mut c_void, out: *mut u32) -> NTSTATUS {
+    // SAFETY: called through the table, with a place for the count.
+    status(unsafe { stream(this).packet_count().map(|count| out.write(count)) })
 }

@@ -70,6 +70,9 @@ pub struct Block<'a> {
     pub lost: u64,
     /// How many of the frames nobody had written, or had written as silence, when they fell due.
     pub clear: u32,
+    /// How many of those are known not to have been written in time; all of them when the client of the stream says what it
+    /// writes ([`BlockFlags::WRITES_KNOWN`]) and was late.
+    pub missed: u32,
     /// The frames' bytes.
     pub frames: &'a [u8],
 }
@@ -116,6 +119,7 @@ impl<'a> Block<'a> {
             flags: header.flags,
             lost: header.lost_frames,
             clear: header.clear_frames,
+            missed: header.missed_frames,
             frames,
         })
     }
@@ -140,7 +144,8 @@ fn check(header: &Header) -> Result<(), Error> {
         .union(BlockFlags::DISCONTINUITY)
         .union(BlockFlags::SILENT)
         .union(BlockFlags::PROTECTED)
-        .union(BlockFlags::LAST);
+        .union(BlockFlags::LAST)
+        .union(BlockFlags::WRITES_KNOWN);
     let is = |flag| header.flags.contains(flag);
     if !KNOWN.contains(header.flags) {
         return Err(Error::Field {
@@ -157,6 +162,10 @@ fn check(header: &Header) -> Result<(), Error> {
         (
             header.clear_frames <= header.frames,
             "more clear frames than frames",
+        ),
+        (
+            header.missed_frames <= header.clear_frames,
+            "more missed frames than clear ones",
         ),
         (
             is(BlockFlags::SILENT) == silent,

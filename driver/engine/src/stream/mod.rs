@@ -6,16 +6,20 @@
 //!
 //! Every time is a tick of the performance counter; the cable's clock, which has [passed](DeviceClock::pass) it, comes with it.
 
+mod write;
+
 use crate::buffer::Geometry;
 use crate::clock::{Clock, State};
 use crate::device_clock::DeviceClock;
 use crate::due::Consumed;
 use crate::format::Format;
 use crate::memory::CyclicMemory;
-use crate::packet;
+use crate::packet::{self, PacketError};
 use crate::starvation::Starvation;
 use crate::tap::Tap;
 use crate::units::{Frames, Qpc, QpcFrequency};
+
+pub use write::BadPosition;
 
 /// What a client may be told after frames were consumed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,11 +65,13 @@ impl Stream {
     /// The stream has a buffer from now on. It holds zeros.
     pub fn attach(&mut self, geometry: Geometry) {
         self.geometry = Some(geometry);
+        self.starvation.end();
     }
 
     /// The buffer is gone. A stream that runs on renders silence.
     pub fn detach(&mut self) {
         self.geometry = None;
+        self.starvation.end();
     }
 
     /// The stream's format.
@@ -99,17 +105,30 @@ impl Stream {
             .map_or(0, |geometry| geometry.offset(self.position()))
     }
 
-    /// Packets completed at the position reported last; 0 without notifications.
-    #[must_use]
-    pub fn packets(&self) -> u64 {
+    /// Packets completed at the position reported last.
+    ///
+    /// # Errors
+    /// [`PacketError::NoPackets`] without notifications.
+    pub fn packets(&self) -> Result<u64, PacketError> {
         let packet = self.geometry.and_then(|geometry| geometry.packet());
-        packet.map_or(0, |packet| packet::count(self.position(), packet))
+        let packet = packet.ok_or(PacketError::NoPackets)?;
+        Ok(packet::count(self.position(), packet))
     }
 
-    /// Clear frames since the stream left STOP; after a STOP, those of the life that ended.
+    /// The position reported last and a time at which it was so, at `at` (WDK:
+    /// `IMiniportWaveRTOutputStream::GetOutputStreamPresentationPosition`): frames played, frame 0 being the first of packet 0.
     #[must_use]
-    pub fn starvation(&self) -> Starvation {
-        self.starvation
+    pub fn presentation(&self, at: Qpc, clock: &DeviceClock) -> (Frames, Qpc) {
+        let position = self.position();
+        // Two processors may read the counter in one order and take the lock in the other; the position does not go back.
+        let since = self.time_of(position, clock);
+        (position, since.map_or(at, |since| since.max(at)))
+    }
+
+    /// What is counted since the stream left STOP; after a STOP, what was in the life that ended.
+    #[must_use]
+    pub fn starvation(&self) -> &Starvation {
+        &self.starvation
     }
 
     /// The first tick at which the position is at least `frame`; `None` unless the stream runs.
@@ -151,6 +170,8 @@ impl Stream {
             }
         }
         tap.silence(self.generation, due.beyond, &mut self.starvation);
+        self.starvation
+            .date(|frame| self.clock.time_of(frame).map(|due| clock.when(due)));
         let packet = self.geometry.and_then(|geometry| geometry.packet());
         Advance {
             position,
@@ -189,6 +210,7 @@ impl Stream {
                 tap.end(self.generation);
                 self.generation = 0;
                 self.consumed = Consumed::default();
+                self.starvation.end();
                 (advance.position, advance.byte_offset) = (Frames::ZERO, 0);
             }
             (_, State::Acquire | State::Pause) => {}
@@ -228,7 +250,7 @@ impl Stream {
         };
         tap.keep_time(clock, timeline.at);
         if self.generation == 0 {
-            self.starvation = Starvation::default();
+            self.starvation.begin();
             self.generation = tap.begin(self.format, timeline, self.protected);
         } else {
             tap.go_on(self.generation, timeline, self.position(), self.protected);

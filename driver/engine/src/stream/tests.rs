@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use super::*;
 use crate::buffer::Notifications;
 use crate::format::SampleFormat;
+use crate::starvation::Runs;
 use crate::tap::{BlockFlags, Cursor, storage_bytes};
 use crate::units::{FrameRate, Ppb};
 
@@ -27,17 +28,17 @@ pub(crate) fn steps_up_to(most: usize) -> std::ops::Range<usize> {
     1..if cfg!(miri) { most.div_ceil(3) } else { most }
 }
 
-const MHZ_10: i64 = 10_000_000;
+pub(crate) const MHZ_10: i64 = 10_000_000;
 
 /// A clock at the nominal rate.
-fn nominal() -> DeviceClock {
+pub(crate) fn nominal() -> DeviceClock {
     DeviceClock::new(QpcFrequency::new(MHZ_10).unwrap()).unwrap()
 }
 
 /// Ticks in a millisecond.
 const MS: i64 = MHZ_10 / 1_000;
 
-fn stream(
+pub(crate) fn stream(
     rate: u32,
     sample: SampleFormat,
     frames: u32,
@@ -57,7 +58,7 @@ fn stream(
 }
 
 /// Everything a client has not read yet: generation, index and bytes per frame.
-fn drain(tap: &Tap<Vec<u8>>, cursor: &mut Cursor) -> Vec<(u32, u64, Vec<u8>)> {
+pub(crate) fn drain(tap: &Tap<Vec<u8>>, cursor: &mut Cursor) -> Vec<(u32, u64, Vec<u8>)> {
     let mut all = Vec::new();
     let mut out = std::vec![0; 4_096];
     loop {
@@ -113,10 +114,14 @@ fn play(timer: &[i64], stall: std::ops::Range<i64>) -> (Vec<u32>, Starvation) {
     for &ms in timer {
         let advance = stream.advance(Qpc(ms * MS), &clock, &mut memory[..], &mut tap);
         assert_eq!(advance.position, Frames(ms as u64 * KHZ));
-        assert_eq!(stream.packets(), advance.position.0 / PACKET, "at {ms} ms");
+        assert_eq!(
+            stream.packets(),
+            Ok(advance.position.0 / PACKET),
+            "at {ms} ms"
+        );
         if advance.packets_completed > 0 && !stall.contains(&ms) {
             // The packet behind the one that plays now.
-            let first = (stream.packets() + 1) * PACKET;
+            let first = (stream.packets().unwrap() + 1) * PACKET;
             let at = stream.geometry().unwrap().offset(Frames(first)) as usize;
             memory[at..at + 4 * PACKET as usize].copy_from_slice(&counting(first));
         }
@@ -128,7 +133,7 @@ fn play(timer: &[i64], stall: std::ops::Range<i64>) -> (Vec<u32>, Starvation) {
     let values = frames
         .into_iter()
         .map(|(_, _, bytes)| u32::from_le_bytes(bytes.try_into().unwrap()));
-    (values.collect(), stream.starvation())
+    (values.collect(), stream.starvation().clone())
 }
 
 /// Everything counts on but for one run of silence, given in milliseconds.
@@ -148,13 +153,17 @@ fn check_silence(
     let frames = silent.end - silent.start;
     let runs = u64::from(frames > 0);
     let last_first = silent.start * runs;
-    let expect = Starvation {
+    let expect = Runs {
         frames,
         runs,
         last_first,
         last_frames: frames,
     };
-    assert_eq!(starvation, expect, "{what}");
+    assert_eq!(starvation.clear, expect, "{what}");
+    assert_eq!(
+        (starvation.missed, starvation.known_from),
+        (Runs::default(), None)
+    );
 }
 
 #[test]
@@ -361,7 +370,7 @@ proptest! {
                     let held = attached && index - from < geometry.frames();
                     let frame = if held { core::mem::replace(&mut buffer[place], std::vec![0; frame_bytes]) } else { std::vec![0; frame_bytes] };
                     if frame.iter().all(|&byte| byte == 0) {
-                        counted.clear(Frames(index), 1);
+                        counted.note(Frames(index), 1, |_| {});
                     }
                     expect.push((generation, index, frame));
                 }
@@ -421,7 +430,7 @@ proptest! {
             let held = u64::from(tap.least_frames(geometry.frame_bytes()));
             expect.drain(..expect.len().saturating_sub(held as usize));
             prop_assert_eq!(drain(&tap, &mut cursor), expect);
-            prop_assert_eq!(stream.starvation(), counted);
+            prop_assert_eq!(stream.starvation().clear, counted.clear);
             prop_assert_eq!(&memory, &buffer.concat());
         }
     }

@@ -1,4 +1,4 @@
-//! One bit per frame of the ring: whether the frame was clear when it fell due.
+//! One bit per frame of the ring and kind of mark.
 
 /// Sets `count` bits from `start` to `value`, as far as they exist.
 pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {

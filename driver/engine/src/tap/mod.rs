@@ -28,7 +28,8 @@ use slots::Slots;
 
 /// The ring and its table. `S` holds the bytes: a slice, or whatever owns the kernel's pool block.
 ///
-/// The storage is split into audio and one bit per two bytes of audio (no frame is smaller than two bytes).
+/// The storage is split into audio and two kinds of marks, each with one bit per two bytes of audio (no frame is smaller than
+/// two bytes): whether the frame was clear when it fell due, and whether it was missed.
 #[derive(Debug)]
 pub struct Tap<S> {
     storage: S,
@@ -45,20 +46,22 @@ pub struct Tap<S> {
     generation: u32,
 }
 
-/// Audio bytes that one byte of marks serves.
+/// Audio bytes that one byte of marks of each kind serves.
 const AUDIO_UNIT: usize = 16;
+/// Those with their marks.
+const UNIT: usize = AUDIO_UNIT + 2;
 
 /// Bytes of storage that a ring with `audio` bytes of audio needs.
 #[must_use]
 pub const fn storage_bytes(audio: usize) -> usize {
-    audio.div_ceil(AUDIO_UNIT).saturating_mul(AUDIO_UNIT + 1)
+    audio.div_ceil(AUDIO_UNIT).saturating_mul(UNIT)
 }
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     /// An empty ring in `storage` (see [`storage_bytes`]). A storage too small for a frame is allowed: every frame is
     /// then lost, and said to be. `None` without memory for the tables.
     pub fn new(storage: S) -> Option<Self> {
-        let audio = (storage.as_ref().len() / (AUDIO_UNIT + 1)).saturating_mul(AUDIO_UNIT);
+        let audio = (storage.as_ref().len() / UNIT).saturating_mul(AUDIO_UNIT);
         Some(Self {
             storage,
             audio,

@@ -4,7 +4,7 @@ use crate::format::Format;
 use crate::units::{Frames, Qpc};
 
 use super::segment::Segment;
-use super::{Tap, marks};
+use super::{AUDIO_UNIT, Tap, marks};
 
 /// Where a client stands. Belongs to the client; the ring keeps no list of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct BlockFlags {
     pub protected: bool,
     /// The generation ended with it.
     pub last: bool,
+    /// It has frames, and it is known of each whether it was written in time.
+    pub known: bool,
 }
 
 /// The header of a block.
@@ -64,6 +66,9 @@ pub struct Block {
     pub lost: u64,
     /// How many of the frames were clear when they fell due (see [`starvation`](crate::starvation)).
     pub clear: u32,
+    /// How many of those are known not to have been written in time; the others are the client's own silence when the block
+    /// is [`known`](BlockFlags::known).
+    pub missed: u32,
     /// What is special about it.
     pub flags: BlockFlags,
 }
@@ -142,7 +147,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         let (frames, bytes) = self.copy(segment, start, wanted, out);
         let behind = start.saturating_add(frames);
         // Both fit: `frames` is at most `max`.
-        let clear = self.clear_in(start, frames);
+        let [clear, missed] = self.marked_in(start, frames);
         let frames = frames as u32;
         let lost = start.saturating_sub(cursor.next.max(segment.generation_start()));
         let first_frame = segment.frame(start);
@@ -152,6 +157,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             silent: frames > 0 && clear == frames,
             protected: segment.protected,
             last: last && behind == end,
+            known: frames > 0 && segment.known_from.is_some_and(|from| from <= first_frame),
         };
         *cursor = Cursor {
             segment: number,
@@ -175,6 +181,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             bytes,
             lost,
             clear,
+            missed,
             flags,
         }
     }
@@ -237,12 +244,18 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         (copied, bytes)
     }
 
-    fn clear_in(&self, start: u64, frames: u64) -> u32 {
-        let bits = self.storage.as_ref().get(self.audio..).unwrap_or_default();
-        let ranges = marks::ranges(bits.len(), marks::index(bits.len(), start), frames);
-        ranges
-            .iter()
-            .map(|&(start, count)| marks::ones(bits, start, count))
-            .sum()
+    /// How many frames are clear, and how many missed.
+    fn marked_in(&self, start: u64, frames: u64) -> [u32; 2] {
+        let len = self.audio / AUDIO_UNIT;
+        let ranges = marks::ranges(len, marks::index(len, start), frames);
+        let clear = self.audio..self.audio.saturating_add(len);
+        let missed = clear.end..clear.end.saturating_add(len);
+        [clear, missed].map(|place| {
+            let bits = self.storage.as_ref().get(place).unwrap_or_default();
+            ranges
+                .iter()
+                .map(|&(start, count)| marks::ones(bits, start, count))
+                .sum()
+        })
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Segment {
     pub(super) protected: bool,
     /// The generation ended with this segment.
     pub(super) ended: bool,
+    /// From this frame on it is known of every frame whether it was written in time.
+    pub(super) known_from: Option<Frames>,
 }
 
 impl Segment {

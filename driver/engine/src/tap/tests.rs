@@ -1,5 +1,6 @@
 //! The ring with several cursors against a model that forgets nothing.
 
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use proptest::prelude::*;
@@ -46,15 +47,20 @@ struct ModelSegment {
     ordinal: u64,
     protected: bool,
     ended: bool,
+    known_from: Option<u64>,
 }
 
 /// What was written, for ever.
 #[derive(Default)]
 struct Model {
     segments: Vec<ModelSegment>,
-    /// Per ordinal: the bytes a client should get, and whether the frame was clear.
-    frames: Vec<(Vec<u8>, bool)>,
+    /// Per ordinal: the bytes a client should get, and whether the frame was clear, and missed.
+    frames: Vec<(Vec<u8>, bool, bool)>,
     counted: Starvation,
+    /// Frames of the current generation that were declared, and the first one that ever was.
+    declared: BTreeSet<u64>,
+    known_from: Option<u64>,
+    missed: u64,
     generation: u32,
 }
 
@@ -70,6 +76,21 @@ struct ModelCursor {
 impl Model {
     fn head(&self) -> u64 {
         self.frames.len() as u64
+    }
+
+    /// Appends a frame of the current generation.
+    fn push_frame(&mut self, index: u64, bytes: Vec<u8>, clear: bool) {
+        let known = self.known_from.is_some_and(|from| index >= from);
+        let missed = clear && known && !self.declared.contains(&index);
+        self.frames.push((bytes, clear, missed));
+        self.counted.note(Frames(index), clear.into(), |_| {});
+        self.missed += u64::from(missed);
+    }
+
+    fn know(&mut self) {
+        if let Some(last) = self.segments.last_mut() {
+            last.known_from = self.known_from;
+        }
     }
 
     fn open(&self) -> ModelCursor {
@@ -147,7 +168,8 @@ impl Model {
             .min(limit)
             .min((out.len() / frame_bytes) as u64);
         let expect = &self.frames[start as usize..(start + count) as usize];
-        let clear = expect.iter().filter(|(_, clear)| *clear).count() as u32;
+        let clear = expect.iter().filter(|(_, clear, _)| *clear).count() as u32;
+        let missed = expect.iter().filter(|(.., missed)| *missed).count() as u32;
         let lost_here = start - cursor.next.max(segment.ordinal - segment.first);
         let last = segment.ended && cursor.ended != segment.generation && start + count == end;
         let expect_block = Block {
@@ -159,18 +181,20 @@ impl Model {
             bytes: count as usize * frame_bytes,
             lost: lost_here,
             clear,
+            missed,
             flags: BlockFlags {
                 first: cursor.announced != segment.generation,
                 discontinuity: lost_here > 0,
                 silent: count > 0 && u64::from(clear) == count,
                 protected: segment.protected,
                 last,
+                known: count > 0 && segment.known_from.is_some_and(|from| from <= first),
             },
         };
         assert_eq!(*block, expect_block);
         let bytes: Vec<u8> = expect
             .iter()
-            .flat_map(|(bytes, _)| bytes.iter().copied())
+            .flat_map(|(bytes, ..)| bytes.iter().copied())
             .collect();
         assert_eq!(out[..block.bytes], bytes);
         *cursor = ModelCursor {
@@ -233,6 +257,8 @@ enum Step {
         protected: bool,
     },
     End,
+    /// The client declares so many frames, from so many ahead of the next one.
+    Declare(u64, u64),
     /// Frames from a cyclic buffer; `true` is a clear one.
     Take(Vec<bool>),
     Silence(u64),
@@ -254,6 +280,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(channels, sample, protected)| Step::Begin { channels, sample, protected }),
         1 => proptest::bool::weighted(0.2).prop_map(|protected| Step::GoOn { protected }),
         1 => Just(Step::End),
+        3 => (0u64..20, 1u64..20).prop_map(|(ahead, count)| Step::Declare(ahead, count)),
         8 => proptest::collection::vec(proptest::bool::weighted(0.3), 1..40).prop_map(Step::Take),
         2 => (0u64..100).prop_map(Step::Silence),
         1 => (0usize..3).prop_map(Step::Open),
@@ -295,8 +322,10 @@ fn run(storage: usize, steps: &[Step]) {
                     ordinal,
                     protected: *protected,
                     ended: false,
+                    known_from: None,
                 });
                 (counted, model.counted) = Default::default();
+                (model.declared, model.known_from, model.missed) = Default::default();
                 assert_eq!(tap.begin(format, timeline, *protected), generation);
             }
             Step::GoOn { protected } => {
@@ -313,6 +342,7 @@ fn run(storage: usize, steps: &[Step]) {
                         ordinal,
                         protected: *protected,
                         ended: false,
+                        known_from: None,
                     });
                 }
                 tap.go_on(model.generation, timeline, Frames(first), *protected);
@@ -322,6 +352,17 @@ fn run(storage: usize, steps: &[Step]) {
                     last.ended = true;
                 }
                 tap.end(model.generation);
+            }
+            Step::Declare(ahead, count) => {
+                if let Some(next) = model.next_frame() {
+                    // At most two stretches are open: one that is due next, and one ahead of it.
+                    let open = model.declared.range(next..).next().is_some();
+                    let first = next + if open { 0 } else { *ahead };
+                    let frames = first..first + count;
+                    model.known_from.get_or_insert(first);
+                    model.declared.extend(frames.clone());
+                    counted.declare(frames, Frames(next));
+                }
             }
             Step::Take(kinds) => {
                 let last = model.segments.last();
@@ -339,8 +380,7 @@ fn run(storage: usize, steps: &[Step]) {
                         if last.protected {
                             frame.fill(0);
                         }
-                        model.frames.push((frame, clear));
-                        model.counted.clear(Frames(index), clear.into());
+                        model.push_frame(index, frame, clear);
                     }
                 }
                 memory.push(0x77);
@@ -350,6 +390,7 @@ fn run(storage: usize, steps: &[Step]) {
                     bytes,
                     frames: kinds.len() as u64,
                 };
+                model.know();
                 tap.take(model.generation, &mut memory[..], span, &mut counted);
                 let (data, behind) = memory.split_at(memory.len() - 1);
                 assert!(
@@ -361,11 +402,11 @@ fn run(storage: usize, steps: &[Step]) {
             Step::Silence(frames) => {
                 for _ in 0..*frames {
                     if let (Some(index), Some(last)) = (model.next_frame(), model.segments.last()) {
-                        model.counted.clear(Frames(index), 1);
                         let zero = std::vec![0; last.format.frame_bytes().into()];
-                        model.frames.push((zero, true));
+                        model.push_frame(index, zero, true);
                     }
                 }
+                model.know();
                 tap.silence(model.generation, *frames, &mut counted);
             }
             Step::Open(client) => clients[*client] = (tap.open(), model.open()),
@@ -399,7 +440,8 @@ fn run(storage: usize, steps: &[Step]) {
                 );
             }
         }
-        assert_eq!(counted, model.counted);
+        assert_eq!(counted.clear, model.counted.clear);
+        assert_eq!(counted.missed.frames, model.missed);
         assert_eq!(tap.generation(), model.generation);
     }
     // In the end every client gets or loses every frame since it opened.

@@ -12,7 +12,7 @@ use crate::units::{DeviceTime, Frames};
 use crate::zero;
 
 use super::segment::Segment;
-use super::{Tap, marks};
+use super::{AUDIO_UNIT, Tap, marks};
 
 impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     /// Begins a generation whose frame 0 falls due as `timeline` says, and gives its number, counted from 1. A generation
@@ -54,8 +54,8 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         }
     }
 
-    /// Takes a span of the cyclic buffer into the ring, clears it there, and notes which frames were clear. The frames
-    /// of a generation that has ended are only cleared.
+    /// Takes a span of the cyclic buffer into the ring, clears it there, and notes which frames were clear and which were
+    /// missed. The frames of a generation that has ended are only cleared.
     pub(crate) fn take<M: CyclicMemory + ?Sized>(
         &mut self,
         generation: u32,
@@ -65,6 +65,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     ) {
         let (mut offset, mut bytes) = (span.offset as usize, span.bytes as usize);
         let mut frames = span.frames;
+        self.know(generation, starvation);
         while frames > 0 {
             let Some(piece) = self.piece(generation, frames) else {
                 memory.clear(offset, bytes);
@@ -72,14 +73,24 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
                 return;
             };
             let ordinal = self.head;
-            let (audio, bits) = self.parts();
+            let Parts {
+                audio,
+                clear,
+                missed,
+            } = self.parts();
             let place = audio.get_mut(piece.bytes).unwrap_or_default();
-            let marked = marks::index(bits.len(), ordinal);
+            let marked = marks::index(clear.len(), ordinal);
+            mark(missed, marked, piece.frames, false);
             memory.take(offset, place);
-            zero::runs(place, piece.frame_bytes, |first, count, clear| {
-                mark(bits, marked.saturating_add(first), count, clear);
-                if clear {
-                    starvation.clear(piece.first.saturating_add(Frames(first)), count);
+            zero::runs(place, piece.frame_bytes, |first, count, is_clear| {
+                mark(clear, marked.saturating_add(first), count, is_clear);
+                if is_clear {
+                    let first = piece.first.saturating_add(Frames(first));
+                    starvation.note(first, count, |frames| {
+                        let within = frames.start.saturating_sub(piece.first.0);
+                        let count = frames.end.saturating_sub(frames.start);
+                        mark(missed, marked.saturating_add(within), count, true);
+                    });
                 }
             });
             if piece.protected {
@@ -103,16 +114,29 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         let Some(segment) = self.open_segment(generation) else {
             return;
         };
-        starvation.clear(segment.frame(self.head), frames);
         let lap = segment.slots.map_or(0, |slots| slots.per_lap());
         let overwritten = frames.saturating_sub(lap);
+        let first = segment.frame(self.head);
+        self.know(generation, starvation);
+        starvation.note(first, overwritten, |_| {});
         self.skip(generation, overwritten);
         frames = frames.saturating_sub(overwritten);
         while let Some(piece) = self.piece(generation, frames) {
             let ordinal = self.head;
-            let (audio, bits) = self.parts();
+            let Parts {
+                audio,
+                clear,
+                missed,
+            } = self.parts();
             audio.get_mut(piece.bytes).unwrap_or_default().fill(0);
-            mark(bits, marks::index(bits.len(), ordinal), piece.frames, true);
+            let marked = marks::index(clear.len(), ordinal);
+            mark(clear, marked, piece.frames, true);
+            mark(missed, marked, piece.frames, false);
+            starvation.note(piece.first, piece.frames, |frames| {
+                let within = frames.start.saturating_sub(piece.first.0);
+                let count = frames.end.saturating_sub(frames.start);
+                mark(missed, marked.saturating_add(within), count, true);
+            });
             frames = frames.saturating_sub(piece.frames);
             self.skip(generation, piece.frames);
         }
@@ -130,7 +154,17 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             slots,
             protected,
             ended: false,
+            known_from: None,
         });
+    }
+
+    /// Notes in the open segment since when the client says what it writes.
+    fn know(&mut self, generation: u32, starvation: &Starvation) {
+        if let Some(last) = self.segments.last_mut()
+            && last.generation == generation
+        {
+            last.known_from = starvation.known_from;
+        }
     }
 
     /// The segment that takes frames of this generation, unless it has ended.
@@ -176,14 +210,27 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         self.head = head;
     }
 
-    /// Audio and marks.
-    fn parts(&mut self) -> (&mut [u8], &mut [u8]) {
-        let audio = self.audio;
-        self.storage
-            .as_mut()
-            .split_at_mut_checked(audio)
-            .unwrap_or_default()
+    fn parts(&mut self) -> Parts<'_> {
+        let (audio, marks) = (self.audio, self.audio / AUDIO_UNIT);
+        let storage = self.storage.as_mut();
+        let (audio, rest) = storage.split_at_mut_checked(audio).unwrap_or_default();
+        let (clear, rest) = rest.split_at_mut_checked(marks).unwrap_or_default();
+        let missed = rest.get_mut(..marks).unwrap_or_default();
+        Parts {
+            audio,
+            clear,
+            missed,
+        }
     }
+}
+
+/// The storage taken apart.
+struct Parts<'a> {
+    audio: &'a mut [u8],
+    /// A bit for each frame that was clear when it fell due.
+    clear: &'a mut [u8],
+    /// A bit for each of those that is known not to have been written in time.
+    missed: &'a mut [u8],
 }
 
 /// A contiguous place in the ring.
@@ -197,8 +244,8 @@ struct Piece {
 }
 
 /// Marks `count` frames whose bits begin with `start` (see [`marks::ranges`]).
-fn mark(bits: &mut [u8], start: u64, count: u64, clear: bool) {
+fn mark(bits: &mut [u8], start: u64, count: u64, value: bool) {
     for (start, count) in marks::ranges(bits.len(), start, count) {
-        marks::set(bits, start, count, clear);
+        marks::set(bits, start, count, value);
     }
 }

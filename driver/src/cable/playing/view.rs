@@ -60,7 +60,9 @@ impl CyclicMemory for View {
             unsafe { read(base, beyond.split_at_mut(len.min(beyond.len())).0) };
         });
         self.fault.taken(out);
-        self.clear(offset, out.len());
+        if !self.fault.stays() {
+            self.clear(offset, out.len());
+        }
     }
 
     fn clear(&mut self, offset: usize, len: usize) {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
-use waverig_interface::{Hello, HelloReply, ReadRequest};
+use waverig_interface::{Hello, HelloReply, ReadRequest, Status};
 
 use super::*;
 use crate::{Block, Error, Format, SampleKind, Session, request, status};
@@ -11,9 +11,13 @@ use crate::{Block, Error, Format, SampleKind, Session, request, status};
 fn a_right_block_is_read_whole() {
     let header = Header {
         clear_frames: 1,
+        missed_frames: 1,
         ..header(480, 3)
     };
-    let bytes = reply(&flagged(header, BlockFlags::PROTECTED));
+    let bytes = reply(&flagged(
+        header,
+        BlockFlags::PROTECTED.union(BlockFlags::WRITES_KNOWN),
+    ));
     let block = Block::decode(&bytes).expect("a right block");
     let expect = Block {
         generation: 1,
@@ -26,9 +30,10 @@ fn a_right_block_is_read_whole() {
             sample: SampleKind::Pcm16,
             channel_mask: 3,
         }),
-        flags: BlockFlags::PROTECTED,
+        flags: BlockFlags::PROTECTED.union(BlockFlags::WRITES_KNOWN),
         lost: 0,
         clear: 1,
+        missed: 1,
         frames: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
     };
     assert_eq!(block, expect);
@@ -75,10 +80,10 @@ fn doctored_blocks_are_refused() {
         ),
         (
             Header {
-                flags: BlockFlags(32),
+                flags: BlockFlags(1 << 31),
                 ..good
             },
-            field("Block.flags", 32),
+            field("Block.flags", 1 << 31),
         ),
         (with_format(|f| f.sample = 6), field("TapFormat.sample", 6)),
         (with_format(|f| f.rate = 0), field("TapFormat.rate", 0)),
@@ -103,6 +108,13 @@ fn doctored_blocks_are_refused() {
                 ..good
             },
             Error::Contradiction("more clear frames than frames"),
+        ),
+        (
+            Header {
+                missed_frames: 1,
+                ..good
+            },
+            Error::Contradiction("more missed frames than clear ones"),
         ),
         (
             Header {
@@ -265,7 +277,7 @@ fn hello_and_status_are_checked() {
             got: 31
         })
     );
-    let mut bytes = [0; 96];
+    let mut bytes = [0; Status::BYTES];
     assert_eq!(status(&bytes).map(|status| status.state), Ok(0));
     bytes[0] = 5;
     assert_eq!(
@@ -279,8 +291,8 @@ fn hello_and_status_are_checked() {
         status(&bytes[1..]),
         Err(Error::Short {
             reply: "STATUS",
-            need: 96,
-            got: 95
+            need: Status::BYTES,
+            got: Status::BYTES - 1
         })
     );
 }
