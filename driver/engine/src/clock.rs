@@ -72,7 +72,7 @@ impl Timeline {
         self.at.saturating_add(DeviceTime(units))
     }
 
-    fn units_per_second(&self) -> NonZeroU128 {
+    pub(crate) fn units_per_second(&self) -> NonZeroU128 {
         const PER_TICK: NonZeroU128 = NonZeroU128::new(1_000_000_000).unwrap();
         NonZeroU128::from(self.frequency.divisor()).saturating_mul(PER_TICK)
     }

@@ -29,6 +29,7 @@ extern crate std;
 
 pub mod buffer;
 pub mod capability;
+pub mod capture;
 pub mod clock;
 pub mod convert;
 mod device_clock;
@@ -48,6 +49,7 @@ mod zero;
 
 pub use buffer::{BufferError, Geometry, Notifications, Span};
 pub use capability::Capability;
+pub use capture::{Capture, Work};
 pub use clock::{Clock, State, Timeline};
 pub use convert::Converter;
 pub use device_clock::{DeviceClock, OutOfBound};

@@ -21,6 +21,9 @@ pub trait CyclicMemory {
     /// none, fills the rest of `out` with zeros.
     fn take(&mut self, offset: usize, out: &mut [u8]);
 
+    /// Copies `from` to `offset`, writing each byte once, as far as there is memory.
+    fn put(&mut self, offset: usize, from: &[u8]);
+
     /// Sets `len` bytes from `offset` to zero, as far as they exist.
     fn clear(&mut self, offset: usize, len: usize);
 }
@@ -35,6 +38,13 @@ impl CyclicMemory for [u8] {
         head.copy_from_slice(from);
         tail.fill(0);
         from.fill(0);
+    }
+
+    fn put(&mut self, offset: usize, from: &[u8]) {
+        let there = self.get_mut(offset..).unwrap_or_default();
+        for (place, byte) in there.iter_mut().zip(from) {
+            *place = *byte;
+        }
     }
 
     fn clear(&mut self, offset: usize, len: usize) {
@@ -62,5 +72,8 @@ mod tests {
         memory.clear(0, usize::MAX);
         memory.clear(usize::MAX, 1);
         assert_eq!(memory, [0; 4]);
+        memory.put(2, &[7, 8, 9]);
+        memory.put(usize::MAX, &[1]);
+        assert_eq!(memory, [0, 0, 7, 8]);
     }
 }

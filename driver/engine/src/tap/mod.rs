@@ -16,6 +16,7 @@
 
 mod marks;
 mod read;
+mod runs;
 mod segment;
 mod slots;
 mod write;
@@ -23,6 +24,7 @@ mod write;
 use crate::piece::Pieces;
 
 pub use read::{Block, BlockFlags, Cursor};
+pub(crate) use runs::Run;
 use segment::Segments;
 use slots::Slots;
 
