@@ -1,14 +1,24 @@
-//! A cable of a device: the stream that plays, the tap's ring and its clients, under one lock.
+//! A cable of a device: the stream that plays, the stream that records, the tap's ring and its clients, under one lock.
 //!
-//! Everything that tells anybody how far playback is goes through [`Cable::at_now`]: it takes the lock, moves every frame that is
-//! due out of the shared buffer, clears its place, signals the notifications that this completes, and only then lets the
-//! caller look. So no client can overwrite a frame that was not taken, and no place is played twice.
+//! Everything that tells anybody how far either stream is goes through [`Cable::at_now`]: it takes the lock, moves every frame that is
+//! due out of the player's buffer, clears its place, puts what was played into the recorder's buffer, signals the notifications
+//! that this completes, and only then lets the caller look. So no client can overwrite a frame that was not taken, no place
+//! is played twice, and no frame is told to be recorded that is not there.
 
+mod alarm;
+mod events;
+mod line;
 mod playing;
+mod recording;
 mod registered;
+mod side;
+mod view;
 
-pub(crate) use playing::{Buffer, Playing};
+pub(crate) use line::Line;
+pub(crate) use playing::Playing;
+pub(crate) use recording::Recording;
 pub(crate) use registered::Registered;
+pub(crate) use side::{Buffer, Side};
 
 use crate::fault;
 use crate::irp::Completions;
@@ -16,8 +26,10 @@ use crate::lock::SpinLock;
 use crate::pool::{self, Pool, PoolBox};
 use crate::tap::{Clients, Owner};
 use crate::time;
+use crate::timer::Timer;
 use crate::topology::Controls;
 use crate::trace::Source;
+use alarm::Alarm;
 use alloc::vec::Vec;
 use waverig_engine::{
     Capability, DeviceClock, Qpc, QpcFrequency, Settings, Starvation, State as PlayState, Tap,
@@ -29,10 +41,20 @@ use waverig_portcls::status::{
     STATUS_DEVICE_NOT_CONNECTED, STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{IUnknownVtbl, NTSTATUS};
+use wdk_sys::{PEX_TIMER, PVOID};
+
+/// Which way audio goes through a filter, seen from its clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Clients play to it.
+    Render,
+    /// Clients record from it.
+    Capture,
+}
 
 /// A cable. Referenced by the adapter, its miniports, its streams and its open tap handles.
 pub(crate) struct Cable {
-    /// Who it is in the record of events.
+    /// Who notes what happens here.
     pub(crate) source: Source,
     /// Which of the device's cables it is.
     pub(crate) number: CableNumber,
@@ -40,8 +62,10 @@ pub(crate) struct Cable {
     pub(crate) frequency: QpcFrequency,
     /// Which formats the device takes.
     pub(crate) capability: Capability,
-    /// Volume and mute, stored and not applied.
-    pub(crate) controls: Controls,
+    /// Volume and mute of the render endpoint, stored and not applied.
+    render_controls: Controls,
+    /// The same of the capture endpoint.
+    capture_controls: Controls,
     /// The cable lock.
     state: SpinLock<State>,
 }
@@ -62,8 +86,12 @@ pub(crate) struct State {
     pub(crate) tap: Ring,
     /// Bytes in the largest frame of any format that the device takes.
     pub(crate) max_frame_bytes: u16,
-    /// The stream, while one is open.
-    pub(crate) playing: Option<Playing>,
+    /// The render stream, while one is open.
+    pub(crate) playing: Option<PoolBox<Playing>>,
+    /// The capture stream, while one is open.
+    pub(crate) recording: Option<PoolBox<Recording>>,
+    /// `None` only while the cable is made and when it ends.
+    alarm: Option<Alarm>,
     /// Open tap handles.
     pub(crate) clients: Clients,
     /// Format of the stream, or of the last one.
@@ -87,25 +115,32 @@ impl Cable {
         let capability = Capability::of(settings);
         let tap = Tap::new(pool::zeros(storage_bytes(capability.second_bytes()))?);
         let frequency = time::frequency().ok_or(STATUS_UNSUCCESSFUL)?;
-        Object::create(Self {
+        let cable = Object::create(Self {
             source: device.of_cable(number.get()),
             number,
             frequency,
             capability,
-            controls: Controls::new(capability.channels()),
+            render_controls: Controls::new(capability.channels()),
+            capture_controls: Controls::new(capability.channels()),
             state: SpinLock::new(State {
                 clock: DeviceClock::new(frequency).ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
                 owner: Owner::nobody(),
                 tap: tap.ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
                 max_frame_bytes: capability.frame_bytes(),
                 playing: None,
+                recording: None,
+                alarm: None,
                 clients: Clients::new(),
                 format: TapFormat::default(),
                 starvation: PoolBox::new(Starvation::default())?,
                 present: false,
                 gone: false,
             }),
-        })
+        })?;
+        let context = core::ptr::from_ref::<Self>(&cable).cast();
+        let timer = Timer::new(Some(timer_fired), context)?;
+        cable.state(|state| state.alarm = Some(Alarm::new(timer)));
+        Ok(cable)
     }
 
     /// Consumes what is due, clears it, reports it; then `act`; then answers the reads that can be answered and sets the timer
@@ -143,19 +178,23 @@ impl Cable {
         self.state(|state| (state.present, state.gone) = (true, false));
     }
 
-    /// The device is stopped or gone. A stream that runs ends, the tap's clients are given what it has played until now, and then
+    /// The device is stopped or gone. Streams that run end, the tap's clients are given what it has played until now, and then
     /// their reads are given back; no more are taken. PASSIVE_LEVEL.
     pub(crate) fn leave(&self) {
         self.at_now(|state, now, _| {
             (state.present, state.gone) = (false, true);
             let State {
                 playing,
+                recording,
                 clock,
                 tap,
                 ..
             } = state;
             if let Some(playing) = playing {
                 playing.set_state(PlayState::Stop, now, clock, tap);
+            }
+            if let Some(recording) = recording {
+                recording.set_state(PlayState::Stop, now, clock, tap);
             }
         });
         let mut done = Completions::default();
@@ -167,6 +206,14 @@ impl Cable {
             });
         }
         done.finish();
+    }
+
+    /// Volume and mute of an endpoint. Any IRQL.
+    pub(crate) const fn controls(&self, direction: Direction) -> &Controls {
+        match direction {
+            Direction::Render => &self.render_controls,
+            Direction::Capture => &self.capture_controls,
+        }
     }
 
     /// Looks at the state as it is. For what has nothing to do with time. IRQL ≤ DISPATCH_LEVEL.
@@ -182,16 +229,46 @@ impl State {
         if let Some(playing) = &mut self.playing {
             playing.advance(now, &self.clock, &mut self.tap);
         }
+        if let Some(recording) = &mut self.recording {
+            recording.advance(now, &self.clock, &self.tap);
+        }
     }
 
     /// Whether it is set. DISPATCH_LEVEL, under the cable lock.
     fn set_timer(&mut self, now: Qpc, frequency: QpcFrequency) -> bool {
-        let Some(playing) = &mut self.playing else {
-            return false;
-        };
-        let wanted = self.clients.frames_missing(&self.tap, self.format);
-        playing.set_timer(wanted, now, &self.clock, frequency)
+        let clock = &self.clock;
+        let played = self.playing.as_ref().and_then(|playing| {
+            let wanted = self.clients.frames_missing(&self.tap, self.format);
+            playing.deadline(wanted, clock)
+        });
+        let recording = self.recording.as_ref();
+        let recorded = recording.and_then(|recording| recording.deadline(clock));
+        let deadline = side::earlier(played, recorded);
+        if let Some(alarm) = &mut self.alarm {
+            alarm.set(deadline, now, frequency);
+        }
+        deadline.is_some()
     }
+}
+
+impl Drop for Cable {
+    /// Waits for the timer's callback, which uses the cable, so the timer goes first. PASSIVE_LEVEL: whoever has a reference
+    /// gives it back there.
+    fn drop(&mut self) {
+        let alarm = self.state(|state| state.alarm.take());
+        drop(alarm);
+    }
+}
+
+/// The timer's callback. DISPATCH_LEVEL.
+unsafe extern "C" fn timer_fired(_: PEX_TIMER, cable: PVOID) {
+    // SAFETY: the context is the cable, which waits for this callback before it ends.
+    let cable = unsafe { &*cable.cast::<Cable>() };
+    cable.at_now(|state, _, _| {
+        if let Some(alarm) = &mut state.alarm {
+            alarm.fired();
+        }
+    });
 }
 
 // SAFETY: the table is this class's IUnknown and nothing else.

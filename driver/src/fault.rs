@@ -1,7 +1,7 @@
 //! Faults built on purpose, to show that the rig rejects such a driver. Each is a Cargo feature that no release has; without
 //! them nothing here does anything, except that what lies behind a buffer's end reads as zeros.
 
-use waverig_engine::{Advance, Geometry, PacketError};
+use waverig_engine::{Advance, CyclicMemory, Geometry, PacketError};
 
 /// Bytes taken out of a buffer before the fault of that buffer happens.
 const HEALTHY_BYTES: usize = 96_000;
@@ -165,6 +165,39 @@ impl Fault {
                     *byte = 0;
                 }
             }
+        }
+    }
+}
+
+/// A capture stream's buffer, with what goes wrong there.
+pub(crate) struct Recorded<'a, M> {
+    pub(crate) memory: &'a mut M,
+    pub(crate) geometry: Option<Geometry>,
+}
+
+impl<M: CyclicMemory> CyclicMemory for Recorded<'_, M> {
+    fn take(&mut self, offset: usize, out: &mut [u8]) {
+        self.memory.take(offset, out);
+    }
+
+    /// `fault-record-late`: everything is recorded one frame late.
+    fn put(&mut self, offset: usize, from: &[u8]) {
+        match &self.geometry {
+            Some(geometry) if cfg!(feature = "fault-record-late") => {
+                let offset = offset + usize::from(geometry.frame_bytes());
+                let before_end = (geometry.bytes() as usize).saturating_sub(offset);
+                let (front, back) = from.split_at(before_end.min(from.len()));
+                self.memory.put(offset, front);
+                self.memory.put(0, back);
+            }
+            _ => self.memory.put(offset, from),
+        }
+    }
+
+    /// `fault-record-stale`: where nothing is played, the lap before stays.
+    fn clear(&mut self, offset: usize, len: usize) {
+        if !cfg!(feature = "fault-record-stale") {
+            self.memory.clear(offset, len);
         }
     }
 }

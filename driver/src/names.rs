@@ -29,6 +29,11 @@ pub(crate) static RENDER: PinNames = numbered(0xD0);
 /// Of render endpoints, from the setting.
 pub(crate) static RENDER_SET: PinNames = numbered(0xB0);
 
+/// Of capture endpoints, from the INF.
+pub(crate) static CAPTURE: PinNames = numbered(0xE0);
+/// Of capture endpoints, from the setting.
+pub(crate) static CAPTURE_SET: PinNames = numbered(0xC0);
+
 /// GUIDs that differ in the last byte: one with zeros there was drawn at random for this driver.
 const fn numbered(kind: u128) -> PinNames {
     const BASE: u128 = 0x5B8A2F64_3C1E_4E97_8D0B_7A6F19C3E200;

@@ -86,15 +86,15 @@ impl<T> Drop for PoolBox<T> {
     }
 }
 
-/// `len` bytes of zeros. IRQL ≤ DISPATCH_LEVEL.
+/// `len` zeros. IRQL ≤ DISPATCH_LEVEL.
 ///
 /// # Errors
 /// `STATUS_INSUFFICIENT_RESOURCES`.
-pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, NTSTATUS> {
-    let mut bytes = Vec::new();
-    bytes
+pub(crate) fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, NTSTATUS> {
+    let mut zeros = Vec::new();
+    zeros
         .try_reserve_exact(len)
         .map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-    bytes.resize(len, 0);
-    Ok(bytes)
+    zeros.resize(len, T::default());
+    Ok(zeros)
 }

@@ -7,7 +7,7 @@ use waverig_engine::Hns;
 use waverig_portcls::NTSTATUS;
 use waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
 use wdk_sys::ntddk::{ExAllocateTimer, ExCancelTimer, ExDeleteTimer, ExSetTimer};
-use wdk_sys::{EX_TIMER_HIGH_RESOLUTION, EXT_CALLBACK, PEX_TIMER};
+use wdk_sys::{EX_TIMER_HIGH_RESOLUTION, EXT_CALLBACK};
 
 /// Owns the timer; dropping it cancels it and waits for its callback. The system clock runs fast only while it is set.
 pub(crate) struct Timer(NonNull<wdk_sys::_EX_TIMER>);
@@ -31,9 +31,18 @@ impl Timer {
             .ok_or(STATUS_INSUFFICIENT_RESOURCES)
     }
 
-    /// For whoever sets it while this lives.
-    pub(crate) const fn handle(&self) -> TimerHandle {
-        TimerHandle(self.0.as_ptr())
+    /// Fires once, this long from now, at once when it is not positive. Replaces what was set. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn set(&self, after: Hns) {
+        // A high-resolution timer takes relative times only, which are negative (WDK: ExSetTimer).
+        let due = after.0.max(1).saturating_neg();
+        // SAFETY: the timer is owned.
+        unsafe { ExSetTimer(self.0.as_ptr(), due, 0, null_mut()) };
+    }
+
+    /// Does not fire, unless it is firing. IRQL ≤ DISPATCH_LEVEL.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: the timer is owned.
+        unsafe { ExCancelTimer(self.0.as_ptr(), null_mut()) };
     }
 }
 
@@ -43,30 +52,7 @@ impl Drop for Timer {
         if fault::keeps_timers() {
             return;
         }
-        // SAFETY: the timer is owned; no handle is used any more, says [`TimerHandle`]'s holder.
+        // SAFETY: the timer is owned.
         unsafe { ExDeleteTimer(self.0.as_ptr(), 1, 1, null_mut()) };
-    }
-}
-
-/// Sets and cancels a timer that somebody else owns and outlives this with.
-#[derive(Clone, Copy)]
-pub(crate) struct TimerHandle(PEX_TIMER);
-
-// SAFETY: as for Timer.
-unsafe impl Send for TimerHandle {}
-
-impl TimerHandle {
-    /// Fires once, this long from now, at once when it is not positive. Replaces what was set. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn set(self, after: Hns) {
-        // A high-resolution timer takes relative times only, which are negative (WDK: ExSetTimer).
-        let due = after.0.max(1).saturating_neg();
-        // SAFETY: the owner keeps the timer alive.
-        unsafe { ExSetTimer(self.0, due, 0, null_mut()) };
-    }
-
-    /// Does not fire, unless it is firing. IRQL ≤ DISPATCH_LEVEL.
-    pub(crate) fn cancel(self) {
-        // SAFETY: the owner keeps the timer alive.
-        unsafe { ExCancelTimer(self.0, null_mut()) };
     }
 }

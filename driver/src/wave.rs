@@ -9,7 +9,7 @@ mod stream;
 mod stream_table;
 mod write_position;
 
-use crate::cable::SharedCable;
+use crate::cable::{Direction, SharedCable};
 use crate::registration::{InterfaceLink, Name, Names, name_of, numbered};
 use miniport::Wave;
 use waverig_interface::CableNumber;
@@ -20,24 +20,19 @@ use waverig_portcls::{
 };
 
 /// The reference strings; the INF uses the same.
-static NAMES: Names<12> = numbered("WaveRender");
+static RENDER_NAMES: Names<12> = numbered("WaveRender");
+static CAPTURE_NAMES: Names<13> = numbered("WaveCapture");
 
 /// The reference string of a cable's filter.
-pub(crate) fn name(cable: CableNumber) -> Name {
-    name_of(&NAMES, cable)
+pub(crate) fn name(cable: CableNumber, direction: Direction) -> Name {
+    match direction {
+        Direction::Render => name_of(&RENDER_NAMES, cable),
+        Direction::Capture => name_of(&CAPTURE_NAMES, cable),
+    }
 }
 
 /// The pin that is connected to the topology filter.
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;
-
-/// Which way audio goes through a wave filter, seen from its clients.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// Clients play to it.
-    Render,
-    /// Clients record from it.
-    Capture,
-}
 
 /// Signal-processing modes of the streaming pin. Nothing is processed in either, so they are the same.
 const MODES: [Guid; 2] = [

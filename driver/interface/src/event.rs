@@ -25,11 +25,12 @@ pub enum EventKind {
     StreamClosed = 18,
     /// A stream changed its state. Values: new state, old state, frames played by then.
     State = 19,
-    /// A stream got its buffer. Values: bytes, frames between two notifications (0: none).
+    /// A stream got its buffer. Values: bytes, frames between two notifications (0: none), 1 of a capture
+    /// stream.
     Buffer = 20,
-    /// A stream did not get its buffer. Values: status, bytes asked for.
+    /// A stream did not get its buffer. Values: status, bytes asked for, 1 of a capture stream.
     BufferRefused = 21,
-    /// A stream's buffer was freed.
+    /// A stream's buffer was freed. Third value: 1 of a capture stream.
     BufferFreed = 22,
     /// Frames fell due that nobody had written, or written as silence, for at least a millisecond on end. Values: generation,
     /// first frame, frames.

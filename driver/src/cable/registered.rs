@@ -1,6 +1,6 @@
 //! What a start registers for one cable; dropped from the top. All at PASSIVE_LEVEL, no lock held.
 
-use super::SharedCable;
+use super::{Direction, SharedCable};
 use crate::registration::{Connection, InterfaceLink, Start, Subdevice};
 use crate::{names, tap, topology, wave};
 use waverig_engine::Settings;
@@ -9,9 +9,8 @@ use waverig_portcls::{NTSTATUS, id};
 /// A cable's filters and its tap, as long as they are registered.
 pub(crate) struct Registered {
     _tap: tap::Registered,
-    _connection: Connection,
-    _topology: Subdevice,
-    _wave: Subdevice,
+    _capture: Filters,
+    _render: Filters,
 }
 
 impl Registered {
@@ -21,33 +20,54 @@ impl Registered {
         settings: &Settings,
         cable: &SharedCable,
     ) -> Result<Self, NTSTATUS> {
-        let name = wave::name(cable.number);
-        let miniport = wave::miniport(cable.clone(), wave::Direction::Render)?;
+        Ok(Self {
+            _render: Filters::register(start, settings, cable, Direction::Render)?,
+            _capture: Filters::register(start, settings, cable, Direction::Capture)?,
+            _tap: tap::Registered::register(start.physical, cable.clone())?,
+        })
+    }
+}
+
+/// The two filters of an endpoint.
+struct Filters {
+    _connection: Connection,
+    _topology: Subdevice,
+    _wave: Subdevice,
+}
+
+impl Filters {
+    fn register(
+        start: &Start,
+        settings: &Settings,
+        cable: &SharedCable,
+        direction: Direction,
+    ) -> Result<Self, NTSTATUS> {
+        let name = wave::name(cable.number, direction);
+        let miniport = wave::miniport(cable.clone(), direction)?;
         let port = start.new_port(&id::CLSID_PortWaveRT, miniport.unknown())?;
         // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
         let link = InterfaceLink::register(start.physical, &id::KSCATEGORY_AUDIO, name)?;
         wave::set_packet_constraints(&link)?;
         let wave = Subdevice::register(start, name, port)?;
 
-        let name = names::leave(
-            start.physical,
-            &names::RENDER_SET,
-            cable.number,
-            settings.render_name.as_ref(),
-        );
-        let miniport = topology::miniport(cable.clone(), name)?;
+        let (set, wanted) = match direction {
+            Direction::Render => (&names::RENDER_SET, &settings.render_name),
+            Direction::Capture => (&names::CAPTURE_SET, &settings.capture_name),
+        };
+        let name = names::leave(start.physical, set, cable.number, wanted.as_ref());
+        let miniport = topology::miniport(cable.clone(), direction, name)?;
         let port = start.new_port(&id::CLSID_PortTopology, miniport.unknown())?;
-        let topology = Subdevice::register(start, topology::name(cable.number), port)?;
+        let name = topology::name(cable.number, direction);
+        let topology = Subdevice::register(start, name, port)?;
 
-        let connection = Connection::register(
-            start,
-            (&wave, wave::BRIDGE_PIN),
-            (&topology, topology::BRIDGE_PIN),
-        )?;
-        let tap = tap::Registered::register(start.physical, cable.clone())?;
+        let wave_end = (&wave, wave::BRIDGE_PIN);
+        let topology_end = (&topology, topology::bridge_pin(direction));
+        let (from, to) = match direction {
+            Direction::Render => (wave_end, topology_end),
+            Direction::Capture => (topology_end, wave_end),
+        };
         Ok(Self {
-            _tap: tap,
-            _connection: connection,
+            _connection: Connection::register(start, from, to)?,
             _topology: topology,
             _wave: wave,
         })

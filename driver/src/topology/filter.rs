@@ -1,6 +1,7 @@
-//! The topology filter's description.
+//! The topology filters' descriptions. They are the same but for their pins.
 
 use super::{jack, level};
+use crate::cable::Direction;
 use crate::description::{self, bridge, connection, properties};
 use crate::names::{self, NameOf, PinNames};
 use core::ptr::null;
@@ -14,10 +15,11 @@ use waverig_portcls::{
     PCPROPERTY_ITEM, id,
 };
 
-/// From the wave filter.
-pub(super) const PIN_BRIDGE: u32 = 0;
-/// To the speaker: the unconnected bridge pin that Windows makes an endpoint of.
-pub(super) const PIN_SPEAKER: u32 = 1;
+/// Where audio comes in: from the wave filter, or from the line.
+pub(super) const PIN_IN: u32 = 0;
+/// Where it goes out: to the speaker, or to the wave filter. Of the speaker's pin and the line's, which nothing is connected to,
+/// Windows makes the endpoints.
+pub(super) const PIN_OUT: u32 = 1;
 
 pub(super) const NODE_VOLUME: u32 = 0;
 pub(super) const NODE_MUTE: u32 = 1;
@@ -28,26 +30,39 @@ const GET_SET: u32 = GET | KSPROPERTY_TYPE_SET;
 type Pins = [PCPIN_DESCRIPTOR; 2];
 
 /// The pins of a filter whose endpoint has this name.
-const fn pins(name: &'static Guid) -> Pins {
-    [
-        bridge(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO, null()),
-        bridge(KSPIN_DATAFLOW_OUT, &id::KSNODETYPE_SPEAKER, name),
-    ]
+///
+/// What a cable records is a line and no microphone: nobody's voice is to be looked for in it, and Windows ranks microphones
+/// before lines when it chooses a default device ("Audio Endpoint Builder Algorithm").
+const fn pins(direction: Direction, name: &'static Guid) -> Pins {
+    match direction {
+        Direction::Render => [
+            bridge(KSPIN_DATAFLOW_IN, &id::KSCATEGORY_AUDIO, null()),
+            bridge(KSPIN_DATAFLOW_OUT, &id::KSNODETYPE_SPEAKER, name),
+        ],
+        Direction::Capture => [
+            bridge(KSPIN_DATAFLOW_IN, &id::KSNODETYPE_LINE_CONNECTOR, name),
+            bridge(KSPIN_DATAFLOW_OUT, &id::KSCATEGORY_AUDIO, null()),
+        ],
+    }
 }
 
 /// The pins of each cable.
-const fn all_pins(names: &'static PinNames) -> [Pins; MAX_CABLES as usize] {
-    let mut all = [pins(&names[0]); MAX_CABLES as usize];
+const fn all_pins(direction: Direction, names: &'static PinNames) -> AllPins {
+    let mut all = [pins(direction, &names[0]); MAX_CABLES as usize];
     let mut cable = 0;
     while cable < all.len() {
-        all[cable] = pins(&names[cable]);
+        all[cable] = pins(direction, &names[cable]);
         cable += 1;
     }
     all
 }
 
-static PINS: [Pins; MAX_CABLES as usize] = all_pins(&names::RENDER);
-static PINS_SET: [Pins; MAX_CABLES as usize] = all_pins(&names::RENDER_SET);
+type AllPins = [Pins; MAX_CABLES as usize];
+
+static RENDER: AllPins = all_pins(Direction::Render, &names::RENDER);
+static RENDER_SET: AllPins = all_pins(Direction::Render, &names::RENDER_SET);
+static CAPTURE: AllPins = all_pins(Direction::Capture, &names::CAPTURE);
+static CAPTURE_SET: AllPins = all_pins(Direction::Capture, &names::CAPTURE_SET);
 
 static VOLUME_PROPERTIES: [PCPROPERTY_ITEM; 2] = [
     PCPROPERTY_ITEM {
@@ -112,7 +127,7 @@ static NODES: [PCNODE_DESCRIPTOR; 2] = [
 
 static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 3] = [
     connection(
-        (KSFILTER_NODE, PIN_BRIDGE),
+        (KSFILTER_NODE, PIN_IN),
         (NODE_VOLUME, KSNODEPIN_STANDARD_IN),
     ),
     connection(
@@ -121,7 +136,7 @@ static CONNECTIONS: [PCCONNECTION_DESCRIPTOR; 3] = [
     ),
     connection(
         (NODE_MUTE, KSNODEPIN_STANDARD_OUT),
-        (KSFILTER_NODE, PIN_SPEAKER),
+        (KSFILTER_NODE, PIN_OUT),
     ),
 ];
 
@@ -132,7 +147,7 @@ const fn filter(pins: &'static Pins) -> PCFILTER_DESCRIPTOR {
 
 type Filters = [PCFILTER_DESCRIPTOR; MAX_CABLES as usize];
 
-const fn all(pins: &'static [Pins; MAX_CABLES as usize]) -> Filters {
+const fn all(pins: &'static AllPins) -> Filters {
     let mut all = [filter(&pins[0]); MAX_CABLES as usize];
     let mut cable = 0;
     while cable < all.len() {
@@ -142,14 +157,22 @@ const fn all(pins: &'static [Pins; MAX_CABLES as usize]) -> Filters {
     all
 }
 
-static FILTERS: Filters = all(&PINS);
-static FILTERS_SET: Filters = all(&PINS_SET);
+static RENDER_FILTERS: Filters = all(&RENDER);
+static RENDER_SET_FILTERS: Filters = all(&RENDER_SET);
+static CAPTURE_FILTERS: Filters = all(&CAPTURE);
+static CAPTURE_SET_FILTERS: Filters = all(&CAPTURE_SET);
 
 /// The description of a cable's filter.
-pub(super) fn description(cable: CableNumber, name: NameOf) -> &'static PCFILTER_DESCRIPTOR {
-    let filters = match name {
-        NameOf::Inf => &FILTERS,
-        NameOf::Setting => &FILTERS_SET,
+pub(super) fn description(
+    cable: CableNumber,
+    direction: Direction,
+    name: NameOf,
+) -> &'static PCFILTER_DESCRIPTOR {
+    let filters = match (direction, name) {
+        (Direction::Render, NameOf::Inf) => &RENDER_FILTERS,
+        (Direction::Render, NameOf::Setting) => &RENDER_SET_FILTERS,
+        (Direction::Capture, NameOf::Inf) => &CAPTURE_FILTERS,
+        (Direction::Capture, NameOf::Setting) => &CAPTURE_SET_FILTERS,
     };
     let [first, ..] = filters;
     filters.get(cable.index()).unwrap_or(first)

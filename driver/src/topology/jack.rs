@@ -1,7 +1,8 @@
-//! Jack descriptions of the speaker pin. PASSIVE_LEVEL.
+//! Jack descriptions of the endpoint's pin. PASSIVE_LEVEL.
 
-use super::filter::{PIN_BRIDGE, PIN_SPEAKER};
+use super::filter::{PIN_IN, PIN_OUT};
 use super::miniport::Topology;
+use crate::cable::Direction;
 use crate::property::{Plain, Request, Verb, bytes_of, status};
 use waverig_engine::default_mask;
 use waverig_portcls::status::{
@@ -41,21 +42,31 @@ unsafe impl Plain for KSMULTIPLE_ITEM {}
 pub(super) unsafe extern "efiapi" fn description(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
     let (request, topology) = unsafe { Topology::target(request) };
-    status(answer(request, &describe(topology.capability().channels())))
+    let description = describe(topology.capability().channels());
+    status(answer(request, topology, &description))
 }
 
 /// `KSPROPERTY_JACK_DESCRIPTION2`.
 pub(super) unsafe extern "efiapi" fn description_2(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
-    status(answer(unsafe { Request::new(request) }, &DESCRIPTION_2))
+    let (request, topology) = unsafe { Topology::target(request) };
+    status(answer(request, topology, &DESCRIPTION_2))
 }
 
 /// One item behind a header that says so.
-fn answer<T: Plain>(mut request: Request<'_>, item: &T) -> Result<(), NTSTATUS> {
+fn answer<T: Plain>(
+    mut request: Request<'_>,
+    topology: &Topology,
+    item: &T,
+) -> Result<(), NTSTATUS> {
+    let endpoint = match topology.direction() {
+        Direction::Render => PIN_OUT,
+        Direction::Capture => PIN_IN,
+    };
     match request.verb()? {
         Verb::BasicSupport => request.basic_support(VT_ILLEGAL, &[]),
         Verb::Get => match request.instance::<u32>() {
-            Some(PIN_SPEAKER) => {
+            Some(pin) if pin == endpoint => {
                 let bytes = size_of::<KSMULTIPLE_ITEM>() + size_of::<T>();
                 let header = KSMULTIPLE_ITEM {
                     Size: bytes as u32,
@@ -63,7 +74,7 @@ fn answer<T: Plain>(mut request: Request<'_>, item: &T) -> Result<(), NTSTATUS> 
                 };
                 request.answer(&[bytes_of(&header), bytes_of(item)])
             }
-            Some(PIN_BRIDGE) => Err(STATUS_NOT_SUPPORTED),
+            Some(PIN_IN | PIN_OUT) => Err(STATUS_NOT_SUPPORTED),
             _ => Err(STATUS_INVALID_PARAMETER),
         },
         Verb::Set => Err(STATUS_INVALID_DEVICE_REQUEST),

@@ -1,7 +1,7 @@
 //! The topology miniport: nothing but a description and a reference on the cable. PASSIVE_LEVEL.
 
 use super::{Controls, filter};
-use crate::cable::SharedCable;
+use crate::cable::{Direction, SharedCable};
 use crate::names::NameOf;
 use crate::pool::Pool;
 use crate::property::Request;
@@ -16,16 +16,25 @@ use waverig_portcls::{
 
 pub(crate) struct Topology {
     cable: SharedCable,
+    direction: Direction,
     name: NameOf,
 }
 
 impl Topology {
-    pub(super) const fn new(cable: SharedCable, name: NameOf) -> Self {
-        Self { cable, name }
+    pub(super) const fn new(cable: SharedCable, direction: Direction, name: NameOf) -> Self {
+        Self {
+            cable,
+            direction,
+            name,
+        }
     }
 
     pub(super) fn controls(&self) -> &Controls {
-        &self.cable.controls
+        self.cable.controls(self.direction)
+    }
+
+    pub(super) const fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// What the device takes.
@@ -72,7 +81,7 @@ unsafe extern "efiapi" fn get_description(
     // SAFETY: called through the table, with a place for a pointer.
     unsafe {
         let topology = Object::<Topology, 1>::value(this);
-        *out = filter::description(topology.cable.number, topology.name);
+        *out = filter::description(topology.cable.number, topology.direction, topology.name);
     }
     STATUS_SUCCESS
 }

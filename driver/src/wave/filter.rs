@@ -1,6 +1,7 @@
 //! The wave filter's description. It depends on the direction and on the device's channels, so each miniport has its own, in pool.
 
-use super::{Direction, MODES, propose, write_position};
+use super::{MODES, propose, write_position};
+use crate::cable::Direction;
 use crate::description::{self, bridge, connection, pin, properties};
 use crate::pool::PoolBox;
 use core::ptr::null;

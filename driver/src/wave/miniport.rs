@@ -2,8 +2,8 @@
 
 use super::filter::{Filter, PIN_BRIDGE, PIN_STREAM};
 use super::stream::Stream;
-use super::{Direction, MODES, format};
-use crate::cable::SharedCable;
+use super::{MODES, format};
+use crate::cable::{Direction, Playing, Recording, SharedCable};
 use crate::pool::Pool;
 use crate::trace;
 use core::ffi::c_void;
@@ -189,12 +189,17 @@ impl Wave {
         // SAFETY: says the caller.
         let (format, port) = unsafe { (format::bytes(format)?, Com::from_borrowed(port_stream)) };
         let format = format::accept(format, self.capability())?;
-        let stream = Stream::create(
-            self.cable.clone(),
-            port.ok_or(STATUS_INVALID_PARAMETER)?,
-            format,
-        )?;
-        Ok(stream.into_raw())
+        let (cable, port) = (self.cable.clone(), port.ok_or(STATUS_INVALID_PARAMETER)?);
+        Ok(match self.direction {
+            Direction::Render => {
+                let stream = Stream::<Playing>::open(cable, port, format)?;
+                Object::create(stream)?.into_raw()
+            }
+            Direction::Capture => {
+                let stream = Stream::<Recording>::open(cable, port, format)?;
+                Object::create(stream)?.into_raw()
+            }
+        })
     }
 }
 

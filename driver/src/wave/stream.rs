@@ -1,41 +1,45 @@
-//! A stream: one open pin. What it plays lies in the cable, under its lock; this object owns the memory and the timer.
+//! A stream: one open pin. What it plays or records lies in the cable, under its lock; this object owns the memory.
 
 use super::{buffer, format, stream_table};
-use crate::cable::{Buffer, Cable, Playing, Ring, SharedCable, State};
-use crate::pool::Pool;
-use crate::timer::Timer;
-use crate::{fault, tap, trace};
+use crate::cable::{Buffer, Cable, Line, Playing, Recording, Ring, SharedCable};
+use crate::fault;
+use crate::pool::{Pool, PoolBox};
+use crate::trace;
+use core::marker::PhantomData;
 use waverig_engine::{
-    DeviceClock, Format, Geometry, Notifications, PacketError, Qpc, State as PlayState, WritePacket,
+    DeviceClock, Format, Geometry, Notifications, PacketError, Qpc, ReadPacket, State as PlayState,
+    WritePacket,
 };
 use waverig_interface::EventKind;
-use waverig_portcls::com::{Class, Com, Object, Shared, Table};
+use waverig_portcls::com::{Class, Com, Table};
 use waverig_portcls::status::{
     STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_DEVICE_NOT_CONNECTED,
-    STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER,
-    STATUS_NOT_SUPPORTED,
+    STATUS_DEVICE_NOT_READY, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
 };
 use waverig_portcls::{
     DRMRIGHTS, IPortWaveRTStream, KEVENT, KSAUDIO_POSITION, KSAUDIO_PRESENTATION_POSITION,
     KSDATAFORMAT, KSSTATE, MDL, NTSTATUS,
 };
-use wdk_sys::{PEX_TIMER, PVOID};
 
 /// The object that PortCls holds.
-///
-/// Fields are dropped from the top: the timer waits for its callback, which uses the cable, so it goes first.
-pub(super) struct Stream {
-    /// Fires at what the cable sets it for; the cable's address is its context.
-    _timer: Timer,
+pub(super) struct Stream<L: Line> {
     cable: SharedCable,
     port: Com<IPortWaveRTStream>,
     format: Format,
+    line: PhantomData<fn() -> L>,
 }
 
-// SAFETY: the tables are those of their interfaces, begin with this class's IUnknown, and expect a Stream.
-unsafe impl Class<3> for Stream {
+// SAFETY: the tables are those of their interfaces, begin with this class's IUnknown, and expect such a stream.
+unsafe impl Class<3> for Stream<Playing> {
     type Memory = Pool;
-    const TABLES: [Table; 3] = stream_table::TABLES;
+    const TABLES: [Table; 3] = stream_table::RENDER;
+}
+
+// SAFETY: as above.
+unsafe impl Class<2> for Stream<Recording> {
+    type Memory = Pool;
+    const TABLES: [Table; 2] = stream_table::CAPTURE;
 }
 
 /// What a client gets for its request of a buffer.
@@ -44,58 +48,44 @@ pub(super) struct Allocated {
     pub(super) bytes: u32,
 }
 
-impl Stream {
+impl<L: Line> Stream<L> {
     /// A stream in STOP at position 0. PASSIVE_LEVEL.
     ///
     /// # Errors
-    /// `STATUS_INSUFFICIENT_RESOURCES` when the cable already plays a stream, or without memory.
-    pub(super) fn create(
+    /// `STATUS_INSUFFICIENT_RESOURCES` when the cable already has a stream of this direction, or without memory.
+    pub(super) fn open(
         cable: SharedCable,
         port: Com<IPortWaveRTStream>,
         format: Format,
-    ) -> Result<Shared<Self, 3>, NTSTATUS> {
-        let timer = Timer::new(
-            Some(timer_fired),
-            core::ptr::from_ref::<Cable>(&cable).cast(),
-        )?;
-        let source = cable.source;
-        let playing = Playing::new(source, format, cable.frequency, timer.handle());
+    ) -> Result<Self, NTSTATUS> {
+        let line = line::<L>(format, &cable)?;
         cable.state(|state| {
-            if state.playing.is_some() {
+            let (place, ..) = L::place(state);
+            if place.is_some() {
                 return Err(STATUS_INSUFFICIENT_RESOURCES);
             }
-            state.playing = Some(playing);
-            state.format = tap::tap_format(&format);
-            trace::note(
-                source,
-                EventKind::StreamOpened,
-                tap::noted_format(&state.format),
-            );
+            *place = Some(line);
+            L::opened(state, &format);
             Ok(())
         })?;
-        // When there is no memory for the object, dropping the value closes the stream again.
-        Object::create(Self {
-            _timer: timer,
+        // When there is no memory for an object around it, dropping the value closes the stream again.
+        Ok(Self {
             cable,
             port,
             format,
+            line: PhantomData,
         })
     }
 
-    /// As [`Cable::at_now`], with the stream, its clock and the ring it feeds. IRQL ≤ DISPATCH_LEVEL.
+    /// As [`Cable::at_now`], with the stream, its clock and the ring. IRQL ≤ DISPATCH_LEVEL.
     fn at_now<R>(
         &self,
-        act: impl FnOnce(&mut Playing, &DeviceClock, &mut Ring, Qpc) -> R,
+        act: impl FnOnce(&mut L, &DeviceClock, &mut Ring, Qpc) -> R,
     ) -> Result<R, NTSTATUS> {
         self.cable.at_now(|state, now, _| {
-            let State {
-                playing,
-                clock,
-                tap,
-                ..
-            } = state;
-            let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
-            Ok(act(playing, clock, tap, now))
+            let (line, clock, ring) = L::place(state);
+            let line = line.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
+            Ok(act(line, clock, ring, now))
         })
     }
 
@@ -107,7 +97,7 @@ impl Stream {
         // SAFETY: says the caller.
         let bytes = unsafe { format::bytes(format) }?;
         let format = format::accept(bytes, &self.cable.capability)?;
-        self.at_now(|playing, _, _, _| match playing.stream().state() {
+        self.at_now(|line, _, _, _| match line.state() {
             PlayState::Run => Err(STATUS_INVALID_PARAMETER),
             _ if self.format == format => Ok(()),
             _ => Err(STATUS_NOT_SUPPORTED),
@@ -127,14 +117,9 @@ impl Stream {
             if wanted == PlayState::Run && state.gone {
                 return Err(STATUS_DEVICE_NOT_CONNECTED);
             }
-            let State {
-                playing,
-                clock,
-                tap,
-                ..
-            } = state;
-            let playing = playing.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
-            playing.set_state(wanted, now, clock, tap);
+            let (line, clock, ring) = L::place(state);
+            let line = line.as_mut().ok_or(STATUS_INVALID_DEVICE_STATE)?;
+            line.set_state(wanted, now, clock, ring);
             Ok(())
         })?;
         if wanted == PlayState::Stop {
@@ -145,8 +130,8 @@ impl Stream {
 
     /// Where the stream is, exact to the frame. IRQL ≤ DISPATCH_LEVEL.
     pub(super) fn position(&self) -> Result<KSAUDIO_POSITION, NTSTATUS> {
-        self.at_now(|playing, _, _, _| {
-            let offset = playing.stream().byte_offset().into();
+        self.at_now(|line, _, _, _| {
+            let offset = line.byte_offset().into();
             KSAUDIO_POSITION {
                 PlayOffset: offset,
                 WriteOffset: offset,
@@ -166,20 +151,20 @@ impl Stream {
     ) -> Result<Allocated, NTSTATUS> {
         let frame_bytes = self.format.frame_bytes();
         let refused = |status: &NTSTATUS| {
-            let values = [trace::status(*status), requested.into(), 0];
+            let values = [trace::status(*status), requested.into(), L::NOTED];
             trace::note(self.cable.source, EventKind::BufferRefused, values);
         };
         let (geometry, buffer) = Geometry::for_request(requested, frame_bytes, notifications)
             .map_err(buffer::refusal)
             .and_then(|geometry| Ok((geometry, buffer::allocate(&self.port, &geometry)?)))
             .inspect_err(refused)?;
-        let attached = self.at_now(|playing, _, _, _| playing.attach(buffer, geometry));
+        let attached = self.at_now(|line, _, _, _| line.attach(buffer, geometry));
         if let Err(status) = attached.flatten().inspect_err(refused) {
             buffer::free(&self.port, buffer);
             return Err(status);
         }
         let packet = geometry.packet().map_or(0, |packet| packet.get());
-        let values = [geometry.bytes().into(), packet, 0];
+        let values = [geometry.bytes().into(), packet, L::NOTED];
         trace::note(self.cable.source, EventKind::Buffer, values);
         Ok(Allocated {
             mdl: buffer.mdl,
@@ -189,26 +174,31 @@ impl Stream {
 
     /// Frees the buffer, whatever the state is. PASSIVE_LEVEL.
     pub(super) fn free(&self) {
-        let buffer: Option<Buffer> = self
-            .at_now(|playing, _, _, _| playing.detach())
-            .ok()
-            .flatten();
+        let buffer: Option<Buffer> = self.at_now(|line, _, _, _| line.detach()).ok().flatten();
         if let Some(buffer) = buffer {
             buffer::free(&self.port, buffer);
-            trace::note(self.cable.source, EventKind::BufferFreed, [0; 3]);
+            trace::note(self.cable.source, EventKind::BufferFreed, [0, 0, L::NOTED]);
         }
     }
 
     /// PASSIVE_LEVEL.
     pub(super) fn add_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
-        self.at_now(|playing, _, _, _| playing.add_event(event))?
+        self.at_now(|line, _, _, _| line.side().add_event(event))?
     }
 
     /// PASSIVE_LEVEL.
     pub(super) fn remove_event(&self, event: *mut KEVENT) -> Result<(), NTSTATUS> {
-        self.at_now(|playing, _, _, _| playing.remove_event(event))?
+        self.at_now(|line, _, _, _| line.side().remove_event(event))?
     }
+}
 
+/// A stream in a block of its own; not inlined, because it is built on the stack, of which a kernel thread has little.
+#[inline(never)]
+fn line<L: Line>(format: Format, cable: &Cable) -> Result<PoolBox<L>, NTSTATUS> {
+    PoolBox::new(L::open(format, cable)?)
+}
+
+impl Stream<Playing> {
     /// The client has written a packet. PASSIVE_LEVEL.
     ///
     /// # Errors
@@ -260,6 +250,19 @@ impl Stream {
     }
 }
 
+impl Stream<Recording> {
+    /// The next packet that is complete, and when it began. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_DEVICE_NOT_READY` when there is none, `STATUS_NOT_SUPPORTED` without notifications.
+    pub(super) fn read_packet(&self) -> Result<(ReadPacket, Qpc), NTSTATUS> {
+        let packet = self.at_now(|recording, clock, _, _| recording.read_packet(clock))?;
+        packet
+            .map_err(packet_refusal)?
+            .ok_or(STATUS_DEVICE_NOT_READY)
+    }
+}
+
 /// The status for a packet that is refused (DDI page of `SetWritePacket`).
 const fn packet_refusal(error: PacketError) -> NTSTATUS {
     match error {
@@ -271,36 +274,20 @@ const fn packet_refusal(error: PacketError) -> NTSTATUS {
     }
 }
 
-impl Drop for Stream {
-    /// The stream ends like at a STOP; then nobody sets the timer any more, and dropping it waits for its callback.
-    /// PASSIVE_LEVEL.
+impl<L: Line> Drop for Stream<L> {
+    /// The stream ends like at a STOP. PASSIVE_LEVEL.
     fn drop(&mut self) {
         // An error would mean that there is no stream, and then nothing is to be stopped.
-        let _ = self.at_now(|playing, clock, ring, now| {
-            playing.set_state(PlayState::Stop, now, clock, ring)
+        let _ = self.at_now(|line, clock, ring, now| {
+            line.set_state(PlayState::Stop, now, clock, ring);
         });
         self.free();
-        self.cable.state(|state| {
-            if let Some(playing) = state.playing.take() {
-                state.starvation.clone_from(playing.stream().starvation());
-                let values = [
-                    state.tap.generation().into(),
-                    state.starvation.clear.frames,
-                    state.starvation.clear.runs,
-                ];
-                trace::note(self.cable.source, EventKind::StreamClosed, values);
-            }
+        let line = self.cable.state(|state| {
+            let line = L::place(state).0.take()?;
+            line.closed(state);
+            Some(line)
         });
+        // What it had allocated is given back without the lock.
+        drop(line);
     }
-}
-
-/// The timer's callback. DISPATCH_LEVEL.
-unsafe extern "C" fn timer_fired(_: PEX_TIMER, cable: PVOID) {
-    // SAFETY: the context is the cable, which the stream keeps alive until it has waited for this callback.
-    let cable = unsafe { &*cable.cast::<Cable>() };
-    cable.at_now(|state, _, _| {
-        if let Some(playing) = &mut state.playing {
-            playing.timer_fired();
-        }
-    });
 }

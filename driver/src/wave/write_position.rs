@@ -24,7 +24,7 @@ fn answer(mut request: Request<'_>) -> Result<(), NTSTATUS> {
             }
             // SAFETY: the table that led here is the render pin's, whose streams are of this class; PortCls keeps the stream
             // while the pin is open.
-            unsafe { stream_table::stream(stream) }.set_write_position(bytes)
+            unsafe { stream_table::render(stream) }.set_write_position(bytes)
         }
         Verb::Get => Err(STATUS_INVALID_DEVICE_REQUEST),
     }

@@ -26,6 +26,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-wild-write",
     "fault-panic",
     "fault-endless-loop",
+    "fault-record-late",
+    "fault-record-stale",
     "fault-trust-length",
     "fault-keep-reads",
     "fault-keep-timer",

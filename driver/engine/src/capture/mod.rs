@@ -24,7 +24,7 @@ use crate::convert::storage_samples;
 use crate::device_clock::DeviceClock;
 use crate::format::Format;
 use crate::memory::CyclicMemory;
-use crate::packet;
+use crate::packet::{self, PacketError, ReadPacket, ReadPackets};
 use crate::stream::Advance;
 use crate::tap::Tap;
 use crate::units::{Frames, Qpc, QpcFrequency};
@@ -52,6 +52,7 @@ pub struct Capture {
     link: Option<Link>,
     /// The run that goes on or was the last one, and the one before it: packets that begin in them may still be read.
     runs: [Option<Timeline>; 2],
+    read: ReadPackets,
 }
 
 impl Capture {
@@ -65,6 +66,7 @@ impl Capture {
             produced: Frames::ZERO,
             link: None,
             runs: [None; 2],
+            read: ReadPackets::default(),
         }
     }
 
@@ -138,6 +140,16 @@ impl Capture {
         Some(clock.when(run.time_of(frame)))
     }
 
+    /// The next packet that is complete at the position reported last; `None` when no new one is. It counts as read.
+    ///
+    /// # Errors
+    /// [`PacketError::NoPackets`] without notifications.
+    pub fn read_packet(&mut self) -> Result<Option<ReadPacket>, PacketError> {
+        let geometry = self.geometry.ok_or(PacketError::NoPackets)?;
+        let packet = geometry.packet().ok_or(PacketError::NoPackets)?;
+        Ok(self.read.read(self.produced, packet, geometry.packets()))
+    }
+
     /// Puts every frame due at `at` into the buffer and says what may be told. May be called from anywhere, as often as one
     /// likes, after the render stream has consumed what is due; calls that come late, or with an `at` before an earlier one, do
     /// no harm. After a stall of more than a lap only the last lap is there, as with any recorder.
@@ -208,6 +220,7 @@ impl Capture {
                 self.produced = Frames::ZERO;
                 self.link = None;
                 self.runs = [None; 2];
+                self.read = ReadPackets::default();
                 (advance.position, advance.byte_offset) = (Frames::ZERO, 0);
             }
             (_, State::Acquire | State::Pause) => {}

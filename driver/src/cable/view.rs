@@ -1,4 +1,4 @@
-//! The shared buffer's bytes. User mode writes them while the driver takes them.
+//! The shared buffer's bytes. User mode may use them while the driver does.
 
 use crate::fault::Fault;
 use core::ptr::null_mut;
@@ -65,6 +65,12 @@ impl CyclicMemory for View {
         }
     }
 
+    fn put(&mut self, offset: usize, from: &[u8]) {
+        let (base, len) = self.part(offset, from.len());
+        // SAFETY: `part` gives a part of the mapping.
+        unsafe { write(base, from.split_at(len.min(from.len())).0) };
+    }
+
     fn clear(&mut self, offset: usize, len: usize) {
         let (base, len) = self.part(offset, len);
         // SAFETY: `part` gives a part of the mapping.
@@ -92,6 +98,31 @@ unsafe fn read(from: *const u8, out: &mut [u8]) {
         let behind = body.add(size_of_val(words));
         for (at, byte) in tail.iter_mut().enumerate() {
             *byte = behind.add(at).read_volatile();
+        }
+    }
+}
+
+/// Writes each byte once: volatile, because another processor may read it at the same time.
+///
+/// # Safety
+/// `to` is mapped for as many bytes as `from` has.
+unsafe fn write(to: *mut u8, from: &[u8]) {
+    let edge = to.align_offset(align_of::<Word>()).min(from.len());
+    let (head, rest) = from.split_at(edge);
+    let (words, tail) = rest.as_chunks::<{ size_of::<Word>() }>();
+    // SAFETY: within the range, and the words are aligned.
+    unsafe {
+        let body = to.add(edge);
+        for (at, byte) in head.iter().enumerate() {
+            to.add(at).write_volatile(*byte);
+        }
+        for (at, word) in words.iter().enumerate() {
+            let word = Word::from_ne_bytes(*word);
+            body.cast::<Word>().add(at).write_volatile(word);
+        }
+        let behind = body.add(size_of_val(words));
+        for (at, byte) in tail.iter().enumerate() {
+            behind.add(at).write_volatile(*byte);
         }
     }
 }

@@ -1,0 +1,48 @@
+//! What streams of both directions have in common, as the object that PortCls holds sees them.
+
+use super::{Buffer, Cable, Ring, Side, State};
+use crate::pool::PoolBox;
+use waverig_engine::{DeviceClock, Format, Geometry, Qpc, State as StreamState};
+use waverig_portcls::NTSTATUS;
+
+/// Where a stream lies in its cable, the clock that it counts from, and the ring between the two directions.
+pub(crate) type Place<'a, L> = (&'a mut Option<PoolBox<L>>, &'a DeviceClock, &'a mut Ring);
+
+/// A stream in its cable. All but [`Line::open`] run at DISPATCH_LEVEL under the cable lock.
+pub(crate) trait Line: Sized + Send + 'static {
+    /// What notes of the driver's events say of its direction: 0 for render, 1 for capture.
+    const NOTED: u64;
+
+    /// A stream in STOP. PASSIVE_LEVEL.
+    ///
+    /// # Errors
+    /// `STATUS_INSUFFICIENT_RESOURCES`.
+    fn open(format: Format, cable: &Cable) -> Result<Self, NTSTATUS>;
+
+    /// Its place.
+    fn place(state: &mut State) -> Place<'_, Self>;
+
+    /// It lies in the cable now.
+    fn opened(_: &mut State, _: &Format) {}
+
+    /// It no longer does.
+    fn closed(&self, _: &mut State) {}
+
+    fn side(&mut self) -> &mut Side;
+
+    fn state(&self) -> StreamState;
+
+    /// The position as an offset into the buffer, in bytes.
+    fn byte_offset(&self) -> u32;
+
+    fn set_state(&mut self, state: StreamState, now: Qpc, clock: &DeviceClock, ring: &mut Ring);
+
+    /// Takes over a buffer of zeros.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_DEVICE_STATE` when there is one already; it then remains the caller's.
+    fn attach(&mut self, buffer: Buffer, geometry: Geometry) -> Result<(), NTSTATUS>;
+
+    /// Gives the buffer back, whatever the state is.
+    fn detach(&mut self) -> Option<Buffer>;
+}
