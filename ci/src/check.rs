@@ -5,11 +5,14 @@ mod complete;
 mod device_life;
 mod drift;
 mod golden_capture;
+mod golden_record;
 mod golden_timing;
 mod no_fault;
 mod no_findings;
 mod notifications;
 mod position_clock;
+mod record_exact;
+mod recorded_other;
 mod starvation;
 mod tap_latency;
 mod tap_order;
@@ -19,11 +22,14 @@ mod tone;
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
+use waverig_protocol::scenario::{Disturbance, Format, Scenario};
 
+use crate::clock::Clock;
 use crate::evidence::{Evidence, Piece};
 use crate::expected::Expected;
 use crate::explain::{Comparison, compare};
-use crate::golden::{self, Golden, GoldenError};
+use crate::golden::{self, Golden, GoldenError, GoldenRecorder, RecordGolden};
+use crate::recorded;
 use crate::scenario::ScenarioFile;
 use crate::stream::Stream;
 use crate::sweep::Heard;
@@ -39,7 +45,7 @@ pub struct Check {
     run: fn(&Context<'_>) -> Judgement,
 }
 
-/// What a check is about. The main program has all parts but [`Part::Recorder`].
+/// What a check is about. The main program has all parts but [`Part::Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// The run as a whole, with the main player and what its tap delivered.
@@ -48,13 +54,16 @@ enum Part {
     Stream,
     /// What a tap delivered to a program.
     Tap,
+    /// What a program recorded.
+    Record,
 }
 
 impl Part {
     fn is_of(self, program: Program) -> bool {
         match program {
-            Program::Main => true,
-            Program::Player(_) | Program::Recorder(_) => self == Self::Stream,
+            Program::Main => self != Self::Record,
+            Program::Player(_) => self == Self::Stream,
+            Program::Recorder(_) => matches!(self, Self::Stream | Self::Record),
             Program::TapClient(_) => self == Self::Tap,
         }
     }
@@ -128,10 +137,22 @@ pub const CHECKS: &[Check] = &[
         run: capture_exact::run,
     },
     Check {
+        id: "record-exact",
+        about: "a recorder was given what was played in the same instant, and silence elsewhere",
+        of: Part::Record,
+        run: record_exact::run,
+    },
+    Check {
         id: "golden-capture",
         about: "the captured audio is the golden one",
         of: Part::Run,
         run: golden_capture::run,
+    },
+    Check {
+        id: "golden-record",
+        about: "a recorder was given what it was given in the golden run",
+        of: Part::Record,
+        run: golden_record::run,
     },
     Check {
         id: "starvation",
@@ -191,7 +212,7 @@ pub const CHECKS: &[Check] = &[
 
 /// Whether a check compares with the golden, and so cannot be asked before there is one.
 pub(crate) fn needs_golden(id: &str) -> bool {
-    matches!(id, "golden-capture" | "golden-timing")
+    matches!(id, "golden-capture" | "golden-timing" | "golden-record")
 }
 
 impl Check {
@@ -233,6 +254,21 @@ pub(crate) struct Context<'a> {
     audio: Vec<u8>,
     pieces: Vec<Piece>,
     comparison: Result<Comparison, String>,
+    /// Of a recorder: what was played while it recorded.
+    recording: Option<Result<Recording, String>>,
+}
+
+/// What a recorder recorded from.
+struct Recording {
+    /// Format of what is played.
+    played: Format,
+    /// The player's stream; one that never ran when nothing is played on the cable.
+    player: Stream,
+    /// What was played, as frames of the signal and as bytes.
+    expected: Expected,
+    audio: Vec<u8>,
+    /// Frames that were not read, although nothing held the recorder up.
+    lost_unexcused: u64,
 }
 
 impl<'a> Context<'a> {
@@ -275,12 +311,26 @@ impl<'a> Context<'a> {
                 evidence.machine.qpc_frequency,
             )
         });
-        let expected = stream.clone().and_then(|stream| Expected::of(&stream));
+        let mut recording = match (program, &stream) {
+            (Program::Recorder(_), Ok(_)) => Some(Recording::of(file, evidence, program)),
+            (Program::Recorder(_), Err(reason)) => Some(Err(reason.clone())),
+            _ => None,
+        };
+        let expected = match (&recording, &stream) {
+            (Some(Ok(recording)), Ok(own)) => Ok(recording.expected_of(own)),
+            (Some(Err(reason)), _) => Err(reason.clone()),
+            _ => stream.clone().and_then(|stream| Expected::of(&stream)),
+        };
         let audio = expected
             .as_ref()
             .map_err(Clone::clone)
             .and_then(|expected| golden::audio(&view.scenario, &expected.runs));
-        let pieces = merged(evidence.capture_of(program), format.frame_bytes());
+        let mut pieces = merged(evidence.capture_of(program), format.frame_bytes());
+        if let (Some(Ok(recording)), Ok(own), Ok(audio), Ok(pieces)) =
+            (&mut recording, &stream, &audio, &mut pieces)
+        {
+            recording.excuse(own, &view.scenario, audio, pieces);
+        }
         let comparison = match (&stream, &audio, &pieces) {
             (Ok(stream), Ok(audio), Ok(pieces)) => Ok(compare(audio, pieces, format, stream)),
             (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => Err(reason.clone()),
@@ -296,6 +346,7 @@ impl<'a> Context<'a> {
             audio: audio.unwrap_or_default(),
             pieces: pieces.unwrap_or_default(),
             comparison,
+            recording,
         }
     }
 
@@ -329,6 +380,20 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What a recorder was given.
+    fn recorded(&self) -> Result<GoldenRecorder, String> {
+        let format = self.file.scenario.format;
+        let pieces = merged(self.evidence.capture_of(self.program), format.frame_bytes())?;
+        // At another rate no frame is one of the signal's.
+        let runs = match &self.recording {
+            Some(Ok(recording)) if recording.played.rate == format.rate => {
+                self.expected()?.runs.as_slice()
+            }
+            _ => &[],
+        };
+        Ok(GoldenRecorder::of(format, &pieces, runs))
+    }
+
     /// Why the run has no end, when it has none.
     fn unfinished(&self) -> Option<String> {
         if let Some(fault) = &self.evidence.fault {
@@ -345,6 +410,86 @@ impl<'a> Context<'a> {
     }
 }
 
+impl Recording {
+    fn of(file: &ScenarioFile, evidence: &Evidence, program: Program) -> Result<Self, String> {
+        let scenario = &file.scenario;
+        let cable = scenario
+            .cable_of(program)
+            .ok_or("there is no such program")?;
+        let frequency = evidence.machine.qpc_frequency;
+        let Some(player) = scenario.player_on(cable) else {
+            let played = scenario.format_of(program).ok_or("it names no format")?;
+            let nothing = Expected {
+                runs: Vec::new(),
+                total: 0,
+                stale: 0,
+                torn: 0,
+            };
+            return Ok(Self {
+                played,
+                player: Stream::none(Clock::new(played.rate, frequency)?),
+                expected: nothing,
+                audio: Vec::new(),
+                lost_unexcused: 0,
+            });
+        };
+        let view = scenario.view_of(player).ok_or("there is no such player")?;
+        let stream = Stream::of_programs(
+            &evidence.timeline,
+            player,
+            player,
+            view.format.rate,
+            frequency,
+        )?;
+        let expected = Expected::of(&stream)?;
+        Ok(Self {
+            played: view.format,
+            audio: golden::audio(&view, &expected.runs)?,
+            player: stream,
+            expected,
+            lost_unexcused: 0,
+        })
+    }
+
+    /// What the recorder must be given, as frames of the signal; at another rate those are not whole, and the place of it is
+    /// taken by silence of the same length.
+    fn expected_of(&self, own: &Stream) -> Expected {
+        recorded::expected(&own.clock, &self.player.clock, &self.expected)
+    }
+
+    /// A recorder that was held up reads on with what its buffer still has. Frames that were overwritten by then are taken as
+    /// right: they were recorded, and nobody can tell what.
+    fn excuse(&mut self, own: &Stream, scenario: &Scenario, audio: &[u8], pieces: &mut Vec<Piece>) {
+        let bytes = scenario.format.frame_bytes();
+        let held_up = !scenario.disturbances.is_empty();
+        let mut next = 0;
+        for read in &own.reads {
+            let limit = read.stream_frame + read.frames;
+            let position = own.clock.position(read.qpc);
+            let oldest = position.saturating_sub(own.buffer_frames);
+            let unit = own.packet_frames.max(1);
+            if read.stream_frame > next {
+                let excused = held_up && read.stream_frame <= oldest.next_multiple_of(unit);
+                if excused && self.played == scenario.format {
+                    let (from, to) = (next as usize * bytes, read.stream_frame as usize * bytes);
+                    pieces.push(Piece {
+                        first_frame: next,
+                        bytes: audio.get(from..to).unwrap_or_default().to_vec(),
+                    });
+                } else if !excused {
+                    self.lost_unexcused += read.stream_frame - next;
+                }
+            }
+            next = limit;
+        }
+        let total = own.clock.total();
+        if next < total {
+            self.lost_unexcused += total - next;
+        }
+        pieces.sort_by_key(|piece| piece.first_frame);
+    }
+}
+
 /// The scenario as `program` sees it: what is played on its cable, and with its own way to read the tap.
 fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
     let scenario = &file.scenario;
@@ -356,8 +501,13 @@ fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
     };
     match program {
         Program::Main | Program::Player(_) => {}
-        Program::Recorder(_) => {
+        Program::Recorder(number) => {
             view.format = scenario.format_of(program).unwrap_or(view.format);
+            if let Some(recorder) = scenario.recorder(number) {
+                view.client = recorder.client;
+                view.disturbances.retain(Disturbance::is_of_the_machine);
+                view.disturbances.extend(&recorder.disturbances);
+            }
         }
         Program::TapClient(number) => {
             if let Some(client) = scenario.tap_client(number) {
@@ -370,6 +520,22 @@ fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
         scenario: view,
         ..file.clone()
     })
+}
+
+/// What the recorders of a scenario were given; `None` when it has none.
+pub(crate) fn record_golden(
+    file: &ScenarioFile,
+    evidence: &Evidence,
+    seed: u64,
+) -> Result<Option<RecordGolden>, String> {
+    let none = golden::own_golden();
+    let contexts = Context::all(file, evidence, Err(&none), seed);
+    let recorders: Vec<GoldenRecorder> = contexts
+        .iter()
+        .filter(|context| context.recording.is_some())
+        .map(Context::recorded)
+        .collect::<Result<_, _>>()?;
+    Ok((!recorders.is_empty()).then_some(RecordGolden { seed, recorders }))
 }
 
 /// The captured pieces, neighbours joined.

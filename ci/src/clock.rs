@@ -15,12 +15,15 @@ pub struct Clock {
     stretches: Vec<Stretch>,
 }
 
+/// A run of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
-    start: i64,
-    base: u64,
+pub(crate) struct Stretch {
+    /// When it began.
+    pub(crate) start: i64,
+    /// The position then.
+    pub(crate) base: u64,
     /// When it ended and at which position.
-    end: Option<(i64, u64)>,
+    pub(crate) end: Option<(i64, u64)>,
 }
 
 impl Clock {
@@ -70,6 +73,16 @@ impl Clock {
     /// The device's own clock.
     pub fn device(&self) -> &Steered {
         &self.device
+    }
+
+    /// The stream's runs, in order.
+    pub(crate) fn stretches(&self) -> &[Stretch] {
+        &self.stretches
+    }
+
+    /// Ticks per second.
+    pub(crate) fn frequency(&self) -> i64 {
+        self.frequency
     }
 
     /// When the stream first ran.

@@ -116,7 +116,8 @@ impl Expected {
     }
 }
 
-fn runs(played: &[u64]) -> Vec<Run> {
+/// Joins frames of the signal (`u64::MAX`: silence) into runs.
+pub(crate) fn runs(played: &[u64]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (first, &signal) in (0..).zip(played) {
         if let Some(last) = runs.last_mut() {

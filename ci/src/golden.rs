@@ -2,6 +2,7 @@
 
 mod bless;
 mod capture;
+mod record;
 mod sweep;
 mod timing;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub use bless::{BlessError, Blessing, bless, bless_sweep};
 pub use capture::CaptureGolden;
 pub(crate) use capture::{audio, format_name, sample_name, sha256};
+pub use record::{GoldenRecorder, RecordGolden};
 pub use sweep::SweepGolden;
 pub use timing::TimingGolden;
 
@@ -24,6 +26,8 @@ pub struct Golden {
     pub capture: CaptureGolden,
     /// When notifications came and positions were asked for.
     pub timing: TimingGolden,
+    /// What recorders were given; `None` when there are none.
+    pub record: Option<RecordGolden>,
 }
 
 /// Why a golden cannot be used.
@@ -54,8 +58,8 @@ impl fmt::Display for GoldenError {
 impl std::error::Error for GoldenError {}
 
 /// The files of a scenario's golden.
-fn paths(folder: &Path, name: &str) -> [PathBuf; 2] {
-    ["capture.toml", "timing.toml"].map(|file| folder.join(name).join(file))
+fn paths(folder: &Path, name: &str) -> [PathBuf; 3] {
+    ["capture.toml", "timing.toml", "record.toml"].map(|file| folder.join(name).join(file))
 }
 
 /// The file of a sweep's golden.
@@ -76,12 +80,19 @@ pub(crate) fn own_golden() -> GoldenError {
 /// # Errors
 /// When a file is missing, unreadable or corrupt; see [`GoldenError`].
 pub fn load(folder: &Path, file: &ScenarioFile) -> Result<Golden, GoldenError> {
-    let [capture, timing] = paths(folder, file.name());
+    let [capture, timing, record] = paths(folder, file.name());
+    let recorders = file.scenario.recorders.len();
     Ok(Golden {
         capture: parsed(&capture, file, |text| {
             CaptureGolden::parse(text, &file.scenario)
         })?,
         timing: parsed(&timing, file, TimingGolden::parse)?,
+        record: match recorders {
+            0 => None,
+            _ => Some(parsed(&record, file, |text| {
+                RecordGolden::parse(text, recorders)
+            })?),
+        },
     })
 }
 

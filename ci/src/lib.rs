@@ -13,6 +13,7 @@ pub mod explain;
 mod follow;
 pub mod golden;
 mod limits;
+mod recorded;
 pub mod report;
 pub mod scenario;
 pub mod steered;

@@ -25,6 +25,8 @@ pub struct Limits {
     pub tone_level: Decibels,
     /// How far a sine's frequency may be from what was played.
     pub tone_frequency: Ppm,
+    /// How far below a sine's level a recording at another rate may be off.
+    pub record_error: Decibels,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
             golden_time: Nanos(1_000_000),
             tone_level: Decibels(0.01),
             tone_frequency: Ppm(1.0),
+            record_error: Decibels(100.0),
         }
     }
 }

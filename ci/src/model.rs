@@ -2,6 +2,7 @@
 //! with what works out the expected audio.
 
 mod life;
+mod recorder;
 
 use std::path::Path;
 
@@ -53,11 +54,19 @@ pub(crate) fn golden(file: &ScenarioFile, evidence: &Evidence) -> Golden {
     Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, 1).expect("a signal"),
         timing: TimingGolden::of(&stream).expect("a timing"),
+        record: crate::check::record_golden(file, evidence, 1).expect("recordings"),
     }
+}
+
+/// A moment of the scenario.
+fn moment(ms: u32) -> i64 {
+    START + i64::from(ms) * 10_000
 }
 
 struct Machine<'a> {
     file: &'a ScenarioFile,
+    /// When the player starts.
+    start: i64,
     generator: Generator,
     buffer: Vec<u8>,
     /// Frames taken out of the buffer so far, and their bytes.
@@ -78,6 +87,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     };
     let mut machine = Machine {
         file,
+        start: moment(file.scenario.start_ms),
         generator: Generator::new(&file.scenario.signal, format).expect("a signal"),
         buffer: vec![0; buffer_frames as usize * format.frame_bytes()],
         taken: 0,
@@ -94,7 +104,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         },
     );
     machine.write(1, buffer_frames.into());
-    machine.state(START, "run");
+    machine.state(machine.start, "run");
     let end = match file.scenario.client {
         Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
@@ -122,7 +132,11 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     machine.changes();
     debug_assert!(cut.is_none_or(|cut| end == cut));
     machine.event(end + 20, Event::Closed);
-    machine.evidence()
+    let recorders: Vec<_> = (1..)
+        .zip(&file.scenario.recorders)
+        .map(|(number, recorder)| recorder::record(&machine, number, recorder, end))
+        .collect();
+    machine.evidence(recorders)
 }
 
 impl Machine<'_> {
@@ -139,7 +153,7 @@ impl Machine<'_> {
     fn callback(&self, due: i64) -> i64 {
         for each in &self.file.scenario.disturbances {
             if let Disturbance::TimerStall { at_ms, for_ms } = *each {
-                let from = START + i64::from(at_ms) * 10_000;
+                let from = self.start + i64::from(at_ms) * 10_000;
                 let to = from + i64::from(for_ms) * 10_000;
                 if (from..to).contains(&due) {
                     return to + LATE;
@@ -235,8 +249,8 @@ impl Machine<'_> {
             let Disturbance::ClientStall { at_ms, for_ms } = *each else {
                 return None;
             };
-            let from = START + i64::from(at_ms) * 10_000;
-            let until = from + (self.time(packet) - START);
+            let from = self.start + i64::from(at_ms) * 10_000;
+            let until = from + (self.time(packet) - self.start);
             (from..until)
                 .contains(&qpc)
                 .then_some(i64::from(for_ms) * 10_000)
@@ -246,7 +260,7 @@ impl Machine<'_> {
     fn polling(&mut self, interval_ms: u32) -> i64 {
         let buffer = (self.buffer.len() / self.file.scenario.format.frame_bytes()) as u64;
         for tick in 1.. {
-            let qpc = self.goes_on(START + tick * i64::from(interval_ms) * 10_000);
+            let qpc = self.goes_on(self.start + tick * i64::from(interval_ms) * 10_000);
             if let Some(end) = self.end().filter(|end| qpc > *end) {
                 return end;
             }
@@ -295,7 +309,10 @@ impl Machine<'_> {
         }
     }
 
-    fn evidence(mut self) -> Evidence {
+    fn evidence(mut self, recorders: Vec<recorder::Recorded>) -> Evidence {
+        for recorded in &recorders {
+            self.timeline.extend(recorded.timeline.iter().cloned());
+        }
         self.timeline.sort_by_key(|each| each.qpc);
         let format = self.file.scenario.format;
         let mut evidence = Evidence::new(MachineInfo {
@@ -317,6 +334,15 @@ impl Machine<'_> {
                     first_frame,
                 };
                 evidence.take(reply, piece.to_vec());
+            }
+        }
+        for recorded in recorders {
+            for (first_frame, bytes) in recorded.audio {
+                let reply = Reply::Capture {
+                    program: recorded.program,
+                    first_frame,
+                };
+                evidence.take(reply, bytes);
             }
         }
         evidence.timeline = self.timeline;

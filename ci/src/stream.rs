@@ -101,21 +101,7 @@ impl Stream {
         if timeline.is_empty() {
             return Err("the machine sent no timeline".into());
         }
-        let mut stream = Self {
-            buffer_frames: 0,
-            packet_frames: 0,
-            clock: Clock::new(rate, frequency)?,
-            notified: Vec::new(),
-            positions: Vec::new(),
-            positions_stopped: Vec::new(),
-            writes: Vec::new(),
-            reads: Vec::new(),
-            blocks: Vec::new(),
-            closed: false,
-            stopped: false,
-            asleep: false,
-            wanted: false,
-        };
+        let mut stream = Self::none(Clock::new(rate, frequency)?);
         let mut before = i64::MIN;
         for (index, stamped) in timeline.iter().enumerate() {
             let Stamped { qpc, event, .. } = stamped;
@@ -139,6 +125,25 @@ impl Stream {
             return Err("the timeline has no opened stream".into());
         }
         Ok(stream)
+    }
+
+    /// A stream that was never opened.
+    pub(crate) fn none(clock: Clock) -> Self {
+        Self {
+            buffer_frames: 0,
+            packet_frames: 0,
+            clock,
+            notified: Vec::new(),
+            positions: Vec::new(),
+            positions_stopped: Vec::new(),
+            writes: Vec::new(),
+            reads: Vec::new(),
+            blocks: Vec::new(),
+            closed: false,
+            stopped: false,
+            asleep: false,
+            wanted: false,
+        }
     }
 
     fn take(&mut self, qpc: i64, event: &Event) -> Result<(), String> {

@@ -24,7 +24,7 @@ fn explained(report: &ScenarioReport) -> String {
         .map(|check| {
             format!(
                 "{} {}: {}\n",
-                check.id,
+                check.name(),
                 check.verdict.word(),
                 check.explanation
             )
@@ -190,6 +190,40 @@ const ROWS: &[Row] = &[
         "tap-latency of tap-client-1", Failed, "came 3100 us after"),
     ("a second client that was given nothing", "tap-two-clients", |e, _| e.captures.clear(),
         "capture-exact of tap-client-1", NotProven, "delivered no audio"),
+    // Recorders.
+    ("a recording one frame late", "record-event", |e, _| recording(e, |a| { let end = a.len() - FRAME; a.copy_within(..end, FRAME); }),
+        "record-exact of recorder-1", Failed, "from there on everything comes 1 frames late"),
+    ("a stale frame where nothing plays", "record-no-producer", |e, _| recording(e, |a| a[480 * FRAME..481 * FRAME].fill(0x33)),
+        "record-exact of recorder-1", Failed, "1 frames of unknown audio where silence was due, from frame 480"),
+    ("a recording that goes on with what it has gathered", "record-around-player", |e, _| recording(e, |a| {
+        let first = a.chunks(FRAME).position(|frame| frame != [0; FRAME]).expect("a signal") * FRAME;
+        let signal = a[first..first + 4_800 * FRAME].to_vec();
+        a[..signal.len()].copy_from_slice(&signal);
+    }), "record-exact of recorder-1", Failed, "4800 frames are those due 9600 frames after, from frame 0"),
+    ("a frame lost in a recording", "record-polling", |e, _| recording(e, |a| { a.drain(5_000 * FRAME..5_001 * FRAME); a.extend([0; FRAME]); }),
+        "record-exact of recorder-1", Failed, "lost 1 frames at frame 5000"),
+    ("silence in a recording", "record-polling", |e, _| recording(e, |a| a[600 * FRAME..700 * FRAME].fill(0)),
+        "record-exact of recorder-1", Failed, "100 frames of silence where the signal was due"),
+    ("frames nobody read", "record-event", |e, _| { let at = e.timeline.iter().position(|s| matches!(s.event, Event::Read { stream_frame: 960, .. })); e.timeline.remove(at.expect("a read")); },
+        "record-exact of recorder-1", Failed, "480 frames were never read, although nothing held the recorder up"),
+    ("a sample rounded down", "record-16-from-float", |e, _| recording(e, |a| for s in a.chunks_exact_mut(2) { let v = i16::from_le_bytes([s[0], s[1]]).saturating_sub(1); s.copy_from_slice(&v.to_le_bytes()); }),
+        "record-exact of recorder-1", Failed, "channel 0 is"),
+    ("one channel in place of the mean", "record-mono-from-stereo", |e, _| recording(e, |a| a[3_000] ^= 0x40),
+        "record-exact of recorder-1", Failed, "channel 0 is"),
+    ("a resampled sine a part of a frame late", "record-48k-from-44k1", |e, _| recording(e, |a| { let end = a.len() - 8; a.copy_within(..end, 8); }),
+        "record-exact of recorder-1", Failed, "the reference"),
+    ("a resampled sine with noise at -90 dB", "record-44k1-from-48k", |e, _| recording(e, |a| for (n, s) in a.chunks_exact_mut(4).enumerate() {
+        let v = i32::from_le_bytes([s[0], s[1], s[2], s[3]]);
+        let noise = if n % 2 == 0 { 34_000 } else { -34_000 };
+        if v != 0 { s.copy_from_slice(&(v + noise).to_le_bytes()); }
+    }), "record-exact of recorder-1", Failed, "the reference"),
+    ("a recorder's golden differs", "record-event", |e, _| recording(e, |a| a[7_001 * FRAME] ^= 1),
+        "golden-record of recorder-1", Failed, "differs from the golden from block 1 on (of 4 blocks of 100 ms)"),
+    ("nothing recorded", "record-event", |e, _| e.captures.clear(), "record-exact of recorder-1", NotProven, "delivered no audio"),
+    ("a recorder's position off", "record-polling", |e, _| { let s = e.timeline.iter_mut().filter(|s| s.program == Program::Recorder(1) && position(&s.event)).nth(3); s.expect("a position").event = Event::Position { frames: 5 }; },
+        "position-clock of recorder-1", Failed, "frames off"),
+    ("a recorder's notification missing", "record-event", |e, _| { let at = e.timeline.iter().position(|s| s.program == Program::Recorder(1) && notified(&s.event)); e.timeline.remove(at.expect("one")); },
+        "notifications of recorder-1", Failed, "the notification of boundary 1 is missing"),
     // The clock.
     ("a position off by one", COUNTER, |e, _| nth(e, 9, position, |s| if let Event::Position { frames } = &mut s.event { *frames += 1; }),
         "position-clock", Failed, "+1 frames off at frame 1444"),

@@ -98,14 +98,13 @@ pub fn bless(
         Ok(present) => differences(present, &golden),
         Err(error) => vec![error.to_string()],
     };
-    let [capture, timing] = paths(folder, file.name());
-    Ok(Blessing {
-        differences,
-        files: vec![
-            (capture, golden.capture.to_toml(&file.scenario)),
-            (timing, golden.timing.to_toml()),
-        ],
-    })
+    let [capture, timing, record] = paths(folder, file.name());
+    let mut files = vec![
+        (capture, golden.capture.to_toml(&file.scenario)),
+        (timing, golden.timing.to_toml()),
+    ];
+    files.extend(golden.record.map(|golden| (record, golden.to_toml())));
+    Ok(Blessing { differences, files })
 }
 
 /// Prepares the golden of a sweep from what each of its formats gave. Formats that were not played keep their lines.
@@ -173,6 +172,7 @@ fn new_golden(file: &ScenarioFile, evidence: &Evidence, run: &RunInfo) -> Result
     Ok(Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, run.seed)?,
         timing: TimingGolden::of(&stream)?,
+        record: check::record_golden(file, evidence, run.seed)?,
     })
 }
 
@@ -207,6 +207,16 @@ fn differences(old: &Golden, new: &Golden) -> Vec<String> {
         old.timing.positions.len().to_string(),
         new.timing.positions.len().to_string(),
     );
+    let recorders = |golden: &Golden| {
+        let record = golden.record.clone();
+        record.map_or_else(Vec::new, |record| record.recorders)
+    };
+    let (old_recorders, new_recorders) = (recorders(old), recorders(new));
+    for (number, (old, new)) in (1..).zip(old_recorders.iter().zip(&new_recorders)) {
+        for difference in old.differences(new) {
+            lines.push(format!("recorder-{number}: {difference}"));
+        }
+    }
     let moved = |old: &mut dyn Iterator<Item = i64>, new: &mut dyn Iterator<Item = i64>| {
         old.zip(new)
             .map(|(old, new)| (new - old).abs())

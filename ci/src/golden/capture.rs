@@ -56,7 +56,7 @@ impl CaptureGolden {
         Ok(Self {
             seed,
             sha256: sha256(&audio),
-            blocks: blocks(&audio, scenario.format, block_frames),
+            blocks: block_hashes(&audio, scenario.format, block_frames),
             block_frames,
             runs,
             audio,
@@ -110,7 +110,7 @@ impl CaptureGolden {
 
     /// Whether the regenerated audio has the hashes it should have.
     fn verify(&self, format: Format) -> Result<(), String> {
-        let block = blocks(&self.audio, format, self.block_frames)
+        let block = block_hashes(&self.audio, format, self.block_frames)
             .iter()
             .zip(&self.blocks)
             .position(|(have, want)| have != want);
@@ -138,13 +138,7 @@ impl CaptureGolden {
         let frames = self.runs.last().map_or(0, |run| run.first + run.frames);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "seed = {}", self.seed);
-        let _ = writeln!(
-            text,
-            "format = {{ rate = {}, channels = {}, sample = \"{}\" }}",
-            format.rate,
-            format.channels,
-            sample_name(format.sample)
-        );
+        let _ = writeln!(text, "format = {}", format_text(format));
         let _ = writeln!(text, "frames = {frames}");
         let _ = writeln!(text, "sha256 = \"{}\"", self.sha256);
         let _ = writeln!(text, "segments = [");
@@ -218,7 +212,18 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn blocks(audio: &[u8], format: Format, block_frames: u64) -> Vec<String> {
+/// A format as files have it.
+pub(super) fn format_text(format: Format) -> String {
+    format!(
+        "{{ rate = {}, channels = {}, sample = \"{}\" }}",
+        format.rate,
+        format.channels,
+        sample_name(format.sample)
+    )
+}
+
+/// The hash of each block of audio.
+pub(super) fn block_hashes(audio: &[u8], format: Format, block_frames: u64) -> Vec<String> {
     audio
         .chunks(block_frames as usize * format.frame_bytes())
         .map(|block| sha256(block)[..BLOCK_DIGITS].to_owned())

@@ -4,7 +4,7 @@ use waverig_protocol::Program;
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 
-use super::{Machine, START};
+use super::Machine;
 
 /// `STATUS_DEVICE_NOT_CONNECTED` (ntstatus.h).
 const NOT_CONNECTED: u32 = 0xC000_009D;
@@ -13,11 +13,11 @@ fn ms(ms: u32) -> i64 {
     i64::from(ms) * 10_000
 }
 
-/// A stretch in which the stream stands.
+/// A stretch in which the stream stands, counted from its start.
 fn standing(disturbance: &Disturbance) -> Option<(i64, i64)> {
     match *disturbance {
         Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => {
-            Some((START + ms(at_ms), START + ms(at_ms) + ms(for_ms)))
+            Some((ms(at_ms), ms(at_ms) + ms(for_ms)))
         }
         _ => None,
     }
@@ -27,9 +27,10 @@ impl Machine<'_> {
     /// Stretches in which the stream runs: when from, from which frame, and until when.
     fn stretches(&self) -> Vec<(i64, u64, i64)> {
         let mut stretches = Vec::new();
-        let (mut start, mut base) = (START, 0);
+        let (mut start, mut base) = (self.start, 0);
         let all = &self.file.scenario.disturbances;
         for (from, to) in all.iter().filter_map(standing) {
+            let (from, to) = (self.start + from, self.start + to);
             stretches.push((start, base, from));
             base += self.played(from - start);
             start = to;
@@ -80,7 +81,7 @@ impl Machine<'_> {
     pub(super) fn end(&self) -> Option<i64> {
         let all = &self.file.scenario.disturbances;
         let ends = all.iter().find(|each| each.ends_streams())?;
-        Some(START + ms(ends.span_ms().0))
+        Some(self.start + ms(ends.span_ms().0))
     }
 
     /// Whether a program runs at a time: not while the system sleeps. If not, when it goes on.
@@ -110,7 +111,7 @@ impl Machine<'_> {
         use DeviceChange::{Asleep, Awake, Gone, RemovalPrevented, Removed, Started, Stopped};
         for each in self.file.scenario.disturbances.clone() {
             let (at, after) = each.span_ms();
-            let (at, after) = (START + ms(at), START + ms(at) + ms(after));
+            let (at, after) = (self.start + ms(at), self.start + ms(at) + ms(after));
             let told = match each {
                 Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. } => Vec::new(),
                 Disturbance::Sleep { .. } | Disturbance::PowerDown { .. } => {

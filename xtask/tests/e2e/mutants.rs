@@ -83,6 +83,24 @@ fn a_driver_that_opens_a_device_whose_removal_was_agreed_to_is_rejected() {
     );
 }
 
+#[test]
+fn a_driver_that_records_a_frame_late_is_rejected() {
+    check(
+        "fault-record-late",
+        "record-event",
+        &["record-exact of recorder-1 failed"],
+    );
+}
+
+#[test]
+fn a_driver_that_records_stale_audio_where_nothing_plays_is_rejected() {
+    check(
+        "fault-record-stale",
+        "record-around-player",
+        &["record-exact of recorder-1 failed", "where silence was due"],
+    );
+}
+
 /// A driver that ends the machine: the report names the rule and the place in the driver's sources.
 fn check_crash(fault: &str, rule: &str, place: &str) {
     let rig = Rig::new(fault);

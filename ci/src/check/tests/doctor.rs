@@ -1,7 +1,7 @@
 //! How evidence is doctored.
 
 use waverig_protocol::timeline::{Event, Stamped};
-use waverig_protocol::{Finding, Severity};
+use waverig_protocol::{Finding, Program, Severity};
 
 use crate::evidence::{Evidence, Fault, Piece};
 use crate::model::{perfect, scenario};
@@ -20,6 +20,20 @@ pub(super) fn audio(evidence: &mut Evidence, edit: impl FnOnce(&mut Vec<u8>)) {
         .collect();
     edit(&mut bytes);
     evidence.capture = vec![Piece {
+        first_frame: 0,
+        bytes,
+    }];
+}
+
+/// Edits what the first recorder was given as one stretch.
+pub(super) fn recording(evidence: &mut Evidence, edit: impl FnOnce(&mut Vec<u8>)) {
+    let pieces = evidence.captures.entry(Program::Recorder(1)).or_default();
+    let mut bytes: Vec<u8> = pieces
+        .iter()
+        .flat_map(|piece| piece.bytes.clone())
+        .collect();
+    edit(&mut bytes);
+    *pieces = vec![Piece {
         first_frame: 0,
         bytes,
     }];

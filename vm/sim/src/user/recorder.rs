@@ -47,10 +47,10 @@ impl Recording {
                 return Ok(());
             }
             let position = self.stream.position()?;
-            self.read(packet, position / packet * packet);
+            self.read(packet, position, position / packet * packet);
         }
         let position = self.stream.position()?;
-        self.read(1, position);
+        self.read(1, position, position);
         Ok(())
     }
 
@@ -69,16 +69,17 @@ impl Recording {
                 return Ok(());
             }
             let position = self.stream.position()?;
-            self.read(1, position);
+            self.read(1, position, position);
             if kernel().now() >= stop {
                 return Ok(());
             }
         }
     }
 
-    /// Reads up to frame `limit`; what is more than a buffer old has been recorded over, in units of `unit` frames.
-    fn read(&mut self, unit: u64, limit: u64) {
-        let oldest = limit.saturating_sub(self.stream.buffer_frames);
+    /// Reads up to frame `limit`, in units of `unit` frames; what is more than a buffer before `position` has been recorded
+    /// over.
+    fn read(&mut self, unit: u64, position: u64, limit: u64) {
+        let oldest = position.saturating_sub(self.stream.buffer_frames);
         let first = self.next.max(oldest.next_multiple_of(unit));
         if first >= limit {
             return;
