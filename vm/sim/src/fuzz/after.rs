@@ -27,7 +27,7 @@ impl Sink for Kept {
 ///
 /// # Errors
 /// In words for people, when the device no longer does what it should.
-pub(super) fn plays(target: &Target) -> Result<(), String> {
+pub(crate) fn plays(target: &Target) -> Result<(), String> {
     let format = Format {
         rate: 48_000,
         channels: 2,

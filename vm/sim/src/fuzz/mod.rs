@@ -4,7 +4,7 @@
 //! A round is one life of a machine. Everything in it follows from its seed, so a round that is played again up to the same
 //! request does the same.
 
-mod after;
+pub(crate) mod after;
 mod dice;
 mod format;
 mod pins;

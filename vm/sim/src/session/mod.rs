@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use waverig_protocol::device::Device as Settings;
 use waverig_protocol::frame::{self, FrameError};
+use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
 use crate::kernel::{Options, kernel};
@@ -99,6 +100,12 @@ impl Session {
                 journal.flush();
                 if let Err(error) = played {
                     self.evidence.program_failed(&error.to_string());
+                }
+                let came_back = scenario.disturbances.iter().any(Disturbance::ends_streams)
+                    && device.node().state() == State::Started;
+                if came_back && let Err(what) = fuzz::after::plays(&device.target()?) {
+                    let text = format!("after the device came back {what}");
+                    self.evidence.program_failed(&text);
                 }
                 let read = |tap: String| user::record::read(&tap, self.recorded);
                 // A device that is gone has taken its record with it.

@@ -106,6 +106,35 @@ fn a_surprise_removal_ends_the_stream_and_the_device_follows_the_last_handle() {
     check(Quirk::None, gone, (false, &[]));
 }
 
+#[test]
+fn an_open_wakes_a_device_that_sleeps() {
+    mock::with(Quirk::None, |machine| {
+        let node = node(machine);
+        node.power_device(false);
+        assert_eq!(mock::power_state(), PowerDeviceD3);
+        let file = io::open(&user::tests::link(machine, mock::WAVE)).expect("the filter opens");
+        assert_eq!(mock::power_state(), PowerDeviceD0);
+        file.close();
+    });
+}
+
+#[test]
+fn an_open_waits_for_the_end_of_a_stop() {
+    mock::with(Quirk::None, |machine| {
+        let node = node(machine);
+        assert!(node.stop());
+        let before = kernel().now();
+        let later = Rc::clone(&node);
+        sched::after(Hns::from_millis(5), "the start", move || {
+            later.start().expect("the device starts again");
+        });
+        let name = format!("\\{}", mock::WAVE);
+        let file = io::open_device(machine.pdo, &name).expect("the filter opens");
+        assert_eq!(kernel().now() - before, Hns::from_millis(5));
+        file.close();
+    });
+}
+
 /// What the manager finds with nothing open but what `before` opens.
 fn found(
     quirk: Quirk,
