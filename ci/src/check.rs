@@ -362,7 +362,12 @@ impl<'a> Context<'a> {
         self.comparison.as_ref().map_err(Clone::clone)
     }
 
-    /// What came out of the tap up to the end of the signal.
+    /// Whether it is about a recorder.
+    pub(crate) fn is_of_recorder(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// What came out of the tap, or was recorded, up to the end of the signal.
     pub(crate) fn heard(&self) -> Heard {
         let frame_bytes = self.file.scenario.format.frame_bytes();
         let end = self.expected.as_ref().map_or(0, |expected| {

@@ -35,7 +35,9 @@ fn explained(report: &ScenarioReport) -> String {
 #[test]
 fn a_perfect_machine_passes_every_scenario() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    for file in load_all(&folder).expect("the scenarios are good") {
+    let files = load_all(&folder).expect("the scenarios are good");
+    // Sweeps are judged by other limits, and have tests of their own.
+    for file in files.into_iter().filter(|file| file.sweep.is_none()) {
         let evidence = perfect(&file);
         let golden = golden(&file, &evidence);
         let report = judge(&file, &evidence, Ok(&golden), &run_info());
@@ -254,7 +256,7 @@ const ROWS: &[Row] = &[
     ("no sine", SINE, |e, _| e.capture.truncate(2), "tone", NotProven, "no sine of at least 40 ms"),
     // The device.
     ("a device that wakes up late", SLEEP, |e, _| nth(e, 1, device, |s| s.qpc += 20_000),
-        "device-life", Failed, "the device was Awake 2000 us after it was due"),
+        "device-life", Failed, "the device was Awake 2 ms after it was due"),
     ("a device that does not sleep", SLEEP, |e, _| e.timeline.retain(|s| !device(&s.event)),
         "device-life", Failed, "the device never was Asleep"),
     ("a change that nothing asked for", COUNTER, |e, _| again(e, Event::Device { change: DeviceChange::Started }),
@@ -269,7 +271,7 @@ const ROWS: &[Row] = &[
         "device-life", Failed, "1 reads of the tap were refused, and the device was there"),
     ("audio of a device that is gone", GONE, |e, _| { let last = e.timeline.iter().filter(|s| block(&s.event)).count() - 1; nth(e, last, block, |s| s.qpc += 10); },
         "device-life", Failed, "after the device was Gone"),
-    ("a notification of a device that is gone", GONE, |e, _| { let last = e.timeline.iter().filter(|s| notified(&s.event)).count() - 1; nth(e, last, notified, |s| s.qpc += 10_000); },
+    ("a notification of a device that is gone", GONE, |e, _| { let last = e.timeline.iter().filter(|s| notified(&s.event)).count() - 1; nth(e, last, notified, |s| s.qpc += 150_000); },
         "device-life", Failed, "the driver signalled a notification"),
     ("a position that jumps over a sleep", SLEEP, |e, _| { let awake = e.timeline.iter().rfind(|s| device(&s.event)).expect("it wakes").qpc; for s in &mut e.timeline { if let Event::Position { frames } = &mut s.event && s.qpc > awake { *frames += 144_000; } } },
         "position-clock", Failed, "+144000 frames off"),

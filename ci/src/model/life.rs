@@ -13,11 +13,11 @@ fn ms(ms: u32) -> i64 {
     i64::from(ms) * 10_000
 }
 
-/// A stretch in which the stream stands, counted from its start.
-fn standing(disturbance: &Disturbance) -> Option<(i64, i64)> {
+/// A stretch in which a stream that starts at `start` stands.
+fn standing(start: i64, disturbance: &Disturbance) -> Option<(i64, i64)> {
     match *disturbance {
         Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => {
-            Some((ms(at_ms), ms(at_ms) + ms(for_ms)))
+            Some((start + ms(at_ms), start + ms(at_ms) + ms(for_ms)))
         }
         _ => None,
     }
@@ -29,8 +29,7 @@ impl Machine<'_> {
         let mut stretches = Vec::new();
         let (mut start, mut base) = (self.start, 0);
         let all = &self.file.scenario.disturbances;
-        for (from, to) in all.iter().filter_map(standing) {
-            let (from, to) = (self.start + from, self.start + to);
+        for (from, to) in all.iter().filter_map(|each| standing(self.start, each)) {
             stretches.push((start, base, from));
             base += self.played(from - start);
             start = to;
@@ -89,7 +88,7 @@ impl Machine<'_> {
         let all = &self.file.scenario.disturbances;
         let asleep = all.iter().find_map(|each| match each {
             Disturbance::Sleep { .. } => {
-                standing(each).filter(|(from, to)| (*from..*to).contains(&qpc))
+                standing(self.start, each).filter(|(from, to)| (*from..*to).contains(&qpc))
             }
             _ => None,
         });
@@ -101,7 +100,7 @@ impl Machine<'_> {
         let all = &self.file.scenario.disturbances;
         let cut = all
             .iter()
-            .filter_map(standing)
+            .filter_map(|each| standing(self.start, each))
             .find(|(from, _)| due <= *from && *from < late);
         cut.map_or(late, |(from, _)| from)
     }

@@ -174,7 +174,11 @@ pub(crate) fn judged(
 ) -> (Vec<(Verdict, String)>, Heard) {
     let none = own_golden();
     let contexts = Context::all(file, evidence, Err(&none), run.seed);
-    let heard = contexts.first().map_or_else(Heard::nothing, Context::heard);
+    // A sweep with a recorder is about what that was given.
+    let recorder = contexts.iter().find(|context| context.is_of_recorder());
+    let heard = recorder
+        .or(contexts.first())
+        .map_or_else(Heard::nothing, Context::heard);
     let applies = |id: &str| !check::needs_golden(id) && !TOO_SHORT_FOR.contains(&id);
     let checks = check::CHECKS.iter().filter(|check| applies(check.id));
     let results = contexts
