@@ -488,8 +488,19 @@ impl Recording {
             next = limit;
         }
         let total = own.clock.total();
-        if next < total {
-            self.lost_unexcused += total - next;
+        // What the device had recorded of the packet in progress went with it.
+        let ended = scenario.disturbances.iter().any(Disturbance::ends_streams);
+        let rest = total.saturating_sub(next);
+        if ended && rest <= own.packet_frames {
+            if self.played == scenario.format {
+                let (from, to) = (next as usize * bytes, total as usize * bytes);
+                pieces.push(Piece {
+                    first_frame: next,
+                    bytes: audio.get(from..to).unwrap_or_default().to_vec(),
+                });
+            }
+        } else {
+            self.lost_unexcused += rest;
         }
         pieces.sort_by_key(|piece| piece.first_frame);
     }

@@ -62,7 +62,9 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         },
     );
     tape.state(start, "run");
-    let stop = moment(recorder.stop_ms);
+    // A device that ends takes the recorder with it, which hears of it and reads no more.
+    let cut = machine.end().filter(|cut| *cut < moment(recorder.stop_ms));
+    let stop = cut.unwrap_or(moment(recorder.stop_ms));
     let stall = recorder.disturbances.iter().find_map(|each| match *each {
         Disturbance::ClientStall { at_ms, for_ms } => {
             let at = start + i64::from(at_ms) * 10_000;
@@ -95,11 +97,13 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
             Client::Polling { interval_ms, .. } => look + i64::from(interval_ms) * 10_000,
         };
     }
-    let position = tape.position(stop);
-    tape.note(stop, Event::Position { frames: position });
-    tape.read(stop, position, position, buffer_frames, 1);
-    tape.state(stop, "pause");
-    tape.state(stop + LATE, "stop");
+    if cut.is_none() {
+        let position = tape.position(stop);
+        tape.note(stop, Event::Position { frames: position });
+        tape.read(stop, position, position, buffer_frames, 1);
+        tape.state(stop, "pause");
+        tape.state(stop + LATE, "stop");
+    }
     tape.note(stop + LATE, Event::Closed);
     tape.recorded
 }
