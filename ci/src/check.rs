@@ -14,6 +14,7 @@ mod position_clock;
 mod record_exact;
 mod recorded_other;
 mod starvation;
+mod steering;
 mod tap_latency;
 mod tap_order;
 mod tap_time;
@@ -31,6 +32,7 @@ use crate::explain::{Comparison, compare};
 use crate::golden::{self, Golden, GoldenError, GoldenRecorder, RecordGolden};
 use crate::recorded;
 use crate::scenario::ScenarioFile;
+use crate::steering::Steering;
 use crate::stream::Stream;
 use crate::sweep::Heard;
 use crate::verdict::{CheckResult, Verdict};
@@ -197,6 +199,12 @@ pub const CHECKS: &[Check] = &[
         run: golden_timing::run,
     },
     Check {
+        id: "steering",
+        about: "the clock is steered as asked, by one program at a time, and goes back when that is gone",
+        of: Part::Run,
+        run: steering::run,
+    },
+    Check {
         id: "drift",
         about: "the position keeps the nominal rate, and the audio its place",
         of: Part::Run,
@@ -216,9 +224,19 @@ pub(crate) fn needs_golden(id: &str) -> bool {
 }
 
 impl Check {
+    /// Whether it asks for nothing but positions and the clock: a soak has no audio, and no golden.
+    fn of_soak(&self) -> bool {
+        match self.of {
+            Part::Run => !needs_golden(self.id) && self.id != "drift",
+            Part::Stream => true,
+            Part::Tap | Part::Record => false,
+        }
+    }
+
     /// What it finds; `None` when it does not apply to the scenario or the program.
     pub(crate) fn result(&self, context: &Context<'_>) -> Option<CheckResult> {
-        if !self.of.is_of(context.program) {
+        let soaks = context.file.scenario.soak.is_some();
+        if !self.of.is_of(context.program) || context.reads_nothing() || soaks && !self.of_soak() {
             return None;
         }
         let outcome = (self.run)(context)
@@ -303,13 +321,11 @@ impl<'a> Context<'a> {
             other => Ok(other),
         };
         let stream = player.and_then(|player| {
-            Stream::of_programs(
-                &evidence.timeline,
-                player,
-                program,
-                format.rate,
-                evidence.machine.qpc_frequency,
-            )
+            let frequency = evidence.machine.qpc_frequency;
+            let cable = file.scenario.cable_of(program).unwrap_or(1);
+            let steering = Steering::of(&evidence.timeline, &file.scenario, cable, frequency);
+            let clock = Clock::of_device(format.rate, frequency, steering.device)?;
+            Stream::of_programs(&evidence.timeline, player, program, clock)
         });
         let mut recording = match (program, &stream) {
             (Program::Recorder(_), Ok(_)) => Some(Recording::of(file, evidence, program)),
@@ -347,6 +363,14 @@ impl<'a> Context<'a> {
             pieces: pieces.unwrap_or_default(),
             comparison,
             recording,
+        }
+    }
+
+    /// A tap client that only looks at the clock.
+    fn reads_nothing(&self) -> bool {
+        match self.program {
+            Program::TapClient(_) => self.file.scenario.tap.reads == 0,
+            _ => false,
         }
     }
 
@@ -439,13 +463,9 @@ impl Recording {
             });
         };
         let view = scenario.view_of(player).ok_or("there is no such player")?;
-        let stream = Stream::of_programs(
-            &evidence.timeline,
-            player,
-            player,
-            view.format.rate,
-            frequency,
-        )?;
+        let steering = Steering::of(&evidence.timeline, scenario, cable, frequency);
+        let clock = Clock::of_device(view.format.rate, frequency, steering.device)?;
+        let stream = Stream::of_programs(&evidence.timeline, player, player, clock)?;
         let expected = Expected::of(&stream)?;
         Ok(Self {
             played: view.format,

@@ -32,6 +32,14 @@ impl Clock {
     /// # Errors
     /// When rate or frequency are no positive numbers.
     pub fn new(rate: u32, frequency: i64) -> Result<Self, String> {
+        Self::of_device(rate, frequency, Steered::new(frequency))
+    }
+
+    /// The clock of a stream on a device whose own clock is `device`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_device(rate: u32, frequency: i64, device: Steered) -> Result<Self, String> {
         if rate == 0 || frequency <= 0 {
             return Err(format!(
                 "no clock has {rate} frames and {frequency} ticks per second"
@@ -40,7 +48,7 @@ impl Clock {
         Ok(Self {
             rate,
             frequency,
-            device: Steered::new(frequency),
+            device,
             stretches: Vec::new(),
         })
     }
@@ -63,11 +71,6 @@ impl Clock {
         if let Some(last) = self.stretches.last_mut() {
             last.end.get_or_insert((qpc, position));
         }
-    }
-
-    /// From a time on the device's clock goes to another rate, in parts per billion above nominal.
-    pub fn steer(&mut self, qpc: i64, ppb: i32) {
-        self.device.steer(qpc, ppb);
     }
 
     /// The device's own clock.
@@ -237,13 +240,18 @@ mod tests {
         );
         assert_eq!(clock.begin_of(96_000), Some(60_000_000));
         assert_eq!((clock.start(), clock.end()), (Some(0), Some(60_000_000)));
+        // The frame that was about to begin when the stream paused begins when it goes on.
+        assert_eq!(clock.time_of(48_000), Some(10_000_000));
+        assert_eq!(clock.begin_of(48_000), Some(50_000_000));
+        assert_eq!(clock.begin_of(47_999), clock.time_of(47_999));
     }
 
     #[test]
     fn a_steered_clock_gains_frames_without_a_jump() {
-        let mut clock = Clock::new(48_000, 10_000_000).expect("a clock");
+        let mut device = Steered::new(10_000_000);
+        device.steer(10_000_000, 1_000_000);
+        let mut clock = Clock::of_device(48_000, 10_000_000, device).expect("a clock");
         clock.run(0);
-        clock.steer(10_000_000, 1_000_000);
         // 50 steps of 40 ms up to the bound, then 1 frame in 1000 more.
         let before = clock.position(30_000_000);
         assert_eq!(clock.position(130_000_000) - before, 480_480);

@@ -35,7 +35,7 @@ pub enum Source {
 }
 
 /// What must come out of the tap, frame by frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// Stretches without gaps, from frame 0; neighbours differ in source.
     pub runs: Vec<Run>,

@@ -17,6 +17,7 @@ mod recorded;
 pub mod report;
 pub mod scenario;
 pub mod steered;
+pub mod steering;
 pub mod stream;
 pub mod sweep;
 pub mod units;

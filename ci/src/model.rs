@@ -11,12 +11,15 @@ use waverig_protocol::timeline::{Event, Stamped};
 use waverig_protocol::{MachineInfo, Program, Reply};
 use waverig_signal::Generator;
 
+use crate::clock::Clock;
 use crate::evidence::Evidence;
 use crate::expected::Expected;
 use crate::golden::{CaptureGolden, Golden, TimingGolden};
 use crate::scenario::{ScenarioFile, load_all};
 use crate::stream::Stream;
 use crate::verdict::RunInfo;
+
+mod steering;
 
 /// QPC ticks per second.
 const FREQUENCY: i64 = 10_000_000;
@@ -48,9 +51,13 @@ pub(crate) fn run_info() -> RunInfo {
 
 /// The golden of a run.
 pub(crate) fn golden(file: &ScenarioFile, evidence: &Evidence) -> Golden {
-    let rate = file.scenario.format.rate;
-    let stream = Stream::from_timeline(&evidence.timeline, rate, FREQUENCY).expect("a timeline");
-    let expected = Expected::of(&stream).expect("a stream");
+    let stream =
+        Stream::of_main(&evidence.timeline, &file.scenario, FREQUENCY).expect("a timeline");
+    let expected = match file.scenario.soak {
+        // Days of silence; nobody compares them.
+        Some(_) => Expected::default(),
+        None => Expected::of(&stream).expect("a stream"),
+    };
     Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, 1).expect("a signal"),
         timing: TimingGolden::of(&stream).expect("a timing"),
@@ -73,6 +80,7 @@ struct Machine<'a> {
     taken: u64,
     out: Vec<u8>,
     timeline: Vec<Stamped>,
+    clock: Clock,
     /// What the client writes next.
     stream_frame: u64,
     signal_frame: u64,
@@ -93,6 +101,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         taken: 0,
         out: Vec::new(),
         timeline: Vec::new(),
+        clock: Clock::new(format.rate, FREQUENCY).expect("a clock"),
         stream_frame: 0,
         signal_frame: 0,
     };
@@ -105,6 +114,15 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     );
     machine.write(1, buffer_frames.into());
     machine.state(machine.start, "run");
+    steering::steer(&mut machine);
+    machine.start_clock();
+    machine.pauses();
+    if let Some(soak) = &file.scenario.soak {
+        let end = steering::soak(&mut machine, soak);
+        machine.state(end, "stop");
+        machine.event(end, Event::Closed);
+        return machine.evidence(Vec::new());
+    }
     let end = match file.scenario.client {
         Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
@@ -119,11 +137,16 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     if told {
         machine.look(end);
         machine.state(end, "pause");
+        machine.clock.halt(end);
     } else {
         machine.play(end);
     }
+    steering::positions(&mut machine);
     machine.blocks(end, Program::Main, file.scenario.tap.read_frames);
     for (number, client) in (1..).zip(&file.scenario.tap_clients) {
+        if client.reads == 0 {
+            continue;
+        }
         machine.blocks(end, Program::TapClient(number), client.read_frames);
     }
     if told {
@@ -147,6 +170,24 @@ impl Machine<'_> {
     fn state(&mut self, qpc: i64, state: &str) {
         let state = state.into();
         self.event(qpc, Event::State { state });
+    }
+
+    /// Tells of the client's pauses.
+    fn pauses(&mut self) {
+        let file = self.file;
+        for each in &file.scenario.disturbances {
+            let Disturbance::Pause { at_ms, for_ms } = *each else {
+                continue;
+            };
+            let from = self.start + i64::from(at_ms) * 10_000;
+            let to = from + i64::from(for_ms) * 10_000;
+            self.state(from, "pause");
+            for qpc in [from, (from + to) / 2, to] {
+                let frames = self.position(qpc);
+                self.event(qpc, Event::Position { frames });
+            }
+            self.state(to, "run");
+        }
     }
 
     /// When a callback of the driver runs that is due at a time: a little later, or after the timer's stall.
@@ -222,6 +263,10 @@ impl Machine<'_> {
             if let Some(end) = self.end().filter(|end| qpc > *end) {
                 return end;
             }
+            if qpc == self.callback(self.time((boundary + 1) * packet)) {
+                // One signal serves all boundaries that a stall of the timer passed.
+                continue;
+            }
             self.event(qpc, Event::Notified);
             if qpc < busy_until {
                 continue;
@@ -231,10 +276,12 @@ impl Machine<'_> {
                 // The client comes back after the stall; the driver goes on signalling meanwhile.
                 busy_until = self.goes_on(qpc + stall);
                 now = busy_until;
-                let position = self.look(now);
-                self.stream_frame = self.stream_frame.max(position.next_multiple_of(packet));
             }
             let position = self.look(now);
+            // The packet that plays is lost to the client, if it has not written it.
+            if self.signal_frame < self.file.scenario.frames() {
+                self.stream_frame = self.stream_frame.max((position / packet + 1) * packet);
+            }
             self.write(now, position / packet * packet + 2 * packet);
             if self.done(position) {
                 return now + 5_000;
@@ -323,6 +370,7 @@ impl Machine<'_> {
         let readers = self.file.scenario.tap_clients.iter();
         let readers = (1..).zip(readers.map(|client| client.read_frames));
         let mut readers: Vec<_> = readers
+            .filter(|(_, read)| *read > 0)
             .map(|(number, read)| (Program::TapClient(number), read))
             .collect();
         readers.push((Program::Main, self.file.scenario.tap.read_frames));

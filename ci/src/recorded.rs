@@ -57,7 +57,7 @@ pub(crate) fn places(recorder: &Clock, player: &Clock) -> Vec<(u64, Option<Place
     // Device time counts 1e-9 ticks.
     let second = i128::from(recorder.frequency()) * 1_000_000_000;
     let device = recorder.device();
-    let passed = |from: i64, to: i64| device.between(from, to) - device.between(to, from);
+    let passed = |from: i64, to: i64| device.between(from, to);
     let mut places = Vec::new();
     for stretch in recorder.stretches() {
         let Stretch { start, base, .. } = *stretch;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use waverig_protocol::device::Device;
 use waverig_protocol::scenario::{
-    Client, Disturbance, Format, Player, Recorder, Scenario, Signal, Tap, TapClient,
+    Client, Disturbance, Format, Player, Recorder, Scenario, Signal, Soak, Tap, TapClient,
 };
 use waverig_signal::Generator;
 
@@ -62,6 +62,8 @@ struct File {
     sweep: Option<Spanned<Sweep>>,
     client: Spanned<Client>,
     #[serde(default)]
+    soak: Option<Spanned<Soak>>,
+    #[serde(default)]
     tap: Option<Spanned<Tap>>,
     #[serde(default, rename = "disturbance")]
     disturbances: Vec<Spanned<Disturbance>>,
@@ -104,6 +106,7 @@ impl ScenarioFile {
             signal: file.signal.into_inner(),
             format,
             client: file.client.into_inner(),
+            soak: file.soak.map(Spanned::into_inner),
             tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
             disturbances: plain(file.disturbances),
             recorders: plain(file.recorders),
@@ -183,6 +186,9 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
     }
     in_range(file, format, span)?;
     check_client(file.client.get_ref(), &format, &file.client.span())?;
+    if let Some(soak) = &file.soak {
+        check_soak(soak.get_ref(), file.client.get_ref(), &soak.span())?;
+    }
     if let Some(tap) = &file.tap {
         let Tap { read_frames, reads } = *tap.get_ref();
         ensure(
@@ -265,6 +271,35 @@ fn check_client(
 }
 
 /// A disturbance of a stream that lasts `duration` ms.
+fn check_soak(
+    soak: &Soak,
+    client: &Client,
+    span: &Range<usize>,
+) -> Result<(), (Range<usize>, String)> {
+    ensure(
+        matches!(client, Client::Polling { .. }),
+        span.clone(),
+        || "a soak has a client of kind polling, whose buffer it takes".to_owned(),
+    )?;
+    let Soak {
+        days,
+        looks,
+        run_ms,
+        ..
+    } = *soak;
+    ensure(
+        (1..=1_000).contains(&days)
+            && (1..=10_000).contains(&looks)
+            && (1..=1_000).contains(&run_ms),
+        span.clone(),
+        || {
+            format!(
+                "days = {days}, looks = {looks}, run_ms = {run_ms}; allowed: 1 to 1000 days, 1 to 10000 looks of 1 to 1000 ms"
+            )
+        },
+    )
+}
+
 fn check_disturbance(
     disturbance: &Disturbance,
     duration: u32,

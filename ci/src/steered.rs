@@ -13,8 +13,18 @@ const UNITS: i64 = 1_000_000_000;
 pub struct Steered {
     /// Ticks in 40 ms, rounded up.
     grid: i64,
-    /// Where a line begins, and its slope in parts per billion; the first one reaches back to the start of time.
-    lines: Vec<(i64, i64)>,
+    /// In order of time; the first one reaches back to its start.
+    lines: Vec<Line>,
+}
+
+/// A stretch of one slope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    start: i64,
+    /// In parts per billion.
+    slope: i64,
+    /// Device time at its start.
+    passed: i128,
 }
 
 impl Steered {
@@ -22,43 +32,50 @@ impl Steered {
     pub fn new(frequency: i64) -> Self {
         Self {
             grid: ((i128::from(frequency) * 40 + 999) / 1_000).max(1) as i64,
-            lines: vec![(i64::MIN, 0)],
+            lines: vec![Line {
+                start: i64::MIN,
+                slope: 0,
+                passed: 0,
+            }],
         }
     }
 
     /// From `qpc` on the slope goes to `ppb`. Commands come in order of time.
     pub fn steer(&mut self, qpc: i64, ppb: i32) {
         // What was still to come is not any more.
-        self.lines.retain(|(start, _)| *start <= qpc);
+        self.lines.retain(|line| line.start <= qpc);
         let target = i64::from(ppb);
         let mut slope = self.slope(qpc);
         let mut start = qpc.div_euclid(self.grid) * self.grid;
         while slope != target {
             start += self.grid;
             slope += (target - slope).clamp(-STEP, STEP);
-            self.lines.push((start, slope));
+            self.lines.push(Line {
+                start,
+                slope,
+                passed: self.passed(start),
+            });
         }
     }
 
     /// The slope at a time, in parts per billion above nominal.
     pub fn slope(&self, qpc: i64) -> i64 {
-        let after = self.lines.partition_point(|(start, _)| *start <= qpc);
-        self.lines[after.max(1) - 1].1
+        self.line(qpc).slope
     }
 
-    /// Device time that passes from one time to a later one, in 1e-9 ticks.
+    /// Device time that passes from one time to another, in 1e-9 ticks; below 0 when that is earlier.
     pub fn between(&self, from: i64, to: i64) -> i128 {
-        let mut passed = 0;
-        let mut end = to;
-        // Backwards, line by line.
-        for &(start, slope) in self.lines.iter().rev() {
-            let begin = start.max(from);
-            if begin < end {
-                passed += i128::from(end - begin) * i128::from(UNITS + slope);
-                end = begin;
-            }
-        }
-        passed
+        self.passed(to) - self.passed(from)
+    }
+
+    fn line(&self, qpc: i64) -> Line {
+        let after = self.lines.partition_point(|line| line.start <= qpc);
+        self.lines[after.max(1) - 1]
+    }
+
+    fn passed(&self, qpc: i64) -> i128 {
+        let line = self.line(qpc);
+        line.passed + (i128::from(qpc) - i128::from(line.start)) * i128::from(UNITS + line.slope)
     }
 }
 

@@ -1,9 +1,11 @@
 //! A run's timeline, sorted by what it says about the one stream in it.
 
 use waverig_protocol::Program;
+use waverig_protocol::scenario::Scenario;
 use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 
 use crate::clock::Clock;
+use crate::steering::Steering;
 
 /// What a timeline says about its stream. Times are QPC ticks.
 #[derive(Clone, Debug)]
@@ -83,11 +85,26 @@ impl Stream {
     /// Why the timeline says nothing usable: it is empty, runs backwards, opens no stream or several, or writes more
     /// than the buffer holds.
     pub fn from_timeline(timeline: &[Stamped], rate: u32, frequency: i64) -> Result<Self, String> {
-        Self::of_programs(timeline, Program::Main, Program::Main, rate, frequency)
+        let clock = Clock::new(rate, frequency)?;
+        Self::of_programs(timeline, Program::Main, Program::Main, clock)
+    }
+
+    /// Sorts a timeline of a scenario: what it says of the main program.
+    ///
+    /// # Errors
+    /// As [`Self::from_timeline`].
+    pub fn of_main(
+        timeline: &[Stamped],
+        scenario: &Scenario,
+        frequency: i64,
+    ) -> Result<Self, String> {
+        let steering = Steering::of(timeline, scenario, 1, frequency);
+        let clock = Clock::of_device(scenario.format.rate, frequency, steering.device)?;
+        Self::of_programs(timeline, Program::Main, Program::Main, clock)
     }
 
     /// Sorts what a timeline says of one program's stream, and of the blocks that another (or the same) was given by
-    /// the tap.
+    /// the tap. `clock` is one that has not run yet.
     ///
     /// # Errors
     /// As [`Self::from_timeline`].
@@ -95,13 +112,12 @@ impl Stream {
         timeline: &[Stamped],
         program: Program,
         reader: Program,
-        rate: u32,
-        frequency: i64,
+        clock: Clock,
     ) -> Result<Self, String> {
         if timeline.is_empty() {
             return Err("the machine sent no timeline".into());
         }
-        let mut stream = Self::none(Clock::new(rate, frequency)?);
+        let mut stream = Self::none(clock);
         let mut before = i64::MIN;
         for (index, stamped) in timeline.iter().enumerate() {
             let Stamped { qpc, event, .. } = stamped;
@@ -235,7 +251,12 @@ impl Stream {
                     frames,
                 });
             }
-            Event::Stalled { .. } | Event::Refused { .. } => {}
+            // What a tap client did about the clock is worked out by `Steering`.
+            Event::Stalled { .. }
+            | Event::Refused { .. }
+            | Event::Steer { .. }
+            | Event::Clock { .. }
+            | Event::TapClosed => {}
             Event::Device { change } => self.change(qpc, change),
             Event::Closed => {
                 self.clock.halt(qpc);

@@ -227,7 +227,8 @@ impl State {
     fn advance(&mut self, now: Qpc) {
         self.clock.pass(now);
         if let Some(playing) = &mut self.playing {
-            playing.advance(now, &self.clock, &mut self.tap);
+            let taken_for = fault::clock::now(now, self.clock.target());
+            playing.advance(taken_for, &self.clock, &mut self.tap);
         }
         if let Some(recording) = &mut self.recording {
             recording.advance(now, &self.clock, &self.tap);

@@ -1,6 +1,8 @@
 //! Faults built on purpose, to show that the rig rejects such a driver. Each is a Cargo feature that no release has; without
 //! them nothing here does anything, except that what lies behind a buffer's end reads as zeros.
 
+pub(crate) mod clock;
+
 use waverig_engine::{Advance, CyclicMemory, Geometry, PacketError};
 
 /// Bytes taken out of a buffer before the fault of that buffer happens.

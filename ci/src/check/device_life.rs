@@ -42,7 +42,9 @@ fn changes(disturbance: &Disturbance) -> Vec<Due> {
     use After::{Last, Start};
     use DeviceChange::{Asleep, Awake, Gone, RemovalPrevented, Removed, Started, Stopped};
     match *disturbance {
-        Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. } => Vec::new(),
+        Disturbance::ClientStall { .. }
+        | Disturbance::TimerStall { .. }
+        | Disturbance::Pause { .. } => Vec::new(),
         Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => vec![
             due(Asleep, Start(at_ms), AT_ONCE),
             due(Awake, Last(for_ms), AT_ONCE),

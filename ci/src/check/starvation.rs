@@ -14,24 +14,24 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     if stream.blocks.is_empty() {
         return Err("no tap read completed".into());
     }
-    let stalls = context
-        .file
-        .scenario
-        .disturbances
-        .iter()
-        .filter(|each| matches!(each, Disturbance::ClientStall { .. }))
-        .count();
+    let count = |kind: fn(&Disturbance) -> bool| {
+        let all = context.file.scenario.disturbances.iter();
+        all.filter(|each| kind(each)).count()
+    };
+    let stalls = count(|each| matches!(each, Disturbance::ClientStall { .. }));
+    // A client that is not told in time may starve the stream, or may have written enough ahead.
+    let held = count(|each| matches!(each, Disturbance::TimerStall { .. }));
     let starved: Vec<Run> = expected.starved().collect();
     let mut complaints = Vec::new();
-    if starved.len() > stalls {
+    if starved.len() > stalls + held {
         complaints.extend(starved.iter().map(|run| {
             format!(
                 "the client had not written {} frames in time, from {}, although {}",
                 run.frames,
                 stream.place(run.first),
-                match stalls {
+                match stalls + held {
                     0 => "nothing stalled it".to_owned(),
-                    _ => format!("it stalled only {stalls} time(s)"),
+                    all => format!("it was stalled only {all} time(s)"),
                 }
             )
         }));
@@ -74,7 +74,13 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             stream.place(first.first)
         ),
     };
-    let limit = format!("{stalls} starved stretches, each frame counted by the tap");
+    let limit = match held {
+        0 => format!("{stalls} starved stretches, each frame counted by the tap"),
+        _ => format!(
+            "{stalls} to {} starved stretches, each frame counted by the tap",
+            stalls + held
+        ),
+    };
     if complaints.is_empty() && starved.len() < stalls {
         return Ok(Some(Outcome {
             verdict: Verdict::NotProven,

@@ -162,9 +162,9 @@ pub fn bless_sweep(
 }
 
 fn new_golden(file: &ScenarioFile, evidence: &Evidence, run: &RunInfo) -> Result<Golden, String> {
-    let stream = Stream::from_timeline(
+    let stream = Stream::of_main(
         &evidence.timeline,
-        file.scenario.format.rate,
+        &file.scenario,
         evidence.machine.qpc_frequency,
     )?;
     // The capture equals this: the check that says so has passed.

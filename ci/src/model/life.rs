@@ -9,6 +9,9 @@ use super::Machine;
 /// `STATUS_DEVICE_NOT_CONNECTED` (ntstatus.h).
 const NOT_CONNECTED: u32 = 0xC000_009D;
 
+/// Later than anything.
+const NEVER: i64 = i64::MAX / 4;
+
 fn ms(ms: u32) -> i64 {
     i64::from(ms) * 10_000
 }
@@ -16,7 +19,9 @@ fn ms(ms: u32) -> i64 {
 /// A stretch in which a stream that starts at `start` stands.
 fn standing(start: i64, disturbance: &Disturbance) -> Option<(i64, i64)> {
     match *disturbance {
-        Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => {
+        Disturbance::Sleep { at_ms, for_ms }
+        | Disturbance::PowerDown { at_ms, for_ms }
+        | Disturbance::Pause { at_ms, for_ms } => {
             Some((start + ms(at_ms), start + ms(at_ms) + ms(for_ms)))
         }
         _ => None,
@@ -24,56 +29,32 @@ fn standing(start: i64, disturbance: &Disturbance) -> Option<(i64, i64)> {
 }
 
 impl Machine<'_> {
-    /// Stretches in which the stream runs: when from, from which frame, and until when.
-    fn stretches(&self) -> Vec<(i64, u64, i64)> {
-        let mut stretches = Vec::new();
-        let (mut start, mut base) = (self.start, 0);
+    /// Lets the clock run from the start on, as long as the device is there and but for where the stream stands.
+    pub(super) fn start_clock(&mut self) {
+        self.clock.run(self.start);
         let all = &self.file.scenario.disturbances;
         for (from, to) in all.iter().filter_map(|each| standing(self.start, each)) {
-            stretches.push((start, base, from));
-            base += self.played(from - start);
-            start = to;
+            self.clock.halt(from);
+            self.clock.run(to);
         }
-        stretches.push((start, base, self.end().unwrap_or(i64::MAX)));
-        stretches
-    }
-
-    fn played(&self, ticks: i64) -> u64 {
-        ticks.max(0) as u64 * u64::from(self.file.scenario.format.rate) / super::FREQUENCY as u64
+        if let Some(end) = self.end() {
+            self.clock.halt(end);
+        }
     }
 
     /// The position at a time.
     pub(super) fn position(&self, qpc: i64) -> u64 {
-        let stretches = self.stretches();
-        let found = stretches.iter().rev().find(|(start, ..)| *start <= qpc);
-        found.map_or(0, |(start, base, end)| {
-            base + self.played(qpc.min(*end) - start)
-        })
+        self.clock.position(qpc)
     }
 
-    /// When the position is first at a frame.
+    /// When the position is first at a frame; never when the stream ends before.
     pub(super) fn time(&self, frame: u64) -> i64 {
-        self.time_in(frame, |position| position >= frame)
+        self.clock.time_of(frame).unwrap_or(NEVER)
     }
 
     /// When a frame begins to be played.
     pub(super) fn begins(&self, frame: u64) -> i64 {
-        self.time_in(frame, |position| position > frame)
-    }
-
-    fn time_in(&self, frame: u64, fits: impl Fn(u64) -> bool) -> i64 {
-        let rate = u64::from(self.file.scenario.format.rate);
-        let stretches = self.stretches();
-        let reaches = |(start, base, end): &&(i64, u64, i64)| {
-            *end == i64::MAX || fits(base + self.played(end - start))
-        };
-        let (start, base, _) = stretches
-            .iter()
-            .find(reaches)
-            .or(stretches.last())
-            .expect("there is one");
-        let ticks = (frame.saturating_sub(*base) * super::FREQUENCY as u64).div_ceil(rate);
-        start + ticks as i64
+        self.clock.begin_of(frame).unwrap_or(NEVER)
     }
 
     /// When the streams are over because the device is.
@@ -112,7 +93,9 @@ impl Machine<'_> {
             let (at, after) = each.span_ms();
             let (at, after) = (self.start + ms(at), self.start + ms(at) + ms(after));
             let told = match each {
-                Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. } => Vec::new(),
+                Disturbance::ClientStall { .. }
+                | Disturbance::TimerStall { .. }
+                | Disturbance::Pause { .. } => Vec::new(),
                 Disturbance::Sleep { .. } | Disturbance::PowerDown { .. } => {
                     vec![(at, Asleep), (after, Awake)]
                 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Scenario};
+use waverig_protocol::scenario::{Disturbance, Scenario, TapClient};
 use waverig_signal::Generator;
 
 use super::{File, MOST_FRAMES, check_client, check_disturbance, check_format, ensure};
@@ -52,8 +52,15 @@ pub(super) fn check(scenario: &Scenario, spans: &Spans) -> Checked {
     recorders(scenario, spans)?;
     for (client, span) in scenario.tap_clients.iter().zip(&spans.tap_clients) {
         cable(client.cable, 1, span)?;
+        if client.reads == 0 {
+            ensure(client.close_ms.is_some(), span.clone(), || {
+                "a tap client that reads nothing needs a close_ms".to_owned()
+            })?;
+        }
+        steer(client, span)?;
         ensure(
-            (1..=MOST_FRAMES).contains(&client.read_frames) && (1..=64).contains(&client.reads),
+            client.reads == 0
+                || (1..=MOST_FRAMES).contains(&client.read_frames) && client.reads <= 64,
             span.clone(),
             || {
                 format!(
@@ -120,6 +127,23 @@ fn recorders(scenario: &Scenario, spans: &Spans) -> Checked {
         disturbances(&recorder.disturbances, duration, span)?;
     }
     Ok(())
+}
+
+fn steer(client: &TapClient, span: &Range<usize>) -> Checked {
+    let close = client.close_ms.unwrap_or(MOST_MS);
+    let mut before = client.open_ms;
+    for step in &client.steer {
+        ensure((before..=close).contains(&step.at_ms), span.clone(), || {
+            format!(
+                "steers at {} ms; allowed: in order of time, while it is open",
+                step.at_ms
+            )
+        })?;
+        before = step.at_ms;
+    }
+    ensure(client.clock_ms != Some(0), span.clone(), || {
+        "clock_ms = 0; allowed: 1 or more, or none".to_owned()
+    })
 }
 
 fn cable(number: u8, least: u8, span: &Range<usize>) -> Checked {

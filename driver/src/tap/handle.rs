@@ -6,6 +6,7 @@
 use super::client::Client;
 use crate::cable::{Cable, SharedCable};
 use crate::device::Extension;
+use crate::fault;
 use crate::irp::Irp;
 use crate::trace;
 use core::ffi::c_void;
@@ -112,7 +113,9 @@ unsafe fn tap_number(file: PFILE_OBJECT) -> Option<CableNumber> {
 /// The last handle of a file is closed: its pended reads are given back, and the clock goes back to nominal if it steered it.
 pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
     cable.at_now(|state, now, done| {
-        state.owner.release(irp.file(), &mut state.clock, now);
+        if !fault::clock::keeps_rate() {
+            state.owner.release(irp.file(), &mut state.clock, now);
+        }
         if let Some(client) = state.clients.find(irp.file()) {
             client.close(STATUS_CANCELLED, done);
         }

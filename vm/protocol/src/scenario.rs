@@ -6,8 +6,10 @@ use crate::Program;
 use crate::device::Device;
 
 mod programs;
+mod soak;
 
-pub use programs::{Player, Recorder, TapClient};
+pub use programs::{Player, Recorder, SteerStep, TapClient};
+pub use soak::Soak;
 
 /// One scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,9 @@ pub struct Scenario {
     pub format: Format,
     /// By what kind of client.
     pub client: Client,
+    /// The main client looks at its stream for days instead of playing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Soak>,
     /// What reads the tap.
     #[serde(default)]
     pub tap: Tap,
@@ -61,6 +66,7 @@ impl Scenario {
             signal,
             format,
             client,
+            soak: None,
             tap: Tap::default(),
             disturbances: Vec::new(),
             recorders: Vec::new(),
@@ -298,6 +304,13 @@ pub enum Disturbance {
         /// For how long, in milliseconds.
         for_ms: u32,
     },
+    /// The client pauses its stream and lets it go on.
+    Pause {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
     /// The system sleeps (S3): nothing runs, and every stream goes on afterwards where it was.
     Sleep {
         /// When, in milliseconds of stream time.
@@ -367,6 +380,7 @@ impl Disturbance {
         match *self {
             Self::ClientStall { at_ms, for_ms }
             | Self::TimerStall { at_ms, for_ms }
+            | Self::Pause { at_ms, for_ms }
             | Self::Sleep { at_ms, for_ms }
             | Self::PowerDown { at_ms, for_ms }
             | Self::StopDevice { at_ms, for_ms }

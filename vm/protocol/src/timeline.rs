@@ -89,6 +89,33 @@ pub enum Event {
         /// Frames whose place was clear.
         clear: u64,
     },
+    /// A tap client steered the cable's clock.
+    Steer {
+        /// To which rate, in parts per billion above nominal; `None`: it let go of the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ppb: Option<i32>,
+        /// The driver's answer, an NTSTATUS.
+        answer: u32,
+    },
+    /// A tap client was told what the clock does, in the words of `waverig_interface::ClockState`.
+    Clock {
+        /// Device time, in whole ticks.
+        device_ticks: i64,
+        /// The rest of it, in 1e-9 ticks.
+        device_fraction: u32,
+        /// How fast it runs.
+        slope_ppb: i32,
+        /// Where that goes.
+        target_ppb: i32,
+        /// Who steers it: 0 nobody, 1 the program that asks, 2 another.
+        steering: u32,
+        /// Generation of the stream on the cable.
+        generation: u32,
+        /// Frames it has played.
+        position: u64,
+    },
+    /// A tap client closed its handle.
+    TapClosed,
     /// The client closed its stream.
     Closed,
     /// Something happened to the device.

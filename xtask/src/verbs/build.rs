@@ -33,6 +33,10 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-keep-timer",
     "fault-run-through-pause",
     "fault-open-always",
+    "fault-millisecond-clock",
+    "fault-32-bit-clock",
+    "fault-steer-jump",
+    "fault-keep-rate",
 ];
 
 /// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).

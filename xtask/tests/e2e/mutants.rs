@@ -42,6 +42,46 @@ fn a_driver_that_leaks_pool_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_counts_milliseconds_is_rejected() {
+    check(
+        "fault-millisecond-clock",
+        "pause",
+        &["position-clock failed: the position told was -"],
+    );
+}
+
+#[test]
+fn a_driver_whose_time_has_32_bits_is_rejected() {
+    check(
+        "fault-32-bit-clock",
+        "soak-100-days/8000-2ch-pcm16",
+        &["position-clock failed", "steering failed"],
+    );
+}
+
+#[test]
+fn a_driver_that_jumps_when_it_is_steered_is_rejected() {
+    check(
+        "fault-steer-jump",
+        "steer",
+        &["position-clock failed: the position told was +48 frames off"],
+    );
+}
+
+#[test]
+fn a_driver_that_keeps_the_rate_of_a_client_that_is_gone_is_rejected() {
+    check(
+        "fault-keep-rate",
+        "steer",
+        &[
+            "steering failed: the slope at",
+            "0 ppb was wanted",
+            "who steers was told as 2",
+        ],
+    );
+}
+
+#[test]
 fn a_driver_that_keeps_reads_when_its_device_is_gone_is_rejected() {
     check(
         "fault-keep-reads",

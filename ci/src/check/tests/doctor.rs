@@ -208,7 +208,7 @@ pub(super) fn unstalled(evidence: &mut Evidence) {
 
 /// Lets a perfect device play what the client now wrote.
 pub(super) fn replay(evidence: &mut Evidence, file: &ScenarioFile) {
-    let stream = crate::stream::Stream::from_timeline(&evidence.timeline, 48_000, 10_000_000)
+    let stream = crate::stream::Stream::of_main(&evidence.timeline, &file.scenario, 10_000_000)
         .expect("a timeline");
     let expected = crate::expected::Expected::of(&stream).expect("a stream");
     let bytes = crate::golden::audio(&file.scenario, &expected.runs).expect("a signal");

@@ -58,16 +58,34 @@ pub struct TapClient {
     #[serde(default = "first")]
     pub cable: u8,
     /// Each read completes when this many frames are there.
+    #[serde(default)]
     pub read_frames: u32,
-    /// Reads kept pended at a time.
+    /// Reads kept pended at a time; 0: it reads nothing.
     #[serde(default = "super::one")]
     pub reads: u32,
+    /// How it steers the cable's clock, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steer: Vec<SteerStep>,
+    /// It asks what the clock does at these intervals, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ms: Option<u32>,
     /// When it opens the tap.
     #[serde(default)]
     pub open_ms: u32,
     /// When it closes it; when the stream has ended if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_ms: Option<u32>,
+}
+
+/// A tap client steers the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SteerStep {
+    /// When.
+    pub at_ms: u32,
+    /// To which rate, in parts per billion above nominal; left out: it lets go of the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppb: Option<i32>,
 }
 
 fn first() -> u8 {

@@ -11,7 +11,7 @@ pub(super) async fn play(playing: &mut Playing) -> Result<(), UserError> {
     }
     loop {
         playing.stream.wait().await?;
-        playing.stream.stall().await;
+        playing.stream.stall().await?;
         if playing.stream.must_end() {
             return Ok(());
         }

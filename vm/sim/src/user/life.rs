@@ -158,7 +158,9 @@ pub(super) fn arrange(
 
 fn moment(disturbance: &Disturbance) -> Option<u32> {
     match *disturbance {
-        Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. } => None,
+        Disturbance::ClientStall { .. }
+        | Disturbance::TimerStall { .. }
+        | Disturbance::Pause { .. } => None,
         Disturbance::Sleep { at_ms, .. }
         | Disturbance::PowerDown { at_ms, .. }
         | Disturbance::StopDevice { at_ms, .. }
@@ -199,7 +201,9 @@ impl Change {
 
     fn happen(self, disturbance: &Disturbance) {
         match *disturbance {
-            Disturbance::ClientStall { .. } | Disturbance::TimerStall { .. } => {}
+            Disturbance::ClientStall { .. }
+            | Disturbance::TimerStall { .. }
+            | Disturbance::Pause { .. } => {}
             Disturbance::Sleep { for_ms, .. } => {
                 if !self.node.sleep() {
                     self.note(DeviceChange::StaysAwake);

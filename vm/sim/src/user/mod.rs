@@ -15,6 +15,7 @@ mod polling;
 mod processor;
 pub(crate) mod record;
 mod recorder;
+mod soak;
 mod stream;
 mod tap;
 mod task;

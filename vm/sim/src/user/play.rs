@@ -1,6 +1,7 @@
 //! A run of a scenario: all its programs side by side, until the last has ended.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use super::client::Playing;
 use super::journal::Journal;
 use super::stream::Setup;
 use super::tap::{Reading, Tap};
-use super::{Target, UserError, life, processor, recorder, task};
+use super::{Target, UserError, life, processor, recorder, soak, task};
 use crate::kernel::kernel;
 use crate::pnp::node::Node;
 use crate::sched::{self, Waited};
@@ -82,6 +83,34 @@ pub(crate) fn play(
     }
 }
 
+/// What a tap client still does about the clock.
+struct Plan {
+    steps: VecDeque<(Qpc, Option<i32>)>,
+    /// When it asks next, and how often.
+    ask: Option<(Qpc, Hns)>,
+}
+
+impl Plan {
+    fn next(&self) -> Qpc {
+        let step = self.steps.front().map(|(at, _)| *at);
+        let ask = self.ask.map(|(at, _)| at);
+        step.into_iter().chain(ask).min().unwrap_or(Qpc(u64::MAX))
+    }
+
+    /// Does what is due.
+    fn act(&mut self, tap: &Tap) -> Result<(), UserError> {
+        let now = kernel().now();
+        while let Some((_, ppb)) = self.steps.pop_front_if(|(at, _)| *at <= now) {
+            tap.steer(ppb)?;
+        }
+        if let Some((at, every)) = self.ask.filter(|(at, _)| *at <= now) {
+            tap.clock()?;
+            self.ask = Some((at + every, every));
+        }
+        Ok(())
+    }
+}
+
 impl Run<'_> {
     fn spawn(
         &self,
@@ -115,6 +144,13 @@ impl Run<'_> {
         let journal = self.journal.of(Program::Main);
         let place = self.target.render(1)?;
         let link = self.target.tap(1)?;
+        if let Some(soak) = scenario.soak.clone() {
+            self.spawn(
+                "a soak",
+                soak::run(scenario, soak, place, link, self.node.cloned(), journal),
+            );
+            return Ok(());
+        }
         let start = self.moment(scenario.start_ms);
         let reading = Reading {
             read_frames: scenario.tap.read_frames,
@@ -206,15 +242,33 @@ impl Run<'_> {
         let journal = self.journal.of(program);
         let open = self.moment(client.open_ms);
         let close = client.close_ms.map(|ms| self.moment(ms));
+        let steps = client.steer.iter();
+        let steps = steps.map(|step| (self.moment(step.at_ms), step.ppb));
+        let mut plan = Plan {
+            steps: steps.collect(),
+            ask: client
+                .clock_ms
+                .map(|ms| (open, Hns::from_millis(ms.into()))),
+        };
         self.spawn("a tap client", async move {
             task::sleep_until(open).await;
             let tap = Tap::open(&link, &reading, journal)?;
-            match close {
-                Some(close) => {
-                    task::sleep_until(close).await;
-                    tap.finish(false).await
+            if !plan.steps.is_empty() {
+                tap.ask_for_too_much()?;
+            }
+            loop {
+                plan.act(&tap)?;
+                let until = plan.next().min(close.unwrap_or(Qpc(u64::MAX)));
+                if close.is_none() {
+                    if tap.last(until).await {
+                        return tap.finish(true).await;
+                    }
+                } else {
+                    task::sleep_until(until).await;
+                    if Some(until) == close {
+                        return tap.finish(false).await;
+                    }
                 }
-                None => tap.until_last().await,
             }
         });
         Ok(())

@@ -14,7 +14,7 @@ pub(super) async fn play(playing: &mut Playing, interval_ms: u32) -> Result<(), 
     }
     loop {
         task::sleep(Hns::from_millis(interval_ms.into())).await;
-        playing.stream.stall().await;
+        playing.stream.stall().await?;
         if playing.stream.must_end() {
             return Ok(());
         }

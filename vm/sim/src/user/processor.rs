@@ -1,5 +1,7 @@
 //! Disturbances: a processor that somebody else holds.
 
+use std::collections::VecDeque;
+
 use waverig_protocol::scenario::Disturbance;
 
 use crate::kernel::kernel;
@@ -65,5 +67,40 @@ impl ClientStalls {
         }
         self.due.remove(0);
         Some(for_ms)
+    }
+}
+
+/// The client's pauses, in the order they are due.
+pub(super) struct Pauses {
+    due: VecDeque<(Qpc, Hns)>,
+}
+
+impl Pauses {
+    /// Those among `disturbances` of a stream that starts at `start`.
+    pub(super) fn new(disturbances: &[Disturbance], start: Qpc) -> Self {
+        let mut due: Vec<(Qpc, Hns)> = disturbances
+            .iter()
+            .filter_map(|disturbance| match *disturbance {
+                Disturbance::Pause { at_ms, for_ms } => Some((
+                    start + Hns::from_millis(at_ms.into()),
+                    Hns::from_millis(for_ms.into()),
+                )),
+                _ => None,
+            })
+            .collect();
+        due.sort();
+        Self { due: due.into() }
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Qpc {
+        self.due.front().map_or(Qpc(u64::MAX), |(at, _)| *at)
+    }
+
+    /// The pause that begins now: how long it lasts.
+    pub(super) fn take(&mut self) -> Option<Hns> {
+        let now = kernel().now();
+        let due = self.due.pop_front_if(|(at, _)| *at <= now);
+        due.map(|(_, length)| length)
     }
 }

@@ -42,7 +42,7 @@ impl Recording {
             return Err(UserError("the buffer is too small for two packets".into()));
         }
         while self.stream.wait_until(stop).await? {
-            self.stream.stall().await;
+            self.stream.stall().await?;
             if self.stream.must_end() {
                 return Ok(());
             }
@@ -64,7 +64,7 @@ impl Recording {
         loop {
             let next = kernel().now() + Hns::from_millis(interval_ms.into());
             task::sleep_until(next.min(stop)).await;
-            self.stream.stall().await;
+            self.stream.stall().await?;
             if self.stream.must_end() {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use super::journal::Journal;
 use super::ks::Handle;
 use super::life::{self, Ear};
 use super::pin::{Buffer, Pin};
-use super::processor::{self, ClientStalls};
+use super::processor::{self, ClientStalls, Pauses};
 use super::task::{self, Bell};
 use super::unroll::Unroll;
 use super::{Place, UserError};
@@ -50,6 +50,7 @@ pub(super) struct Stream {
     unroll: Unroll,
     stalls: ClientStalls,
     ear: Ear,
+    pauses: Pauses,
 }
 
 /// The event that the driver signals.
@@ -132,6 +133,7 @@ impl Stream {
             unroll: Unroll::new(buffer_frames, setup.format.rate, life::time_awake()),
             stalls: ClientStalls::new(&setup.disturbances, now),
             ear,
+            pauses: Pauses::new(&setup.disturbances, now),
         })
     }
 
@@ -150,6 +152,7 @@ impl Stream {
         let start = kernel().now();
         self.unroll = Unroll::new(self.buffer_frames, self.rate, life::time_awake());
         self.stalls = ClientStalls::new(&self.disturbances, start);
+        self.pauses = Pauses::new(&self.disturbances, start);
         Ok(start)
     }
 
@@ -166,27 +169,72 @@ impl Stream {
         self.ear.is_told()
     }
 
+    /// Asks for the position when it is known to be about `near`: after days an offset in the buffer tells nothing else.
+    pub(super) fn position_near(&mut self, near: u64) -> Result<(), UserError> {
+        let offset = self.pin.position()? / self.frame_bytes as u64;
+        let ahead = (offset + self.buffer_frames - near % self.buffer_frames) % self.buffer_frames;
+        let behind = if ahead > self.buffer_frames / 2 {
+            self.buffer_frames
+        } else {
+            0
+        };
+        let frames = (near + ahead).saturating_sub(behind);
+        self.journal.note(Event::Position { frames });
+        Ok(())
+    }
+
     /// Where a frame of the stream lies in the buffer, in bytes.
     pub(super) fn offset(&self, frame: u64) -> usize {
         (frame % self.buffer_frames) as usize * self.frame_bytes
     }
 
-    /// Stands still when a stall of the client is due.
-    pub(super) async fn stall(&mut self) {
+    /// Stands still when a stall of the client is due, and pauses the stream when that is.
+    pub(super) async fn stall(&mut self) -> Result<(), UserError> {
         while let Some(for_ms) = self.stalls.take() {
             self.journal.note(Event::Stalled { for_ms });
             task::sleep(Hns::from_millis(for_ms.into())).await;
         }
+        while let Some(length) = self.pauses.take() {
+            self.pause(length).await?;
+        }
+        Ok(())
+    }
+
+    /// Pauses the stream, and asks for the position at the beginning, in the middle and at the end.
+    async fn pause(&mut self, length: Hns) -> Result<(), UserError> {
+        self.set_state(KSSTATE_PAUSE)?;
+        self.position()?;
+        self.unroll.hold();
+        let half = Hns(length.0 / 2);
+        for part in [half, Hns(length.0 - half.0)] {
+            task::sleep(part).await;
+            self.position()?;
+        }
+        self.set_state(KSSTATE_RUN)?;
+        self.unroll.go_on(life::time_awake());
+        Ok(())
     }
 
     /// Waits for the driver's notification, which must come within 2 s.
-    pub(super) async fn wait(&self) -> Result<(), UserError> {
+    pub(super) async fn wait(&mut self) -> Result<(), UserError> {
         self.wait_until(Qpc(u64::MAX)).await.map(|_| ())
     }
 
     /// Waits for the driver's notification, which must come within 2 s, but no longer than until `stop`; `false` when
     /// that came first.
-    pub(super) async fn wait_until(&self, stop: Qpc) -> Result<bool, UserError> {
+    pub(super) async fn wait_until(&mut self, stop: Qpc) -> Result<bool, UserError> {
+        while self.pauses.next() < stop {
+            if self.notified_until(self.pauses.next()).await? {
+                return Ok(true);
+            }
+            if let Some(length) = self.pauses.take() {
+                self.pause(length).await?;
+            }
+        }
+        self.notified_until(stop).await
+    }
+
+    async fn notified_until(&self, stop: Qpc) -> Result<bool, UserError> {
         let Some(Notification { event, bell, .. }) = &self.notification else {
             return Err(UserError("the stream has no notifications".into()));
         };

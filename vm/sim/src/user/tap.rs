@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::Event;
-use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request};
+use waverig_tap::{Block, BlockFlags, Reader, Session, Steering, ioctl, request};
 
 use super::UserError;
 use super::journal::Journal;
@@ -13,7 +13,10 @@ use super::ks::Handle;
 use super::life::{self, Ear};
 use super::task::Bell;
 use crate::kernel::kernel;
-use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED};
+use crate::nt::status::{
+    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED,
+    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
+};
 use crate::pnp::node::Node;
 use crate::sched;
 use crate::time::{Hns, Qpc};
@@ -24,6 +27,8 @@ const ROOM: usize = 8;
 const POLL: Hns = Hns::from_millis(1);
 /// Bytes a reply to HELLO may have; a later version may enlarge it.
 const HELLO_ROOM: usize = 64;
+/// Bytes a reply about the clock may have.
+const CLOCK_ROOM: usize = 128;
 
 /// How a tap is read.
 pub(super) struct Reading {
@@ -102,25 +107,20 @@ impl Tap {
             error: RefCell::default(),
             bell,
         });
-        for _ in 0..reading.reads.max(1) {
+        for _ in 0..reading.reads {
             pend(&state);
         }
         Ok(Self { state })
     }
 
-    /// Waits for the stream's last block, however long the stream runs, then closes the tap.
-    pub(super) async fn until_last(self) -> Result<(), UserError> {
-        self.last(Qpc(u64::MAX)).await;
-        self.finish(true).await
-    }
-
-    async fn last(&self, deadline: Qpc) {
+    /// Waits for the stream's last block, or an error, until `deadline`; `false` when that came first.
+    pub(super) async fn last(&self, deadline: Qpc) -> bool {
         let state = &self.state;
         let seen = || {
             let over = state.last_seen.get() && !state.may_end;
             over || state.refused.get() || state.ear.is_told() || state.error.borrow().is_some()
         };
-        state.bell.until(seen, deadline).await;
+        let met = state.bell.until(seen, deadline).await;
         if state.ear.is_told() {
             // The player has been told, too: its stream ends in a moment.
             let ended = || state.last_seen.get() || state.refused.get();
@@ -129,6 +129,104 @@ impl Tap {
                 .until(ended, kernel().now() + Hns::from_millis(50))
                 .await;
         }
+        met
+    }
+
+    /// Steers the clock, or lets go of it, and notes what the driver answered.
+    pub(super) fn steer(&self, ppb: Option<i32>) -> Result<(), UserError> {
+        let input = ppb.map_or_else(request::release, request::steer);
+        let reply = self.control(ioctl::STEER, &input);
+        let answer = reply
+            .as_ref()
+            .err()
+            .map_or(0, |status| status.0.cast_unsigned());
+        self.state.journal.note(Event::Steer { ppb, answer });
+        reply.map_or(Ok(()), |reply| self.note_clock(&reply).map(|_| ()))
+    }
+
+    /// Asks what the clock does, and notes it; gives the position that it told.
+    pub(super) fn clock(&self) -> Result<u64, UserError> {
+        let reply = self.control(ioctl::CLOCK, &[]);
+        let reply =
+            reply.map_err(|status| UserError(format!("the tap's CLOCK failed with {status}")))?;
+        self.note_clock(&reply)
+    }
+
+    /// Requests about the clock that no driver may take: each with the answer it must get. While somebody else steers, that may
+    /// be the reason too.
+    pub(super) fn ask_for_too_much(&self) -> Result<(), UserError> {
+        let told = self.control(ioctl::CLOCK, &[]);
+        let told =
+            told.map_err(|status| UserError(format!("the tap's CLOCK failed with {status}")))?;
+        let told = waverig_tap::clock(&told).map_err(|error| UserError(error.to_string()))?;
+        let taken = told.steering == Steering::AnotherHandle as u32;
+        let [mut unknown, mut reserved, mut idle] =
+            [request::steer(1), request::steer(1), request::release()];
+        unknown[0] = 3;
+        reserved[12] = 1;
+        idle[4] = 1;
+        let steer = request::steer;
+        for (what, input, expect) in [
+            (
+                "a rate above the bound",
+                &steer(1_000_001)[..],
+                STATUS_INVALID_PARAMETER,
+            ),
+            (
+                "a rate below the bound",
+                &steer(-1_000_001),
+                STATUS_INVALID_PARAMETER,
+            ),
+            (
+                "the lowest number",
+                &steer(i32::MIN),
+                STATUS_INVALID_PARAMETER,
+            ),
+            (
+                "the highest number",
+                &steer(i32::MAX),
+                STATUS_INVALID_PARAMETER,
+            ),
+            ("an unknown action", &unknown, STATUS_INVALID_PARAMETER),
+            ("a reserved field", &reserved, STATUS_INVALID_PARAMETER),
+            ("a rate to let go with", &idle, STATUS_INVALID_PARAMETER),
+            ("15 bytes", &steer(1)[..15], STATUS_BUFFER_TOO_SMALL),
+            ("nothing", &[], STATUS_BUFFER_TOO_SMALL),
+        ] {
+            let answer = self.control(ioctl::STEER, input).err();
+            if answer != Some(expect) && !(taken && answer == Some(STATUS_SHARING_VIOLATION)) {
+                return Err(UserError(format!(
+                    "STEER with {what} must fail with {expect}; the driver answered {answer:?}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn control(&self, code: u32, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
+        let handle = self.state.handle.borrow();
+        let handle = handle.as_ref().ok_or(STATUS_CANCELLED)?;
+        handle.control(code, input, CLOCK_ROOM)
+    }
+
+    fn note_clock(&self, reply: &[u8]) -> Result<u64, UserError> {
+        let clock = waverig_tap::clock(reply).map_err(|error| UserError(error.to_string()))?;
+        if clock.qpc != kernel().now().0.cast_signed() {
+            return Err(UserError(format!(
+                "the tap's clock is told for tick {}",
+                clock.qpc
+            )));
+        }
+        self.state.journal.note(Event::Clock {
+            device_ticks: clock.device_ticks,
+            device_fraction: clock.device_fraction,
+            slope_ppb: clock.slope_ppb,
+            target_ppb: clock.target_ppb,
+            steering: clock.steering,
+            generation: clock.generation,
+            position: clock.position,
+        });
+        Ok(clock.position)
     }
 
     /// Waits for the stream's last block when `wait`, then closes the tap.
@@ -140,6 +238,7 @@ impl Tap {
         state.closing.set(true);
         if let Some(handle) = state.handle.take() {
             handle.close();
+            state.journal.note(Event::TapClosed);
         }
         state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);

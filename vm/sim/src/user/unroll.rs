@@ -10,6 +10,7 @@ pub(super) struct Unroll {
     rate: u64,
     frames: u64,
     at: Qpc,
+    held: bool,
 }
 
 impl Unroll {
@@ -20,13 +21,24 @@ impl Unroll {
             rate: u64::from(rate),
             frames: 0,
             at,
+            held: false,
         }
+    }
+
+    /// The stream stands still from now on.
+    pub(super) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The stream goes on at `now`.
+    pub(super) fn go_on(&mut self, now: Qpc) {
+        (self.held, self.at) = (false, now);
     }
 
     /// The position in frames for an offset in frames that was read at `now`: of all that fit the offset, the one
     /// nearest to what the elapsed time gives, and never behind the position before.
     pub(super) fn frames(&mut self, offset: u64, now: Qpc) -> u64 {
-        let Hns(elapsed) = now - self.at;
+        let Hns(elapsed) = if self.held { Hns(0) } else { now - self.at };
         let expected = self.frames + elapsed * self.rate / QPC_FREQUENCY;
         let half = self.buffer / 2;
         let lowest = (expected + half)
