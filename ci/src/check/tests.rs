@@ -209,6 +209,8 @@ const ROWS: &[Row] = &[
         "record-exact of recorder-1", Failed, "100 frames of silence where the signal was due"),
     ("frames nobody read", "record-event", |e, _| { let at = e.timeline.iter().position(|s| matches!(s.event, Event::Read { stream_frame: 960, .. })); e.timeline.remove(at.expect("a read")); },
         "record-exact of recorder-1", Failed, "480 frames were never read, although nothing held the recorder up"),
+    ("more than a packet that went with the device", "surprise-removal-both", |e, _| { let at = e.timeline.iter().rposition(|s| matches!(s.event, Event::Read { .. })); e.timeline.remove(at.expect("a read")); },
+        "record-exact of recorder-1", Failed, "frames were never read, although nothing held the recorder up"),
     ("a sample rounded down", "record-16-from-float", |e, _| recording(e, |a| for s in a.chunks_exact_mut(2) { let v = i16::from_le_bytes([s[0], s[1]]).saturating_sub(1); s.copy_from_slice(&v.to_le_bytes()); }),
         "record-exact of recorder-1", Failed, "channel 0 is"),
     ("one channel in place of the mean", "record-mono-from-stereo", |e, _| recording(e, |a| a[3_000] ^= 0x40),
