@@ -200,9 +200,8 @@ impl Cable {
         let mut done = Completions::default();
         if !fault::keeps_reads() {
             self.state(|state| {
-                state
-                    .clients
-                    .give_back(STATUS_DEVICE_NOT_CONNECTED, &mut done);
+                let clients = &mut state.clients;
+                clients.give_back(self.source, STATUS_DEVICE_NOT_CONNECTED, &mut done);
             });
         }
         done.finish();

@@ -1,8 +1,10 @@
 //! Requests, as far as the driver looks into them; the inline functions of wdm.h are spelled out here.
 
+use crate::event::Event;
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
+use waverig_engine::tap::share::{SharedMemory, Target};
 use waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
 use wdk_sys::_MEMORY_CACHING_TYPE::MmCached;
 use wdk_sys::_MODE::KernelMode;
@@ -155,6 +157,12 @@ impl Irp {
         unsafe { self.stack().Parameters.DeviceIoControl.IoControlCode }
     }
 
+    /// Who sent the request: `KernelMode` or `UserMode`.
+    pub(crate) fn requestor_mode(&self) -> i8 {
+        // SAFETY: the driver owns the request.
+        unsafe { (*self.as_ptr()).RequestorMode }
+    }
+
     /// Bytes of input and output of a device control.
     fn control_lengths(&self) -> (usize, usize) {
         // SAFETY: every bit pattern is a length.
@@ -217,13 +225,55 @@ impl Output {
         self.len
     }
 
-    /// The bytes, to be written and not read: user mode may change them at any time.
+    pub(crate) fn is_aligned(&self, alignment: usize) -> bool {
+        self.base.as_ptr().addr().is_multiple_of(alignment)
+    }
+
+    /// The bytes, to be written.
     ///
     /// # Safety
-    /// The request is not completed yet.
-    pub(crate) unsafe fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: the pages are locked and mapped while the request lives; nobody else in the kernel refers to them.
-        unsafe { core::slice::from_raw_parts_mut(self.base.as_ptr(), self.len) }
+    /// The request is not completed before the result is gone.
+    pub(crate) unsafe fn mapped(&mut self) -> Mapped<'_> {
+        Mapped(self)
+    }
+}
+
+/// Locked and mapped pages of a client's. User mode may read and change them at any time, so no Rust reference to them exists,
+/// and nothing is read from them.
+pub(crate) struct Mapped<'a>(&'a mut Output);
+
+impl Mapped<'_> {
+    /// The place for `len` bytes at `at`, if it is there.
+    fn place(&self, at: usize, len: usize) -> Option<*mut u8> {
+        let inside = at.checked_add(len).is_some_and(|end| end <= self.0.len);
+        // SAFETY: the offset lies within the mapping.
+        inside.then(|| unsafe { self.0.base.as_ptr().add(at) })
+    }
+}
+
+impl Target for Mapped<'_> {
+    fn room(&self) -> usize {
+        self.0.len
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        let len = bytes.len().min(self.0.len.saturating_sub(at));
+        if let Some(place) = self.place(at, len) {
+            // SAFETY: the place has as many bytes, is mapped while the request lives, and overlaps nothing of the kernel's.
+            unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), len) };
+        }
+    }
+}
+
+impl SharedMemory for Mapped<'_> {
+    fn store(&mut self, at: usize, value: u64) {
+        let place = self.place(at, size_of::<u64>()).map(<*mut u8>::cast::<u64>);
+        if let Some(place) = place.filter(|place| place.is_aligned()) {
+            fence(Ordering::Release);
+            // SAFETY: the place is mapped and aligned; others reach it, if at all, by atomic loads or from user mode.
+            unsafe { AtomicU64::from_ptr(place) }.store(value.to_le(), Ordering::Relaxed);
+            fence(Ordering::Release);
+        }
     }
 }
 
@@ -237,10 +287,22 @@ pub(crate) struct Completions {
 impl Completions {
     /// Adds a request that the driver owns and that cannot be cancelled any more.
     pub(crate) fn push(&mut self, irp: Irp, status: NTSTATUS, information: usize) {
+        self.push_with(irp, status, information, None);
+    }
+
+    /// As [`Completions::push`], with an event that is let go of at the same time.
+    pub(crate) fn push_with(
+        &mut self,
+        irp: Irp,
+        status: NTSTATUS,
+        information: usize,
+        event: Option<Event>,
+    ) {
         irp.set_status(status, information);
         // SAFETY: the driver owns these requests and their words.
         unsafe {
             *irp.context::<1>() = null_mut();
+            *irp.context::<2>() = event.map_or(null_mut(), Event::into_raw);
             match self.last {
                 Some(last) => *last.context::<1>() = irp.as_ptr().cast(),
                 None => self.first = Some(irp),
@@ -256,6 +318,7 @@ impl Completions {
             // SAFETY: the word was set by `push`; the request is read before it is given up.
             unsafe {
                 next = Irp::new((*irp.context::<1>()).cast());
+                drop(Event::from_raw(*irp.context::<2>()));
                 IofCompleteRequest(irp.as_ptr(), 0);
             }
         }

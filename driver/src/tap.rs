@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod handle;
 mod reads;
+mod share;
 mod steer;
 mod wire;
 

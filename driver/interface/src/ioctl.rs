@@ -56,6 +56,18 @@ pub const STEER: u32 = code(0x809, READ_ACCESS | WRITE_ACCESS, BUFFERED);
 /// without records, `STATUS_INVALID_PARAMETER` for reserved fields that are not 0.
 pub const EVENTS: u32 = code(0x803, READ_ACCESS, BUFFERED);
 
+/// Blocks without a request for each: the driver writes them into the output as they fall due; pends until it is cancelled, the
+/// handle is closed or the device goes away, and returns nothing then. In: [`ShareRequest`](crate::ShareRequest). Out: memory
+/// for a [`ShareHeader`](crate::ShareHeader) and at least [`SHARE_MIN_SLOTS`](crate::SHARE_MIN_SLOTS) slots, whose first
+/// 64 bytes the client has set to 0.
+///
+/// Errors: `STATUS_INVALID_DEVICE_STATE` before [`HELLO`], `STATUS_BUFFER_TOO_SMALL`, `STATUS_INVALID_PARAMETER` for values out of
+/// range, for more than [`SHARE_MAX_BYTES`](crate::SHARE_MAX_BYTES), and when memory or slots are not aligned to
+/// [`SHARE_ALIGNMENT`](crate::SHARE_ALIGNMENT), `STATUS_SHARING_VIOLATION` when the handle shares memory already,
+/// `STATUS_INVALID_HANDLE`, `STATUS_OBJECT_TYPE_MISMATCH` or `STATUS_ACCESS_DENIED` for the event, `STATUS_INSUFFICIENT_RESOURCES`
+/// when the memory cannot be mapped; and as for [`READ`] when it ends.
+pub const SHARE: u32 = code(0x804, READ_ACCESS, OUT_DIRECT);
+
 /// Handles that may be open on one tap at a time; opening one more fails with `STATUS_TOO_MANY_SESSIONS`.
 pub const MAX_CLIENTS: usize = 32;
 

@@ -2,7 +2,9 @@
 //!
 //! Each cable of a device has a tap: a device interface of class [`TAP_INTERFACE`] whose reference string is the cable's
 //! ([`CableNumber::tap_reference`]). A client opens it, says [`ioctl::HELLO`], and then keeps one or more [`ioctl::READ`] requests
-//! pended: each returns one *block*, a [`Block`] header followed by `frames × format.frame_bytes` bytes of audio.
+//! pended: each returns one *block*, a [`Block`] header followed by `frames × format.frame_bytes` bytes of audio. Or it hands
+//! memory over with one [`ioctl::SHARE`], into which the driver writes the same blocks as they fall due ([`ShareHeader`] says
+//! how they are read there).
 //!
 //! Promises of the interface:
 //! - every rendered frame is delivered to every client once, in order, in the format the stream was opened with;
@@ -37,6 +39,7 @@ mod clock;
 mod control;
 mod event;
 pub mod ioctl;
+mod share;
 pub mod wire;
 
 pub use block::{Block, BlockFlags, SampleKind, TapFormat};
@@ -44,6 +47,10 @@ pub use cable::{CableNumber, MAX_CABLES};
 pub use clock::{ClockState, Steer, SteerAction, Steering};
 pub use control::{Hello, HelloReply, RECENT_RUNS, ReadRequest, StarvedRun, Status, StreamState};
 pub use event::{EventKind, EventRecord, EventsReply, EventsRequest};
+pub use share::{
+    SHARE_ALIGNMENT, SHARE_MAX_BYTES, SHARE_MIN_SLOTS, ShareHeader, ShareRequest, ShareState,
+    SlotHeader,
+};
 
 /// A GUID as Windows lays it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ fn codes_are_what_ctl_code_gives() {
             ioctl::READ,
             ioctl::STATUS,
             ioctl::EVENTS,
+            ioctl::SHARE,
             ioctl::CLOCK,
             ioctl::STEER
         ],
@@ -25,6 +26,7 @@ fn codes_are_what_ctl_code_gives() {
             0x0022_6006,
             0x0022_6008,
             0x0022_600C,
+            0x0022_6012,
             0x0022_6020,
             0x0022_E024
         ]
@@ -102,6 +104,54 @@ fn fields_stay_where_they_are() {
 }
 
 #[test]
+fn shared_memory_stays_as_it_is_laid_out() {
+    assert_eq!(
+        [
+            offset_of!(ShareHeader, version),
+            offset_of!(ShareHeader, header_bytes),
+            offset_of!(ShareHeader, slot_bytes),
+            offset_of!(ShareHeader, slots),
+            offset_of!(ShareHeader, slot_header_bytes),
+            offset_of!(ShareHeader, qpc_frequency),
+            offset_of!(ShareHeader, state),
+            offset_of!(ShareHeader, begun),
+            offset_of!(ShareHeader, written),
+        ],
+        [
+            4,
+            8,
+            12,
+            16,
+            20,
+            24,
+            ShareHeader::STATE_AT,
+            ShareHeader::BEGUN_AT,
+            ShareHeader::WRITTEN_AT
+        ]
+    );
+    assert_eq!(
+        [
+            ShareHeader::STATE_AT,
+            ShareHeader::BEGUN_AT,
+            ShareHeader::WRITTEN_AT
+        ],
+        [32, 64, 72]
+    );
+    assert_eq!(
+        [
+            offset_of!(SlotHeader, frames_before),
+            offset_of!(SlotHeader, block),
+            offset_of!(ShareRequest, wake_blocks),
+            offset_of!(ShareRequest, slot_bytes),
+            offset_of!(ShareRequest, event),
+        ],
+        [8, 16, 4, 8, 16]
+    );
+    assert_eq!(ShareHeader::BYTES % SHARE_ALIGNMENT, 0);
+    assert_eq!(ShareHeader::MAGIC, 0x5352_7657);
+}
+
+#[test]
 fn kinds_of_events_keep_their_values() {
     let values = EventKind::ALL.map(|kind| kind as u16);
     assert_eq!(
@@ -156,6 +206,9 @@ fn every_structure_survives_the_wire() {
     round_trip::<ReadRequest>();
     round_trip::<StarvedRun>();
     round_trip::<Status>();
+    round_trip::<ShareRequest>();
+    round_trip::<ShareHeader>();
+    round_trip::<SlotHeader>();
     round_trip::<EventsRequest>();
     round_trip::<EventsReply>();
     round_trip::<EventRecord>();

@@ -2,7 +2,7 @@
 
 use crate::{
     Block, BlockFlags, ClockState, EventRecord, EventsReply, EventsRequest, Hello, HelloReply,
-    ReadRequest, StarvedRun, Status, Steer, TapFormat,
+    ReadRequest, ShareHeader, ShareRequest, SlotHeader, StarvedRun, Status, Steer, TapFormat,
 };
 
 /// A structure of the interface that has a fixed number of bytes.
@@ -188,3 +188,31 @@ wire!(
     count,
     values
 );
+wire!(
+    ShareRequest,
+    32,
+    block_frames,
+    wake_blocks,
+    slot_bytes,
+    reserved,
+    event,
+    reserved2
+);
+wire!(
+    ShareHeader,
+    128,
+    magic,
+    version,
+    reserved,
+    header_bytes,
+    slot_bytes,
+    slots,
+    slot_header_bytes,
+    qpc_frequency,
+    state,
+    reserved2,
+    begun,
+    written,
+    reserved3
+);
+wire!(SlotHeader, 80, sequence, frames_before, block);

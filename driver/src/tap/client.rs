@@ -1,6 +1,7 @@
 //! The clients: one for each open handle, found by its file object. Under the cable lock.
 
 use super::reads::{Read, Reads};
+use super::share::Sharing;
 use crate::cable::Ring;
 use crate::irp::{Completions, Irp};
 use crate::pool::PoolBox;
@@ -8,7 +9,9 @@ use crate::trace::{self, Source};
 use waverig_engine::{Cursor, Frames};
 use waverig_interface::ioctl::{MAX_BLOCK_BYTES, MAX_CLIENTS};
 use waverig_interface::{EventKind, TapFormat};
-use waverig_portcls::status::{STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE};
+use waverig_portcls::status::{
+    STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE, STATUS_SHARING_VIOLATION,
+};
 use wdk_sys::{NTSTATUS, PFILE_OBJECT};
 
 /// Bytes that are copied for clients while the lock is held once, but for the last block: what a stalled client has to
@@ -30,6 +33,8 @@ pub(crate) struct Client {
     /// The handle is closed; what is still on its way is refused.
     closing: bool,
     reads: Reads,
+    /// Memory that is shared.
+    sharing: Option<Sharing>,
     /// Requests that were refused.
     refused: u64,
 }
@@ -47,11 +52,12 @@ impl Client {
             version: None,
             closing: false,
             reads: Reads::new(),
+            sharing: None,
             refused: 0,
         })
     }
 
-    /// Frames lost since the handle was opened.
+    /// Frames its reads have lost since the handle was opened.
     pub(super) fn lost(&self) -> u64 {
         self.cursor.map_or(0, |cursor| cursor.lost())
     }
@@ -84,10 +90,59 @@ impl Client {
         self.reads.pend(read, done)
     }
 
+    /// Pends a request that shares memory.
+    ///
+    /// # Errors
+    /// As [`Client::pend`]; `sharing` is then the caller's as before.
+    pub(super) fn share(
+        &mut self,
+        source: Source,
+        sharing: &mut Option<Sharing>,
+        done: &mut Completions,
+    ) -> Result<(), NTSTATUS> {
+        match self.version {
+            _ if self.closing => return Err(STATUS_CANCELLED),
+            None => return Err(STATUS_INVALID_DEVICE_STATE),
+            Some(_) if self.sharing.is_some() => return Err(STATUS_SHARING_VIOLATION),
+            Some(_) => {}
+        }
+        let Some(sharing) = sharing.take() else {
+            return Err(STATUS_INVALID_DEVICE_STATE);
+        };
+        sharing.note(source, self.number);
+        sharing.pend();
+        if sharing.is_cancelled() {
+            sharing.note_end(source, self.number, STATUS_CANCELLED);
+            sharing.complete(STATUS_CANCELLED, done);
+        } else {
+            self.sharing = Some(sharing);
+        }
+        Ok(())
+    }
+
     /// Gives all requests back and takes no more.
-    pub(super) fn close(&mut self, status: NTSTATUS, done: &mut Completions) {
+    pub(super) fn close(&mut self, source: Source, status: NTSTATUS, done: &mut Completions) {
         self.closing = true;
+        self.give_back(source, status, done);
+    }
+
+    fn give_back(&mut self, source: Source, status: NTSTATUS, done: &mut Completions) {
         self.reads.give_back(status, done);
+        if self.sharing.as_mut().is_some_and(Sharing::end)
+            && let Some(sharing) = self.sharing.take()
+        {
+            sharing.note_end(source, self.number, status);
+            sharing.complete(status, done);
+        }
+    }
+
+    /// See [`Clients::forget`].
+    fn forget(&mut self, source: Source, irp: Irp) -> Option<Sharing> {
+        self.reads.forget(irp);
+        let mut sharing = self.sharing.take_if(|sharing| sharing.is_of(irp))?;
+        sharing.end();
+        sharing.note_end(source, self.number, STATUS_CANCELLED);
+        Some(sharing)
     }
 
     /// Notes that the client is gone.
@@ -108,9 +163,16 @@ impl Client {
         let Some(cursor) = &mut self.cursor else {
             return;
         };
-        let lost = cursor.lost();
+        let shared_lost = |sharing: &Option<Sharing>| sharing.as_ref().map_or(0, Sharing::lost);
+        let lost = cursor.lost().saturating_add(shared_lost(&self.sharing));
         self.reads.answer(tap, cursor, format, budget, done);
-        let lost = cursor.lost().saturating_sub(lost);
+        if let Some(sharing) = &mut self.sharing {
+            sharing.write(tap, format, budget);
+        }
+        let lost = cursor
+            .lost()
+            .saturating_add(shared_lost(&self.sharing))
+            .saturating_sub(lost);
         if lost > 0 {
             let values = [self.number, lost, tap.generation().into()];
             trace::note(source, EventKind::ClientLost, values);
@@ -201,27 +263,29 @@ impl Clients {
         true
     }
 
-    /// After how many more frames the first read can be answered; `None` when none is pended.
+    /// After how many more frames there is something to do for a client; `None` when none waits.
     pub(crate) fn frames_missing(&self, tap: &Ring, format: TapFormat) -> Option<Frames> {
         let missing = |client: &PoolBox<Client>| {
-            client
-                .reads
-                .frames_missing(tap, client.cursor.as_ref()?, format)
+            let cursor = client.cursor.as_ref()?;
+            let read = client.reads.frames_missing(tap, cursor, format);
+            let shared = client.sharing.as_ref();
+            let shared = shared.map(|sharing| sharing.frames_missing(tap, format));
+            read.into_iter().chain(shared).min()
         };
         self.places.iter().flatten().filter_map(missing).min()
     }
 
     /// Completes every pended request with `status`.
-    pub(crate) fn give_back(&mut self, status: NTSTATUS, done: &mut Completions) {
+    pub(crate) fn give_back(&mut self, source: Source, status: NTSTATUS, done: &mut Completions) {
         for client in self.iter_mut() {
-            client.reads.give_back(status, done);
+            client.give_back(source, status, done);
         }
     }
 
-    /// The cancel routine completes this request: whoever has it pended forgets it.
-    pub(super) fn forget(&mut self, irp: Irp) {
-        for client in self.iter_mut() {
-            client.reads.forget(irp);
-        }
+    /// The cancel routine completes this request: whoever has it pended forgets it. Memory that it brought is the caller's, to
+    /// be let go of when no lock is held.
+    pub(super) fn forget(&mut self, source: Source, irp: Irp) -> Option<Sharing> {
+        self.iter_mut()
+            .find_map(|client| client.forget(source, irp))
     }
 }

@@ -2,14 +2,15 @@
 
 use super::client::Client;
 use super::reads::Read;
+use super::share::Sharing;
 use super::{steer, wire};
 use crate::cable::Cable;
 use crate::irp::Irp;
 use crate::trace;
 use waverig_interface::wire::Wire;
 use waverig_interface::{
-    Block, EventKind, EventsRequest, Hello, HelloReply, ReadRequest, Status, TapFormat,
-    VERSION_MAX, VERSION_MIN, ioctl,
+    Block, EventKind, EventsRequest, Hello, HelloReply, ReadRequest, ShareRequest, Status,
+    TapFormat, VERSION_MAX, VERSION_MIN, ioctl,
 };
 use waverig_portcls::status::{
     STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST,
@@ -27,6 +28,10 @@ pub(super) fn dispatch(cable: &Cable, mut irp: Irp) -> NTSTATUS {
         ioctl::CLOCK => steer::clock(cable, &irp).and_then(|clock| put(&mut irp, &clock)),
         ioctl::STEER => steer::steer(cable, &mut irp).and_then(|clock| put(&mut irp, &clock)),
         ioctl::READ => match read(cable, irp) {
+            Ok(()) => return STATUS_PENDING,
+            Err(status) => Err(status),
+        },
+        ioctl::SHARE => match share(cable, irp) {
             Ok(()) => return STATUS_PENDING,
             Err(status) => Err(status),
         },
@@ -126,5 +131,23 @@ fn read(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
             None => TapFormat::default(),
         };
         client.pend(Read::new(irp, output, request, format)?, done)
+    })
+}
+
+/// On success the request is pending.
+fn share(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
+    let request = ShareRequest::from_wire(irp.input()).ok_or(STATUS_INVALID_PARAMETER)?;
+    let (cursor, format) = cable.at_now(|state, _, _| (state.tap.open(), state.format));
+    let sharing = Sharing::new(irp, request, cursor, format, cable.frequency)?;
+    irp.set_owner(core::ptr::from_ref(cable).cast());
+    // What is not taken is let go of behind the lock.
+    let mut sharing = Some(sharing);
+    cable.at_now(|state, _, done| {
+        if !state.present {
+            return Err(STATUS_DEVICE_NOT_CONNECTED);
+        }
+        let client = state.clients.find(irp.file());
+        let client = client.ok_or(STATUS_INVALID_HANDLE)?;
+        client.share(cable.source, &mut sharing, done)
     })
 }

@@ -64,7 +64,8 @@ pub(super) fn create(extension: &Extension, irp: Irp) -> Option<NTSTATUS> {
 fn open(cable: SharedCable, file: PFILE_OBJECT) -> Result<(), NTSTATUS> {
     // The client is made before the lock is taken, and freed after it when there is no use for it.
     let client = Client::new(file)?;
-    let (added, clients) = cable.state(|state| {
+    // It reads what is rendered from this moment on.
+    let (added, clients) = cable.at_now(|state, _, _| {
         let added = if state.present {
             let cursor = state.tap.open();
             let added = state.clients.add(client, cursor);
@@ -117,7 +118,7 @@ pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
             state.owner.release(irp.file(), &mut state.clock, now);
         }
         if let Some(client) = state.clients.find(irp.file()) {
-            client.close(STATUS_CANCELLED, done);
+            client.close(cable.source, STATUS_CANCELLED, done);
         }
     });
     irp.complete(STATUS_SUCCESS, 0)

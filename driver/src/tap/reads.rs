@@ -75,13 +75,10 @@ impl Read {
     }
 }
 
-/// Bytes in the smallest frame: one channel of 16 bits.
-const LEAST_FRAME_BYTES: u16 = 2;
-
 /// Frames of a format that fit behind a block's header, and that a block may have. While there is no format yet, nobody knows better than the client what it
 /// has room for, so its frames are taken to be the smallest.
 fn room(output: &Output, format: TapFormat) -> u32 {
-    let frame_bytes = format.frame_bytes.max(LEAST_FRAME_BYTES);
+    let frame_bytes = format.frame_bytes.max(wire::LEAST_FRAME_BYTES);
     let bytes = output.len().saturating_sub(Block::BYTES);
     let bytes = bytes.min(MAX_BLOCK_BYTES) as u32;
     bytes.checked_div(frame_bytes.into()).unwrap_or(0)
@@ -134,8 +131,8 @@ impl Reads {
             if read.irp.set_cancel_routine(None) {
                 let most = read.most(format);
                 // SAFETY: the request is completed after this, when the lock is free.
-                let out = unsafe { read.output.bytes() };
-                let bytes = wire::write_block(tap, cursor, out, most);
+                let mut out = unsafe { read.output.mapped() };
+                let bytes = wire::write_block(tap, cursor, &mut out, most);
                 *budget = budget.saturating_sub(bytes);
                 done.push(read.irp, STATUS_SUCCESS, bytes);
             }
@@ -186,7 +183,7 @@ impl Reads {
 }
 
 /// The I/O manager cancels a pended read. DISPATCH_LEVEL, with the system's cancel lock held, which is released first.
-unsafe extern "C" fn cancel(_: PDEVICE_OBJECT, irp: PIRP) {
+pub(super) unsafe extern "C" fn cancel(_: PDEVICE_OBJECT, irp: PIRP) {
     // SAFETY: the request is the routine's own now, and carries the cable, which its handle keeps alive until it is
     // completed.
     let (request, cable) = unsafe {
@@ -196,6 +193,7 @@ unsafe extern "C" fn cancel(_: PDEVICE_OBJECT, irp: PIRP) {
         };
         (request, &*request.owner().cast::<Cable>())
     };
-    cable.state(|state| state.clients.forget(request));
+    let sharing = cable.state(|state| state.clients.forget(cable.source, request));
     request.complete(STATUS_CANCELLED, 0);
+    drop(sharing);
 }

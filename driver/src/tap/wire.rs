@@ -1,10 +1,12 @@
 //! From the engine's types to the interface's.
 
 use crate::cable::{Ring, State};
+use waverig_engine::tap::share::{Part, Slot, Target};
 use waverig_engine::{Cursor, Format, Qpc, SampleFormat, State as PlayState};
 use waverig_interface::wire::Wire;
 use waverig_interface::{
-    Block, BlockFlags, RECENT_RUNS, SampleKind, StarvedRun, Status, StreamState, TapFormat,
+    Block, BlockFlags, RECENT_RUNS, SampleKind, SlotHeader, StarvedRun, Status, StreamState,
+    TapFormat,
 };
 use wdk_sys::PFILE_OBJECT;
 
@@ -37,13 +39,42 @@ pub(crate) fn noted_format(format: &TapFormat) -> [u64; 3] {
 pub(super) fn write_block(
     tap: &Ring,
     cursor: &mut Cursor,
-    out: &mut [u8],
+    out: &mut impl Target,
     max_frames: u32,
 ) -> usize {
-    let Some((header, frames)) = out.split_at_mut_checked(Block::BYTES) else {
+    let mut frames = Part::from(out, Block::BYTES);
+    let block = tap.read_into(cursor, &mut frames, max_frames);
+    let mut header = [0; Block::BYTES];
+    if told(&block).to_wire(&mut header).is_none() || out.room() < header.len() {
         return 0;
+    }
+    out.put(0, &header);
+    Block::BYTES.saturating_add(block.bytes)
+}
+
+/// Writes what stands in front of a block's frames in shared memory. DISPATCH_LEVEL, under the cable lock.
+pub(super) fn write_slot(out: &mut impl Target, slot: Slot, block: &waverig_engine::Block) {
+    let header = SlotHeader {
+        sequence: slot.sequence,
+        frames_before: slot.frames_before,
+        block: told(block),
     };
-    let block = tap.read(cursor, frames, max_frames);
+    let mut bytes = [0; SlotHeader::BYTES];
+    if header.to_wire(&mut bytes).is_some() {
+        out.put(slot.at, &bytes);
+    }
+}
+
+/// Whether a wish for `frames` can be met with the format that is played now; until there is one, it is taken to be the smallest.
+pub(super) fn frames_fit(frames: u32, format: TapFormat, room: impl FnOnce(u16) -> u32) -> bool {
+    frames <= room(format.frame_bytes.max(LEAST_FRAME_BYTES))
+}
+
+/// Bytes in the smallest frame: one channel of 16 bits.
+pub(super) const LEAST_FRAME_BYTES: u16 = 2;
+
+/// A block's header as clients see it.
+fn told(block: &waverig_engine::Block) -> Block {
     let flags = [
         (block.flags.first, BlockFlags::FIRST),
         (block.flags.discontinuity, BlockFlags::DISCONTINUITY),
@@ -56,7 +87,7 @@ pub(super) fn write_block(
         .into_iter()
         .filter(|(set, _)| *set)
         .fold(BlockFlags::default(), |flags, (_, flag)| flags.union(flag));
-    let written = Block {
+    Block {
         header_bytes: Block::BYTES as u32,
         flags,
         generation: block.generation,
@@ -68,8 +99,6 @@ pub(super) fn write_block(
         missed_frames: block.missed,
         format: block.format.as_ref().map(tap_format).unwrap_or_default(),
     }
-    .to_wire(header);
-    written.map_or(0, |()| Block::BYTES.saturating_add(block.bytes))
 }
 
 /// A snapshot for the client with this file, which has lost `lost_frames`. DISPATCH_LEVEL, under the cable lock.

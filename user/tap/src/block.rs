@@ -88,27 +88,32 @@ impl<'a> Block<'a> {
                 value: header.header_bytes.into(),
             });
         }
+        let frames = reply.get(header_bytes..).ok_or(Error::Short {
+            reply: "READ",
+            need: header_bytes,
+            got: reply.len(),
+        })?;
+        Self::of(&header, frames, "READ")
+    }
+
+    /// Reads a header and the bytes of its frames.
+    pub(crate) fn of(header: &Header, bytes: &'a [u8], reply: &'static str) -> Result<Self, Error> {
         let format = if header.generation == 0 {
             None
         } else {
             Some(Format::decode(&header.format)?)
         };
-        check(&header)?;
+        check(header)?;
         let frame_bytes = format.map_or(0, |format| format.frame_bytes() as u64);
-        // A product of 32 and at most 19 bits, and a sum far below 64.
-        let need = u64::from(header.frames) * frame_bytes + u64::from(header.header_bytes);
-        let need = usize::try_from(need).unwrap_or(usize::MAX);
-        let frames = reply.get(header_bytes..).filter(|_| reply.len() >= need);
-        let frames = frames.ok_or(Error::Short {
-            reply: "READ",
-            need,
-            got: reply.len(),
-        })?;
-        if reply.len() > need {
-            return Err(Error::Long {
-                need,
-                got: reply.len(),
-            });
+        let head = header.header_bytes as usize;
+        // A product of 32 and at most 19 bits.
+        let need = usize::try_from(u64::from(header.frames) * frame_bytes).unwrap_or(usize::MAX);
+        let (need, got) = (need.saturating_add(head), bytes.len().saturating_add(head));
+        if got < need {
+            return Err(Error::Short { reply, need, got });
+        }
+        if got > need {
+            return Err(Error::Long { need, got });
         }
         Ok(Self {
             generation: header.generation,
@@ -120,7 +125,7 @@ impl<'a> Block<'a> {
             lost: header.lost_frames,
             clear: header.clear_frames,
             missed: header.missed_frames,
-            frames,
+            frames: bytes,
         })
     }
 

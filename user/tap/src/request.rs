@@ -2,7 +2,8 @@
 
 use waverig_interface::wire::Wire;
 use waverig_interface::{
-    EventsRequest, Hello, ReadRequest, Steer, SteerAction, VERSION_MAX, VERSION_MIN,
+    EventsRequest, Hello, ReadRequest, SHARE_ALIGNMENT, ShareHeader, ShareRequest, SlotHeader,
+    Steer, SteerAction, VERSION_MAX, VERSION_MIN,
 };
 
 /// Input of [`ioctl::HELLO`](crate::ioctl::HELLO): every version that this crate speaks.
@@ -24,6 +25,41 @@ pub fn read(min_frames: u32, max_frames: u32) -> [u8; ReadRequest::BYTES] {
         max_frames,
         reserved: [0; 2],
     })
+}
+
+/// Input of [`ioctl::SHARE`](crate::ioctl::SHARE): blocks of `block_frames` in slots of `slot_bytes`; the event behind the
+/// handle `event` (0: none) is set when `wake_blocks` are new. [`share_bytes`] says how much memory that takes.
+#[must_use]
+pub fn share(
+    block_frames: u32,
+    wake_blocks: u32,
+    slot_bytes: u32,
+    event: u64,
+) -> [u8; ShareRequest::BYTES] {
+    encode(&ShareRequest {
+        block_frames,
+        wake_blocks,
+        slot_bytes,
+        event,
+        ..ShareRequest::default()
+    })
+}
+
+/// Bytes in a slot with room for `frames` of `frame_bytes`.
+#[must_use]
+pub fn slot_bytes(frames: u32, frame_bytes: usize) -> usize {
+    (frames as usize)
+        .saturating_mul(frame_bytes)
+        .saturating_add(SlotHeader::BYTES)
+        .next_multiple_of(SHARE_ALIGNMENT)
+}
+
+/// Bytes of memory for so many slots.
+#[must_use]
+pub fn share_bytes(slots: usize, slot_bytes: usize) -> usize {
+    slots
+        .saturating_mul(slot_bytes)
+        .saturating_add(ShareHeader::BYTES)
 }
 
 /// Input of [`ioctl::EVENTS`](crate::ioctl::EVENTS): what was recorded from this sequence number on.

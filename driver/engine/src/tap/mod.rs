@@ -18,6 +18,7 @@ mod marks;
 mod read;
 mod runs;
 mod segment;
+pub mod share;
 mod slots;
 mod write;
 

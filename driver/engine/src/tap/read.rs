@@ -4,6 +4,7 @@ use crate::format::Format;
 use crate::units::{Frames, Qpc};
 
 use super::segment::Segment;
+use super::share::Target;
 use super::{AUDIO_UNIT, Tap, marks};
 
 /// Where a client stands. Belongs to the client; the ring keeps no list of them.
@@ -127,6 +128,14 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     ///
     /// With nothing to copy the block has no frames, and tells where the stream stands.
     pub fn read(&self, cursor: &mut Cursor, out: &mut [u8], max_frames: u32) -> Block {
+        self.read_into(cursor, out, max_frames)
+    }
+
+    /// As [`Self::read`], into memory that is not this program's alone.
+    pub fn read_into<T>(&self, cursor: &mut Cursor, out: &mut T, max_frames: u32) -> Block
+    where
+        T: Target + ?Sized,
+    {
         let Some(Place {
             number,
             segment,
@@ -215,7 +224,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
     }
 
     /// Copies up to `wanted` frames from `start` into `out`; gives the frames and the bytes copied.
-    fn copy(&self, segment: &Segment, start: u64, wanted: u64, out: &mut [u8]) -> (u64, usize) {
+    fn copy<T>(&self, segment: &Segment, start: u64, wanted: u64, out: &mut T) -> (u64, usize)
+    where
+        T: Target + ?Sized,
+    {
         let Some(slots) = segment.slots else {
             return (0, 0);
         };
@@ -224,7 +236,7 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
         let (mut copied, mut bytes) = (0u64, 0usize);
         while copied < wanted {
             let slot = slots.in_lap(segment.slot_of(start.saturating_add(copied)));
-            let room = slots.frames_in(out.len().saturating_sub(bytes) as u64);
+            let room = slots.frames_in(out.room().saturating_sub(bytes) as u64);
             let count = wanted
                 .saturating_sub(copied)
                 .min(slots.per_lap().saturating_sub(slot))
@@ -233,11 +245,10 @@ impl<S: AsRef<[u8]> + AsMut<[u8]>> Tap<S> {
             let from = slot.saturating_mul(frame_bytes) as usize;
             let len = count.saturating_mul(frame_bytes) as usize;
             let source = audio.get(from..from.saturating_add(len));
-            let target = out.get_mut(bytes..bytes.saturating_add(len));
-            let (Some(source), Some(target), 1..) = (source, target, count) else {
+            let (Some(source), 1..) = (source, count) else {
                 break;
             };
-            target.copy_from_slice(source);
+            out.put(bytes, source);
             copied = copied.saturating_add(count);
             bytes = bytes.saturating_add(len);
         }
