@@ -54,8 +54,8 @@ fn a_driver_that_counts_milliseconds_is_rejected() {
 fn a_driver_whose_time_has_32_bits_is_rejected() {
     check(
         "fault-32-bit-clock",
-        "soak-100-days/8000-2ch-pcm16",
-        &["position-clock failed", "steering failed"],
+        "soak-100-days/8000-2-pcm16",
+        &["formats failed: 8000-2-pcm16 failed: position-clock: the position told was -"],
     );
 }
 
@@ -65,6 +65,15 @@ fn a_driver_that_jumps_when_it_is_steered_is_rejected() {
         "fault-steer-jump",
         "steer",
         &["position-clock failed: the position told was +48 frames off"],
+    );
+}
+
+#[test]
+fn a_driver_whose_pause_does_not_freeze_is_rejected() {
+    check(
+        "fault-run-through-pause",
+        "pause",
+        &["position-clock failed: the position told was +312 frames off at frame 24240"],
     );
 }
 
