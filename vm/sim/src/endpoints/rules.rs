@@ -38,6 +38,15 @@ rules! {
     PIN_NAME_UNKNOWN: "pin-name-unknown",
         "The GUID in a pin's Name leads to a name below MediaCategories.",
         "Friendly Names for Audio Endpoint Devices";
+    PROPOSED_FORMAT: "proposed-format",
+        "A pin that has KSPROPERTY_PIN_PROPOSEDATAFORMAT2 gives for each of its modes a whole format of one of its ranges, with the attributes it was asked with, and takes it; for a mode it does not have it answers STATUS_NOT_SUPPORTED.",
+        "stream/ksproperty-pin-proposedataformat2; that the attributes come back is inferred from the sample sysvad";
+    RANGE_TAKEN: "data-range-taken",
+        "An intersection with a pin's own range gives a format, and the pin takes it.",
+        "portcls/nf-portcls-iminiport-datarangeintersection; KSPROPERTY_PIN_PROPOSEDATAFORMAT";
+    CHANNEL_COUNTS: "endpoint-channels",
+        "Volume and mute of an endpoint have as many channels as the format that its pin proposes, and its jack has as many positions, or none.",
+        "inferred from Exposing Multichannel Nodes and ksmedia/ns-ksmedia-ksjack_description";
     PIN_NAME: "media-category-unused",
         "A GUID that the INF names under MediaCategories is the Name or Category of a pin.",
         "Friendly Names for Audio Endpoint Devices";

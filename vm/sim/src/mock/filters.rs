@@ -4,12 +4,13 @@ use waverig_portcls::{
     Guid, KSDATARANGE, KSDATARANGE_AUDIO, KSFILTER_NODE, KSNODEPIN_STANDARD_IN,
     KSNODEPIN_STANDARD_OUT, KSPIN_COMMUNICATION_NONE, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_IN,
     KSPIN_DATAFLOW_OUT, KSPIN_DESCRIPTOR, KSPROPERTY_AUDIO_MUTE, KSPROPERTY_AUDIO_VOLUMELEVEL,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_PIN_PROPOSEDATAFORMAT2,
     KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSTOPOLOGY_CONNECTION,
     PCAUTOMATION_TABLE, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR, PCPROPERTY_ITEM,
     id,
 };
 
-use super::volume;
+use super::{propose, volume};
 
 pub(crate) const WAVE: &str = "Wave";
 pub(crate) const TOPOLOGY: &str = "Topology";
@@ -132,9 +133,13 @@ static ITEMS: [PCPROPERTY_ITEM; 2] = [
     ),
 ];
 static TABLE: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
+    Properties: ITEMS.as_ptr(),
+    ..TABLE_OF_TWO
+};
+const TABLE_OF_TWO: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
     PropertyItemSize: size_of::<PCPROPERTY_ITEM>() as u32,
     PropertyCount: 2,
-    Properties: ITEMS.as_ptr(),
+    Properties: std::ptr::null(),
     MethodItemSize: 0,
     MethodCount: 0,
     Methods: std::ptr::null(),
@@ -142,6 +147,24 @@ static TABLE: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
     EventCount: 0,
     Events: std::ptr::null(),
     Reserved: 0,
+};
+const fn proposal(id: u32, verbs: u32) -> PCPROPERTY_ITEM {
+    PCPROPERTY_ITEM {
+        Set: &raw const PIN_SET,
+        Id: id,
+        Flags: verbs,
+        Handler: propose::handler,
+    }
+}
+
+static PIN_SET: Guid = id::KSPROPSETID_Pin;
+static WAVE_ITEMS: [PCPROPERTY_ITEM; 2] = [
+    proposal(KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_TYPE_SET),
+    proposal(KSPROPERTY_PIN_PROPOSEDATAFORMAT2, KSPROPERTY_TYPE_GET),
+];
+static WAVE_TABLE: PCAUTOMATION_TABLE = PCAUTOMATION_TABLE {
+    Properties: WAVE_ITEMS.as_ptr(),
+    ..TABLE_OF_TWO
 };
 static NODES: [PCNODE_DESCRIPTOR; 1] = [PCNODE_DESCRIPTOR {
     Flags: 0,
@@ -154,7 +177,7 @@ static NODES: [PCNODE_DESCRIPTOR; 1] = [PCNODE_DESCRIPTOR {
 pub(crate) const fn wave() -> PCFILTER_DESCRIPTOR {
     PCFILTER_DESCRIPTOR {
         Version: 0,
-        AutomationTable: std::ptr::null(),
+        AutomationTable: &raw const WAVE_TABLE,
         PinSize: size_of::<PCPIN_DESCRIPTOR>() as u32,
         PinCount: 2,
         Pins: WAVE_PINS.as_ptr(),
@@ -171,6 +194,7 @@ pub(crate) const fn wave() -> PCFILTER_DESCRIPTOR {
 /// The topology filter's description.
 pub(crate) const fn topology() -> PCFILTER_DESCRIPTOR {
     PCFILTER_DESCRIPTOR {
+        AutomationTable: std::ptr::null(),
         Pins: TOPOLOGY_PINS.as_ptr(),
         NodeCount: 1,
         Nodes: NODES.as_ptr(),

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ffi::c_void;
 
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
-    STATUS_UNSUCCESSFUL,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
+    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{
     DEVICE_CAPABILITIES, Guid, IAdapterPowerManagementVtbl, IMiniportTopologyVtbl, IMiniportVtbl,
@@ -237,7 +237,11 @@ unsafe extern "efiapi" fn intersect(
             };
         }
         if length < *needed {
-            return STATUS_BUFFER_TOO_SMALL;
+            return if has(Quirk::IntersectionWithoutRoom) {
+                STATUS_NO_MATCH
+            } else {
+                STATUS_BUFFER_TOO_SMALL
+            };
         }
         out.cast::<u8>().copy_from(format.as_ptr(), format.len());
     }

@@ -5,6 +5,7 @@ mod filters;
 mod life;
 mod miniport;
 mod modes;
+mod propose;
 mod stream;
 mod volume;
 
@@ -44,6 +45,8 @@ pub(crate) enum Quirk {
     RefusePause,
     /// Answers the first intersection call as if it had given a format.
     IntersectionWithoutSize,
+    /// Answers too little room for an intersection's format as if there were none.
+    IntersectionWithoutRoom,
     /// Registers its power interface twice.
     PowerTwice,
     /// Registers one subdevice more than it announced.
@@ -72,6 +75,20 @@ pub(crate) enum Quirk {
     NeitherRawNorDefault,
     /// Has two modes on a pin that can be opened once.
     TwoModes,
+    /// Proposes a format as if there were room for it.
+    ProposesWithoutSize,
+    /// Proposes a format without a place for all of it.
+    ProposesWithoutRoom,
+    /// Proposes a format without the attributes it is for.
+    ProposesWithoutAttributes,
+    /// Proposes a format that no range of its pin holds.
+    ProposesOutOfRange,
+    /// Proposes a format for modes that it does not have.
+    ProposesForAnyMode,
+    /// Does not take the formats that it gives.
+    RefusesItsFormats,
+    /// Has one volume for a pin that proposes two channels.
+    OneVolume,
     /// Goes on while it is paused.
     MovesInPause,
     /// Does not let the device sleep.

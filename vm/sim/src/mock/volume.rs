@@ -14,6 +14,8 @@ fn description() -> Vec<u8> {
     let range = [1, 0, 0, 1_u32];
     let members = if has(Quirk::NoChannels) {
         vec![3, 0, 0, 2]
+    } else if has(Quirk::OneVolume) {
+        [[2, 16, 1, 2], range].concat()
     } else {
         [[2, 16, 2, 2], range, range].concat()
     };

@@ -24,6 +24,32 @@ const GREATEST: usize = 1 << 16;
 
 /// Checks every volume and mute node of a filter.
 pub(super) fn check(link: &str, filter: &str) {
+    each(link, filter, |place, variant, described| match described {
+        Err(text) => finding::raise(&rules::BASIC_SUPPORT, format!("{place}: {text}")),
+        Ok(bytes) => {
+            if let Err(text) = members::whole(&bytes, variant) {
+                finding::raise(&rules::CHANNEL_MEMBERS, format!("{place}: {text}"));
+            }
+        }
+    });
+}
+
+/// How many channels each volume and mute node has, with what it is; nodes whose description is not whole are left out.
+pub(super) fn counts(link: &str, filter: &str) -> Vec<(String, u32)> {
+    let mut counts = Vec::new();
+    each(link, filter, |place, variant, described| {
+        let whole = described
+            .ok()
+            .filter(|bytes| members::whole(bytes, variant).is_ok());
+        // MembersCount of the first list.
+        let count = whole.and_then(|bytes| members::word(&bytes, members::DESCRIPTION + 8).ok());
+        counts.extend(count.map(|count| (place, count)));
+    });
+    counts
+}
+
+/// Gives the description of each volume and mute node of a filter to `look`, with what it is and the type of its value.
+fn each(link: &str, filter: &str, mut look: impl FnMut(String, u32, Result<Vec<u8>, String>)) {
     let handle = match Handle::open(link) {
         Ok(handle) => handle,
         Err(status) => {
@@ -44,14 +70,7 @@ pub(super) fn check(link: &str, filter: &str) {
             continue;
         };
         let place = format!("{what} of node {node} of {filter:?}");
-        match describe(&handle, node, id) {
-            Err(text) => finding::raise(&rules::BASIC_SUPPORT, format!("{place}: {text}")),
-            Ok(bytes) => {
-                if let Err(text) = members::whole(&bytes, variant) {
-                    finding::raise(&rules::CHANNEL_MEMBERS, format!("{place}: {text}"));
-                }
-            }
-        }
+        look(place, variant, describe(&handle, node, id));
     }
     handle.close();
 }

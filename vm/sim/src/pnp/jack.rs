@@ -51,3 +51,20 @@ pub(super) fn check(link: &str, filter: &str, pin: u32) {
     }
     handle.close();
 }
+
+/// The positions of the jack's channels, when the pin has a description.
+pub(super) fn positions(link: &str, pin: u32) -> Option<u32> {
+    let handle = Handle::open(link).ok()?;
+    let mut question = property(
+        &KSPROPSETID_Jack,
+        KSPROPERTY_JACK_DESCRIPTION,
+        KSPROPERTY_TYPE_GET,
+    );
+    question.extend([pin, 0].map(u32::to_le_bytes).concat());
+    let mut answer = [0; HEAD + ITEM];
+    let (status, written) = handle.ask(&question, &mut answer);
+    handle.close();
+    let mapping = &answer[HEAD..HEAD + 4];
+    (status.is_ok() && written == answer.len())
+        .then(|| u32::from_le_bytes([mapping[0], mapping[1], mapping[2], mapping[3]]))
+}

@@ -3,6 +3,8 @@
 mod bus;
 mod channels;
 mod constraints;
+mod counts;
+mod formats;
 mod inspect;
 mod install;
 mod jack;
@@ -112,8 +114,25 @@ impl Device {
             }
         }
         let adapter = adapter::of_pdo(self.node.pdo);
-        for subdevice in adapter.iter().flat_map(|adapter| adapter.subdevices()) {
-            modes::check(&subdevice);
+        let subdevices: Vec<_> = adapter
+            .iter()
+            .flat_map(|adapter| adapter.subdevices())
+            .collect();
+        for subdevice in &subdevices {
+            modes::check(subdevice);
+        }
+        for endpoint in &self.built.endpoints {
+            let (wave, pin) = endpoint.host;
+            let names = [wave, endpoint.filter].map(|filter| &self.topology.filters[filter].name);
+            let [wave, topology] =
+                names.map(|name| link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name));
+            let host = subdevices.iter().find(|one| one.name == *names[0]);
+            let proposed = wave
+                .zip(host)
+                .and_then(|(link, host)| formats::check(&link, host, pin));
+            if let Some((link, proposed)) = topology.zip(proposed) {
+                counts::check(&link, names[1], endpoint.pin, proposed);
+            }
         }
     }
 

@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 
 use waverig_portcls::id::{KSPROPSETID_Pin, KSPROPSETID_Topology};
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_NOT_FOUND,
-    STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
+    STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{
     Guid, KSDATARANGE, KSFILTER_NODE, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_TYPE_GET,
@@ -249,6 +249,15 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
             return Err(STATUS_NO_MATCH);
         }
         return Err(status);
+    }
+    if let Some(less) = needed.checked_sub(1).filter(|less| *less > 0) {
+        let room = Scratch::new(&vec![0; less as usize]);
+        let (status, _) = call(less, room.place().cast());
+        if status != STATUS_BUFFER_TOO_SMALL {
+            broken(format!(
+                "room for {less} of {needed} bytes was answered with {status:#010x} instead of STATUS_BUFFER_TOO_SMALL"
+            ));
+        }
     }
     let mut room = Scratch::new(&vec![0; needed as usize]);
     let (status, written) = call(needed, room.place().cast());

@@ -84,7 +84,7 @@ rules! {
         "A data range with KSDATARANGE_ATTRIBUTES is followed by a list of whole attributes.",
         "ks/ns-ks-ksattribute_list; Audio Signal Processing Modes";
     INTERSECTION: "data-range-intersection", false,
-        "DataRangeIntersection answers length 0 with the size and STATUS_BUFFER_OVERFLOW, and fills exactly what it announced.",
+        "DataRangeIntersection answers length 0 with the size and STATUS_BUFFER_OVERFLOW, a shorter one with STATUS_BUFFER_TOO_SMALL, and fills exactly what it announced.",
         "portcls/nf-portcls-iminiport-datarangeintersection";
     INTERSECTION_FORMAT: "data-range-intersection-format", false,
         "The format an intersection gives is whole and lies in the driver's range.",

@@ -79,6 +79,7 @@ fn each_quirk_is_found() {
     );
     check(Quirk::RefusePause, &["set-state"]);
     check(Quirk::IntersectionWithoutSize, &["data-range-intersection"]);
+    check(Quirk::IntersectionWithoutRoom, &["data-range-intersection"]);
     check(Quirk::LeakPort, &["held: port of \"Wave\""]);
 }
 

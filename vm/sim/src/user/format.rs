@@ -64,15 +64,24 @@ pub(crate) fn range(format: &Format) -> Vec<u8> {
     bytes
 }
 
+/// The speakers that Windows means by a number of channels (ksmedia.h: KSAUDIO_SPEAKER_MONO, _STEREO, _QUAD, _5POINT1_SURROUND,
+/// _7POINT1_SURROUND); for other numbers it names none.
+fn speakers(channels: u16) -> u32 {
+    match channels {
+        1 => 0x4,
+        2 => KSAUDIO_SPEAKER_STEREO,
+        4 => 0x33,
+        6 => 0x60F,
+        8 => 0x63F,
+        _ => 0,
+    }
+}
+
 /// A KSDATAFORMAT with a WAVEFORMATEXTENSIBLE, as Windows' audio engine sends it.
 pub(crate) fn data_format(format: &Format) -> Vec<u8> {
     let frame = format.frame_bytes() as u32;
     let mut bytes = head(format, 104, frame);
-    let mask = if format.channels == 2 {
-        KSAUDIO_SPEAKER_STEREO
-    } else {
-        0
-    };
+    let mask = speakers(format.channels);
     bytes.extend(WAVE_FORMAT_EXTENSIBLE.to_le_bytes());
     bytes.extend(format.channels.to_le_bytes());
     bytes.extend(format.rate.to_le_bytes());

@@ -111,7 +111,7 @@ impl Handle {
     }
 
     /// A value of a size that the driver says.
-    pub(super) fn get(&self, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
+    pub(crate) fn get(&self, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
         let (status, needed) = self.ask(input, &mut []);
         if status != STATUS_BUFFER_OVERFLOW {
             return if status.is_ok() {
