@@ -120,8 +120,8 @@ impl Cable {
             number,
             frequency,
             capability,
-            render_controls: Controls::new(capability.channels()),
-            capture_controls: Controls::new(capability.channels()),
+            render_controls: Controls::new(capability.preferred().channels),
+            capture_controls: Controls::new(capability.preferred().channels),
             state: SpinLock::new(State {
                 clock: DeviceClock::new(frequency).ok_or(STATUS_INSUFFICIENT_RESOURCES)?,
                 owner: Owner::nobody(),

@@ -5,6 +5,7 @@
 //! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`run::Ending`] that says so,
 //! after whatever was observed until then, and leaves no process behind.
 
+pub mod hostile;
 mod link;
 pub mod run;
 mod sim;

@@ -17,7 +17,7 @@ pub(crate) const GREATEST_LEVEL: i32 = 0;
 /// Step, 0.5 dB.
 pub(crate) const LEVEL_STEP: i32 = 1 << 15;
 
-/// The stored values: a volume and a mute for each of the device's channels. Any IRQL.
+/// The stored values: a volume and a mute for each channel of the format that the device proposes. Any IRQL.
 pub(crate) struct Controls {
     channels: usize,
     levels: [AtomicI32; MOST_CHANNELS],

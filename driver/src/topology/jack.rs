@@ -42,7 +42,7 @@ unsafe impl Plain for KSMULTIPLE_ITEM {}
 pub(super) unsafe extern "efiapi" fn description(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
     let (request, topology) = unsafe { Topology::target(request) };
-    let description = describe(topology.capability().channels());
+    let description = describe(topology.capability().preferred().channels);
     status(answer(request, topology, &description))
 }
 

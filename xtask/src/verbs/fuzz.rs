@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result};
 use waverig_protocol::device::{Device, Value};
 use waverig_protocol::fuzz::{FAMILIES, Family, Round, Tally};
 use waverig_protocol::{Reply, Severity};
-use waverig_vm::Machine;
 use waverig_vm::run::{Ending, Job, run as run_job};
+use waverig_vm::{Machine, hostile};
 
 use super::package::{self, HARDWARE_ID, INF};
 use super::{Options, Verb};
@@ -29,7 +29,7 @@ pub(super) const VERB: Verb = Verb {
 };
 
 /// Requests in a round. More would not find more, and a replay plays the round from its start.
-const ROUND: u64 = 20_000;
+const ROUND: u64 = 5_000;
 /// Requests without `--count`: some seconds' worth.
 const USUAL: u64 = 100_000;
 /// How long a machine may take for one step.
@@ -98,7 +98,8 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
     let results: Mutex<Vec<Result<Found>>> = Mutex::default();
     let runs = context.layout.runs(plan.machine.kind());
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    context.ui.say(
+    let ui = &context.ui;
+    ui.say(
         "fuzz",
         &format!(
             "requests {} to {} of seed {}, in rounds of {ROUND}",
@@ -118,7 +119,12 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
                     let outcome = play(plan, &round, &folder);
                     let result = match outcome {
                         Ok((sent, None)) => {
-                            lock(tally).merge(sent);
+                            let mut tally = lock(tally);
+                            tally.merge(sent);
+                            // Somebody may be waiting for it.
+                            if tally.total().is_multiple_of(100 * ROUND) {
+                                ui.say("", &format!("{} requests", tally.total()));
+                            }
                             continue;
                         }
                         Ok((_, Some(found))) => Ok(found),
@@ -139,8 +145,9 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
         let tally = *lock(&tally);
         let seconds = start.elapsed().as_secs_f64();
         println!(
-            "passed: {} hostile requests broke no rule ({} properties, {} of pins, {} of the tap) in {seconds:.1} s, {:.0} in a second",
+            "passed: {} hostile requests on {} machines broke no rule ({} properties, {} of pins, {} of the tap) in {seconds:.1} s, {:.0} in a second",
             tally.total(),
+            (plan.end - plan.first).div_ceil(ROUND),
             tally.property,
             tally.pin,
             tally.tap,
@@ -189,11 +196,16 @@ impl Plan<'_> {
 /// One round on a fresh machine: how much was sent, and what was found.
 fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
     layout::fresh(folder)?;
-    // As much as a device can have on two cables, so that there is more to attack.
-    let device = Device {
-        cables: Some(Value::Number(2)),
-        channels: Some(Value::Number(16)),
-        ..Device::default()
+    let number = round.first / ROUND;
+    // In turn as much as a device can have on two cables, so that there is more to attack, and whatever the key may hold.
+    let device = if number.is_multiple_of(2) {
+        Device {
+            cables: Some(Value::Number(2)),
+            channels: Some(Value::Number(16)),
+            ..Device::default()
+        }
+    } else {
+        hostile::device(round.seed)
     };
     let job = Job {
         package: plan.package,

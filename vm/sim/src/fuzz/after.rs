@@ -30,7 +30,8 @@ impl Sink for Kept {
 pub(crate) fn plays(target: &Target) -> Result<(), String> {
     let format = Format {
         rate: 48_000,
-        channels: 2,
+        // However the device is set up, it has one.
+        channels: 1,
         sample: Sample::Pcm24,
     };
     let client = Client::EventDriven { packet_frames: 96 };
