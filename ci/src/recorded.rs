@@ -135,12 +135,15 @@ pub(crate) fn run_around(runs: &[Run], first: i128, last: i128) -> Option<Run> {
 mod tests {
     use super::*;
 
+    /// A stretch of the player, a frame of it, and the part of a frame behind that.
+    type Where = (usize, i128, i128);
+
     /// 1000 ticks per second. Stretches as (start, end) in ticks; the places of the frames asked for, as player frames and
     /// parts, by stretch.
     fn check(
         (own_rate, own): (u32, &[(i64, i64)]),
         (other_rate, other): (u32, &[(i64, i64)]),
-        expect: &[(u64, Option<(usize, i128, i128)>)],
+        expect: &[(u64, Option<Where>)],
     ) {
         let clock = |rate, stretches: &[(i64, i64)]| {
             let mut clock = Clock::new(rate, 1_000_000).expect("a clock");

@@ -127,7 +127,7 @@ fn steps(
     let install = Request::Install {
         inf: job.inf.into(),
         hardware_id: job.hardware_id.into(),
-        device: job.device.clone(),
+        device: Box::new(job.device.clone()),
     };
     if guest.ask("install", &install, &[])? {
         if job.inspect {
@@ -135,7 +135,7 @@ fn steps(
         }
         for (index, scenario) in job.scenarios.iter().enumerate() {
             let run = Request::Run {
-                scenario: scenario.clone(),
+                scenario: Box::new(scenario.clone()),
                 seed: job.seed,
             };
             guest.ask_about(Part::Scenario(index), "run", &run, &[])?;

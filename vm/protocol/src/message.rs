@@ -36,12 +36,12 @@ pub enum Request {
         /// Hardware id of the device node to create.
         hardware_id: String,
         /// What stands in its hardware key before the package is installed.
-        device: Device,
+        device: Box<Device>,
     },
     /// Plays a scenario. Answered by [`Reply::Events`] and [`Reply::Capture`] as they come, then [`Reply::Done`].
     Run {
         /// What to play.
-        scenario: Scenario,
+        scenario: Box<Scenario>,
         /// Seeds whatever the machine may choose freely (how late a timer expires, for example).
         seed: u64,
     },

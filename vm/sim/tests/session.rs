@@ -63,7 +63,7 @@ fn install() -> Request {
     Request::Install {
         inf: "waverig.inf".into(),
         hardware_id: r"Root\waverig".into(),
-        device: Device::default(),
+        device: Box::<Device>::default(),
     }
 }
 

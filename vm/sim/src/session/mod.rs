@@ -237,6 +237,7 @@ mod tests {
             Client::EventDriven { packet_frames: 480 },
             1,
         );
+        let scenario = Box::new(scenario);
         Request::Run { scenario, seed: 1 }
     }
 
@@ -251,7 +252,7 @@ mod tests {
         let install = Request::Install {
             inf: "a.inf".into(),
             hardware_id: "x".into(),
-            device: Settings::default(),
+            device: Box::default(),
         };
         check(vec![hello(), install], "no file was staged");
         check(

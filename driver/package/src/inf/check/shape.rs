@@ -242,7 +242,9 @@ impl Checker<'_> {
 
     fn duplicates(&mut self) {
         let inf = self.inf;
-        let mut lists: Vec<(&Section, fn(&Entry) -> Vec<String>)> = Vec::new();
+        /// What must be there once in a section: made from an entry.
+        type Keys = fn(&Entry) -> Vec<String>;
+        let mut lists: Vec<(&Section, Keys)> = Vec::new();
         for section in inf.sections() {
             let name = section.name.to_ascii_lowercase();
             if name.starts_with("sourcedisks") {
@@ -257,7 +259,7 @@ impl Checker<'_> {
             let ids = |entry: &Entry| entry.names().skip(1).map(str::to_owned).collect();
             lists.extend(
                 inf.section(&models.section)
-                    .map(|section| (section, ids as fn(&Entry) -> Vec<String>)),
+                    .map(|section| (section, ids as Keys)),
             );
         }
         for (section, names) in lists {
