@@ -10,10 +10,14 @@ mod golden_timing;
 mod no_fault;
 mod no_findings;
 mod notifications;
+mod packet_count;
 mod position_clock;
+mod presentation;
 mod record_exact;
 mod recorded_other;
+mod set_write_packet;
 mod starvation;
+mod starvation_known;
 mod steering;
 mod tap_latency;
 mod tap_order;
@@ -163,6 +167,12 @@ pub const CHECKS: &[Check] = &[
         run: starvation::run,
     },
     Check {
+        id: "starvation-known",
+        about: "the tap told exactly which frames the client is known not to have written in time",
+        of: Part::Tap,
+        run: starvation_known::run,
+    },
+    Check {
         id: "tap-order",
         about: "blocks follow each other without loss",
         of: Part::Tap,
@@ -185,6 +195,24 @@ pub const CHECKS: &[Check] = &[
         about: "every position told is the clock's",
         of: Part::Stream,
         run: position_clock::run,
+    },
+    Check {
+        id: "packet-count",
+        about: "every packet count told is the clock's",
+        of: Part::Stream,
+        run: packet_count::run,
+    },
+    Check {
+        id: "presentation-position",
+        about: "every presentation position told is the clock's at its time",
+        of: Part::Stream,
+        run: presentation::run,
+    },
+    Check {
+        id: "set-write-packet",
+        about: "packets were taken or refused as documented",
+        of: Part::Stream,
+        run: set_write_packet::run,
     },
     Check {
         id: "notifications",
@@ -335,7 +363,9 @@ impl<'a> Context<'a> {
         let expected = match (&recording, &stream) {
             (Some(Ok(recording)), Ok(own)) => Ok(recording.expected_of(own)),
             (Some(Err(reason)), _) => Err(reason.clone()),
-            _ => stream.clone().and_then(|stream| Expected::of(&stream)),
+            _ => stream
+                .clone()
+                .and_then(|stream| Expected::of(&stream, format.frame_bytes())),
         };
         let audio = expected
             .as_ref()
@@ -448,12 +478,7 @@ impl Recording {
         let frequency = evidence.machine.qpc_frequency;
         let Some(player) = scenario.player_on(cable) else {
             let played = scenario.format_of(program).ok_or("it names no format")?;
-            let nothing = Expected {
-                runs: Vec::new(),
-                total: 0,
-                stale: 0,
-                torn: 0,
-            };
+            let nothing = Expected::default();
             return Ok(Self {
                 played,
                 player: Stream::none(Clock::new(played.rate, frequency)?),
@@ -466,7 +491,7 @@ impl Recording {
         let steering = Steering::of(&evidence.timeline, scenario, cable, frequency);
         let clock = Clock::of_device(view.format.rate, frequency, steering.device)?;
         let stream = Stream::of_programs(&evidence.timeline, player, player, clock)?;
-        let expected = Expected::of(&stream)?;
+        let expected = Expected::of(&stream, view.format.frame_bytes())?;
         Ok(Self {
             played: view.format,
             audio: golden::audio(&view, &expected.runs)?,

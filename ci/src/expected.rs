@@ -10,9 +10,11 @@
 //! A write that is too late for its frame does not vanish: its bytes lie in the buffer at `f modulo buffer` and will be
 //! played one or more laps later, unless they are replaced before. That is the client's doing and the driver cannot
 //! know better, so it is expected, but it is reported ([`Expected::stale`]), as is a write so early that it replaces a
-//! frame of the lap before ([`Expected::torn`]).
+//! frame of the lap before ([`Expected::torn`]). A client that says what it writes is known better: see
+//! [`written`](crate::written).
 
 use crate::stream::Stream;
+use crate::written::{Sizes, Written};
 
 /// A stretch of frames with one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,10 @@ pub struct Expected {
     pub stale: u64,
     /// Frames that sound wrong because the client wrote the next lap over them before they were played.
     pub torn: u64,
+    /// What the client said that it has written.
+    pub written: Written,
+    /// What the driver must have answered to each thing it said.
+    pub answers: Vec<&'static str>,
 }
 
 /// The signal frame of a frame that nobody wrote.
@@ -58,7 +64,7 @@ impl Expected {
     ///
     /// # Errors
     /// When the stream never ran or is too long to be worked out.
-    pub fn of(stream: &Stream) -> Result<Self, String> {
+    pub fn of(stream: &Stream, frame_bytes: usize) -> Result<Self, String> {
         let total = stream.clock.total();
         if stream.clock.end().is_none() {
             return Err("the timeline has no stream that ran and left RUN again".into());
@@ -72,7 +78,28 @@ impl Expected {
         // Which frame of the stream the client meant to be heard there.
         let mut meant: Vec<u64> = (0..total).collect();
         let buffer = stream.buffer_frames;
-        for write in &stream.writes {
+        let sizes = Sizes {
+            buffer,
+            packet: stream.packet_frames,
+            frame_bytes: frame_bytes as u64,
+        };
+        let mut written = Written::new(total);
+        let mut answers = Vec::new();
+        let mut said = stream.said.iter().peekable();
+        // Everything the client said before the write that comes next, or at all.
+        let mut listen = |before: usize, played: &mut [u64], meant: &mut [u64]| {
+            while let Some(one) = said.next_if(|one| one.after_writes <= before) {
+                let due = stream.clock.position(one.qpc);
+                answers.push(written.take(one, due, sizes, |frame| {
+                    if frame < total {
+                        played[frame as usize] = SILENCE;
+                        meant[frame as usize] = frame;
+                    }
+                }));
+            }
+        };
+        for (index, write) in stream.writes.iter().enumerate() {
+            listen(index, &mut played, &mut meant);
             let position = stream.clock.position(write.qpc);
             for offset in 0..write.frames {
                 let frame = write.stream_frame + offset;
@@ -84,6 +111,7 @@ impl Expected {
                 }
             }
         }
+        listen(usize::MAX, &mut played, &mut meant);
         let wrong = |wrong: fn(u64, u64) -> bool| {
             (0..)
                 .zip(&meant)
@@ -95,6 +123,8 @@ impl Expected {
             total,
             stale: wrong(|meant, frame| meant < frame),
             torn: wrong(|meant, frame| meant > frame),
+            written,
+            answers,
         })
     }
 
@@ -179,7 +209,7 @@ mod tests {
         timeline.push(state(100 + stop, "pause"));
         timeline.sort_by_key(|each| each.qpc);
         let stream = Stream::from_timeline(&timeline, 1000, 1000).expect("a timeline");
-        let expected = Expected::of(&stream).expect("a stream");
+        let expected = Expected::of(&stream, 4).expect("a stream");
         let mut text: Vec<String> = expected
             .runs
             .iter()

@@ -22,6 +22,7 @@ pub mod stream;
 pub mod sweep;
 pub mod units;
 mod verdict;
+mod written;
 
 #[cfg(test)]
 mod model;

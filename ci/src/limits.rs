@@ -13,6 +13,8 @@ pub struct Limits {
     pub position: Frames,
     /// How late a notification may be after its packet boundary.
     pub notification_late: Nanos,
+    /// How old a presentation position may be when the client is told it.
+    pub presentation_age: Nanos,
     /// How far the time of a tap block may be from the clock's time of its first frame.
     pub tap_time: Nanos,
     /// How long after its last frame fell due a tap block may arrive.
@@ -34,6 +36,7 @@ impl Default for Limits {
         Self {
             position: Frames(0),
             notification_late: Nanos(1_000_000),
+            presentation_age: Nanos(1_000_000),
             tap_time: Nanos(1_000),
             tap_latency: Nanos(2_000_000),
             drift: Ppm(10.0),

@@ -4,10 +4,11 @@
 mod life;
 mod recorder;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use waverig_protocol::scenario::{Client, Disturbance};
-use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
 use waverig_protocol::{MachineInfo, Program, Reply};
 use waverig_signal::Generator;
 
@@ -56,7 +57,7 @@ pub(crate) fn golden(file: &ScenarioFile, evidence: &Evidence) -> Golden {
     let expected = match file.scenario.soak {
         // Days of silence; nobody compares them.
         Some(_) => Expected::default(),
-        None => Expected::of(&stream).expect("a stream"),
+        None => Expected::of(&stream, file.scenario.format.frame_bytes()).expect("a stream"),
     };
     Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, 1).expect("a signal"),
@@ -84,13 +85,28 @@ struct Machine<'a> {
     /// What the client writes next.
     stream_frame: u64,
     signal_frame: u64,
+    /// The frame that a client of shared mode told last.
+    told: u64,
+    /// Behind the last frame of signal that was written.
+    signal_end: u64,
+    /// Frames that the client declared in time, the first it ever declared, and where the stream ended.
+    written: BTreeSet<u64>,
+    known_from: Option<u64>,
+    ended: Option<u64>,
 }
 
 /// What a perfect machine tells about a scenario.
 pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     let format = file.scenario.format;
     let (buffer_frames, packet_frames) = match file.scenario.client {
-        Client::EventDriven { packet_frames } => (packet_frames * 2, packet_frames),
+        Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
+            (packet_frames * 2, packet_frames)
+        }
+        Client::Shared {
+            period_frames,
+            event: true,
+        } => (period_frames * 2, period_frames),
+        Client::Shared { period_frames, .. } => (period_frames * 4, 0),
         Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
     };
     let mut machine = Machine {
@@ -104,6 +120,11 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         clock: Clock::new(format.rate, FREQUENCY).expect("a clock"),
         stream_frame: 0,
         signal_frame: 0,
+        told: 0,
+        signal_end: 0,
+        written: BTreeSet::new(),
+        known_from: None,
+        ended: None,
     };
     machine.event(
         0,
@@ -112,7 +133,17 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
             packet_frames: packet_frames.into(),
         },
     );
-    machine.write(1, buffer_frames.into());
+    match file.scenario.client {
+        Client::Packet { packet_frames, .. } => {
+            machine.write(1, packet_frames.into());
+            machine.declare(1, 0, packet_frames.into(), "taken");
+        }
+        Client::Shared { .. } => {
+            machine.write(1, buffer_frames.into());
+            machine.tell(1, buffer_frames.into());
+        }
+        _ => machine.write(1, buffer_frames.into()),
+    }
     machine.state(machine.start, "run");
     steering::steer(&mut machine);
     machine.start_clock();
@@ -124,7 +155,16 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         return machine.evidence(Vec::new());
     }
     let end = match file.scenario.client {
-        Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into()),
+        Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into(), false),
+        Client::Packet {
+            packet_frames,
+            end_of_stream,
+        } => machine.packets(packet_frames.into(), end_of_stream),
+        Client::Shared {
+            period_frames,
+            event: true,
+        } => machine.event_driven(period_frames.into(), true),
+        Client::Shared { period_frames, .. } => machine.timed(period_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
     };
     let cut = machine.end();
@@ -155,6 +195,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
     machine.changes();
     debug_assert!(cut.is_none_or(|cut| end == cut));
     machine.event(end + 20, Event::Closed);
+    machine.starved(end + 30);
     let recorders: Vec<_> = (1..)
         .zip(&file.scenario.recorders)
         .map(|(number, recorder)| recorder::record(&machine, number, recorder, end))
@@ -250,13 +291,243 @@ impl Machine<'_> {
         );
         self.stream_frame += frames;
         self.signal_frame += frames;
+        self.signal_end = self.stream_frame;
     }
 
     fn done(&self, position: u64) -> bool {
-        self.signal_frame == self.file.scenario.frames() && position >= self.stream_frame
+        self.signal_frame == self.file.scenario.frames() && position >= self.signal_end
     }
 
-    fn event_driven(&mut self, packet: u64) -> i64 {
+    /// Frames are declared: those that are not due.
+    fn declared(&mut self, frames: std::ops::Range<u64>) {
+        self.known_from.get_or_insert(frames.start.max(self.taken));
+        let taken = self.taken;
+        self.written.extend(frames.filter(|frame| *frame >= taken));
+    }
+
+    fn declare(&mut self, qpc: i64, number: u64, packet: u64, answer: &str) {
+        self.said(qpc, number, 0, 0, answer);
+        self.declared(number * packet..(number + 1) * packet);
+    }
+
+    fn said(&mut self, qpc: i64, number: u64, flags: u32, last_bytes: u32, answer: &str) {
+        let event = Event::Declared {
+            packet: number as u32,
+            flags,
+            last_bytes,
+            answer: answer.into(),
+        };
+        self.event(qpc, event);
+    }
+
+    /// The client of shared mode tells that it has written up to a frame.
+    fn tell(&mut self, qpc: i64, to: u64) {
+        let buffer = (self.buffer.len() / self.file.scenario.format.frame_bytes()) as u64;
+        let place = |frame: u64| {
+            if frame.is_multiple_of(buffer) {
+                buffer
+            } else {
+                frame % buffer
+            }
+        };
+        self.event(
+            qpc,
+            Event::WritePosition {
+                buffer_frame: place(to),
+            },
+        );
+        // What the property can tell: less than a lap since the position before.
+        let new = match (self.told, (to - self.told) % buffer) {
+            (0, 0) => buffer,
+            (_, new) => new,
+        };
+        self.told = to;
+        if new > 0 {
+            self.declared(to - new..to);
+        }
+    }
+
+    fn packets(&mut self, packet: u64, end_of_stream: bool) -> i64 {
+        self.event(self.start, Event::PacketCount { count: 0 });
+        self.write(self.start, 2 * packet);
+        self.declare(self.start, 1, packet, "taken");
+        let frame_bytes = self.file.scenario.format.frame_bytes() as u64;
+        let mut busy_until = 0;
+        for boundary in 1.. {
+            let qpc = self.callback(self.time(boundary * packet));
+            self.event(qpc, Event::Notified);
+            if qpc < busy_until {
+                continue;
+            }
+            let now = qpc + self.stall(qpc, packet).unwrap_or(0);
+            let (count, position) = self.count(now, packet);
+            let at = now;
+            self.event(
+                now,
+                Event::Presented {
+                    frames: position,
+                    at,
+                },
+            );
+            busy_until = now;
+            if self.done(position) {
+                return now + 5_000;
+            }
+            if self.ended.is_some() {
+                self.said(now, count + 1, 0, 0, "ended");
+                continue;
+            }
+            let mut next = count + 1;
+            if self.lapses(qpc, packet, |each| {
+                matches!(each, Disturbance::WrongPackets { .. })
+            }) {
+                self.said(now, count + 2, 0, 0, "overrun");
+                self.said(now, count + 1, 1, 0, "invalid");
+                self.said(
+                    now,
+                    count + 1,
+                    0x200,
+                    (packet * frame_bytes + 1) as u32,
+                    "invalid",
+                );
+                self.said(now, count - 1, 0, 0, "late");
+            }
+            let mut now = now;
+            if self.lapses(qpc, packet, |each| {
+                matches!(each, Disturbance::LatePacket { .. })
+            }) {
+                now += (self.time(packet * 3 / 2) - self.start).abs();
+                busy_until = now;
+                self.count(now, packet);
+                self.stream_frame = next * packet;
+                self.write(now, (next + 1) * packet);
+                // What is too late is not heard later either.
+                for frame in next * packet..self.taken {
+                    let at = (frame * frame_bytes) as usize % self.buffer.len();
+                    self.buffer[at..at + frame_bytes as usize].fill(0);
+                }
+                self.declare(now, next, packet, "late");
+                next = self.count(now, packet).0 + 1;
+            }
+            self.stream_frame = self.stream_frame.max(next * packet);
+            if self.stream_frame < (next + 1) * packet {
+                self.write(now, (next + 1) * packet);
+                let ended = self.signal_frame == self.file.scenario.frames();
+                if ended && end_of_stream {
+                    let bytes = (self.stream_frame - next * packet) * frame_bytes;
+                    self.said(now, next, 0x200, bytes as u32, "taken");
+                    self.declared(next * packet..(next + 1) * packet);
+                    self.ended = Some(self.stream_frame);
+                } else {
+                    self.declare(now, next, packet, "taken");
+                }
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// The client asks for the packet count, and for the position.
+    fn count(&mut self, qpc: i64, packet: u64) -> (u64, u64) {
+        let count = self.position(qpc) / packet;
+        self.event(
+            qpc,
+            Event::PacketCount {
+                count: count as u32,
+            },
+        );
+        (count, self.look(qpc))
+    }
+
+    /// Whether a lapse of the client is due when it is woken at a time.
+    fn lapses(&self, qpc: i64, packet: u64, kind: fn(&Disturbance) -> bool) -> bool {
+        self.file.scenario.disturbances.iter().any(|each| {
+            let (Disturbance::LatePacket { at_ms } | Disturbance::WrongPackets { at_ms }) = *each
+            else {
+                return false;
+            };
+            let from = self.start + i64::from(at_ms) * 10_000;
+            kind(each) && (from..from + self.time(packet) - self.start).contains(&qpc)
+        })
+    }
+
+    fn timed(&mut self, period: u64) -> i64 {
+        let ticks = self.time(period) - self.start;
+        for tick in 1.. {
+            let qpc = self.start + tick * ticks;
+            let position = self.look(qpc);
+            let (from, limit) = (self.stream_frame, (position / period + 3) * period);
+            self.stream_frame = from.max(position);
+            if self.stream_frame < limit {
+                self.write(qpc, limit);
+                // Behind the signal it writes silence.
+                self.stream_frame = limit;
+                self.tell(qpc, limit);
+            }
+            if self.heard(position) {
+                return qpc + 5_000;
+            }
+        }
+        unreachable!("the loop has no end")
+    }
+
+    /// What the tap tells in the end.
+    fn starved(&mut self, qpc: i64) {
+        let frame_bytes = self.file.scenario.format.frame_bytes();
+        let mut told = [0_u64; 4];
+        let mut recent: Vec<StarvedRun> = Vec::new();
+        let mut before = (false, false);
+        let out = std::mem::take(&mut self.out);
+        for (frame, bytes) in (0..).zip(out.chunks(frame_bytes)) {
+            let clear = bytes.iter().all(|byte| *byte == 0);
+            let missed = clear && self.is_missed(frame);
+            let unknown = clear && self.known_from.is_none_or(|from| frame < from);
+            for (count, is) in
+                told.iter_mut()
+                    .zip([clear, clear && !before.0, missed, missed && !before.1])
+            {
+                *count += u64::from(is);
+            }
+            before = (clear, missed);
+            if missed || unknown {
+                match recent.last_mut() {
+                    Some(last)
+                        if last.known == missed && last.first_frame + last.frames == frame =>
+                    {
+                        last.frames += 1;
+                    }
+                    _ => recent.push(StarvedRun {
+                        first_frame: frame,
+                        frames: 1,
+                        qpc: self.time(frame),
+                        known: missed,
+                    }),
+                }
+            }
+        }
+        self.out = out;
+        recent.reverse();
+        recent.truncate(8);
+        let [clear_frames, clear_runs, missed_frames, missed_runs] = told;
+        let known_from = self.known_from;
+        let event = Event::Starved {
+            clear_frames,
+            clear_runs,
+            missed_frames,
+            missed_runs,
+            known_from,
+            recent,
+        };
+        self.event(qpc, event);
+    }
+
+    /// Whether a silent frame is one that the client is known not to have written in time.
+    fn is_missed(&self, frame: u64) -> bool {
+        self.known_from.is_some_and(|from| frame >= from)
+            && !self.written.contains(&frame)
+            && self.ended.is_none_or(|end| frame < end)
+    }
+
+    fn event_driven(&mut self, packet: u64, tells: bool) -> i64 {
         let mut busy_until = 0;
         for boundary in 1.. {
             let qpc = self.callback(self.time(boundary * packet));
@@ -282,12 +553,22 @@ impl Machine<'_> {
             if self.signal_frame < self.file.scenario.frames() {
                 self.stream_frame = self.stream_frame.max((position / packet + 1) * packet);
             }
-            self.write(now, position / packet * packet + 2 * packet);
-            if self.done(position) {
+            let (from, limit) = (self.stream_frame, position / packet * packet + 2 * packet);
+            self.write(now, limit);
+            if tells && from < limit && !self.heard(position) {
+                self.tell(now, limit);
+                self.stream_frame = limit;
+            }
+            if self.done(position) || self.heard(position) {
                 return now + 5_000;
             }
         }
         unreachable!("the loop has no end")
+    }
+
+    /// Whether the position has passed the signal's last frame.
+    fn heard(&self, position: u64) -> bool {
+        self.signal_frame == self.file.scenario.frames() && position >= self.signal_end
     }
 
     /// How long the client stalls when it is woken at a time.
@@ -338,6 +619,14 @@ impl Machine<'_> {
             let mut flags = u32::from(first_frame == 0);
             flags |= u32::from(clear == frames) << 2;
             flags |= u32::from(last) << 4;
+            let known = self.known_from.is_some_and(|from| from <= first_frame);
+            flags |= u32::from(known) << 5;
+            let missed = (first_frame..)
+                .zip(bytes.chunks(frame_bytes))
+                .filter(|(frame, bytes)| {
+                    bytes.iter().all(|byte| *byte == 0) && self.is_missed(*frame)
+                })
+                .count() as u64;
             let due = self.callback(self.time(first_frame + frames));
             let event = Event::Block {
                 generation: 1,
@@ -347,6 +636,7 @@ impl Machine<'_> {
                 flags,
                 lost: 0,
                 clear,
+                missed,
             };
             self.timeline.push(Stamped {
                 program,

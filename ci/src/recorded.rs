@@ -109,8 +109,7 @@ pub(crate) fn expected(recorder: &Clock, player: &Clock, played: &Expected) -> E
     Expected {
         total: recorded.len() as u64,
         runs: runs(&recorded),
-        stale: 0,
-        torn: 0,
+        ..Expected::default()
     }
 }
 

@@ -245,7 +245,10 @@ fn check_client(
     span: &Range<usize>,
 ) -> Result<(), (Range<usize>, String)> {
     let (frames, what) = match *client {
-        Client::EventDriven { packet_frames } => (packet_frames, "packet_frames"),
+        Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
+            (packet_frames, "packet_frames")
+        }
+        Client::Shared { period_frames, .. } => (period_frames, "period_frames"),
         Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
     };
     ensure((1..=MOST_FRAMES).contains(&frames), span.clone(), || {
@@ -308,7 +311,10 @@ fn check_disturbance(
     let (at_ms, for_ms) = disturbance.span_ms();
     let lasts = !matches!(
         disturbance,
-        Disturbance::QueryRemove { .. } | Disturbance::SurpriseRemoval { .. }
+        Disturbance::QueryRemove { .. }
+            | Disturbance::SurpriseRemoval { .. }
+            | Disturbance::LatePacket { .. }
+            | Disturbance::WrongPackets { .. }
     );
     // A stream that stands while it lasts, or is over, has its signal afterwards or not at all.
     let stalls = matches!(

@@ -2,10 +2,11 @@
 
 use waverig_protocol::Program;
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
+use waverig_protocol::timeline::{DeviceChange, Event, Stamped, StarvedRun};
 
 use crate::clock::Clock;
 use crate::steering::Steering;
+use crate::written::{Said, What};
 
 /// What a timeline says about its stream. Times are QPC ticks.
 #[derive(Clone, Debug)]
@@ -24,6 +25,14 @@ pub struct Stream {
     pub positions_stopped: Vec<u64>,
     /// What the client wrote.
     pub writes: Vec<Write>,
+    /// What the client said that it has written.
+    pub said: Vec<Said>,
+    /// When the client asked how many packets are complete, and what it was told.
+    pub counts: Vec<(i64, u32)>,
+    /// When the client asked for the presentation position, and what it was told.
+    pub presented: Vec<Presented>,
+    /// What the tap counted.
+    pub starved: Option<Starved>,
     /// What a recorder took out of the buffer.
     pub reads: Vec<Read>,
     /// The tap's blocks.
@@ -35,6 +44,29 @@ pub struct Stream {
     asleep: bool,
     /// The client has set RUN.
     wanted: bool,
+}
+
+/// A presentation position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// When the client asked.
+    pub qpc: i64,
+    /// Frames presented.
+    pub frames: u64,
+    /// When that was so.
+    pub at: i64,
+}
+
+/// What the tap counted; the fields are those of `Event::Starved`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "documented at Event::Starved")]
+pub struct Starved {
+    pub clear_frames: u64,
+    pub clear_runs: u64,
+    pub missed_frames: u64,
+    pub missed_runs: u64,
+    pub known_from: Option<u64>,
+    pub recent: Vec<StarvedRun>,
 }
 
 /// The client wrote signal into the buffer.
@@ -73,6 +105,7 @@ pub struct Block {
     pub flags: u32,
     pub lost: u64,
     pub clear: u64,
+    pub missed: u64,
 }
 
 /// More frames than any buffer or block of a run holds; numbers above it come from a damaged timeline.
@@ -129,7 +162,7 @@ impl Stream {
             }
             before = *qpc;
             let of = match event {
-                Event::Block { .. } | Event::Refused { .. } => reader,
+                Event::Block { .. } | Event::Refused { .. } | Event::Starved { .. } => reader,
                 Event::Device { .. } => stamped.program,
                 _ => program,
             };
@@ -153,6 +186,10 @@ impl Stream {
             positions: Vec::new(),
             positions_stopped: Vec::new(),
             writes: Vec::new(),
+            said: Vec::new(),
+            counts: Vec::new(),
+            presented: Vec::new(),
+            starved: None,
             reads: Vec::new(),
             blocks: Vec::new(),
             closed: false,
@@ -225,6 +262,7 @@ impl Stream {
                 flags,
                 lost,
                 clear,
+                missed,
             } => self.blocks.push(Block {
                 qpc,
                 generation,
@@ -234,7 +272,48 @@ impl Stream {
                 flags,
                 lost,
                 clear,
+                missed,
             }),
+            Event::PacketCount { count } => self.counts.push((qpc, count)),
+            Event::Presented { frames, at } => self.presented.push(Presented { qpc, frames, at }),
+            Event::Declared {
+                packet,
+                flags,
+                last_bytes,
+                ref answer,
+            } => self.say(
+                qpc,
+                What::Packet {
+                    number: packet,
+                    flags,
+                    last_bytes,
+                    answer: answer.clone(),
+                },
+            ),
+            Event::WritePosition { buffer_frame } if buffer_frame > self.buffer_frames => {
+                return Err(format!(
+                    "the timeline tells a write position of {buffer_frame} in a buffer of {}",
+                    self.buffer_frames
+                ));
+            }
+            Event::WritePosition { buffer_frame } => self.say(qpc, What::Position(buffer_frame)),
+            Event::Starved {
+                clear_frames,
+                clear_runs,
+                missed_frames,
+                missed_runs,
+                known_from,
+                ref recent,
+            } => {
+                self.starved = Some(Starved {
+                    clear_frames,
+                    clear_runs,
+                    missed_frames,
+                    missed_runs,
+                    known_from,
+                    recent: recent.clone(),
+                });
+            }
             Event::Read {
                 stream_frame,
                 frames,
@@ -290,6 +369,15 @@ impl Stream {
             | DeviceChange::RemovalPrevented
             | DeviceChange::Removed => {}
         }
+    }
+
+    fn say(&mut self, qpc: i64, what: What) {
+        self.said.push(Said {
+            qpc,
+            after_writes: self.writes.len(),
+            running: self.wanted && !self.asleep,
+            what,
+        });
     }
 
     /// Where a frame is, in the words a reader looks for: frame, time in the stream, packet.

@@ -84,6 +84,20 @@ pub(crate) fn in_format(scenario: &Scenario, format: Format) -> Scenario {
         Client::EventDriven { packet_frames } => Client::EventDriven {
             packet_frames: frames(packet_frames),
         },
+        Client::Packet {
+            packet_frames,
+            end_of_stream,
+        } => Client::Packet {
+            packet_frames: frames(packet_frames),
+            end_of_stream,
+        },
+        Client::Shared {
+            period_frames,
+            event,
+        } => Client::Shared {
+            period_frames: frames(period_frames),
+            event,
+        },
         Client::Polling {
             buffer_frames,
             interval_ms,

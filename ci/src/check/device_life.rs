@@ -44,7 +44,9 @@ fn changes(disturbance: &Disturbance) -> Vec<Due> {
     match *disturbance {
         Disturbance::ClientStall { .. }
         | Disturbance::TimerStall { .. }
-        | Disturbance::Pause { .. } => Vec::new(),
+        | Disturbance::Pause { .. }
+        | Disturbance::LatePacket { .. }
+        | Disturbance::WrongPackets { .. } => Vec::new(),
         Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => vec![
             due(Asleep, Start(at_ms), AT_ONCE),
             due(Awake, Last(for_ms), AT_ONCE),

@@ -18,7 +18,12 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         let all = context.file.scenario.disturbances.iter();
         all.filter(|each| kind(each)).count()
     };
-    let stalls = count(|each| matches!(each, Disturbance::ClientStall { .. }));
+    let stalls = count(|each| {
+        matches!(
+            each,
+            Disturbance::ClientStall { .. } | Disturbance::LatePacket { .. }
+        )
+    });
     // A client that is not told in time may starve the stream, or may have written enough ahead.
     let held = count(|each| matches!(each, Disturbance::TimerStall { .. }));
     let starved: Vec<Run> = expected.starved().collect();

@@ -88,6 +88,9 @@ const COUNTER: &str = "counter-24bit-3ms";
 const SINE: &str = "sine-16bit-event";
 const SLEEP: &str = "sleep-event";
 const GONE: &str = "surprise-removal";
+const PACKET: &str = "packet-10ms";
+const LATE: &str = "packet-late";
+const SILENCE: &str = "packet-silence";
 use Verdict::{Failed, Inconclusive, NotProven};
 
 #[rustfmt::skip]
@@ -167,6 +170,45 @@ const ROWS: &[Row] = &[
         "starvation", Failed, "has the flag SILENT, with 0 of 48"),
     ("an idle client", COUNTER, idle_client, "starvation", Failed, "although nothing stalled it"),
     ("a stall that starves nothing", STALL, |e, _| unstalled(e), "starvation", NotProven, "too short to starve"),
+    ("a missed frame too many", SILENCE, |e, _| edit_block(e, 95, |b| *b.missed += 1),
+        "starvation-known", Failed, "the tap says that 1 frames were missed in the block at frame 4560"),
+    ("a missed frame too few", SILENCE, |e, _| edit_block(e, 530, |b| *b.missed -= 1),
+        "starvation-known", Failed, "47 frames were missed in the block at frame 25440"),
+    ("writes not known", SILENCE, |e, _| edit_block(e, 7, |b| *b.flags &= !32),
+        "starvation-known", Failed, "lacks the flag that its writes are known"),
+    ("writes known of a client that is silent about them", STALL, |e, _| edit_block(e, 7, |b| *b.flags |= 32),
+        "starvation-known", Failed, "has the flag that its writes are known"),
+    ("a total too high", SILENCE, |e, _| starved(e, |s| *s.missed_frames += 1),
+        "starvation-known", Failed, "missed frames, there were 7680"),
+    ("a run too many", SILENCE, |e, _| starved(e, |s| *s.missed_runs += 1),
+        "starvation-known", Failed, "the tap counted 3 runs of missed frames"),
+    ("known from elsewhere", SILENCE, |e, _| starved(e, |s| *s.known_from = Some(480)),
+        "starvation-known", Failed, "writes are known from Some(480) on, they are from Some(0)"),
+    ("a run at another time", SILENCE, |e, _| starved(e, |s| s.recent[0].qpc += 11),
+        "starvation-known", Failed, "began at"),
+    ("a run forgotten", SILENCE, |e, _| starved(e, |s| { s.recent.remove(0); }),
+        "starvation-known", Failed, "the tap remembers 1 runs"),
+    ("silence taken for a gap", SILENCE, |e, _| starved(e, |s| s.recent[0].known = false),
+        "starvation-known", Failed, "known: false"),
+    ("a tap that was not asked", STALL, |e, _| e.timeline.retain(|s| !matches!(s.event, Event::Starved { .. })),
+        "starvation-known", NotProven, "not asked"),
+    // Packets.
+    ("a count of ticks", PACKET, |e, _| nth(e, 40, counted, |s| if let Event::PacketCount { count } = &mut s.event { *count -= 1; }),
+        "packet-count", Failed, "packets were told when"),
+    ("a presentation off by one", PACKET, |e, _| nth(e, 20, presented, |s| if let Event::Presented { frames, .. } = &mut s.event { *frames += 1; }),
+        "presentation-position", Failed, "was presented when"),
+    ("a presentation of long ago", PACKET, |e, _| nth(e, 20, presented, |s| if let Event::Presented { frames, at } = &mut s.event { *frames -= 480; *at -= 100_000; }),
+        "presentation-position", Failed, "10000 us before the question"),
+    ("a presentation of the future", PACKET, |e, _| nth(e, 20, presented, |s| if let Event::Presented { at, .. } = &mut s.event { *at += 10; }),
+        "presentation-position", Failed, "before the question"),
+    ("an overrun taken", LATE, |e, _| answered(e, "overrun", "taken"),
+        "set-write-packet", Failed, "was answered with \"taken\" instead of \"overrun\""),
+    ("a flag overlooked", LATE, |e, _| answered(e, "invalid", "taken"),
+        "set-write-packet", Failed, "with flags 0x1"),
+    ("a late packet taken", LATE, |e, _| answered(e, "late", "taken"),
+        "set-write-packet", Failed, "instead of \"late\""),
+    ("a packet after the last", "packet-end-of-stream", |e, _| answered(e, "ended", "taken"),
+        "set-write-packet", Failed, "instead of \"ended\""),
     // The tap.
     ("lost frames reported", COUNTER, |e, _| edit_block(e, 5, |b| *b.lost = 7),
         "tap-order", Failed, "the tap says that it lost 7 frames before frame 240"),
@@ -286,7 +328,7 @@ const ROWS: &[Row] = &[
     ("a crash is no end", COUNTER, crash, "complete", Failed, "the machine crashed"),
     ("a deadline", COUNTER, |e, _| e.ended_early("no reply within 30 s"), "complete", Failed, "no reply within 30 s"),
     ("a refusal", COUNTER, |e, _| e.ended_early("the catalog does not cover waverig.sys"), "no-fault", NotProven, "catalog"),
-    ("an unclosed stream", COUNTER, |e, _| { e.timeline.pop(); }, "complete", Failed, "never closed"),
+    ("an unclosed stream", COUNTER, |e, _| e.timeline.retain(|s| s.event != Event::Closed), "complete", Failed, "never closed"),
     ("no timeline", COUNTER, |e, _| e.timeline.clear(), "complete", Failed, "no timeline"),
     ("a timeline that runs backwards", COUNTER, |e, _| e.timeline[5].qpc = -1, "complete", Failed, "backwards at entry 6"),
     ("a second run", COUNTER, |e, _| { let qpc = e.timeline[e.timeline.len() - 1].qpc; let at = e.timeline.len() - 1; e.timeline.insert(at, Stamped::new(qpc, Event::State { state: "run".into() })); },

@@ -168,7 +168,7 @@ fn new_golden(file: &ScenarioFile, evidence: &Evidence, run: &RunInfo) -> Result
         evidence.machine.qpc_frequency,
     )?;
     // The capture equals this: the check that says so has passed.
-    let expected = Expected::of(&stream)?;
+    let expected = Expected::of(&stream, file.scenario.format.frame_bytes())?;
     Ok(Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, run.seed)?,
         timing: TimingGolden::of(&stream)?,

@@ -95,7 +95,9 @@ impl Machine<'_> {
             let told = match each {
                 Disturbance::ClientStall { .. }
                 | Disturbance::TimerStall { .. }
-                | Disturbance::Pause { .. } => Vec::new(),
+                | Disturbance::Pause { .. }
+                | Disturbance::LatePacket { .. }
+                | Disturbance::WrongPackets { .. } => Vec::new(),
                 Disturbance::Sleep { .. } | Disturbance::PowerDown { .. } => {
                     vec![(at, Asleep), (after, Awake)]
                 }

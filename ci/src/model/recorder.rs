@@ -10,6 +10,9 @@ use waverig_signal::sample;
 
 use super::{FREQUENCY, LATE, Machine, moment};
 
+/// Why a recorder has no such client.
+const PLAYS: &str = "this kind of client plays";
+
 /// What a recorder told.
 pub(super) struct Recorded {
     pub(super) program: Program,
@@ -52,6 +55,7 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
     let (buffer, packet) = match recorder.client {
         Client::EventDriven { packet_frames } => (2 * packet_frames, packet_frames),
         Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
+        Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
     };
     let (buffer_frames, packet_frames) = (u64::from(buffer), u64::from(packet));
     tape.note(
@@ -75,6 +79,7 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
     let mut look = match recorder.client {
         Client::EventDriven { .. } => machine.callback(tape.time(packet_frames)),
         Client::Polling { interval_ms, .. } => start + i64::from(interval_ms) * 10_000,
+        Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
     };
     let mut index = 1;
     while look < stop {
@@ -95,6 +100,7 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         look = match recorder.client {
             Client::EventDriven { .. } => machine.callback(tape.time(index * packet_frames)),
             Client::Polling { interval_ms, .. } => look + i64::from(interval_ms) * 10_000,
+            Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
         };
     }
     if cut.is_none() {

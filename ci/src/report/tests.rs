@@ -51,7 +51,7 @@ fn a_right_run_is_reported_with_what_was_measured() {
     let xml = xml(&report);
     let expect = [
         "<testsuite id=\"0\" name=\"sine-16bit-event\"",
-        "tests=\"14\"",
+        "tests=\"15\"",
         "failures=\"0\"",
         "name=\"capture-exact\"",
         REPLAY,

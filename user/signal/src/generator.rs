@@ -31,6 +31,8 @@ pub struct Generator {
 enum Kind {
     Sine(Sine),
     Counter(Counter),
+    /// The same, for so many frames, then so many of silence.
+    Intermittent(Counter, u64, u64),
 }
 
 impl Generator {
@@ -48,6 +50,16 @@ impl Generator {
         }
         let kind = match *signal {
             Signal::Counter => Kind::Counter(Counter::new(format)),
+            Signal::Intermittent { on_ms, off_ms } => {
+                let frames = |ms: u32| u64::from(ms) * u64::from(format.rate) / 1000;
+                if frames(on_ms) == 0 || frames(off_ms) == 0 {
+                    return Err(SignalError(format!(
+                        "an intermittent signal of {on_ms} ms and {off_ms} ms of silence lacks one of them at {} Hz",
+                        format.rate
+                    )));
+                }
+                Kind::Intermittent(Counter::new(format), frames(on_ms), frames(off_ms))
+            }
             Signal::Sine {
                 frequency,
                 level_db,
@@ -83,6 +95,16 @@ impl Generator {
                 let frames = out.chunks_exact_mut(self.format.frame_bytes());
                 for (frame, out) in (first..).zip(frames) {
                     counter.put(frame, out);
+                }
+            }
+            Kind::Intermittent(counter, on, off) => {
+                let frames = out.chunks_exact_mut(self.format.frame_bytes());
+                for (frame, out) in (first..).zip(frames) {
+                    if frame % (on + off) < *on {
+                        counter.put(frame, out);
+                    } else {
+                        out.fill(0);
+                    }
                 }
             }
         }

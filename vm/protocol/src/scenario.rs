@@ -186,6 +186,13 @@ pub enum Signal {
     /// A pattern in which every sample names its frame and channel, so that any lost, repeated or altered frame
     /// shows. Never all zero.
     Counter,
+    /// The same in turn with digital silence, as music has it.
+    Intermittent {
+        /// Milliseconds of the pattern.
+        on_ms: u32,
+        /// Milliseconds of silence.
+        off_ms: u32,
+    },
 }
 
 /// How samples are stored.
@@ -252,6 +259,23 @@ pub enum Client {
         /// Frames in a packet; the buffer holds two.
         packet_frames: u32,
     },
+    /// A low-latency stream in packet mode: notified, it asks how many packets are complete, writes the next one and declares it
+    /// with its number.
+    Packet {
+        /// Frames in a packet; the buffer holds two.
+        packet_frames: u32,
+        /// Whether it declares its last packet as the end of the stream.
+        #[serde(default)]
+        end_of_stream: bool,
+    },
+    /// The audio engine's stream of shared mode: writes a period ahead, once per period, and tells its write position.
+    Shared {
+        /// Frames in a period.
+        period_frames: u32,
+        /// Whether the driver's notification wakes it; otherwise a timer of its own does.
+        #[serde(default = "yes")]
+        event: bool,
+    },
     /// Has a buffer without notifications, asks for the position at intervals and keeps a lead ahead of it.
     Polling {
         /// Frames in the buffer.
@@ -270,6 +294,10 @@ pub struct Tap {
     /// Reads kept pended at a time.
     #[serde(default = "one")]
     pub reads: u32,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> u32 {
@@ -356,6 +384,17 @@ pub enum Disturbance {
         /// How long the installation takes, in milliseconds.
         for_ms: u32,
     },
+    /// A packet client comes half a packet too late to what it means to write, and writes and declares it all the same.
+    LatePacket {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+    },
+    /// A packet client declares packets that it may not: one too far ahead, one with a flag that is none, a last one with more
+    /// bytes than a packet has, and one that has been played.
+    WrongPackets {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+    },
 }
 
 impl Disturbance {
@@ -386,7 +425,10 @@ impl Disturbance {
             | Self::StopDevice { at_ms, for_ms }
             | Self::Restart { at_ms, for_ms }
             | Self::DriverUpdate { at_ms, for_ms } => (at_ms, for_ms),
-            Self::QueryRemove { at_ms } | Self::SurpriseRemoval { at_ms } => (at_ms, 0),
+            Self::QueryRemove { at_ms }
+            | Self::SurpriseRemoval { at_ms }
+            | Self::LatePacket { at_ms }
+            | Self::WrongPackets { at_ms } => (at_ms, 0),
         }
     }
 }

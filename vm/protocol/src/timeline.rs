@@ -88,6 +88,51 @@ pub enum Event {
         lost: u64,
         /// Frames whose place was clear.
         clear: u64,
+        /// How many of those are known not to have been written in time.
+        missed: u64,
+    },
+    /// The client asked how many packets are complete, and was told this.
+    PacketCount {
+        /// The count; 32 bits wide.
+        count: u32,
+    },
+    /// The client asked for the presentation position, and was told this.
+    Presented {
+        /// Frames presented.
+        frames: u64,
+        /// QPC time at which that was so.
+        at: i64,
+    },
+    /// The client declared that it has written a packet.
+    Declared {
+        /// The packet's number.
+        packet: u32,
+        /// Flags of `SetWritePacket`.
+        flags: u32,
+        /// Bytes in the stream's last packet.
+        last_bytes: u32,
+        /// What the driver answered: `taken`, `late`, `overrun`, `ended`, `invalid`, `unsupported`, or a status.
+        answer: String,
+    },
+    /// The client told the driver how far it has written.
+    WritePosition {
+        /// In frames from the buffer's start.
+        buffer_frame: u64,
+    },
+    /// The tap told what it counted since the stream started.
+    Starved {
+        /// Clear frames.
+        clear_frames: u64,
+        /// Runs of them.
+        clear_runs: u64,
+        /// Those that are known not to have been written in time.
+        missed_frames: u64,
+        /// Runs of them.
+        missed_runs: u64,
+        /// From this frame on it is known of every frame whether it was written in time.
+        known_from: Option<u64>,
+        /// The latest runs, the latest first.
+        recent: Vec<StarvedRun>,
     },
     /// A tap client steered the cable's clock.
     Steer {
@@ -154,4 +199,17 @@ pub enum DeviceChange {
     Gone,
     /// Its device objects were removed and the driver unloaded.
     Removed,
+}
+
+/// A run of frames that were missed, or may have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StarvedRun {
+    /// First frame.
+    pub first_frame: u64,
+    /// How many.
+    pub frames: u64,
+    /// QPC time at which the first one was due.
+    pub qpc: i64,
+    /// Known not to have been written in time.
+    pub known: bool,
 }

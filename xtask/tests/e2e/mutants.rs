@@ -33,6 +33,37 @@ fn a_driver_that_slips_a_frame_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_counts_packets_per_tick_is_rejected() {
+    check(
+        "fault-count-ticks",
+        "packet-stall-163ms",
+        &[
+            "packet-count failed",
+            "packets were told when",
+            "packet-count",
+        ],
+    );
+}
+
+#[test]
+fn a_driver_that_takes_any_packet_is_rejected() {
+    check(
+        "fault-any-packet",
+        "packet-late",
+        &["set-write-packet failed", "instead of \"overrun\""],
+    );
+}
+
+#[test]
+fn a_driver_that_plays_a_stale_lap_is_rejected() {
+    check(
+        "fault-stale-lap",
+        "packet-silence",
+        &["capture-exact failed", "where silence was due"],
+    );
+}
+
+#[test]
 fn a_driver_that_leaks_pool_is_rejected() {
     check(
         "fault-leak-pool",

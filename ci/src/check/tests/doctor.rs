@@ -1,6 +1,6 @@
 //! How evidence is doctored.
 
-use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
 use waverig_protocol::{Finding, Program, Severity};
 
 use crate::evidence::{Evidence, Fault, Piece};
@@ -91,6 +91,60 @@ pub(super) fn again(evidence: &mut Evidence, event: Event) {
     evidence.timeline.insert(at, Stamped::new(qpc, event));
 }
 
+pub(super) fn counted(event: &Event) -> bool {
+    matches!(event, Event::PacketCount { .. })
+}
+
+pub(super) fn presented(event: &Event) -> bool {
+    matches!(event, Event::Presented { .. })
+}
+
+/// The first packet that was answered with `from` was answered with `to`.
+pub(super) fn answered(evidence: &mut Evidence, from: &str, to: &str) {
+    let mut answers = evidence
+        .timeline
+        .iter_mut()
+        .filter_map(|each| match &mut each.event {
+            Event::Declared { answer, .. } => Some(answer),
+            _ => None,
+        });
+    let answer = answers.find(|answer| *answer == from);
+    *answer.expect("a packet was answered so") = to.into();
+}
+
+/// What the tap counted.
+pub(super) struct Starved<'a> {
+    pub(super) missed_frames: &'a mut u64,
+    pub(super) missed_runs: &'a mut u64,
+    pub(super) known_from: &'a mut Option<u64>,
+    pub(super) recent: &'a mut Vec<StarvedRun>,
+}
+
+pub(super) fn starved(evidence: &mut Evidence, edit: fn(Starved<'_>)) {
+    nth(
+        evidence,
+        0,
+        |event| matches!(event, Event::Starved { .. }),
+        |stamped| {
+            if let Event::Starved {
+                missed_frames,
+                missed_runs,
+                known_from,
+                recent,
+                ..
+            } = &mut stamped.event
+            {
+                edit(Starved {
+                    missed_frames,
+                    missed_runs,
+                    known_from,
+                    recent,
+                });
+            }
+        },
+    );
+}
+
 pub(super) fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Block)) {
     nth(evidence, index, block, |stamped| {
         if let Event::Block {
@@ -100,6 +154,7 @@ pub(super) fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Bl
             flags,
             lost,
             clear,
+            missed,
             ..
         } = &mut stamped.event
         {
@@ -110,6 +165,7 @@ pub(super) fn edit_block(evidence: &mut Evidence, index: usize, edit: fn(&mut Bl
                 flags,
                 lost,
                 clear,
+                missed,
             });
         }
     });
@@ -122,6 +178,7 @@ pub(super) struct Block<'a> {
     pub(super) flags: &'a mut u32,
     pub(super) lost: &'a mut u64,
     pub(super) clear: &'a mut u64,
+    pub(super) missed: &'a mut u64,
 }
 
 pub(super) fn finding(severity: Severity) -> Finding {
@@ -210,7 +267,8 @@ pub(super) fn unstalled(evidence: &mut Evidence) {
 pub(super) fn replay(evidence: &mut Evidence, file: &ScenarioFile) {
     let stream = crate::stream::Stream::of_main(&evidence.timeline, &file.scenario, 10_000_000)
         .expect("a timeline");
-    let expected = crate::expected::Expected::of(&stream).expect("a stream");
+    let expected = crate::expected::Expected::of(&stream, file.scenario.format.frame_bytes())
+        .expect("a stream");
     let bytes = crate::golden::audio(&file.scenario, &expected.runs).expect("a signal");
     evidence.capture = vec![Piece {
         first_frame: 0,

@@ -14,7 +14,7 @@ use waverig_portcls::{
 };
 use waverig_protocol::scenario::{Format, Sample};
 
-use super::{Quirk, filters, has, modes, slot, stream};
+use super::{Quirk, filters, has, modes, packets, slot, stream};
 use crate::nt::layout::{DeviceObject, Irp};
 use crate::user::format::data_format;
 
@@ -77,9 +77,23 @@ unsafe extern "efiapi" fn query(
             *out = modes::create();
             return STATUS_SUCCESS;
         }
-        *out = std::ptr::null_mut();
+        *out = if object.interfaces.contains(&id::IID_IMiniportWaveRTStream) {
+            packets::create(this, &*iid)
+        } else {
+            std::ptr::null_mut()
+        };
+        if !(*out).is_null() {
+            return STATUS_SUCCESS;
+        }
     }
     STATUS_INVALID_PARAMETER
+}
+
+/// Adds a reference to an object of the mock.
+pub(super) fn reference(this: *mut c_void) {
+    // SAFETY: an object of the mock.
+    let object = unsafe { &*this.cast::<Object>() };
+    object.references.set(object.references.get() + 1);
 }
 
 unsafe extern "efiapi" fn add_ref(this: *mut c_void) -> u32 {

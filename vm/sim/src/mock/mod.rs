@@ -5,6 +5,7 @@ mod filters;
 mod life;
 mod miniport;
 mod modes;
+mod packets;
 mod propose;
 mod stream;
 mod volume;
@@ -89,6 +90,14 @@ pub(crate) enum Quirk {
     RefusesItsFormats,
     /// Has one volume for a pin that proposes two channels.
     OneVolume,
+    /// Offers packet input on a render stream.
+    InputOnRender,
+    /// Counts one packet too many.
+    CountAhead,
+    /// Counts packets from the end.
+    CountBackwards,
+    /// Names a presentation time that is still to come.
+    PresentedAhead,
     /// Goes on while it is paused.
     MovesInPause,
     /// Does not let the device sleep.

@@ -137,6 +137,19 @@ impl Stream {
     }
 }
 
+/// Packets complete, when the stream has packets, and whether it runs.
+pub(super) fn packets(this: *mut c_void) -> Option<(u64, bool)> {
+    let stream = of(this);
+    let packet = stream.frames.get().checked_div(stream.packets.get())?;
+    let running = stream.state.get() == KSSTATE_RUN;
+    Some((stream.advance() / packet, running))
+}
+
+/// Frames played.
+pub(super) fn frames(this: *mut c_void) -> u64 {
+    of(this).advance()
+}
+
 unsafe extern "efiapi" fn set_state(this: *mut c_void, state: KSSTATE) -> NTSTATUS {
     let stream: &'static Stream = of(this);
     if state == KSSTATE_PAUSE && has(Quirk::RefusePause) {

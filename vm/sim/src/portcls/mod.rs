@@ -20,6 +20,7 @@ mod dispatch;
 mod filter;
 mod format;
 pub(crate) mod modes;
+mod packets;
 mod pin;
 pub(crate) mod pnp;
 pub(crate) mod port;

@@ -19,6 +19,7 @@ use waverig_portcls::{
 use super::com::{self, Ref};
 use super::filter::{self, Filter};
 use super::format::{self, Wave};
+use super::packets::Packets;
 use super::port_stream::PortStream;
 use super::property::{Answer, Incoming, Scratch};
 use super::rtaudio::Buffer;
@@ -43,6 +44,7 @@ pub(super) struct Pin {
     pub(super) wave: Wave,
     pub(super) stream: RefCell<Option<Ref<IMiniportWaveRTStream>>>,
     pub(super) notification: Option<Ref<IMiniportWaveRTStreamNotification>>,
+    pub(super) packets: Packets,
     pub(super) port_stream: Rc<PortStream>,
     pub(super) state: Cell<i32>,
     /// What the client set; the stream stays below it while the device sleeps.
@@ -121,12 +123,14 @@ impl Pin {
         }
         let stream = Ref::<IMiniportWaveRTStream>::own(out).ok_or(STATUS_UNSUCCESSFUL)?;
         let notification = stream.query::<IMiniportWaveRTStreamNotification>();
+        let packets = Packets::of(&stream, id, capture != 0);
         Ok(Rc::new(Self {
             id,
             filter: Rc::clone(filter),
             wave,
             stream: RefCell::new(Some(stream)),
             notification,
+            packets,
             port_stream,
             state: Cell::new(KSSTATE_STOP),
             wanted: Cell::new(KSSTATE_STOP),
@@ -299,6 +303,7 @@ impl Pin {
             self.state.set(next);
             if next == KSSTATE_STOP {
                 self.held_at.set(None);
+                self.packets.stopped();
             }
         }
         Ok(())
@@ -314,8 +319,8 @@ impl Pin {
         self.free_buffer();
         let stream = self.stream.take();
         let left = stream.map(Ref::release);
-        // The notification interface is a further reference on the same object.
-        let expected = u32::from(self.notification.is_some());
+        // The other interfaces are further references on the same object.
+        let expected = u32::from(self.notification.is_some()) + self.packets.references();
         if let Some(left) = left.filter(|left| *left != expected) {
             let text = format!(
                 "{} references on the stream of pin {} are left when it is closed",

@@ -32,7 +32,8 @@ const EVENT: usize = 24;
 pub(super) struct Buffer {
     mdl: *mut Mdl,
     size: u32,
-    with_notification: bool,
+    /// In a lap; 0 without.
+    notifications: u32,
     /// The client's mapping; gone before the driver frees the pages.
     view: View,
 }
@@ -82,8 +83,16 @@ impl Pin {
                     .remove(place.ok_or(STATUS_NOT_FOUND)?);
                 Ok((self.unregister(event), 0))
             }
-            _ => Err(STATUS_NOT_FOUND),
+            _ => self.packet(request),
         }
+    }
+
+    /// Bytes in a packet, and packets in the buffer; `None` without notifications.
+    pub(super) fn packet_bytes(&self) -> Option<(u32, u32)> {
+        let buffer = self.buffer.borrow();
+        let buffer = buffer.as_ref()?;
+        let bytes = buffer.size.checked_div(buffer.notifications)?;
+        Some((bytes, buffer.notifications))
     }
 
     fn notifying(&self) -> Result<&Ref<IMiniportWaveRTStreamNotification>, NTSTATUS> {
@@ -98,7 +107,7 @@ impl Pin {
             .buffer
             .borrow()
             .as_ref()
-            .is_none_or(|buffer| !buffer.with_notification)
+            .is_none_or(|buffer| buffer.notifications == 0)
         {
             return Err(STATUS_INVALID_DEVICE_REQUEST);
         }
@@ -242,7 +251,7 @@ impl Pin {
         self.buffer.replace(Some(Buffer {
             mdl,
             size,
-            with_notification: count.is_some(),
+            notifications: count.unwrap_or(0),
             view,
         }));
         // A stream that runs may get its buffer late.
@@ -331,7 +340,7 @@ impl Pin {
         let Some(Buffer {
             mdl,
             size,
-            with_notification,
+            notifications,
             view,
         }) = self.buffer.take()
         else {
@@ -339,7 +348,7 @@ impl Pin {
         };
         drop(view);
         let mdl = mdl.cast::<MDL>();
-        if with_notification {
+        if notifications > 0 {
             let Ok(stream) = self.notifying() else { return };
             let function = stream.table().FreeBufferWithNotification;
             let name = "IMiniportWaveRTStreamNotification::FreeBufferWithNotification";

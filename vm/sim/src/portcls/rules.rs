@@ -140,6 +140,18 @@ rules! {
     PAGES_LEAK: "buffer-leak", false,
         "Pages are freed before the pin is closed.",
         "portcls/nf-portcls-iminiportwavertstream-freeaudiobuffer";
+    PACKET_DIRECTION: "packet-direction", false,
+        "Only a render stream has IMiniportWaveRTOutputStream, only a capture stream IMiniportWaveRTInputStream.",
+        "portcls/nn-portcls-iminiportwavertoutputstream; portcls/nn-portcls-iminiportwavertinputstream";
+    PACKET_COUNT: "packet-count", false,
+        "The packet count is the position in whole packets, never goes back, and is 0 in STOP.",
+        "portcls/nf-portcls-iminiportwavertoutputstream-getpacketcount";
+    PRESENTATION: "presentation-position", false,
+        "A presentation position has a time that has been, never goes back, and is 0 in STOP.",
+        "portcls/nf-portcls-iminiportwavertoutputstream-getoutputstreampresentationposition";
+    READ_PACKET: "read-packet", false,
+        "Packets to read come in order, without flags, with a time that has been.",
+        "portcls/nf-portcls-iminiportwavertinputstream-getreadpacket";
     EVENT_LEFT: "notification-event-left", false,
         "No event is signalled after it was unregistered.",
         "portcls/nf-portcls-iminiportwavertstreamnotification-unregisternotificationevent";

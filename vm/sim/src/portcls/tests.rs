@@ -15,7 +15,7 @@ use crate::user::{self, ks};
 mod descriptions;
 
 /// Plays 100 ms and removes the device; gives the rules that were broken, in order.
-fn rules_broken(machine: &Machine) -> Vec<String> {
+fn rules_broken(machine: &Machine, client: Client) -> Vec<String> {
     if machine.started >= 0 {
         let scenario = Scenario::of(
             Signal::Counter,
@@ -24,7 +24,7 @@ fn rules_broken(machine: &Machine) -> Vec<String> {
                 channels: 2,
                 sample: Sample::Pcm16,
             },
-            Client::EventDriven { packet_frames: 480 },
+            client,
             100,
         );
         // A client that gives up is part of some quirks.
@@ -47,7 +47,11 @@ fn rules_broken(machine: &Machine) -> Vec<String> {
 }
 
 fn check(quirk: Quirk, expect: &[&str]) {
-    let broken = mock::with(quirk, rules_broken);
+    check_with(Client::EventDriven { packet_frames: 480 }, quirk, expect);
+}
+
+fn check_with(client: Client, quirk: Quirk, expect: &[&str]) {
+    let broken = mock::with(quirk, |machine| rules_broken(machine, client));
     for rule in expect {
         assert!(
             broken.iter().any(|one| one.starts_with(rule)),
@@ -81,6 +85,19 @@ fn each_quirk_is_found() {
     check(Quirk::IntersectionWithoutSize, &["data-range-intersection"]);
     check(Quirk::IntersectionWithoutRoom, &["data-range-intersection"]);
     check(Quirk::LeakPort, &["held: port of \"Wave\""]);
+}
+
+#[test]
+fn quirks_of_packet_mode_are_found() {
+    let packet = Client::Packet {
+        packet_frames: 480,
+        end_of_stream: false,
+    };
+    check_with(packet, Quirk::None, &[]);
+    check_with(packet, Quirk::InputOnRender, &["packet-direction"]);
+    check_with(packet, Quirk::CountAhead, &["packet-count"]);
+    check_with(packet, Quirk::CountBackwards, &["packet-count"]);
+    check_with(packet, Quirk::PresentedAhead, &["presentation-position"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use waverig_signal::Generator;
 use super::feed::{Feed, Write};
 use super::journal::Journal;
 use super::stream::{Setup, Stream};
-use super::{Place, UserError, event_driven, polling};
+use super::{Place, UserError, event_driven, packet, polling, shared};
 use crate::pnp::node::Node;
 use crate::time::Qpc;
 
@@ -55,6 +55,14 @@ impl Playing {
                 started(start);
                 match self.client {
                     Client::EventDriven { .. } => event_driven::play(&mut self).await,
+                    Client::Packet { end_of_stream, .. } => {
+                        packet::play(&mut self, end_of_stream).await
+                    }
+                    Client::Shared { event: true, .. } => shared::notified(&mut self).await,
+                    Client::Shared {
+                        period_frames,
+                        event: false,
+                    } => shared::timed(&mut self, period_frames.into()).await,
                     Client::Polling { interval_ms, .. } => {
                         polling::play(&mut self, interval_ms).await
                     }
@@ -67,8 +75,17 @@ impl Playing {
 
     /// Fills the whole buffer and starts the stream.
     fn start(&mut self) -> Result<Qpc, UserError> {
-        self.write(0, self.stream.buffer_frames);
-        self.stream.start()
+        match self.client {
+            Client::Packet { .. } => packet::start(self),
+            Client::Shared { .. } => {
+                shared::write(self, 0, self.stream.buffer_frames)?;
+                self.stream.start()
+            }
+            Client::EventDriven { .. } | Client::Polling { .. } => {
+                self.write(0, self.stream.buffer_frames);
+                self.stream.start()
+            }
+        }
     }
 
     /// Whether the position has passed everything that was written.
@@ -76,8 +93,8 @@ impl Playing {
         self.feed.end().is_some_and(|end| position >= end)
     }
 
-    /// Writes what the feed has for the places from `earliest` up to `limit`.
-    pub(super) fn write(&mut self, earliest: u64, limit: u64) {
+    /// Writes what the feed has for the places from `earliest` up to `limit`; `false` when all of it was written before.
+    pub(super) fn write(&mut self, earliest: u64, limit: u64) -> bool {
         let Some(Write {
             stream,
             signal,
@@ -85,7 +102,7 @@ impl Playing {
             silence,
         }) = self.feed.next(earliest, limit)
         else {
-            return;
+            return false;
         };
         let frame_bytes = self.stream.frame_bytes;
         self.scratch.clear();
@@ -102,5 +119,15 @@ impl Playing {
                 frames,
             });
         }
+        true
+    }
+
+    /// Leaves something in the places from `frame` up to `limit` that nobody is to hear.
+    pub(super) fn spoil(&mut self, frame: u64, limit: u64) {
+        self.scratch.clear();
+        self.scratch
+            .resize((limit - frame) as usize * self.stream.frame_bytes, 0x55);
+        let at = self.stream.offset(frame);
+        self.stream.buffer.write(at, &self.scratch);
     }
 }

@@ -160,7 +160,9 @@ fn moment(disturbance: &Disturbance) -> Option<u32> {
     match *disturbance {
         Disturbance::ClientStall { .. }
         | Disturbance::TimerStall { .. }
-        | Disturbance::Pause { .. } => None,
+        | Disturbance::Pause { .. }
+        | Disturbance::LatePacket { .. }
+        | Disturbance::WrongPackets { .. } => None,
         Disturbance::Sleep { at_ms, .. }
         | Disturbance::PowerDown { at_ms, .. }
         | Disturbance::StopDevice { at_ms, .. }
@@ -203,7 +205,9 @@ impl Change {
         match *disturbance {
             Disturbance::ClientStall { .. }
             | Disturbance::TimerStall { .. }
-            | Disturbance::Pause { .. } => {}
+            | Disturbance::Pause { .. }
+            | Disturbance::LatePacket { .. }
+            | Disturbance::WrongPackets { .. } => {}
             Disturbance::Sleep { for_ms, .. } => {
                 if !self.node.sleep() {
                     self.note(DeviceChange::StaysAwake);

@@ -5,10 +5,11 @@ use waverig_portcls::id::{
 };
 use waverig_portcls::status::STATUS_NOT_FOUND;
 use waverig_portcls::{
-    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_PIN_DATAINTERSECTION,
-    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
+    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
+    KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
     KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_HWLATENCY,
-    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_RTAUDIO_PACKETCOUNT, KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
+    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, KSPROPERTY_RTAUDIO_SETWRITEPACKET,
     KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
 };
 use waverig_protocol::scenario::Format;
@@ -188,6 +189,62 @@ impl Pin {
         Ok(u64::from_le_bytes(
             answer[..8].try_into().expect("eight bytes"),
         ))
+    }
+
+    /// How many packets are complete.
+    pub(super) fn packet_count(&self) -> Result<u32, UserError> {
+        let question = property(
+            &KSPROPSETID_RtAudio,
+            KSPROPERTY_RTAUDIO_PACKETCOUNT,
+            KSPROPERTY_TYPE_GET,
+        );
+        let mut answer = [0; 4];
+        self.handle
+            .exchange(&question, &mut answer)
+            .map_err(|status| failed("asking for the packet count", status))?;
+        Ok(u32::from_le_bytes(answer))
+    }
+
+    /// Frames presented, and the time at which that was so.
+    pub(super) fn presentation(&self) -> Result<(u64, i64), UserError> {
+        let question = property(
+            &KSPROPSETID_RtAudio,
+            KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
+            KSPROPERTY_TYPE_GET,
+        );
+        let mut answer = [0; 16];
+        self.handle
+            .exchange(&question, &mut answer)
+            .map_err(|status| failed("asking for the presentation position", status))?;
+        let [frames, qpc] = [0, 8]
+            .map(|at| u64::from_le_bytes(answer[at..at + 8].try_into().expect("eight bytes")));
+        Ok((frames, qpc.cast_signed()))
+    }
+
+    /// Declares a packet; the answer is the driver's.
+    pub(super) fn set_write_packet(&self, packet: u32, flags: u32, last_bytes: u32) -> NtStatus {
+        let question = property(
+            &KSPROPSETID_RtAudio,
+            KSPROPERTY_RTAUDIO_SETWRITEPACKET,
+            KSPROPERTY_TYPE_SET,
+        );
+        let mut value = [packet, flags, last_bytes].map(u32::to_le_bytes).concat();
+        self.handle.ask(&question, &mut value).0
+    }
+
+    /// Tells how far the buffer is written, in bytes.
+    pub(super) fn set_write_position(&self, bytes: u64) -> Result<(), UserError> {
+        let question = property(
+            &KSPROPSETID_Audio,
+            KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
+            KSPROPERTY_TYPE_SET,
+        );
+        // A buffer's bytes fit into 32 bits.
+        match self.handle.set(&question, &(bytes as u32).to_le_bytes()) {
+            // A pin need not have the property.
+            Ok(()) | Err(NtStatus(STATUS_NOT_FOUND)) => Ok(()),
+            Err(status) => Err(failed("telling the write position", status)),
+        }
     }
 
     /// Closes the pin; the buffer is gone with it.

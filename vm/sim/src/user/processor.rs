@@ -104,3 +104,44 @@ impl Pauses {
         due.map(|(_, length)| length)
     }
 }
+
+/// What a packet client does wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lapse {
+    /// See [`Disturbance::LatePacket`].
+    Late,
+    /// See [`Disturbance::WrongPackets`].
+    Wrong,
+}
+
+/// The client's lapses, in the order they are due.
+pub(super) struct Lapses {
+    due: Vec<(Qpc, Lapse)>,
+}
+
+impl Lapses {
+    /// Those among `disturbances` of a stream that starts at `start`.
+    pub(super) fn new(disturbances: &[Disturbance], start: Qpc) -> Self {
+        let mut due: Vec<(Qpc, Lapse)> = disturbances
+            .iter()
+            .filter_map(|disturbance| match *disturbance {
+                Disturbance::LatePacket { at_ms } => Some((at_ms, Lapse::Late)),
+                Disturbance::WrongPackets { at_ms } => Some((at_ms, Lapse::Wrong)),
+                _ => None,
+            })
+            .map(|(at_ms, lapse)| (start + Hns::from_millis(at_ms.into()), lapse))
+            .collect();
+        due.sort();
+        Self { due }
+    }
+
+    /// The one that is due now.
+    pub(super) fn take(&mut self) -> Option<Lapse> {
+        let (at, lapse) = *self.due.first()?;
+        if kernel().now() < at {
+            return None;
+        }
+        self.due.remove(0);
+        Some(lapse)
+    }
+}

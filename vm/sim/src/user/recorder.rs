@@ -28,6 +28,9 @@ pub(super) async fn run(place: Place, setup: Setup, stop: Qpc) -> Result<(), Use
         Ok(_) => match setup.client {
             Client::EventDriven { .. } => recording.event_driven(stop).await,
             Client::Polling { interval_ms, .. } => recording.polling(interval_ms, stop).await,
+            Client::Packet { .. } | Client::Shared { .. } => Err(UserError(
+                "a recorder is event-driven or polls; these clients play".into(),
+            )),
         },
         Err(error) => Err(error),
     };

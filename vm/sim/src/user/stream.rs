@@ -3,6 +3,10 @@
 
 use std::rc::Rc;
 
+use waverig_portcls::status::{
+    STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_INVALID_DEVICE_STATE,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+};
 use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
 use waverig_protocol::scenario::{Client, Disturbance, Format};
 use waverig_protocol::timeline::Event;
@@ -11,7 +15,7 @@ use super::journal::Journal;
 use super::ks::Handle;
 use super::life::{self, Ear};
 use super::pin::{Buffer, Pin};
-use super::processor::{self, ClientStalls, Pauses};
+use super::processor::{self, ClientStalls, Lapse, Lapses, Pauses};
 use super::task::{self, Bell};
 use super::unroll::Unroll;
 use super::{Place, UserError};
@@ -51,6 +55,7 @@ pub(super) struct Stream {
     stalls: ClientStalls,
     ear: Ear,
     pauses: Pauses,
+    lapses: Lapses,
 }
 
 /// The event that the driver signals.
@@ -88,7 +93,17 @@ impl Stream {
             .map_err(|status| UserError(format!("opening {} failed with {status}", place.wave)))?;
         let pin = Pin::open(&filter, place.pin, &setup.format)?;
         let (frames, notifications) = match setup.client {
-            Client::EventDriven { packet_frames } => (2 * u64::from(packet_frames), 2),
+            Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
+                (2 * u64::from(packet_frames), 2)
+            }
+            Client::Shared {
+                period_frames,
+                event: true,
+            } => (2 * u64::from(period_frames), 2),
+            Client::Shared {
+                period_frames,
+                event: false,
+            } => (4 * u64::from(period_frames), 0),
             Client::Polling { buffer_frames, .. } => (u64::from(buffer_frames), 0),
         };
         let bytes = u32::try_from(frames * frame_bytes as u64).map_err(|_| {
@@ -134,6 +149,7 @@ impl Stream {
             stalls: ClientStalls::new(&setup.disturbances, now),
             ear,
             pauses: Pauses::new(&setup.disturbances, now),
+            lapses: Lapses::new(&setup.disturbances, now),
         })
     }
 
@@ -144,16 +160,80 @@ impl Stream {
         Ok(())
     }
 
+    /// Takes the stream to PAUSE.
+    pub(super) fn prepare(&mut self) -> Result<(), UserError> {
+        self.set_state(KSSTATE_ACQUIRE)?;
+        self.set_state(KSSTATE_PAUSE)
+    }
+
     /// Starts the stream; gives the moment of the start.
     pub(super) fn start(&mut self) -> Result<Qpc, UserError> {
-        self.set_state(KSSTATE_ACQUIRE)?;
-        self.set_state(KSSTATE_PAUSE)?;
+        self.prepare()?;
+        self.go()
+    }
+
+    /// Starts a prepared stream; gives the moment of the start.
+    pub(super) fn go(&mut self) -> Result<Qpc, UserError> {
         self.set_state(KSSTATE_RUN)?;
         let start = kernel().now();
         self.unroll = Unroll::new(self.buffer_frames, self.rate, life::time_awake());
         self.stalls = ClientStalls::new(&self.disturbances, start);
         self.pauses = Pauses::new(&self.disturbances, start);
+        self.lapses = Lapses::new(&self.disturbances, start);
         Ok(start)
+    }
+
+    /// Asks how many packets are complete.
+    pub(super) fn packet_count(&self) -> Result<u64, UserError> {
+        let count = self.pin.packet_count()?;
+        self.journal.note(Event::PacketCount { count });
+        Ok(count.into())
+    }
+
+    /// Asks for the presentation position.
+    pub(super) fn presentation(&self) -> Result<(), UserError> {
+        let (frames, at) = self.pin.presentation()?;
+        self.journal.note(Event::Presented { frames, at });
+        Ok(())
+    }
+
+    /// Declares a packet.
+    pub(super) fn declare(&self, packet: u64, flags: u32, last_bytes: u64) {
+        // Both are what 32 bits of them are; the driver sees no more.
+        let (packet, last_bytes) = (packet as u32, last_bytes as u32);
+        let answer = match self.pin.set_write_packet(packet, flags, last_bytes).0 {
+            STATUS_SUCCESS => "taken".into(),
+            STATUS_DATA_LATE_ERROR => "late".into(),
+            STATUS_DATA_OVERRUN => "overrun".into(),
+            STATUS_INVALID_DEVICE_STATE => "ended".into(),
+            STATUS_INVALID_PARAMETER => "invalid".into(),
+            STATUS_NOT_SUPPORTED => "unsupported".into(),
+            other => format!("{other:#010x}"),
+        };
+        self.journal.note(Event::Declared {
+            packet,
+            flags,
+            last_bytes,
+            answer,
+        });
+    }
+
+    /// Tells the driver that everything before frame `limit` of the stream is written.
+    pub(super) fn tell_written(&self, limit: u64) -> Result<(), UserError> {
+        // A full buffer is told as its length, which only the end of a lap can be.
+        let buffer_frame = match limit % self.buffer_frames {
+            0 => self.buffer_frames,
+            frame => frame,
+        };
+        self.pin
+            .set_write_position(buffer_frame * self.frame_bytes as u64)?;
+        self.journal.note(Event::WritePosition { buffer_frame });
+        Ok(())
+    }
+
+    /// What goes wrong on purpose with a packet client now.
+    pub(super) fn lapse(&mut self) -> Option<Lapse> {
+        self.lapses.take()
     }
 
     /// Asks for the position, in frames since the start.
@@ -181,6 +261,11 @@ impl Stream {
         let frames = (near + ahead).saturating_sub(behind);
         self.journal.note(Event::Position { frames });
         Ok(())
+    }
+
+    /// Frames per second.
+    pub(super) fn rate(&self) -> u32 {
+        self.rate
     }
 
     /// Where a frame of the stream lies in the buffer, in bytes.

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use waverig_protocol::scenario::Disturbance;
-use waverig_protocol::timeline::Event;
-use waverig_tap::{Block, BlockFlags, Reader, Session, Steering, ioctl, request};
+use waverig_protocol::timeline::{Event, StarvedRun};
+use waverig_tap::{Block, BlockFlags, Reader, Session, Steering, ioctl, request, status};
 
 use super::UserError;
 use super::journal::Journal;
@@ -27,6 +27,8 @@ const ROOM: usize = 8;
 const POLL: Hns = Hns::from_millis(1);
 /// Bytes a reply to HELLO may have; a later version may enlarge it.
 const HELLO_ROOM: usize = 64;
+/// The same for STATUS.
+const STATUS_ROOM: usize = 1024;
 /// Bytes a reply about the clock may have.
 const CLOCK_ROOM: usize = 128;
 
@@ -237,6 +239,9 @@ impl Tap {
         }
         state.closing.set(true);
         if let Some(handle) = state.handle.take() {
+            if wait && let Err(error) = state.starved(&handle) {
+                state.error.borrow_mut().get_or_insert(error);
+            }
             handle.close();
             state.journal.note(Event::TapClosed);
         }
@@ -316,6 +321,31 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
 }
 
 impl State {
+    /// Asks what the tap counted. A device that is gone answers nothing.
+    fn starved(&self, handle: &Handle) -> Result<(), UserError> {
+        let Ok(reply) = handle.control(ioctl::STATUS, &[], STATUS_ROOM) else {
+            return Ok(());
+        };
+        let told = status(&reply).map_err(|error| UserError(error.to_string()))?;
+        let runs = told.recent.iter().filter(|run| run.frames > 0);
+        self.journal.note(Event::Starved {
+            clear_frames: told.clear_frames,
+            clear_runs: told.clear_runs,
+            missed_frames: told.missed_frames,
+            missed_runs: told.missed_runs,
+            known_from: (told.known_from != u64::MAX).then_some(told.known_from),
+            recent: runs
+                .map(|run| StarvedRun {
+                    first_frame: run.first_frame,
+                    frames: run.frames,
+                    qpc: run.qpc,
+                    known: run.known != 0,
+                })
+                .collect(),
+        });
+        Ok(())
+    }
+
     fn take(&self, bytes: &[u8]) -> Result<(), UserError> {
         let error =
             |error: waverig_tap::Error| UserError(format!("the tap breaks its promise: {error}"));
@@ -338,6 +368,7 @@ impl State {
             flags: block.flags.0,
             lost: block.lost,
             clear: block.clear.into(),
+            missed: block.missed.into(),
         });
         self.journal
             .capture(block.first_frame, block.count.into(), block.frames);

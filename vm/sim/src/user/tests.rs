@@ -125,6 +125,18 @@ fn check(client: Client, disturbances: Vec<Disturbance>, silent_ms: std::ops::Ra
 }
 
 const EVENT: Client = Client::EventDriven { packet_frames: 480 };
+const PACKET: Client = Client::Packet {
+    packet_frames: 480,
+    end_of_stream: false,
+};
+const SHARED: Client = Client::Shared {
+    period_frames: 480,
+    event: true,
+};
+const TIMED: Client = Client::Shared {
+    period_frames: 480,
+    event: false,
+};
 const POLLING: Client = Client::Polling {
     buffer_frames: 4_800,
     interval_ms: 20,
@@ -139,6 +151,9 @@ fn clients_play_without_a_gap() {
         0..=0,
     );
     check(POLLING, Vec::new(), 0..=0);
+    check(PACKET, Vec::new(), 0..=0);
+    check(SHARED, Vec::new(), 0..=0);
+    check(TIMED, Vec::new(), 0..=0);
 }
 
 #[test]
@@ -148,7 +163,10 @@ fn after_a_stall_of_the_client_the_signal_goes_on_where_it_stopped() {
         for_ms: 163,
     }];
     check(EVENT, stall.clone(), 150..=170);
-    check(POLLING, stall, 60..=85);
+    check(POLLING, stall.clone(), 60..=85);
+    check(PACKET, stall.clone(), 150..=170);
+    check(SHARED, stall.clone(), 150..=170);
+    check(TIMED, stall, 125..=165);
 }
 
 #[test]
