@@ -128,6 +128,17 @@ impl Link {
         }
     }
 
+    /// Lets a machine that was told to shut down end by itself, as a profiler that runs it needs; ends it at `deadline`.
+    pub(crate) fn wait_for_end(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        // The line is closed when the process has ended.
+        while let Ok(Ok(_)) = self
+            .from_machine
+            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        {}
+        self.end();
+    }
+
     /// Ends the process and reaps it.
     fn end(&mut self) -> Option<ExitStatus> {
         self.to_machine = None;

@@ -143,6 +143,25 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// What counting instructions needs beside the driver's needs.
+const CALLGRIND: Tool = Tool {
+    name: "valgrind, whose callgrind counts instructions",
+    probe: &["valgrind", "--version"],
+    add: &[Add {
+        when: &["apt-get", "--version"],
+        command: &["apt-get", "install", "--yes", "valgrind"],
+        root: true,
+    }],
+};
+
+/// Makes sure that instructions can be counted here.
+///
+/// # Errors
+/// [`HostLacks`] when valgrind is missing and may not be added.
+pub(crate) fn bench(context: &Context) -> Result<()> {
+    ensure(&*context.exec, &context.ui, &CALLGRIND)
+}
+
 fn ensure(runner: &dyn Runner, ui: &Ui, tool: &Tool) -> Result<()> {
     if works(runner, tool.probe) {
         return Ok(());

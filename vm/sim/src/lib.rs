@@ -24,6 +24,7 @@ pub mod nt;
 pub mod parent;
 pub mod pnp;
 mod portcls;
+mod profile;
 pub mod program;
 pub mod random;
 pub mod report;

@@ -1,5 +1,6 @@
 //! The verbs: one file each. A verb is a name, a line of help, its options, and what it does.
 
+mod bench;
 mod bless;
 pub(crate) mod build;
 mod ci;
@@ -42,6 +43,7 @@ const VERBS: &[Verb] = &[
     inspect::VERB,
     fuzz::VERB,
     follow::VERB,
+    bench::VERB,
     doctor::VERB,
     test::VERB,
 ];

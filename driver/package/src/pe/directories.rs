@@ -11,6 +11,8 @@ pub struct Import {
     pub dll: String,
     /// The names in the order of the table; an import by number is `#12`.
     pub names: Vec<String>,
+    /// Address of the slot that the loader fills in for the first name; the others follow, eight bytes each.
+    pub slots: u32,
 }
 
 /// More entries than any driver has: where a damaged table stops being read.
@@ -44,6 +46,7 @@ impl Image<'_> {
             imports.push(Import {
                 dll: self.text(name)?,
                 names: self.imported_names(if lookup == 0 { slots } else { lookup })?,
+                slots,
             });
             address += 20;
             if imports.len() > TABLE_LIMIT {

@@ -33,10 +33,24 @@ fn imports_exports_and_pdb_are_read() {
         imports[0],
         Import {
             dll: "ntoskrnl.exe".into(),
-            names: vec!["ExAllocatePool2".into(), "IoCreateDevice".into()]
+            names: vec!["ExAllocatePool2".into(), "IoCreateDevice".into()],
+            slots: imports[0].slots,
         }
     );
     assert_eq!(imports[1].dll, "PORTCLS.SYS");
+    // The slots are as long as the names, and a terminator; in the file they hold what the lookup table holds.
+    for import in &imports {
+        let slot = image
+            .at(import.slots + 8 * import.names.len() as u32)
+            .unwrap();
+        assert_eq!(slot[..8], [0; 8], "{}", import.dll);
+        assert_ne!(
+            image.at(import.slots).unwrap()[..8],
+            [0; 8],
+            "{}",
+            import.dll
+        );
+    }
     assert_eq!(image.exports().unwrap(), ["DriverEntry", "_fltused"]);
     assert_eq!(image.pdb_name().as_deref(), Some("card.pdb"));
 }

@@ -11,6 +11,7 @@ use super::{Image, keep};
 use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
+use crate::profile;
 
 /// Maps the file at `path` and binds its imports.
 ///
@@ -65,6 +66,7 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
     };
     protect(&headers, address)?;
     watchdog::note_image(address, size);
+    profile::note_image(address);
     Ok(keep(image))
 }
 

@@ -16,8 +16,9 @@ mod rows;
 
 pub(crate) use rows::IMPORTS;
 
-/// Address space taken at once; it is never given back.
-const ARENA: usize = 64 << 30;
+/// Address space taken at once; it is never given back. Tools that run programs for themselves, such as valgrind, have
+/// little of it.
+const ARENA: usize = 4 << 30;
 /// Freed allocations that are remembered, for reports, and whose addresses stay unused.
 const REMEMBERED: usize = 4096;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).

@@ -16,7 +16,7 @@ use crate::pnp::Device;
 use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{fuzz, program, report, sched};
+use crate::{fuzz, profile, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -95,8 +95,10 @@ impl Session {
                     .ok_or("nothing can be played before a package is installed")?;
                 let target = device.target()?;
                 kernel().random.reseed(seed);
+                profile::start();
                 let journal = Journal::new(line::ToHost);
                 let played = user::play(&scenario, &target, Some(device.node()), &journal);
+                profile::stop(&scenario.name);
                 journal.flush();
                 if let Err(error) = played {
                     self.evidence.program_failed(&error.to_string());

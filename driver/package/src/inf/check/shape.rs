@@ -33,6 +33,9 @@ const DIRECTIVES: &[(&str, usize, Times)] = &[
     ("FeatureScore", 1, Times::Once),
 ];
 
+/// What an entry of a list names.
+type Names = fn(&Entry) -> Vec<String>;
+
 /// Values of a line of a copy-files section.
 const COPY_FIELDS: usize = 4;
 
@@ -242,9 +245,7 @@ impl Checker<'_> {
 
     fn duplicates(&mut self) {
         let inf = self.inf;
-        /// What must be there once in a section: made from an entry.
-        type Keys = fn(&Entry) -> Vec<String>;
-        let mut lists: Vec<(&Section, Keys)> = Vec::new();
+        let mut lists: Vec<(&Section, Names)> = Vec::new();
         for section in inf.sections() {
             let name = section.name.to_ascii_lowercase();
             if name.starts_with("sourcedisks") {
@@ -259,7 +260,7 @@ impl Checker<'_> {
             let ids = |entry: &Entry| entry.names().skip(1).map(str::to_owned).collect();
             lists.extend(
                 inf.section(&models.section)
-                    .map(|section| (section, ids as Keys)),
+                    .map(|section| (section, ids as Names)),
             );
         }
         for (section, names) in lists {

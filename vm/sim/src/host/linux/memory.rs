@@ -92,7 +92,7 @@ fn replace(address: *mut u8, length: usize) -> io::Result<NonNull<u8>> {
 }
 
 /// Address space taken for views at once.
-const VIEW_ARENA: usize = 16 << 30;
+const VIEW_ARENA: usize = 4 << 30;
 /// Views whose addresses stay unused after they are gone.
 const QUARANTINE: usize = 256;
 
