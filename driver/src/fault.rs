@@ -182,18 +182,26 @@ impl<M: CyclicMemory> CyclicMemory for Recorded<'_, M> {
         self.memory.take(offset, out);
     }
 
-    /// `fault-record-late`: everything is recorded one frame late.
+    /// `fault-record-late`: everything is recorded one frame late. `fault-record-gather`: half a buffer late, as by a driver that
+    /// gathers what is played before it gives any of it.
     fn put(&mut self, offset: usize, from: &[u8]) {
-        match &self.geometry {
-            Some(geometry) if cfg!(feature = "fault-record-late") => {
-                let offset = offset + usize::from(geometry.frame_bytes());
-                let before_end = (geometry.bytes() as usize).saturating_sub(offset);
-                let (front, back) = from.split_at(before_end.min(from.len()));
-                self.memory.put(offset, front);
-                self.memory.put(0, back);
-            }
-            _ => self.memory.put(offset, from),
-        }
+        let Some(geometry) = self.geometry.filter(|_| cfg!(feature = "fault")) else {
+            return self.memory.put(offset, from);
+        };
+        let frames = if cfg!(feature = "fault-record-late") {
+            1
+        } else if cfg!(feature = "fault-record-gather") {
+            geometry.frames() as usize / 2
+        } else {
+            0
+        };
+        let bytes = geometry.bytes() as usize;
+        let offset = (offset + frames * usize::from(geometry.frame_bytes()))
+            .checked_rem(bytes)
+            .unwrap_or(offset);
+        let (front, back) = from.split_at((bytes - offset).min(from.len()));
+        self.memory.put(offset, front);
+        self.memory.put(0, back);
     }
 
     /// `fault-record-stale`: where nothing is played, the lap before stays.

@@ -25,6 +25,8 @@ struct Tape<'a> {
     machine: &'a Machine<'a>,
     played: Format,
     own: Format,
+    /// Nothing plays on its cable.
+    silent: bool,
     start: i64,
     /// When the player stopped.
     end: i64,
@@ -43,6 +45,7 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         machine,
         played: scenario.format,
         own,
+        silent: recorder.cable != 1,
         start,
         end,
         recorded: Recorded {
@@ -157,6 +160,9 @@ impl Tape<'_> {
     }
 
     fn frame(&self, frame: u64) -> Vec<u8> {
+        if self.silent {
+            return vec![0; self.own.frame_bytes()];
+        }
         if self.played.rate == self.own.rate {
             let rate = i128::from(self.own.rate);
             let ticks = i128::from(self.start - self.machine.start);

@@ -26,6 +26,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-wild-write",
     "fault-panic",
     "fault-endless-loop",
+    "fault-record-gather",
     "fault-record-late",
     "fault-record-stale",
     "fault-trust-length",

@@ -173,6 +173,15 @@ fn a_driver_that_records_a_frame_late_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_gathers_audio_before_it_records_it_is_rejected() {
+    check(
+        "fault-record-gather",
+        "record-event",
+        &["record-exact of recorder-1 failed", "480 frames late"],
+    );
+}
+
+#[test]
 fn a_driver_that_records_stale_audio_where_nothing_plays_is_rejected() {
     check(
         "fault-record-stale",
