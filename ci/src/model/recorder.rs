@@ -21,15 +21,38 @@ pub(super) struct Recorded {
     pub(super) audio: Vec<(u64, Vec<u8>)>,
 }
 
+/// A run of a stream: when it began, at which frame, and when it ended.
+type Stretch = (i64, u64, i64);
+
+/// The runs of a stream that pauses.
+fn stretches(start: i64, rate: u32, end: i64, all: &[Disturbance]) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    let (mut from, mut base) = (start, 0);
+    for each in all {
+        if let Disturbance::Pause { at_ms, for_ms } = *each {
+            let halt = start + i64::from(at_ms) * 10_000;
+            stretches.push((from, base, halt));
+            base += frames(halt - from, rate);
+            from = halt + i64::from(for_ms) * 10_000;
+        }
+    }
+    stretches.push((from, base, end));
+    stretches
+}
+
+fn frames(ticks: i64, rate: u32) -> u64 {
+    ticks.max(0) as u64 * u64::from(rate) / FREQUENCY as u64
+}
+
 struct Tape<'a> {
     machine: &'a Machine<'a>,
+    /// The runs of the player's stream, and of the recorder's own.
+    theirs: Vec<Stretch>,
+    ours: Vec<Stretch>,
     played: Format,
     own: Format,
     /// Nothing plays on its cable.
     silent: bool,
-    start: i64,
-    /// When the player stopped.
-    end: i64,
     recorded: Recorded,
     next: u64,
 }
@@ -46,8 +69,18 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         played: scenario.format,
         own,
         silent: recorder.cable != 1,
-        start,
-        end,
+        theirs: stretches(
+            machine.start,
+            scenario.format.rate,
+            end,
+            &scenario.disturbances,
+        ),
+        ours: stretches(
+            start,
+            own.rate,
+            moment(recorder.stop_ms),
+            &recorder.disturbances,
+        ),
         recorded: Recorded {
             program,
             timeline: Vec::new(),
@@ -90,7 +123,12 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         if packet > 0 {
             tape.note(look, Event::Notified);
         }
-        if held.is_none() {
+        let paused = packet == 0
+            && tape
+                .ours
+                .windows(2)
+                .any(|two| (two[0].2..two[1].0).contains(&look));
+        if held.is_none() && !paused {
             let position = tape.position(look);
             tape.note(look, Event::Position { frames: position });
             let limit = match packet_frames {
@@ -105,6 +143,10 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
             Client::Polling { interval_ms, .. } => look + i64::from(interval_ms) * 10_000,
             Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
         };
+    }
+    for two in tape.ours.clone().windows(2) {
+        tape.state(two[0].2, "pause");
+        tape.state(two[1].0, "run");
     }
     if cut.is_none() {
         let position = tape.position(stop);
@@ -133,11 +175,22 @@ impl Tape<'_> {
     }
 
     fn time(&self, frame: u64) -> i64 {
-        self.start + (frame * FREQUENCY as u64).div_ceil(self.own.rate.into()) as i64
+        let rate = self.own.rate;
+        let within = |(start, base, end): &&Stretch| base + frames(end - start, rate) >= frame;
+        let (start, base, _) = self
+            .ours
+            .iter()
+            .find(within)
+            .or(self.ours.last())
+            .expect("a run");
+        start + ((frame - base) * FREQUENCY as u64).div_ceil(rate.into()) as i64
     }
 
     fn position(&self, qpc: i64) -> u64 {
-        (qpc - self.start).max(0) as u64 * u64::from(self.own.rate) / FREQUENCY as u64
+        let begun = self.ours.iter().rev().find(|(start, ..)| *start <= qpc);
+        begun.map_or(0, |(start, base, end)| {
+            base + frames(qpc.min(*end) - start, self.own.rate)
+        })
     }
 
     fn read(&mut self, qpc: i64, limit: u64, position: u64, buffer: u64, unit: u64) {
@@ -164,13 +217,26 @@ impl Tape<'_> {
             return vec![0; self.own.frame_bytes()];
         }
         if self.played.rate == self.own.rate {
-            let rate = i128::from(self.own.rate);
-            let ticks = i128::from(self.start - self.machine.start);
-            let played = (ticks * rate + i128::from(frame) * i128::from(FREQUENCY))
-                .div_euclid(i128::from(FREQUENCY));
+            let (rate, second) = (i128::from(self.own.rate), i128::from(FREQUENCY));
+            let (start, base, _) = self
+                .ours
+                .iter()
+                .rev()
+                .find(|(_, base, _)| *base <= frame)
+                .expect("a run");
+            // Since the frame began, in parts of a tick.
+            let since =
+                |from: i64| i128::from(start - from) * rate + i128::from(frame - base) * second;
             let bytes = self.played.frame_bytes();
-            let total = self.machine.position(self.end);
-            let there = u64::try_from(played).ok().filter(|frame| *frame < total);
+            let theirs = self
+                .theirs
+                .iter()
+                .rev()
+                .find(|(from, ..)| since(*from) >= 0);
+            let there = theirs.and_then(|(from, base, end)| {
+                let played = base + u64::try_from(since(*from) / second).ok()?;
+                (played < base + frames(end - from, self.played.rate)).then_some(played)
+            });
             let Some(at) = there.map(|frame| frame as usize * bytes) else {
                 return vec![0; self.own.frame_bytes()];
             };
@@ -199,7 +265,7 @@ impl Tape<'_> {
         };
         let (other, own) = (f64::from(self.played.rate), f64::from(self.own.rate));
         let stretched = (32.0 * other / own).ceil().max(32.0);
-        let origin = (self.start - self.machine.start) as f64 / FREQUENCY as f64 * other;
+        let origin = (self.ours[0].0 - self.machine.start) as f64 / FREQUENCY as f64 * other;
         // Where the driver rounds, so does the model: a part is 1/147 or 1/160 frame.
         let parts = match (self.played.rate, self.own.rate) {
             (44_100, 48_000) => 160.0,

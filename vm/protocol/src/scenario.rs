@@ -400,7 +400,7 @@ pub enum Disturbance {
 impl Disturbance {
     /// Whether it happens to the machine, not to a program.
     pub fn is_of_the_machine(&self) -> bool {
-        !matches!(self, Self::ClientStall { .. })
+        !matches!(self, Self::ClientStall { .. } | Self::Pause { .. })
     }
 
     /// Whether streams that are open then are over.
