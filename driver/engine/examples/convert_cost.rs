@@ -75,7 +75,8 @@ fn main() {
     for at in 0..frames / per_call {
         if what == "copy" {
             let start = at * per_call % (second - per_call) * frame_bytes;
-            out.copy_from_slice(black_box(&source.bytes[start..start + out.len()]));
+            let end = start + out.len();
+            out.copy_from_slice(black_box(&source.bytes[start..end]));
         } else {
             converter.convert(&source, &mut storage, &mut out);
         }

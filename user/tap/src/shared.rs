@@ -167,7 +167,7 @@ impl<W: Words> Shared<W> {
     ///
     /// # Errors
     /// When the driver breaks its promise. Asking again goes on with the block behind.
-    pub fn next(&mut self) -> Result<Option<Block<'_>>, Error> {
+    pub fn next_block(&mut self) -> Result<Option<Block<'_>>, Error> {
         loop {
             // In this order: then the oldest intact block is one that is written.
             let begun = self.memory.acquire(ShareHeader::BEGUN_AT / WORD);

@@ -10,7 +10,7 @@ mod render;
 mod table;
 
 pub(crate) use convert::{conversions, copy};
-pub(crate) use render::{Rendering, renderings};
+pub(crate) use render::renderings;
 pub(crate) use table::{Row, Table};
 
 /// What a packet costs is a straight line over its frames; this is the line.

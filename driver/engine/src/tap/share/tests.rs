@@ -157,7 +157,6 @@ fn told(block: &Block) -> WireBlock {
                 frame_bytes: format.frame_bytes(),
                 ..TapFormat::default()
             }),
-        ..WireBlock::default()
     }
 }
 
@@ -295,7 +294,11 @@ impl<'m> Checked<'m> {
     /// Reads one block; `false` when there is none.
     fn read(&mut self) -> bool {
         let (blocks, frames) = (self.shared.lost_blocks(), self.shared.lost_frames());
-        let Some(block) = self.shared.next().expect("the writer keeps its promise") else {
+        let Some(block) = self
+            .shared
+            .next_block()
+            .expect("the writer keeps its promise")
+        else {
             self.at += (self.shared.lost_blocks() - blocks) as usize;
             return false;
         };
