@@ -61,7 +61,7 @@ fn a_right_run_is_reported_with_what_was_measured() {
     check(
         &terminal(&report, false),
         &[
-            "passed       sine-16bit-event 14 checks   0.25 s",
+            "passed       sine-16bit-event 15 checks   0.25 s",
             "1 of 1 scenarios passed on sim",
         ],
         &["\x1b", "next:"],

