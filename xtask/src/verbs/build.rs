@@ -38,6 +38,9 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-32-bit-clock",
     "fault-steer-jump",
     "fault-keep-rate",
+    "fault-any-packet",
+    "fault-count-ticks",
+    "fault-stale-lap",
 ];
 
 /// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).

@@ -69,7 +69,10 @@ fn an_inf_that_names_another_filter_gives_no_endpoint_and_says_which_rule_failed
     let rig = Rig::new("wrong-inf");
     let read = |path: PathBuf| fs::read(path).expect("it is in the sources or was built");
     let inx = String::from_utf8(read(rig::root().join("driver/waverig.inx"))).expect("it is ASCII");
-    let wrong = inx.replace("\"TopologyRender1\"", "\"TopologyRenderer1\"");
+    // In both directions: an endpoint that is left would be played to.
+    let wrong = inx
+        .replace("\"TopologyRender1\"", "\"TopologyRenderer1\"")
+        .replace("\"TopologyCapture1\"", "\"TopologyCapturer1\"");
     assert_ne!(inx, wrong);
     let image = read(rig::good_package().join("linked/waverig.sys"));
     let certificate = rig::root().join("target/certificate");
