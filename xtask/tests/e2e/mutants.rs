@@ -8,7 +8,8 @@ use crate::rig::Rig;
 
 /// Packages the driver with `fault` and plays `scenario`: rejected by a check that says `expect`.
 fn check(fault: &str, scenario: &str, expect: &[&str]) {
-    let rig = Rig::new(fault);
+    // Two tests may be of one fault; each has a folder of its own.
+    let rig = Rig::new(&format!("{fault}-{scenario}"));
     rig.xtask(&["package", "--fault", fault]).expect(0, &[]);
     rig.xtask(&["vm-test", "--filter", scenario])
         .expect(1, expect);
