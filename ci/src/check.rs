@@ -14,6 +14,7 @@ mod packet_count;
 mod position_clock;
 mod presentation;
 mod record_exact;
+mod record_packets;
 mod recorded_other;
 mod set_write_packet;
 mod starvation;
@@ -27,7 +28,7 @@ mod tone;
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Format, Scenario};
+use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario};
 
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Piece};
@@ -147,6 +148,12 @@ pub const CHECKS: &[Check] = &[
         about: "a recorder was given what was played in the same instant, and silence elsewhere",
         of: Part::Record,
         run: record_exact::run,
+    },
+    Check {
+        id: "record-packets",
+        about: "a recorder that asks for packets was given the right one, with its time, or told that there is none",
+        of: Part::Record,
+        run: record_packets::run,
     },
     Check {
         id: "golden-capture",
@@ -512,12 +519,16 @@ impl Recording {
     fn excuse(&mut self, own: &Stream, scenario: &Scenario, audio: &[u8], pieces: &mut Vec<Piece>) {
         let bytes = scenario.format.frame_bytes();
         let held_up = !scenario.disturbances.is_empty();
+        let by_packets = matches!(scenario.client, Client::Packet { .. });
         let mut next = 0;
         for read in &own.reads {
             let limit = read.stream_frame + read.frames;
             let position = own.clock.position(read.qpc);
-            let oldest = position.saturating_sub(own.buffer_frames);
             let unit = own.packet_frames.max(1);
+            let oldest = match by_packets {
+                true => record_packets::oldest(own, position) * unit,
+                false => position.saturating_sub(own.buffer_frames),
+            };
             if read.stream_frame > next {
                 let excused = held_up && read.stream_frame <= oldest.next_multiple_of(unit);
                 if excused && self.played == scenario.format {
@@ -533,8 +544,8 @@ impl Recording {
             next = limit;
         }
         let total = own.clock.total();
-        // What the device had recorded of the packet in progress went with it.
-        let ended = scenario.disturbances.iter().any(Disturbance::ends_streams);
+        // What the device had recorded of the packet in progress went with it; and a client of packets is given whole ones.
+        let ended = by_packets || scenario.disturbances.iter().any(Disturbance::ends_streams);
         let rest = total.saturating_sub(next);
         if ended && rest <= own.packet_frames {
             if self.played == scenario.format {

@@ -35,6 +35,8 @@ pub struct Stream {
     pub starved: Option<Starved>,
     /// What a recorder took out of the buffer.
     pub reads: Vec<Read>,
+    /// When a recorder asked for packets, and what it was told.
+    pub packets_read: Vec<PacketRead>,
     /// The tap's blocks.
     pub blocks: Vec<Block>,
     /// Whether the client closed its stream at the end.
@@ -91,6 +93,17 @@ pub struct Read {
     pub stream_frame: u64,
     /// How many.
     pub frames: u64,
+}
+
+/// A recorder asked for the next packet; the fields are those of `Event::ReadPacket`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "documented at Event::ReadPacket")]
+pub struct PacketRead {
+    pub qpc: i64,
+    pub answer: String,
+    pub packet: u32,
+    pub at: i64,
+    pub more: bool,
 }
 
 /// A tap read completed; the fields are those of `Event::Block`.
@@ -191,6 +204,7 @@ impl Stream {
             presented: Vec::new(),
             starved: None,
             reads: Vec::new(),
+            packets_read: Vec::new(),
             blocks: Vec::new(),
             closed: false,
             stopped: false,
@@ -330,6 +344,18 @@ impl Stream {
                     frames,
                 });
             }
+            Event::ReadPacket {
+                ref answer,
+                packet,
+                at,
+                more,
+            } => self.packets_read.push(PacketRead {
+                qpc,
+                answer: answer.clone(),
+                packet,
+                at,
+                more,
+            }),
             // What a tap client did about the clock is worked out by `Steering`.
             Event::Stalled { .. }
             | Event::Refused { .. }

@@ -3,7 +3,7 @@
 
 pub(crate) mod clock;
 
-use waverig_engine::{Advance, CyclicMemory, Geometry, PacketError};
+use waverig_engine::{Advance, CyclicMemory, Frames, Geometry, PacketError, ReadPacket};
 
 /// Bytes taken out of a buffer before the fault of that buffer happens.
 const HEALTHY_BYTES: usize = 96_000;
@@ -59,6 +59,15 @@ pub(crate) fn packet(taken: Result<(), PacketError>) -> Result<(), PacketError> 
         return Ok(());
     }
     taken
+}
+
+/// `fault-packet-end`: a packet to read is told with the time of its end.
+pub(crate) fn packet_begin(packet: &ReadPacket, geometry: Option<&Geometry>) -> Frames {
+    let length = geometry.and_then(Geometry::packet);
+    match length.filter(|_| cfg!(feature = "fault-packet-end")) {
+        Some(frames) => packet.first.saturating_add(Frames(frames.get())),
+        None => packet.first,
+    }
 }
 
 /// `fault-count-ticks`: packets are counted one per notification, as some public samples do, so that a late one loses some.

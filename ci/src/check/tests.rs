@@ -3,6 +3,7 @@
 
 mod clock;
 mod doctor;
+mod packets;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -338,7 +339,7 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn doctored_evidence_is_rejected_in_words() {
-    for row in ROWS.iter().chain(clock::ROWS) {
+    for row in ROWS.iter().chain(clock::ROWS).chain(packets::ROWS) {
         check(row);
     }
 }
@@ -348,6 +349,7 @@ fn every_check_has_been_seen_to_fail() {
     let failed: BTreeSet<&str> = ROWS
         .iter()
         .chain(clock::ROWS)
+        .chain(packets::ROWS)
         .filter(|row| row.4 == Failed)
         .filter_map(|row| row.3.split(" of ").next())
         .collect();

@@ -89,10 +89,13 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         next: 0,
     };
     let (buffer, packet) = match recorder.client {
-        Client::EventDriven { packet_frames } => (2 * packet_frames, packet_frames),
+        Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
+            (2 * packet_frames, packet_frames)
+        }
         Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
-        Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
+        Client::Shared { .. } => unreachable!("{PLAYS}"),
     };
+    let by_packets = matches!(recorder.client, Client::Packet { .. });
     let (buffer_frames, packet_frames) = (u64::from(buffer), u64::from(packet));
     tape.note(
         start - 10,
@@ -113,9 +116,11 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         _ => None,
     });
     let mut look = match recorder.client {
-        Client::EventDriven { .. } => machine.callback(tape.time(packet_frames)),
+        Client::EventDriven { .. } | Client::Packet { .. } => {
+            machine.callback(tape.time(packet_frames))
+        }
         Client::Polling { interval_ms, .. } => start + i64::from(interval_ms) * 10_000,
-        Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
+        Client::Shared { .. } => unreachable!("{PLAYS}"),
     };
     let mut index = 1;
     while look < stop {
@@ -135,13 +140,19 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
                 0 => position,
                 packet => position / packet * packet,
             };
-            tape.read(look, limit, position, buffer_frames, packet_frames.max(1));
+            if by_packets {
+                while tape.read_packet(look, position, packet_frames) {}
+            } else {
+                tape.read(look, limit, position, buffer_frames, packet_frames.max(1));
+            }
         }
         index += 1;
         look = match recorder.client {
-            Client::EventDriven { .. } => machine.callback(tape.time(index * packet_frames)),
+            Client::EventDriven { .. } | Client::Packet { .. } => {
+                machine.callback(tape.time(index * packet_frames))
+            }
             Client::Polling { interval_ms, .. } => look + i64::from(interval_ms) * 10_000,
-            Client::Packet { .. } | Client::Shared { .. } => unreachable!("{PLAYS}"),
+            Client::Shared { .. } => unreachable!("{PLAYS}"),
         };
     }
     for two in tape.ours.clone().windows(2) {
@@ -151,7 +162,9 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
     if cut.is_none() {
         let position = tape.position(stop);
         tape.note(stop, Event::Position { frames: position });
-        tape.read(stop, position, position, buffer_frames, 1);
+        if !by_packets {
+            tape.read(stop, position, position, buffer_frames, 1);
+        }
         tape.state(stop, "pause");
         tape.state(stop + LATE, "stop");
     }
@@ -191,6 +204,47 @@ impl Tape<'_> {
         begun.map_or(0, |(start, base, end)| {
             base + frames(qpc.min(*end) - start, self.own.rate)
         })
+    }
+
+    /// Asks for a packet of a buffer that holds two; `false` when there is none.
+    fn read_packet(&mut self, qpc: i64, position: u64, packet: u64) -> bool {
+        let complete = position / packet;
+        let number = (self.next / packet).max(complete.saturating_sub(1));
+        let given = number < complete;
+        let (answer, told) = match given {
+            true => ("given", number),
+            false => ("not-ready", 0),
+        };
+        let began = self
+            .ours
+            .iter()
+            .rev()
+            .find(|(_, base, _)| *base <= number * packet);
+        let at = began.map_or(0, |(start, base, _)| {
+            start
+                + ((number * packet - base) * FREQUENCY as u64).div_ceil(self.own.rate.into())
+                    as i64
+        });
+        self.note(
+            qpc,
+            Event::ReadPacket {
+                answer: answer.into(),
+                packet: told as u32,
+                at: if given { at } else { 0 },
+                more: given && number + 1 < complete,
+            },
+        );
+        if given {
+            self.next = number * packet;
+            self.read(
+                qpc,
+                self.next + packet,
+                self.next + packet,
+                2 * packet,
+                packet,
+            );
+        }
+        given
     }
 
     fn read(&mut self, qpc: i64, limit: u64, position: u64, buffer: u64, unit: u64) {

@@ -49,9 +49,10 @@ impl Recording {
         let Some(packet) = self.capture.read_packet()? else {
             return Ok(None);
         };
+        let first = fault::packet_begin(&packet, self.capture.geometry());
         Ok(self
             .capture
-            .began(packet.first, clock)
+            .began(first, clock)
             .map(|began| (packet, began)))
     }
 

@@ -114,6 +114,17 @@ pub enum Event {
         /// What the driver answered: `taken`, `late`, `overrun`, `ended`, `invalid`, `unsupported`, or a status.
         answer: String,
     },
+    /// A recorder asked for the next packet to read.
+    ReadPacket {
+        /// What the driver answered: `given`, `not-ready`, `unsupported`, or a status.
+        answer: String,
+        /// The packet's number; 0 when none was given, as what follows.
+        packet: u32,
+        /// QPC time that was told for its first frame.
+        at: i64,
+        /// Whether it was told that another packet is there already.
+        more: bool,
+    },
     /// The client told the driver how far it has written.
     WritePosition {
         /// In frames from the buffer's start.

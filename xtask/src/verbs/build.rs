@@ -39,6 +39,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-steer-jump",
     "fault-keep-rate",
     "fault-any-packet",
+    "fault-packet-end",
     "fault-count-ticks",
     "fault-stale-lap",
 ];

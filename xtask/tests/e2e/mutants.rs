@@ -56,6 +56,18 @@ fn a_driver_that_takes_any_packet_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_tells_the_end_of_a_packet_to_read_is_rejected() {
+    check(
+        "fault-packet-end",
+        "record-packet",
+        &[
+            "record-packets of recorder-1 failed",
+            "10 ms after the clock's",
+        ],
+    );
+}
+
+#[test]
 fn a_driver_that_plays_a_stale_lap_is_rejected() {
     check(
         "fault-stale-lap",

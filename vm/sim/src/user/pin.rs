@@ -7,10 +7,11 @@ use waverig_portcls::status::STATUS_NOT_FOUND;
 use waverig_portcls::{
     Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
     KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
-    KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_HWLATENCY,
-    KSPROPERTY_RTAUDIO_PACKETCOUNT, KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
-    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT, KSPROPERTY_RTAUDIO_SETWRITEPACKET,
-    KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_GETREADPACKET,
+    KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_PACKETCOUNT,
+    KSPROPERTY_RTAUDIO_PRESENTATION_POSITION, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_RTAUDIO_SETWRITEPACKET, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
 };
 use waverig_protocol::scenario::Format;
 
@@ -230,6 +231,22 @@ impl Pin {
         );
         let mut value = [packet, flags, last_bytes].map(u32::to_le_bytes).concat();
         self.handle.ask(&question, &mut value).0
+    }
+
+    /// Asks for the next packet to read: its number, the time of its first frame, and whether there is another.
+    pub(super) fn read_packet(&self) -> Result<(u32, i64, bool), NtStatus> {
+        let question = property(
+            &KSPROPSETID_RtAudio,
+            KSPROPERTY_RTAUDIO_GETREADPACKET,
+            KSPROPERTY_TYPE_GET,
+        );
+        // A `KSRTAUDIO_GETREADPACKET_INFO`: number, flags, time, more data, padding.
+        let mut answer = [0; 24];
+        self.handle.exchange(&question, &mut answer)?;
+        let [number, more] = [0, 16]
+            .map(|at| u32::from_le_bytes(answer[at..at + 4].try_into().expect("four bytes")));
+        let qpc = u64::from_le_bytes(answer[8..16].try_into().expect("eight bytes"));
+        Ok((number, qpc.cast_signed(), more != 0))
     }
 
     /// Tells how far the buffer is written, in bytes.

@@ -1,5 +1,5 @@
-//! Programs that capture: they look at their buffer when the driver signals, or at intervals, and take out what has been
-//! recorded since.
+//! Programs that capture: they look at their buffer when the driver signals, or at intervals, or ask for packets, and take out
+//! what has been recorded since.
 
 use waverig_protocol::scenario::Client;
 use waverig_protocol::timeline::Event;
@@ -28,8 +28,9 @@ pub(super) async fn run(place: Place, setup: Setup, stop: Qpc) -> Result<(), Use
         Ok(_) => match setup.client {
             Client::EventDriven { .. } => recording.event_driven(stop).await,
             Client::Polling { interval_ms, .. } => recording.polling(interval_ms, stop).await,
-            Client::Packet { .. } | Client::Shared { .. } => Err(UserError(
-                "a recorder is event-driven or polls; these clients play".into(),
+            Client::Packet { .. } => recording.packets(stop).await,
+            Client::Shared { .. } => Err(UserError(
+                "a recorder is event-driven, in packet mode or polls; this client plays".into(),
             )),
         },
         Err(error) => Err(error),
@@ -54,6 +55,36 @@ impl Recording {
         }
         let position = self.stream.position()?;
         self.read(1, position, position);
+        Ok(())
+    }
+
+    /// Asks for packets until there is none, each time the driver has signalled (`KSPROPERTY_RTAUDIO_GETREADPACKET`). What there
+    /// is of the last one at the end is lost to such a client.
+    async fn packets(&mut self, stop: Qpc) -> Result<(), UserError> {
+        let packet = self.stream.packet_frames;
+        if packet == 0 {
+            return Err(UserError("the buffer is too small for two packets".into()));
+        }
+        // Nothing has been recorded.
+        self.stream.read_packet();
+        while self.stream.wait_until(stop).await? {
+            self.stream.stall().await?;
+            if self.stream.must_end() {
+                return Ok(());
+            }
+            self.stream.position()?;
+            while let Some((number, more)) = self.stream.read_packet() {
+                let number = u64::from(number);
+                // A number that was given before, or lies where nothing is, is the judge's to find.
+                self.next = number * packet;
+                self.read(packet, self.next + packet, self.next + packet);
+                if !more {
+                    break;
+                }
+            }
+        }
+        self.stream.read_packet();
+        self.stream.position()?;
         Ok(())
     }
 

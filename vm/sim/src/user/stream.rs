@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use waverig_portcls::status::{
-    STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_INVALID_DEVICE_STATE,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_DEVICE_NOT_READY,
+    STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
 use waverig_protocol::scenario::{Client, Disturbance, Format};
@@ -23,6 +23,7 @@ use crate::kernel::kernel;
 use crate::nt::event::{self, EventKind};
 use crate::nt::layout::KEvent;
 use crate::nt::object::{self, HandleOwner};
+use crate::nt::status::NtStatus;
 use crate::pnp::node::Node;
 use crate::time::{Hns, Qpc};
 
@@ -216,6 +217,25 @@ impl Stream {
             last_bytes,
             answer,
         });
+    }
+
+    /// Asks for the next packet to read; gives its number and whether there is another. `None` when there is none.
+    pub(super) fn read_packet(&self) -> Option<(u32, bool)> {
+        let got = self.pin.read_packet();
+        let answer = match &got {
+            Ok(_) => "given".into(),
+            Err(NtStatus(STATUS_DEVICE_NOT_READY)) => "not-ready".into(),
+            Err(NtStatus(STATUS_NOT_SUPPORTED)) => "unsupported".into(),
+            Err(other) => format!("{:#010x}", other.0),
+        };
+        let (packet, at, more) = *got.as_ref().unwrap_or(&(0, 0, false));
+        self.journal.note(Event::ReadPacket {
+            answer,
+            packet,
+            at,
+            more,
+        });
+        got.ok().map(|(packet, _, more)| (packet, more))
     }
 
     /// Tells the driver that everything before frame `limit` of the stream is written.
