@@ -2,11 +2,29 @@
 
 /// Sets `count` bits from `start` to `value`, as far as they exist.
 pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {
-    edit(bits.len(), start, count, |at, mask| {
-        if let Some(byte) = bits.get_mut(at) {
-            *byte = if value { *byte | mask } else { *byte & !mask };
-        }
-    });
+    let end = start.saturating_add(count);
+    // Bytes of which all bits are meant are filled; what is left is a part of a byte on either side.
+    let whole = start.div_ceil(8)..end >> 3;
+    let edges = if whole.is_empty() {
+        [(start, count), (0, 0)]
+    } else {
+        let (first, last) = (whole.start as usize, whole.end as usize);
+        let there = first.min(bits.len())..last.min(bits.len());
+        let all = if value { 0xFF } else { 0 };
+        bits.get_mut(there).unwrap_or_default().fill(all);
+        let (before, behind) = (whole.start.saturating_mul(8), whole.end.saturating_mul(8));
+        [
+            (start, before.saturating_sub(start)),
+            (behind, end.saturating_sub(behind)),
+        ]
+    };
+    for (start, count) in edges {
+        edit(bits.len(), start, count, |at, mask| {
+            if let Some(byte) = bits.get_mut(at) {
+                *byte = if value { *byte | mask } else { *byte & !mask };
+            }
+        });
+    }
 }
 
 /// How many of `count` bits from `start` are set.
