@@ -21,7 +21,7 @@ pub struct Options {
     pub seed: u64,
     /// A timer expires up to this much after its due time, by a seeded amount, so that nothing relies on exact ticks.
     pub timer_lateness: Hns,
-    /// Wall-clock time that driver code may run without returning or an event passing before it counts as a runaway.
+    /// Processor time that driver code may take without returning or an event passing before it counts as a runaway.
     pub runaway_after: Duration,
 }
 

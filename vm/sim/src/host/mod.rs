@@ -21,6 +21,7 @@ use windows as system;
 
 pub use system::fault;
 pub use system::memory;
+pub use system::thread;
 
 /// Size of a page of the simulated machine, which is the host's.
 pub const PAGE_SIZE: usize = 4096;

@@ -1,14 +1,17 @@
-//! Notices driver code that does not return, in wall-clock time: a second thread that watches a counter.
+//! Notices driver code that does not return: a second thread that watches a counter, and how much of the processor the kernel's
+//! thread has had meanwhile. Time on the wall says nothing: on a busy host a thread may stand for seconds.
 //!
 //! The counter is odd while driver code runs and moves at every outermost call, every return and every event of the
 //! schedule. When it stays at one odd value for too long, the kernel's thread is interrupted: in driver code it reports
 //! its place at once, in the kernel's own at the next boundary to the driver, where nothing is half done.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::fault;
+use super::thread::ThreadTime;
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -77,30 +80,32 @@ pub(crate) fn event() {
     COUNTER.fetch_add(2, Ordering::Relaxed);
 }
 
-/// Starts to watch the thread that called `fault::install`.
-pub fn start(limit: Duration) {
+/// Starts to watch the calling thread, the one that called `fault::install`: it may have the processor for `limit` without getting
+/// anything done.
+///
+/// # Errors
+/// When the host does not say how much of the processor a thread has had.
+pub fn start(limit: Duration) -> io::Result<()> {
+    let time = ThreadTime::of_this_thread()?;
     let watch = move || {
         let mut last = 0;
-        let mut still = Duration::ZERO;
+        let mut since = Duration::ZERO;
         loop {
             thread::sleep(LOOK);
-            let now = COUNTER.load(Ordering::Relaxed);
-            still = if now == last && now % 2 == 1 {
-                still + LOOK
-            } else {
-                Duration::ZERO
-            };
-            last = now;
-            if still >= limit {
+            let (now, spent) = (COUNTER.load(Ordering::Relaxed), time.spent());
+            if now != last || now % 2 == 0 {
+                since = spent;
+            } else if spent.saturating_sub(since) >= limit {
                 fault::interrupt();
-                still = Duration::ZERO;
+                since = spent;
             }
+            last = now;
         }
     };
     thread::Builder::new()
         .name("watchdog".to_owned())
         .spawn(watch)
-        .expect("the host has room for one more thread");
+        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -114,6 +119,22 @@ mod tests {
             assert_eq!((inside % 2, outside % 2), (1, 0));
             assert!(inside > value && outside > value);
         }
+    }
+
+    #[test]
+    fn a_thread_that_waits_spends_nothing_of_the_processor() {
+        let time = ThreadTime::of_this_thread().expect("the host knows");
+        let start = time.spent();
+        let (told, waits) = std::sync::mpsc::channel();
+        let other = thread::spawn(move || {
+            // Another thread works while this one waits.
+            let busy = ThreadTime::of_this_thread().expect("the host knows");
+            while busy.spent() < Duration::from_millis(200) {}
+            told.send(()).expect("somebody waits");
+        });
+        waits.recv().expect("the other thread tells");
+        other.join().expect("it ended well");
+        assert!(time.spent() - start < Duration::from_millis(100));
     }
 
     #[test]

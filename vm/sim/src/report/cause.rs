@@ -87,7 +87,7 @@ impl Cause {
     pub fn runaway() -> Self {
         let limit = kernel().options.runaway_after;
         let text = format!(
-            "driver code ran for {limit:?} of wall-clock time without returning or an event passing"
+            "driver code had the processor for {limit:?} without returning or an event passing"
         );
         let bug_check = Some(BugCheck {
             code: 0x133,

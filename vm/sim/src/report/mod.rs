@@ -96,7 +96,7 @@ pub fn install(runaway_after: Duration) -> std::io::Result<()> {
         }
         eprintln!("waverig-sim: {info}");
     }));
-    watchdog::start(runaway_after);
+    watchdog::start(runaway_after)?;
     // A second install only renews the handlers.
     let _ = INSTALLED.set(());
     Ok(())
