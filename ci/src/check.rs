@@ -2,6 +2,7 @@
 
 mod capture_exact;
 mod complete;
+mod device;
 mod device_life;
 mod drift;
 mod golden_capture;
@@ -130,6 +131,12 @@ pub const CHECKS: &[Check] = &[
         about: "no rule of the machine was broken",
         of: Part::Run,
         run: no_findings::run,
+    },
+    Check {
+        id: "device",
+        about: "the device is as it was set up, and every wrong setting was told",
+        of: Part::Run,
+        run: device::run,
     },
     Check {
         id: "device-life",

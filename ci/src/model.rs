@@ -1,8 +1,12 @@
 //! A perfect machine, for tests: a device with a real cyclic buffer, and a client that writes into it. It shares no code
 //! with what works out the expected audio.
 
+mod cables;
+mod device;
 mod life;
 mod recorder;
+
+pub(crate) use cables::perfect;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -95,8 +99,8 @@ struct Machine<'a> {
     ended: Option<u64>,
 }
 
-/// What a perfect machine tells about a scenario.
-pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
+/// What a perfect machine tells about a scenario with one player.
+fn alone(file: &ScenarioFile) -> Evidence {
     let format = file.scenario.format;
     let (buffer_frames, packet_frames) = match file.scenario.client {
         Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
@@ -657,6 +661,8 @@ impl Machine<'_> {
             system: "model".into(),
             qpc_frequency: FREQUENCY,
         });
+        let (installed, log) = device::installed(&self.file.scenario.device);
+        (evidence.installed, evidence.log) = (Some(installed), log);
         let readers = self.file.scenario.tap_clients.iter();
         let readers = (1..).zip(readers.map(|client| client.read_frames));
         let mut readers: Vec<_> = readers

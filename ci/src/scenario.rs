@@ -54,7 +54,7 @@ struct File {
     #[serde(default)]
     start_ms: Option<Spanned<u32>>,
     #[serde(default)]
-    device: Device,
+    device: Option<Spanned<Device>>,
     signal: Spanned<Signal>,
     #[serde(default)]
     format: Option<Spanned<Format>>,
@@ -102,7 +102,7 @@ impl ScenarioFile {
             about: file.about,
             duration_ms: file.duration_ms.into_inner(),
             start_ms: file.start_ms.map(Spanned::into_inner).unwrap_or_default(),
-            device: file.device,
+            device: file.device.map(Spanned::into_inner).unwrap_or_default(),
             signal: file.signal.into_inner(),
             format,
             client: file.client.into_inner(),
@@ -182,6 +182,12 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
     if let Some(start) = &file.start_ms {
         ensure(*start.get_ref() <= 600_000, start.span(), || {
             format!("start_ms = {}; allowed: 0 to 600000", start.get_ref())
+        })?;
+    }
+    if let Some(device) = &file.device {
+        let nodes = device.get_ref().nodes;
+        ensure((1..=8).contains(&nodes), device.span(), || {
+            format!("nodes = {nodes}; allowed: 1 to 8")
         })?;
     }
     in_range(file, format, span)?;

@@ -102,7 +102,8 @@ impl Extension {
         if let Some(adapter) = self.adapter() {
             return Ok(adapter);
         }
-        let adapter = Adapter::create(self.source(), settings::read(start.physical))?;
+        let adapter =
+            Adapter::create(self.source(), settings::read(self.source(), start.physical))?;
         let stops = PnpManagement::register(start.device, &adapter)?;
         let mut state = self.state.lock();
         state.adapter = Some(adapter.clone());

@@ -4,6 +4,7 @@
 pub(crate) mod clock;
 
 use waverig_engine::{Advance, CyclicMemory, Frames, Geometry, PacketError, ReadPacket};
+use waverig_interface::CableNumber;
 
 /// Bytes taken out of a buffer before the fault of that buffer happens.
 const HEALTHY_BYTES: usize = 96_000;
@@ -91,6 +92,20 @@ impl Ticks {
         } else {
             count
         }
+    }
+}
+
+/// `fault-crossed-taps`: the cable whose audio a tap really gives out.
+pub(crate) fn tapped(cable: CableNumber) -> CableNumber {
+    let crossed = match cable.get() {
+        1 => 2,
+        2 => 1,
+        other => other,
+    };
+    if cfg!(feature = "fault-crossed-taps") {
+        CableNumber::new(crossed).unwrap_or(cable)
+    } else {
+        cable
     }
 }
 

@@ -1,8 +1,10 @@
 //! The settings of a device, read out of its hardware key. PASSIVE_LEVEL, no lock held.
 
 use crate::registry::{Key, Value};
+use crate::trace::{self, Source};
 use waverig_engine::settings::{Problem, Raw};
 use waverig_engine::{Setting, Settings};
+use waverig_interface::EventKind;
 use wdk_sys::PDEVICE_OBJECT;
 
 /// Bytes of the longest value that can be right: a name with spaces around it.
@@ -11,8 +13,8 @@ const ROOM: usize = 256;
 /// Units of the longest name of a value.
 const NAME_UNITS: usize = 16;
 
-/// What the device is set to. What is not there or cannot be is at its default, and the debugger is told.
-pub(crate) fn read(physical: PDEVICE_OBJECT) -> Settings {
+/// What the device is set to. What is not there or cannot be is at its default; what cannot be is noted, and the debugger is told.
+pub(crate) fn read(device: Source, physical: PDEVICE_OBJECT) -> Settings {
     let key = match Key::hardware(physical) {
         Ok(key) => key,
         Err(status) => {
@@ -23,20 +25,29 @@ pub(crate) fn read(physical: PDEVICE_OBJECT) -> Settings {
         }
     };
     let mut settings = Settings::default();
-    for setting in Setting::ALL {
-        let taken = match value(&key, setting) {
+    for (place, setting) in (1..).zip(Setting::ALL) {
+        let (kind, len, taken) = match value(&key, setting) {
             Ok(None) => continue,
-            Ok(Some(value)) => settings.set(
-                setting,
-                Raw {
+            Ok(Some(value)) => {
+                let raw = Raw {
                     kind: value.kind(),
                     len: value.len(),
                     bytes: value.bytes(),
-                },
-            ),
-            Err(status) => Err(Problem::Unreadable { status }),
+                };
+                (raw.kind, raw.len as u64, settings.set(setting, raw))
+            }
+            Err(status) => (0, 0, Err(Problem::Unreadable { status })),
         };
         if let Err(problem) = taken {
+            let found = match problem {
+                Problem::OutOfRange { found } => found.into(),
+                _ => len,
+            };
+            trace::note(
+                device,
+                EventKind::SettingRefused,
+                [place, kind.into(), found],
+            );
             wdk::println!(
                 "waverig: {} in the hardware key is {problem}; allowed is {}; the default stands",
                 setting.value_name(),

@@ -31,6 +31,7 @@ const MOST_BYTES: u64 = 600;
 pub fn device(seed: u64) -> Device {
     let mut dice = Dice(seed);
     Device {
+        nodes: 1,
         cables: dice.value(),
         channels: dice.value(),
         default_rate: dice.value(),

@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     let frame_bytes = context.file.scenario.format.frame_bytes() as u64;
     let bytes: u64 = context
         .evidence
-        .capture
+        .capture_of(context.program)
         .iter()
         .map(|piece| piece.bytes.len() as u64)
         .sum();

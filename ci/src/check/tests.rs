@@ -87,6 +87,8 @@ fn check(row: &Row) {
 
 const COUNTER: &str = "counter-24bit-3ms";
 const SINE: &str = "sine-16bit-event";
+const SETTINGS: &str = "settings-all";
+const HOSTILE: &str = "settings-hostile";
 const SLEEP: &str = "sleep-event";
 const GONE: &str = "surprise-removal";
 const PACKET: &str = "packet-10ms";
@@ -96,6 +98,20 @@ use Verdict::{Failed, Inconclusive, NotProven};
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
+    // The device.
+    ("an endpoint too few", COUNTER, |e, _| { endpoints(e).pop(); },
+        "device", Failed, "0 recording endpoint(s) where 1 cable(s) of 1 node(s) were set"),
+    ("an endpoint of another name", SETTINGS, |e, _| endpoints(e)[2].name = "Studio Ü 音声 3 (model)".into(),
+        "device", Failed, "playback endpoint 2 is called"),
+    ("an endpoint with fewer channels", SETTINGS, |e, _| endpoints(e)[1].most_channels = 2,
+        "device", Failed, "recording endpoint 1 takes up to 2 channels, not 16"),
+    ("an endpoint that proposes nothing", COUNTER, |e, _| endpoints(e)[0].proposed = None,
+        "device", Failed, "playback endpoint 1 proposes nothing"),
+    ("a wrong setting that nobody tells of", HOSTILE, |e, _| e.log.retain(|line| !line.contains("DefaultRate")),
+        "device", Failed, "the driver does not tell that DefaultRate cannot be taken"),
+    ("a right setting that is called wrong", SETTINGS, |e, _| e.log.push("0: waverig: Cables in the hardware key is the number 3".into()),
+        "device", Failed, "the driver tells that Cables cannot be taken, which is right"),
+    ("no installation", COUNTER, |e, _| e.installed = None, "device", NotProven, "the package was not installed"),
     // The audio.
     ("a dropped period", COUNTER, |e, _| audio(e, |a| { a.drain(28_800 * FRAME..28_944 * FRAME); }),
         "capture-exact", Failed, "lost 144 frames (1 packet(s)) at frame 28800 (0.600000 s, packet 200 + 0)"),

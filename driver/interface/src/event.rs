@@ -16,6 +16,9 @@ pub enum EventKind {
     /// A device changed its power state. Values: the new device state, the system's (`DEVICE_POWER_STATE`,
     /// `SYSTEM_POWER_STATE`).
     Power = 4,
+    /// A setting was not taken, so its default stands. Values: its place in the table of docs/settings.md, from 1; the `REG_…` that
+    /// was found; the number that was found, or how many bytes.
+    SettingRefused = 5,
     /// A stream was opened. Values: frames per second; channels, the sample's wire value in bits 16 to 31 and the direction in
     /// bit 32 (1: capture); channel mask.
     StreamOpened = 16,
@@ -57,11 +60,12 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, in the order of their wire values.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Loaded,
         Self::Started,
         Self::Pnp,
         Self::Power,
+        Self::SettingRefused,
         Self::StreamOpened,
         Self::StreamRefused,
         Self::StreamClosed,

@@ -54,7 +54,7 @@ pub(super) fn create(extension: &Extension, irp: Irp) -> Option<NTSTATUS> {
     let number = number?;
     let cable = extension
         .adapter()
-        .and_then(|adapter| adapter.cable(number).cloned());
+        .and_then(|adapter| adapter.cable(fault::tapped(number)).cloned());
     let status = cable.map_or(STATUS_OBJECT_NAME_NOT_FOUND, |cable| {
         open(cable, file).err().unwrap_or(STATUS_SUCCESS)
     });

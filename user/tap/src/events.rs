@@ -127,6 +127,11 @@ fn told(kind: EventKind, values: [u64; 3], f: &mut fmt::Formatter<'_>) -> fmt::R
             name(&DEVICE_STATES, a),
             name(&SYSTEM_STATES, b)
         ),
+        Kind::SettingRefused => write!(
+            f,
+            "setting {} not taken: type {b}, value or length {c}",
+            name(&SETTINGS, a)
+        ),
         Kind::StreamOpened => {
             let direction = if b >> 32 & 1 == 1 {
                 "capture"
@@ -183,6 +188,18 @@ fn told(kind: EventKind, values: [u64; 3], f: &mut fmt::Formatter<'_>) -> fmt::R
         ),
     }
 }
+
+/// Values of the device's hardware key, in the order of docs/settings.md.
+const SETTINGS: [&str; 8] = [
+    "0",
+    "Cables",
+    "Channels",
+    "DefaultRate",
+    "DefaultSample",
+    "DefaultChannels",
+    "RenderName",
+    "CaptureName",
+];
 
 /// KSSTATE (ks.h).
 const STATES: [&str; 4] = ["stop", "acquire", "pause", "run"];

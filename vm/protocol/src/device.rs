@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The device of a scenario. A setting that is left out does not stand in the key when the package is installed.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Device {
+    /// How many device nodes are installed, all set up alike; 1 to 8. Their cables are numbered one node after the other.
+    pub nodes: u8,
     /// `Cables`.
     pub cables: Option<Value>,
     /// `Channels`.
@@ -37,6 +39,21 @@ pub enum Value {
         /// What it holds.
         bytes: Vec<u8>,
     },
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            cables: None,
+            channels: None,
+            default_rate: None,
+            default_sample: None,
+            default_channels: None,
+            render_name: None,
+            capture_name: None,
+        }
+    }
 }
 
 impl Device {

@@ -6,7 +6,7 @@ use crate::Program;
 use crate::device::Device;
 use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
-use crate::scenario::Scenario;
+use crate::scenario::{Format, Scenario};
 use crate::timeline::Stamped;
 
 /// Version of this protocol; both sides must speak the same.
@@ -195,6 +195,10 @@ pub struct Endpoint {
     pub form_factor: String,
     /// Reference string of the topology filter it belongs to.
     pub filter: String,
+    /// The most channels in the ranges of the pin that clients open.
+    pub most_channels: u32,
+    /// The format that the pin proposes for the mode DEFAULT; `None` when it proposes none.
+    pub proposed: Option<Format>,
 }
 
 /// Why the machine would not install a package.

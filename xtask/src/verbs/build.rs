@@ -29,6 +29,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-record-gather",
     "fault-record-late",
     "fault-record-stale",
+    "fault-crossed-taps",
     "fault-trust-length",
     "fault-keep-reads",
     "fault-keep-timer",

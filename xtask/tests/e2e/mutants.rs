@@ -77,6 +77,15 @@ fn a_driver_that_plays_a_stale_lap_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_mixes_its_cables_up_is_rejected() {
+    check(
+        "fault-crossed-taps",
+        "cables-four-formats",
+        &["capture-exact failed"],
+    );
+}
+
+#[test]
 fn a_driver_that_leaks_pool_is_rejected() {
     check(
         "fault-leak-pool",

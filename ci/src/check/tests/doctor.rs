@@ -1,7 +1,7 @@
 //! How evidence is doctored.
 
 use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
-use waverig_protocol::{Finding, Program, Severity};
+use waverig_protocol::{Endpoint, Finding, Program, Severity};
 
 use crate::evidence::{Evidence, Fault, Piece};
 use crate::model::{perfect, scenario};
@@ -10,6 +10,12 @@ use crate::scenario::ScenarioFile;
 pub(super) const STALL: &str = "stall-163ms";
 /// Bytes in a frame of the counter scenarios.
 pub(super) const FRAME: usize = 6;
+
+/// The endpoints that the machine lists.
+pub(super) fn endpoints(evidence: &mut Evidence) -> &mut Vec<Endpoint> {
+    let installed = evidence.installed.as_mut();
+    &mut installed.expect("the package is installed").endpoints
+}
 
 /// Edits the capture as one stretch.
 pub(super) fn audio(evidence: &mut Evidence, edit: impl FnOnce(&mut Vec<u8>)) {

@@ -34,8 +34,8 @@ extern "win64" fn dispatch(_device: *mut DeviceObject, request: *mut Irp) -> NtS
     )
 }
 
-/// Makes the device node of a plan.
-pub(super) fn enumerate(plan: &InstallPlan) -> *mut DeviceObject {
+/// Makes a device node of a plan; nodes are counted from 0.
+pub(super) fn enumerate(plan: &InstallPlan, number: u8) -> *mut DeviceObject {
     let bus = driver::create("PnpManager");
     let address = imports::export(
         "PnpManager's dispatch",
@@ -50,11 +50,14 @@ pub(super) fn enumerate(plan: &InstallPlan) -> *mut DeviceObject {
             (*bus).major_function[usize::from(major)] = Some(routine);
         }
     }
-    let instance = format!("ROOT\\{}\\0000", plan.class.to_uppercase());
+    let instance = format!("ROOT\\{}\\{number:04}", plan.class.to_uppercase());
     pdo::create(
         bus,
         &instance,
-        &format!("{}\\0000", plan.class_guid.to_string().to_lowercase()),
+        &format!(
+            "{}\\{number:04}",
+            plan.class_guid.to_string().to_lowercase()
+        ),
     )
 }
 

@@ -30,11 +30,13 @@ pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
     }
 }
 
-/// Carries out the plan of a verified package: a started device, whose hardware key already has `settings`.
+/// Carries out the plan of a verified package: a started device, whose hardware key already has `settings`. `number` counts the
+/// nodes of the package from 0.
 pub(super) fn apply(
     folder: &Path,
     verified: &Verified,
     settings: &Settings,
+    number: u8,
 ) -> Result<Rc<Node>, String> {
     let plan = &verified.plan;
     let image = store(folder, verified)?;
@@ -49,7 +51,7 @@ pub(super) fn apply(
             )
         })?;
     write_services(plan);
-    let pdo = bus::enumerate(plan);
+    let pdo = bus::enumerate(plan, number);
     let keys = pdo::software_key(pdo).zip(pdo::enum_key(pdo).zip(pdo::hardware_key(pdo)));
     let (software, (properties, hardware)) = keys.ok_or("the device has no registry keys")?;
     for (name, value) in settings.values() {

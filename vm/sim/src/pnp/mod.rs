@@ -4,6 +4,7 @@ mod bus;
 mod channels;
 mod constraints;
 mod counts;
+mod drivers;
 mod formats;
 mod inspect;
 mod install;
@@ -11,6 +12,7 @@ mod jack;
 mod members;
 mod names;
 pub(crate) mod node;
+mod offers;
 pub(crate) mod rules;
 mod topology;
 mod words;
@@ -50,7 +52,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Installs the package in `folder` on a new device node whose hardware key already has `settings`, and starts it.
+    /// Installs the package in `folder` on a new device node whose hardware key already has `settings`, and starts it. `number`
+    /// counts the nodes from 0.
     ///
     /// # Errors
     /// Why a Windows machine in test mode would refuse the package, or where starting the device failed.
@@ -59,6 +62,7 @@ impl Device {
         inf: &str,
         hardware_id: &str,
         settings: &Settings,
+        number: u8,
         certificates: &[Vec<u8>],
     ) -> Result<Self, String> {
         let mut trusted = Vec::new();
@@ -77,7 +81,7 @@ impl Device {
         let verified =
             verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
         let mut device = Self {
-            node: install::apply(folder, &verified, settings)?,
+            node: install::apply(folder, &verified, settings, number)?,
             plan: verified.plan,
             sha256: verified.image_sha256.to_string(),
             topology: Topology::default(),
@@ -148,6 +152,8 @@ impl Device {
                 render: endpoint.render,
                 form_factor: endpoint.form_factor.id().into(),
                 filter: filter.name.clone(),
+                most_channels: offers::most_channels(self.node.pdo, &self.topology, endpoint),
+                proposed: offers::proposed(self.node.pdo, &self.topology, endpoint),
             }
         });
         Installed {

@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 
-use super::bus;
 use super::rules;
+use super::{bus, drivers};
 use crate::finding;
 use crate::kernel::kernel;
 use crate::nt::driver::{self, Driver};
@@ -121,8 +121,8 @@ impl Node {
         if self.state.get() == State::Removed {
             let image = self.image.borrow().clone();
             let name = image.file_name().unwrap_or_default().to_string_lossy();
-            let driver = driver::load(&image, &self.service)
-                .map_err(|error| format!("{name}: {error:#}"))?;
+            let driver = drivers::acquire(&image, &self.service)
+                .map_err(|error| format!("{name}: {error}"))?;
             self.driver.set(Some(driver));
             let status = driver::add_device(driver.object, self.pdo)
                 .map_err(|error| format!("{name}: {error:#}"))?;
@@ -205,16 +205,19 @@ impl Node {
     fn unload(&self) -> Result<(), String> {
         self.state.set(State::Removed);
         sched::settle();
-        for (name, count) in com::held() {
+        // What is held while another node is there may be that one's.
+        let held = if drivers::is_last(&self.service) {
+            com::held()
+        } else {
+            Vec::new()
+        };
+        for (name, count) in held {
             finding::raise(
                 &port_rules::COM_LEAK,
                 format!("the driver still holds {count} references on the {name} after removal"),
             );
         }
-        match self.driver.take() {
-            Some(driver) => driver::unload(driver).map_err(|error| format!("{error:#}")),
-            None => Ok(()),
-        }
+        self.driver.take().map_or(Ok(()), drivers::release)
     }
 
     /// The device is gone without a warning. Its device objects follow when the last handle is closed; `then` runs after that.

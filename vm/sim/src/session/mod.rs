@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use waverig_protocol::device::Device as Settings;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::scenario::Disturbance;
-use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
+use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
 use crate::kernel::{Options, kernel};
 use crate::pnp::Device;
@@ -61,7 +61,8 @@ struct Session {
     greeted: bool,
     staging: Option<Staging>,
     certificates: Vec<Vec<u8>>,
-    device: Option<Device>,
+    /// The nodes on which the package is installed.
+    devices: Vec<Device>,
     evidence: Evidence,
     /// Sequence number of the driver's next record.
     recorded: u64,
@@ -89,11 +90,15 @@ impl Session {
                 device,
             } => self.install(&inf, &hardware_id, &device),
             Request::Run { scenario, seed } => {
+                // What a scenario does to its device happens to the first node.
                 let device = self
-                    .device
-                    .as_ref()
+                    .devices
+                    .first()
                     .ok_or("nothing can be played before a package is installed")?;
-                let target = device.target()?;
+                let mut target = user::Target::default();
+                for device in &self.devices {
+                    target.append(device.target()?);
+                }
                 kernel().random.reseed(seed);
                 profile::start();
                 let journal = Journal::new(line::ToHost);
@@ -129,7 +134,7 @@ impl Session {
                 Ok(Reply::Done)
             }
             Request::Inspect => {
-                let device = self.device.as_ref();
+                let device = self.devices.first();
                 let inspection = device.ok_or("no device is installed")?.inspect();
                 Ok(Reply::Inspected {
                     inspection: Box::new(inspection),
@@ -137,8 +142,8 @@ impl Session {
             }
             Request::Fuzz { round } => {
                 let device = self
-                    .device
-                    .as_ref()
+                    .devices
+                    .first()
                     .ok_or("nothing can be attacked before a package is installed")?;
                 let played = fuzz::play(&device.links()?, &round)?;
                 if let Some((iteration, what)) = played.found {
@@ -147,9 +152,13 @@ impl Session {
                 Ok(Reply::Fuzzed(played.tally))
             }
             Request::Remove => {
-                let device = self.device.take().ok_or("no device is installed")?;
-                device.remove()?;
-                sched::settle();
+                if self.devices.is_empty() {
+                    return Err("no device is installed".into());
+                }
+                for device in std::mem::take(&mut self.devices) {
+                    device.remove()?;
+                    sched::settle();
+                }
                 Ok(Reply::Done)
             }
             // Answered where the line is read: the machine ends with it.
@@ -186,20 +195,39 @@ impl Session {
         hardware_id: &str,
         settings: &Settings,
     ) -> Result<Reply, String> {
-        if self.device.is_some() {
+        if !self.devices.is_empty() {
             return Err("a device is installed already; remove it first".into());
         }
         let staging = self.staging.as_ref().ok_or("no file was staged")?;
-        let device = Device::install(
-            staging.folder(),
-            inf,
-            hardware_id,
-            settings,
-            &self.certificates,
-        )?;
-        let installed = device.installed();
-        self.device = Some(device);
-        Ok(Reply::Installed(installed))
+        let mut all: Option<Installed> = None;
+        for number in 0..settings.nodes {
+            let device = Device::install(
+                staging.folder(),
+                inf,
+                hardware_id,
+                settings,
+                number,
+                &self.certificates,
+            );
+            let device = match device {
+                Ok(device) => device,
+                Err(error) => {
+                    // A refusal changes nothing.
+                    for device in std::mem::take(&mut self.devices) {
+                        device.remove()?;
+                    }
+                    return Err(error);
+                }
+            };
+            let installed = device.installed();
+            match &mut all {
+                None => all = Some(installed),
+                Some(all) => all.endpoints.extend(installed.endpoints),
+            }
+            self.devices.push(device);
+        }
+        all.map(Reply::Installed)
+            .ok_or_else(|| "a package is installed on at least one node".into())
     }
 }
 

@@ -95,6 +95,27 @@ pub(crate) fn data_format(format: &Format) -> Vec<u8> {
     bytes
 }
 
+/// The format in a KSDATAFORMAT with a WAVEFORMATEXTENSIBLE; `None` for any other.
+pub(crate) fn read(bytes: &[u8]) -> Option<Format> {
+    let word = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    let (low, high) = (word(68)?, word(70)?);
+    let float = *bytes.get(88..104)? == guid(&KSDATAFORMAT_SUBTYPE_IEEE_FLOAT);
+    // Bits of the container, and those of them that count.
+    let sample = match (float, word(78)?, word(82)?) {
+        (false, 16, 16) => Sample::Pcm16,
+        (false, 24, 24) => Sample::Pcm24,
+        (false, 32, 24) => Sample::Pcm24In32,
+        (false, 32, 32) => Sample::Pcm32,
+        (true, 32, 32) => Sample::Float32,
+        _ => return None,
+    };
+    (word(64)? == WAVE_FORMAT_EXTENSIBLE).then_some(Format {
+        rate: u32::from(high) << 16 | u32::from(low),
+        channels: word(66)?,
+        sample,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +146,8 @@ mod tests {
                 "{sample:?}"
             );
             assert_eq!(bytes[..4], 104_u32.to_le_bytes());
+            assert_eq!(read(&bytes), Some(format), "it is read as it was written");
+            assert_eq!(read(&bytes[..103]), None);
         }
     }
 }

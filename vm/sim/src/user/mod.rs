@@ -70,6 +70,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// Takes the cables of another device over, numbered after those that are here.
+    pub(crate) fn append(&mut self, other: Self) {
+        let before = self.cables.keys().max().copied().unwrap_or(0);
+        let behind = other.cables.into_iter();
+        self.cables
+            .extend(behind.map(|(number, cable)| (before + number, cable)));
+    }
+
     fn of<T>(
         &self,
         cable: u8,
