@@ -18,8 +18,8 @@ const FREQUENCY: i64 = 10_000_000;
 /// Units of device time in a second.
 const SECOND: i128 = FREQUENCY as i128 * 1_000_000_000;
 const MS: i64 = FREQUENCY / 1_000;
-/// Frames in the buffers.
-const LAP: u64 = 100;
+/// Frames in the buffers. Miri gets few: each step fills them all.
+const LAP: u64 = if cfg!(miri) { 16 } else { 100 };
 
 fn format(rate: u32, channels: u16, sample: SampleFormat) -> Format {
     Format {
@@ -296,22 +296,24 @@ fn check(from: Format, to: Format, steps: &[Step]) {
 /// Both run for a while, one begins in the middle of a frame of the other.
 fn both(from: Format, to: Format) {
     use State::{Pause, Run, Stop};
+    // Miri gets a few frames.
+    let ms = if cfg!(miri) { MS / 12 } else { MS };
     let steps = [
         Step::Capture(Run),
-        Step::Pass(MS + 7),
+        Step::Pass(ms + 7),
         Step::Render(Run),
-        Step::Pass(MS / 2),
-        Step::Pass(MS),
+        Step::Pass(ms / 2),
+        Step::Pass(ms),
         Step::Render(Pause),
-        Step::Pass(MS + 3),
+        Step::Pass(ms + 3),
         Step::Render(Run),
-        Step::Pass(2 * MS),
+        Step::Pass(2 * ms),
         Step::Capture(Pause),
-        Step::Pass(MS + 1),
+        Step::Pass(ms + 1),
         Step::Capture(Run),
-        Step::Pass(2 * MS),
+        Step::Pass(2 * ms),
         Step::Render(Stop),
-        Step::Pass(MS),
+        Step::Pass(ms),
     ];
     check(from, to, &steps);
 }
@@ -326,8 +328,10 @@ const SAMPLES: [SampleFormat; 5] = [
 
 #[test]
 fn every_sample_format_both_ways() {
-    for from in SAMPLES {
-        for to in SAMPLES {
+    // Miri gets a sample.
+    let step = if cfg!(miri) { 3 } else { 1 };
+    for from in SAMPLES.into_iter().step_by(step) {
+        for to in SAMPLES.into_iter().step_by(step) {
             both(format(48_000, 2, from), format(48_000, 2, to));
         }
     }
@@ -338,7 +342,7 @@ fn other_rates_and_channels() {
     let pcm = SampleFormat::Pcm24;
     // Miri gets a sample.
     let rates: &[(u32, u32)] = if cfg!(miri) {
-        &[(48_000, 44_100)]
+        &[]
     } else {
         &[
             (48_000, 44_100),
@@ -427,7 +431,7 @@ proptest! {
     }
 
     #[test]
-    fn other_rates_are_converted_at_the_same_instant(steps in prop::collection::vec(step(), steps_up_to(if cfg!(miri) { 6 } else { 20 }))) {
+    fn other_rates_are_converted_at_the_same_instant(steps in prop::collection::vec(step(), steps_up_to(if cfg!(miri) { 3 } else { 20 }))) {
         check(format(8_000, 1, SampleFormat::Pcm16), format(11_025, 1, SampleFormat::Pcm24), &steps);
     }
 }

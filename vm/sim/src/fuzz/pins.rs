@@ -1,10 +1,13 @@
 //! Open pins: streams that play as clients play, and requests among them that no client would make.
 
-use waverig_portcls::id::{KSPROPSETID_Connection, KSPROPSETID_RtAudio};
+use waverig_portcls::id::{KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_RtAudio};
 use waverig_portcls::{
+    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
     KSPROPERTY_RTAUDIO_BUFFER, KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION,
-    KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
-    KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_RTAUDIO_GETREADPACKET, KSPROPERTY_RTAUDIO_PACKETCOUNT,
+    KSPROPERTY_RTAUDIO_PRESENTATION_POSITION, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_RTAUDIO_SETWRITEPACKET, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
 };
 
 use super::dice::Dice;
@@ -38,6 +41,40 @@ const SIZES: [u32; 16] = [
     u32::MAX,
 ];
 
+/// What clients of packet mode ask for, and how.
+const PACKETS: [(Guid, u32, u32); 6] = [
+    (
+        KSPROPSETID_RtAudio,
+        KSPROPERTY_RTAUDIO_SETWRITEPACKET,
+        KSPROPERTY_TYPE_SET,
+    ),
+    (
+        KSPROPSETID_RtAudio,
+        KSPROPERTY_RTAUDIO_GETREADPACKET,
+        KSPROPERTY_TYPE_GET,
+    ),
+    (
+        KSPROPSETID_RtAudio,
+        KSPROPERTY_RTAUDIO_PACKETCOUNT,
+        KSPROPERTY_TYPE_GET,
+    ),
+    (
+        KSPROPSETID_RtAudio,
+        KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
+        KSPROPERTY_TYPE_GET,
+    ),
+    (
+        KSPROPSETID_Audio,
+        KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
+        KSPROPERTY_TYPE_SET,
+    ),
+    (
+        KSPROPSETID_Audio,
+        KSPROPERTY_AUDIO_POSITION,
+        KSPROPERTY_TYPE_GET,
+    ),
+];
+
 /// A pin that is open.
 pub(super) struct OpenPin {
     pub(super) handle: Handle,
@@ -59,7 +96,8 @@ impl Pins {
         if self.open.len() < MOST && (self.open.is_empty() || dice.once_in(60)) {
             let format = format::good(dice, 16);
             let bytes = format::good_bytes(dice, &format);
-            self.open_on(dice, filters, &connect(0, &bytes));
+            // Render filters have their client's pin first, capture filters second.
+            self.open_on(dice, filters, &connect(dice.below(2) as u32, &bytes));
             return;
         }
         if self.open.is_empty() {
@@ -73,6 +111,7 @@ impl Pins {
             3..8 => pin.set_state(*dice.of(&[3, 3, 3, 2, 1, 0])),
             8 => pin.register(),
             9 => pin.unregister(dice),
+            10..12 => pin.packet(dice),
             _ => pin.write(dice),
         }
     }
@@ -104,7 +143,7 @@ impl Pins {
         }
         let index = dice.below(self.open.len());
         let pin = &mut self.open[index];
-        let (input, output) = match dice.below(4) {
+        let (input, output) = match dice.below(6) {
             0 => {
                 let size = *dice.of(&SIZES);
                 let id = *dice.of(&[
@@ -130,7 +169,13 @@ impl Pins {
                 );
                 (input, Vec::new())
             }
-            2 => {
+            2 | 3 => {
+                let (set, id, verb) = *dice.of(&PACKETS);
+                let words = std::iter::repeat_with(|| dice.word().to_le_bytes());
+                let value = words.take(dice.below(8)).flatten().collect();
+                (property(&set, id, verb), value)
+            }
+            4 => {
                 let input = property(
                     &KSPROPSETID_Connection,
                     CONNECTION_STATE,
@@ -189,6 +234,16 @@ impl OpenPin {
                 .map(|at| u64::from_le_bytes(answer[at..at + 8].try_into().expect("eight bytes")));
             self.buffer = Some((address as *mut u8, bytes as u32 as usize));
         }
+    }
+
+    /// What clients of packet mode do.
+    fn packet(&self, dice: &Dice) {
+        let (set, id, verb) = *dice.of(&PACKETS);
+        let mut value = [0; 24];
+        // Mostly a packet that may come next, without flags.
+        value[0] = dice.below(4) as u8;
+        // Refused when it is not the next one, or the pin goes the other way.
+        let _ = self.handle.ask(&property(&set, id, verb), &mut value);
     }
 
     fn set_state(&self, state: i32) {

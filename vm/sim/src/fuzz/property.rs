@@ -7,13 +7,16 @@ use waverig_portcls::id::{
 };
 use waverig_portcls::{
     Guid, KSPROPERTY_AUDIO_CHANNEL_CONFIG, KSPROPERTY_AUDIO_CPU_RESOURCES, KSPROPERTY_AUDIO_MUTE,
-    KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_VOLUMELEVEL, KSPROPERTY_JACK_DESCRIPTION,
+    KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_VOLUMELEVEL,
+    KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION, KSPROPERTY_JACK_DESCRIPTION,
     KSPROPERTY_JACK_DESCRIPTION2, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_PIN_DATARANGES,
     KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_PIN_PROPOSEDATAFORMAT2, KSPROPERTY_RTAUDIO_BUFFER,
     KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_CLOCKREGISTER,
-    KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_POSITIONREGISTER,
-    KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT, KSPROPERTY_TYPE_BASICSUPPORT,
-    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSPROPERTY_TYPE_TOPOLOGY,
+    KSPROPERTY_RTAUDIO_GETREADPACKET, KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_PACKETCOUNT,
+    KSPROPERTY_RTAUDIO_POSITIONREGISTER, KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
+    KSPROPERTY_RTAUDIO_QUERY_NOTIFICATION_SUPPORT, KSPROPERTY_RTAUDIO_SETWRITEPACKET,
+    KSPROPERTY_TYPE_BASICSUPPORT, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_TYPE_TOPOLOGY,
 };
 
 use super::dice::Dice;
@@ -21,7 +24,7 @@ use super::format;
 use crate::user::ks::property;
 
 /// Properties that audio clients ask for.
-const KNOWN: [(&Guid, u32); 26] = [
+const KNOWN: [(&Guid, u32); 33] = [
     (&KSPROPSETID_Pin, KSPROPERTY_PIN_PROPOSEDATAFORMAT),
     (&KSPROPSETID_Pin, KSPROPERTY_PIN_PROPOSEDATAFORMAT),
     (&KSPROPSETID_Pin, KSPROPERTY_PIN_PROPOSEDATAFORMAT2),
@@ -53,6 +56,20 @@ const KNOWN: [(&Guid, u32); 26] = [
         &KSPROPSETID_RtAudio,
         KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION,
     ),
+    (&KSPROPSETID_RtAudio, KSPROPERTY_RTAUDIO_PACKETCOUNT),
+    (
+        &KSPROPSETID_RtAudio,
+        KSPROPERTY_RTAUDIO_PRESENTATION_POSITION,
+    ),
+    (&KSPROPSETID_RtAudio, KSPROPERTY_RTAUDIO_SETWRITEPACKET),
+    (&KSPROPSETID_RtAudio, KSPROPERTY_RTAUDIO_GETREADPACKET),
+    (
+        &KSPROPSETID_Audio,
+        KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
+    ),
+    (&KSPROPSETID_AudioSignalProcessing, 0),
+    // KSPROPERTY_DRMAUDIOSTREAM_CONTENTID (ksmedia.h).
+    (&KSPROPSETID_DrmAudioStream, 0),
     (&KSPROPSETID_Connection, 2),
 ];
 
@@ -69,9 +86,9 @@ const SETS: [&Guid; 9] = [
 ];
 
 /// Room that callers give: what structures need, one less, one more, none, and plenty.
-const ROOMS: [usize; 24] = [
-    0, 1, 3, 4, 5, 8, 12, 15, 16, 35, 36, 40, 64, 82, 103, 104, 105, 112, 120, 152, 160, 296, 312,
-    4096,
+const ROOMS: [usize; 27] = [
+    0, 1, 3, 4, 5, 8, 12, 15, 16, 23, 24, 25, 35, 36, 40, 64, 82, 103, 104, 105, 112, 120, 152,
+    160, 296, 312, 4096,
 ];
 
 /// A request: what goes in, and what lies in the output buffer (a value to set, or room).
@@ -89,7 +106,7 @@ pub(super) fn request(dice: &Dice) -> (Vec<u8>, Vec<u8>) {
         input.truncate(dice.below(input.len() + 1));
     }
     let output = if verb & KSPROPERTY_TYPE_SET != 0 && !dice.once_in(6) {
-        value(dice, of_node)
+        value(dice, &set, of_node)
     } else {
         dice.bytes(*dice.of(&ROOMS))
     };
@@ -170,8 +187,12 @@ fn instance(dice: &Dice, set: &Guid, id: u32) -> Vec<u8> {
     bytes
 }
 
-/// A value to set: of a node a word, whole or cut, of other things a format.
-fn value(dice: &Dice, of_node: bool) -> Vec<u8> {
+/// A value to set: of a node a word, whole or cut, of a buffer some words (a packet has three), of other things a format.
+fn value(dice: &Dice, set: &Guid, of_node: bool) -> Vec<u8> {
+    if *set == KSPROPSETID_RtAudio {
+        let words = std::iter::repeat_with(|| dice.word().to_le_bytes());
+        return words.take(dice.below(5)).flatten().collect();
+    }
     match (of_node, dice.below(4)) {
         (true, 0..2) | (false, 0) => dice.word().to_le_bytes().to_vec(),
         (true, 2) => dice.bytes(dice.below(4)),

@@ -1,12 +1,14 @@
 //! Handles of the tap: reads as clients send them, and control codes, sizes and orders that none would.
 
-use waverig_interface::ioctl::{HELLO, READ, STATUS};
+use waverig_interface::ioctl::{CLOCK, EVENTS, HELLO, READ, SHARE, STATUS, STEER};
 use waverig_tap::request;
 
 use super::dice::Dice;
 use super::note;
+use crate::nt::event::{self, EventKind};
 use crate::nt::io::{self, File, Pending};
 use crate::nt::irp;
+use crate::nt::object::{self, HandleOwner};
 use crate::sched;
 
 /// Handles that are open at a time.
@@ -27,6 +29,16 @@ pub(super) struct Taps {
 struct OpenTap {
     file: File,
     pending: Vec<Pending>,
+    /// Handle of the event that shared memory is told by, when it has one.
+    event: Option<usize>,
+}
+
+impl Drop for OpenTap {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            object::close(event);
+        }
+    }
 }
 
 impl OpenTap {
@@ -41,6 +53,49 @@ impl OpenTap {
     }
 }
 
+impl OpenTap {
+    /// Handle of its event.
+    fn event(&mut self) -> u64 {
+        let handle = self.event.get_or_insert_with(|| {
+            let event = event::create(EventKind::Synchronization, false);
+            let handle = object::open(event, HandleOwner::User);
+            // From here on the handle keeps the event.
+            object::dereference(event);
+            handle
+        });
+        *handle as u64
+    }
+
+    /// What goes with a code, often damaged.
+    fn input(&mut self, dice: &Dice, code: u32) -> Vec<u8> {
+        let mut bytes = match code {
+            HELLO => request::hello().to_vec(),
+            READ => request::read(dice.word(), dice.word()).to_vec(),
+            STEER => request::steer(dice.word().cast_signed()).to_vec(),
+            EVENTS => request::events(u64::from(dice.word()) << (32 * dice.below(2))).to_vec(),
+            SHARE => {
+                let event = match dice.below(4) {
+                    0 => 0,
+                    // No handle of this machine.
+                    1 => u64::from(dice.word()) << 32 | 1 << 31,
+                    _ => self.event(),
+                };
+                let slot = match dice.below(3) {
+                    0 => dice.word(),
+                    _ => 64 * dice.below(64) as u32,
+                };
+                let blocks = dice.below(8) as u32;
+                request::share(dice.word(), blocks, slot, event).to_vec()
+            }
+            _ => dice.bytes(dice.below(40)),
+        };
+        if dice.once_in(2) {
+            dice.damage(&mut bytes);
+        }
+        bytes
+    }
+}
+
 impl Taps {
     /// One thing that clients do with the tap.
     pub(super) fn legal(&mut self, dice: &Dice, links: &[String]) {
@@ -51,9 +106,26 @@ impl Taps {
         let Some(tap) = pick(&mut self.open, dice) else {
             return;
         };
-        match dice.below(4) {
-            0 => tap.send(HELLO, &request::hello(), &[0; 64]),
-            1 => tap.send(STATUS, &[], &[0; 256]),
+        match dice.below(12) {
+            0 | 1 => tap.send(HELLO, &request::hello(), &[0; 64]),
+            2 => tap.send(STATUS, &[], &[0; 1_024]),
+            3 => tap.send(CLOCK, &[], &[0; 128]),
+            4 => tap.send(EVENTS, &request::events(dice.word().into()), &[0; 4_096]),
+            5 => {
+                let ppb = dice.below(2_000_001) as i32 - 1_000_000;
+                tap.send(STEER, &request::steer(ppb), &[0; 128]);
+            }
+            6 => tap.send(STEER, &request::release(), &[0; 128]),
+            7 => {
+                let event = tap.event();
+                let slot = request::slot_bytes(48, 64) as u32;
+                let blocks = 1 + dice.below(4) as u32;
+                tap.send(
+                    SHARE,
+                    &request::share(48, blocks, slot, event),
+                    &[0; 65_536],
+                );
+            }
             _ => {
                 let frames = dice.below(200) as u32;
                 tap.send(READ, &request::read(frames, 0), &[0; 16_384]);
@@ -83,6 +155,14 @@ impl Taps {
                 }
             }
             2 => {
+                // Memory that is shared may be written by the program at any time.
+                if let Some(pending) = tap.pending.get(dice.below(tap.pending.len().max(1))) {
+                    note("writes into memory that it gave to a tap", index, &[], 0);
+                    let at = dice.below(65_536);
+                    pending.scribble(at, &dice.bytes(dice.below(512)));
+                }
+            }
+            3 => {
                 // Functions that a handle can be asked for but that the tap does not have.
                 let major = *dice.of(&[irp::MJ_READ, irp::MJ_WRITE, 0x05, 0x09]);
                 note(
@@ -96,7 +176,7 @@ impl Taps {
             }
             _ => {
                 let code = code(dice);
-                let input = input(dice, code);
+                let input = tap.input(dice, code);
                 let output = dice.bytes(*dice.of(&ROOMS));
                 note("asks the tap", code as usize, &input, output.len());
                 tap.send(code, &input, &output);
@@ -112,6 +192,7 @@ impl Taps {
             self.open.push(OpenTap {
                 file,
                 pending: Vec::new(),
+                event: None,
             });
         }
     }
@@ -131,11 +212,16 @@ fn pick<'a>(open: &'a mut [OpenTap], dice: &Dice) -> Option<&'a mut OpenTap> {
     open.get_mut(index)
 }
 
+/// Every code of the tap; those that are pended more often.
+const CODES: [u32; 10] = [
+    HELLO, READ, READ, STATUS, CLOCK, STEER, EVENTS, SHARE, SHARE, SHARE,
+];
+
 /// The tap's codes, the same functions with other methods and access, neighbours, and anything.
 fn code(dice: &Dice) -> u32 {
     match dice.below(8) {
-        0..5 => *dice.of(&[HELLO, READ, READ, STATUS]),
-        5 => *dice.of(&[HELLO, READ, STATUS]) ^ dice.below(4) as u32,
+        0..5 => *dice.of(&CODES),
+        5 => *dice.of(&CODES) ^ dice.below(4) as u32,
         6 => {
             let function = 0x7F8 + dice.below(0x20) as u32;
             let access = dice.below(4) as u32;
@@ -143,16 +229,4 @@ fn code(dice: &Dice) -> u32 {
         }
         _ => dice.word(),
     }
-}
-
-fn input(dice: &Dice, code: u32) -> Vec<u8> {
-    let mut bytes = match code {
-        HELLO => request::hello().to_vec(),
-        READ => request::read(dice.word(), dice.word()).to_vec(),
-        _ => dice.bytes(dice.below(40)),
-    };
-    if dice.once_in(2) {
-        dice.damage(&mut bytes);
-    }
-    bytes
 }

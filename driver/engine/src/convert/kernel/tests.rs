@@ -7,6 +7,8 @@ use super::*;
 #[path = "../../../examples/resampler_kernel.rs"]
 mod generator;
 
+/// Nothing but floating point, which takes Miri minutes.
+#[cfg(not(miri))]
 #[test]
 fn the_table_is_what_its_generator_makes() {
     assert_eq!((generator::WING, generator::PHASES), (WING, PHASES));

@@ -100,12 +100,25 @@ impl Buffer {
 #[derive(Debug, Clone)]
 pub struct Pending {
     irp: Rc<Cell<*mut Irp>>,
+    /// The client's own view of its output buffer, which lives as long as the request.
+    output: Option<(*mut u8, usize)>,
 }
 
 impl Pending {
     /// Whether it is still with the driver.
     pub fn is_pending(&self) -> bool {
         !self.irp.get().is_null()
+    }
+
+    /// Writes into the output buffer as far as it reaches, as the client that owns the memory can while the driver has it.
+    pub fn scribble(&self, at: usize, bytes: &[u8]) {
+        if let Some((address, length)) = self.output.filter(|_| self.is_pending()) {
+            let count = bytes.len().min(length.saturating_sub(at));
+            if count > 0 {
+                // SAFETY: the view is live while the request is pending, and has `length` bytes.
+                unsafe { address.add(at).copy_from(bytes.as_ptr(), count) };
+            }
+        }
     }
 
     /// Cancels it; `true` when the driver had a cancel routine for it, which was called.
@@ -165,6 +178,10 @@ pub fn request(
     }
     let pending = Pending {
         irp: Rc::new(Cell::new(irp)),
+        output: buffers
+            .output
+            .as_ref()
+            .map(|buffer| (buffer.view.address(), buffer.view.length())),
     };
     let inside = Rc::clone(&pending.irp);
     let length = output.len();
