@@ -29,12 +29,12 @@ mod tone;
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario};
+use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario, Share};
 
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Piece};
 use crate::expected::Expected;
-use crate::explain::{Comparison, compare};
+use crate::explain::{Comparison, compare_given};
 use crate::golden::{self, Golden, GoldenError, GoldenRecorder, RecordGolden};
 use crate::recorded;
 use crate::scenario::ScenarioFile;
@@ -303,6 +303,8 @@ impl Check {
 /// What checks look at: the evidence of one program, and what is worked out from it once.
 pub(crate) struct Context<'a> {
     program: Program,
+    /// The memory that it shares with the driver, if it is a tap client that does.
+    share: Option<Share>,
     /// The scenario as the program's player plays it.
     file: Cow<'a, ScenarioFile>,
     evidence: &'a Evidence,
@@ -392,11 +394,23 @@ impl<'a> Context<'a> {
             recording.excuse(own, &view.scenario, audio, pieces);
         }
         let comparison = match (&stream, &audio, &pieces) {
-            (Ok(stream), Ok(audio), Ok(pieces)) => Ok(compare(audio, pieces, format, stream)),
+            (Ok(stream), Ok(audio), Ok(pieces)) => {
+                // A tap client may come late, go early and lose frames: tap-order judges what it was given.
+                let whole = !matches!(program, Program::TapClient(_));
+                Ok(compare_given(audio, pieces, format, stream, whole))
+            }
             (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => Err(reason.clone()),
+        };
+        let share = match program {
+            Program::TapClient(number) => {
+                let client = file.scenario.tap_client(number);
+                client.and_then(|client| client.share)
+            }
+            _ => None,
         };
         Self {
             program,
+            share,
             file: view,
             evidence,
             golden,
@@ -465,6 +479,18 @@ impl<'a> Context<'a> {
             _ => &[],
         };
         Ok(GoldenRecorder::of(format, &pieces, runs))
+    }
+
+    /// Whether the program only reads the tap: it may come late, go early and sleep.
+    fn is_tap_client(&self) -> bool {
+        matches!(self.program, Program::TapClient(_))
+    }
+
+    /// Frames that the program's tap client is given at a time.
+    fn portion(&self) -> u64 {
+        let read = u64::from(self.file.scenario.tap.read_frames);
+        let blocks = self.share.map_or(1, |share| share.wake_blocks);
+        read * u64::from(blocks)
     }
 
     /// Why the run has no end, when it has none.

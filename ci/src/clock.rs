@@ -184,9 +184,16 @@ impl Clock {
         (rounded / i128::from(self.frequency)) as i64
     }
 
+    /// So many milliseconds in ticks.
+    pub fn ticks_of_ms(&self, ms: u32) -> i64 {
+        self.ticks(i64::from(ms) * 1_000_000)
+    }
+
     /// Nanoseconds as ticks, rounded down.
     pub fn ticks(&self, nanos: i64) -> i64 {
-        (i128::from(nanos) * i128::from(self.frequency)).div_euclid(1_000_000_000) as i64
+        let scaled = i128::from(nanos) * i128::from(self.frequency);
+        // Spans of a run fit an i64.
+        scaled.div_euclid(1_000_000_000) as i64
     }
 
     /// Frames per second.

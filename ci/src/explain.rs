@@ -78,6 +78,17 @@ const MOST_SEARCHES: u32 = 64;
 
 /// Compares captured pieces with the expected audio from frame 0 on; both in `format`.
 pub fn compare(expected: &[u8], pieces: &[Piece], format: Format, stream: &Stream) -> Comparison {
+    compare_given(expected, pieces, format, stream, true)
+}
+
+/// As [`compare`]; unless `whole`, what is not among the pieces is not asked for.
+pub fn compare_given(
+    expected: &[u8],
+    pieces: &[Piece],
+    format: Format,
+    stream: &Stream,
+    whole: bool,
+) -> Comparison {
     let frame_bytes = format.frame_bytes();
     let total = (expected.len() / frame_bytes) as u64;
     let mut walk = Walk {
@@ -92,7 +103,7 @@ pub fn compare(expected: &[u8], pieces: &[Piece], format: Format, stream: &Strea
     let mut end = 0;
     for piece in pieces {
         let frames = (piece.bytes.len() / frame_bytes) as u64;
-        if piece.first_frame > end {
+        if whole && piece.first_frame > end {
             walk.missing(end, piece.first_frame.min(total.max(end)));
         }
         if piece.first_frame < end {
@@ -104,7 +115,9 @@ pub fn compare(expected: &[u8], pieces: &[Piece], format: Format, stream: &Strea
         walk.piece(piece);
         end = end.max(piece.first_frame + frames);
     }
-    walk.missing(end, total);
+    if whole {
+        walk.missing(end, total);
+    }
     walk.found.displacement = walk.shift;
     walk.found
 }

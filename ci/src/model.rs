@@ -5,6 +5,7 @@ mod cables;
 mod device;
 mod life;
 mod recorder;
+mod tap;
 
 pub(crate) use cables::perfect;
 
@@ -86,6 +87,10 @@ struct Machine<'a> {
     out: Vec<u8>,
     timeline: Vec<Stamped>,
     clock: Clock,
+    /// What each program's tap delivered.
+    captured: Vec<(Program, u64, Vec<u8>)>,
+    /// Frames lost before the next block.
+    lost: u64,
     /// What the client writes next.
     stream_frame: u64,
     signal_frame: u64,
@@ -122,6 +127,8 @@ fn alone(file: &ScenarioFile) -> Evidence {
         out: Vec::new(),
         timeline: Vec::new(),
         clock: Clock::new(format.rate, FREQUENCY).expect("a clock"),
+        captured: Vec::new(),
+        lost: 0,
         stream_frame: 0,
         signal_frame: 0,
         told: 0,
@@ -191,7 +198,7 @@ fn alone(file: &ScenarioFile) -> Evidence {
         if client.reads == 0 {
             continue;
         }
-        machine.blocks(end, Program::TapClient(number), client.read_frames);
+        machine.tap_client(end, Program::TapClient(number), client);
     }
     if told {
         machine.state(end + 10, "stop");
@@ -605,57 +612,11 @@ impl Machine<'_> {
         unreachable!("the loop has no end")
     }
 
-    /// The tap's blocks, worked out afterwards from what was played.
-    fn blocks(&mut self, end: i64, program: Program, read: u32) {
-        let frame_bytes = self.file.scenario.format.frame_bytes();
-        let read = u64::from(read);
-        let total = self.position(end);
-        let mut first_frame = 0;
-        while first_frame < total {
-            let frames = read.min(total - first_frame);
-            let bytes =
-                &self.out[first_frame as usize * frame_bytes..][..frames as usize * frame_bytes];
-            let clear = bytes
-                .chunks(frame_bytes)
-                .filter(|frame| frame.iter().all(|byte| *byte == 0))
-                .count() as u64;
-            let last = first_frame + frames == total;
-            let mut flags = u32::from(first_frame == 0);
-            flags |= u32::from(clear == frames) << 2;
-            flags |= u32::from(last) << 4;
-            let known = self.known_from.is_some_and(|from| from <= first_frame);
-            flags |= u32::from(known) << 5;
-            let missed = (first_frame..)
-                .zip(bytes.chunks(frame_bytes))
-                .filter(|(frame, bytes)| {
-                    bytes.iter().all(|byte| *byte == 0) && self.is_missed(*frame)
-                })
-                .count() as u64;
-            let due = self.callback(self.time(first_frame + frames));
-            let event = Event::Block {
-                generation: 1,
-                first_frame,
-                frames,
-                first_qpc: self.begins(first_frame),
-                flags,
-                lost: 0,
-                clear,
-                missed,
-            };
-            self.timeline.push(Stamped {
-                program,
-                ..Stamped::new(due.min(end), event)
-            });
-            first_frame += frames;
-        }
-    }
-
     fn evidence(mut self, recorders: Vec<recorder::Recorded>) -> Evidence {
         for recorded in &recorders {
             self.timeline.extend(recorded.timeline.iter().cloned());
         }
         self.timeline.sort_by_key(|each| each.qpc);
-        let format = self.file.scenario.format;
         let mut evidence = Evidence::new(MachineInfo {
             version: 1,
             system: "model".into(),
@@ -663,22 +624,12 @@ impl Machine<'_> {
         });
         let (installed, log) = device::installed(&self.file.scenario.device);
         (evidence.installed, evidence.log) = (Some(installed), log);
-        let readers = self.file.scenario.tap_clients.iter();
-        let readers = (1..).zip(readers.map(|client| client.read_frames));
-        let mut readers: Vec<_> = readers
-            .filter(|(_, read)| *read > 0)
-            .map(|(number, read)| (Program::TapClient(number), read))
-            .collect();
-        readers.push((Program::Main, self.file.scenario.tap.read_frames));
-        for (program, read) in readers {
-            for (index, piece) in (0..).zip(self.out.chunks(read as usize * format.frame_bytes())) {
-                let first_frame = index * u64::from(read);
-                let reply = Reply::Capture {
-                    program,
-                    first_frame,
-                };
-                evidence.take(reply, piece.to_vec());
-            }
+        for (program, first_frame, piece) in std::mem::take(&mut self.captured) {
+            let reply = Reply::Capture {
+                program,
+                first_frame,
+            };
+            evidence.take(reply, piece);
         }
         for recorded in recorders {
             for (first_frame, bytes) in recorded.audio {

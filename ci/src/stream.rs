@@ -39,6 +39,8 @@ pub struct Stream {
     pub packets_read: Vec<PacketRead>,
     /// The tap's blocks.
     pub blocks: Vec<Block>,
+    /// What became of the program that reads them.
+    pub tap: TapUse,
     /// Whether the client closed its stream at the end.
     pub closed: bool,
     stopped: bool,
@@ -121,6 +123,29 @@ pub struct Block {
     pub missed: u64,
 }
 
+/// When a program had the tap open, and looked at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TapUse {
+    /// When it opened the tap.
+    pub opened: Option<i64>,
+    /// Frames that are kept for it at least while it does not read.
+    pub keeps_frames: u64,
+    /// When it began to sleep, and for how many milliseconds.
+    pub slept: Vec<(i64, u32)>,
+    /// When it closed the tap, or was killed.
+    pub closed: Option<i64>,
+}
+
+impl TapUse {
+    /// The sleep in which a time lies; its first and its last tick.
+    pub fn asleep(&self, qpc: i64, clock: &Clock) -> Option<(i64, i64)> {
+        self.slept
+            .iter()
+            .map(|&(from, for_ms)| (from, from + clock.ticks_of_ms(for_ms)))
+            .find(|(from, to)| (*from..=*to).contains(&qpc))
+    }
+}
+
 /// More frames than any buffer or block of a run holds; numbers above it come from a damaged timeline.
 const MOST_FRAMES: u64 = 1 << 32;
 
@@ -175,7 +200,13 @@ impl Stream {
             }
             before = *qpc;
             let of = match event {
-                Event::Block { .. } | Event::Refused { .. } | Event::Starved { .. } => reader,
+                Event::Block { .. }
+                | Event::Refused { .. }
+                | Event::Starved { .. }
+                | Event::TapOpened { .. }
+                | Event::TapSlept { .. }
+                | Event::TapCancelled { .. }
+                | Event::TapClosed => reader,
                 Event::Device { .. } => stamped.program,
                 _ => program,
             };
@@ -206,6 +237,7 @@ impl Stream {
             reads: Vec::new(),
             packets_read: Vec::new(),
             blocks: Vec::new(),
+            tap: TapUse::default(),
             closed: false,
             stopped: false,
             asleep: false,
@@ -356,12 +388,18 @@ impl Stream {
                 at,
                 more,
             }),
+            Event::TapOpened { keeps_frames } => {
+                self.tap.opened.get_or_insert(qpc);
+                self.tap.keeps_frames = keeps_frames;
+            }
+            Event::TapSlept { for_ms } => self.tap.slept.push((qpc, for_ms)),
+            Event::TapCancelled { .. } => {}
+            Event::TapClosed => self.tap.closed = Some(qpc),
             // What a tap client did about the clock is worked out by `Steering`.
             Event::Stalled { .. }
             | Event::Refused { .. }
             | Event::Steer { .. }
-            | Event::Clock { .. }
-            | Event::TapClosed => {}
+            | Event::Clock { .. } => {}
             Event::Device { change } => self.change(qpc, change),
             Event::Closed => {
                 self.clock.halt(qpc);

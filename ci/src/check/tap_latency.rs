@@ -22,7 +22,14 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             continue;
         }
         // A read that waits for more frames waits through a pause.
-        let due = stream.clock.begin_of(end).unwrap_or(block.qpc);
+        // A client that wants several blocks at a time waits for the last of them.
+        let together = context.portion() - u64::from(context.file.scenario.tap.read_frames);
+        let wanted = end.saturating_add(together).min(stream.clock.total());
+        let due = stream.clock.begin_of(wanted).unwrap_or(block.qpc);
+        // One that slept took it when it woke; tap-order says whether it was still there.
+        if stream.tap.asleep(due, &stream.clock).is_some() {
+            continue;
+        }
         let late = stream.clock.nanos(block.qpc - due);
         worst = worst.max(late);
         if late > limit.0 {

@@ -69,7 +69,11 @@ fn of_player(file: &ScenarioFile, player: Program) -> Evidence {
         }
     }
     for mut stamped in alone.timeline {
-        if !(untapped(stamped.program) && matches!(stamped.event, Event::Block { .. })) {
+        let of_the_tap = matches!(
+            stamped.event,
+            Event::Block { .. } | Event::TapOpened { .. } | Event::TapClosed
+        );
+        if !(untapped(stamped.program) && of_the_tap) {
             stamped.program = whole(stamped.program);
             evidence.timeline.push(stamped);
         }

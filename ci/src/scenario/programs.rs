@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Scenario, TapClient};
+use waverig_protocol::scenario::{Disturbance, Scenario, Share, TapClient, TapDisturbance};
 use waverig_signal::Generator;
 
 use super::{File, MOST_FRAMES, check_client, check_disturbance, check_format, ensure};
@@ -71,6 +71,45 @@ pub(super) fn check(scenario: &Scenario, spans: &Spans) -> Checked {
         )?;
         let close = client.close_ms.unwrap_or(MOST_MS);
         stretch(client.open_ms, close, "open_ms", "close_ms", span)?;
+        tap_client(client, close, span)?;
+    }
+    Ok(())
+}
+
+/// What a tap client shares and does wrong.
+fn tap_client(client: &TapClient, close: u32, span: &Range<usize>) -> Checked {
+    if let Some(Share { slots, wake_blocks }) = client.share {
+        ensure(
+            (2..=65_536).contains(&slots) && (1..=slots).contains(&wake_blocks),
+            span.clone(),
+            || {
+                format!(
+                    "slots = {slots}, wake_blocks = {wake_blocks}; allowed: 2 to 65536 slots, 1 to all of them"
+                )
+            },
+        )?;
+    }
+    let mut free = client.open_ms;
+    for (number, each) in (1..).zip(&client.disturbances) {
+        let (at, length) = (
+            each.at_ms(),
+            match each {
+                TapDisturbance::TapSlow { for_ms, .. } => *for_ms,
+                TapDisturbance::TapCancel { .. } | TapDisturbance::TapKill { .. } => 0,
+            },
+        );
+        let last = number == client.disturbances.len();
+        let ends = matches!(each, TapDisturbance::TapKill { .. });
+        ensure(
+            at >= free && at + length < close && (last || !ends),
+            span.clone(),
+            || {
+                format!(
+                    "{each:?}: a tap client's disturbances follow each other, a kill last, while it has the tap open"
+                )
+            },
+        )?;
+        free = at + length;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::device::Device;
 mod programs;
 mod soak;
 
-pub use programs::{Player, Recorder, SteerStep, TapClient};
+pub use programs::{Player, Recorder, Share, SteerStep, TapClient, TapDisturbance};
 pub use soak::Soak;
 
 /// One scenario.

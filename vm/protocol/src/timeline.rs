@@ -72,7 +72,25 @@ pub enum Event {
         /// How long it lasts, in milliseconds.
         for_ms: u32,
     },
-    /// A tap read completed.
+    /// A program opened a tap.
+    TapOpened {
+        /// Frames of any format that the driver keeps at least for a client that does not read; for one that shares memory, what
+        /// that holds.
+        keeps_frames: u64,
+    },
+    /// A tap client began to sleep (see `TapDisturbance::TapSlow`).
+    TapSlept {
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
+    /// A tap client cancelled its requests.
+    TapCancelled {
+        /// How many it had pended.
+        requests: u32,
+    },
+    /// A tap client is gone: it closed its handle, or was killed.
+    TapClosed,
+    /// A tap read completed, or a block was read in shared memory.
     Block {
         /// The tap's count of streams.
         generation: u32,
@@ -170,8 +188,6 @@ pub enum Event {
         /// Frames it has played.
         position: u64,
     },
-    /// A tap client closed its handle.
-    TapClosed,
     /// The client closed its stream.
     Closed,
     /// Something happened to the device.

@@ -281,3 +281,51 @@ pub(super) fn replay(evidence: &mut Evidence, file: &ScenarioFile) {
         bytes,
     }];
 }
+
+/// Edits first frame and frames lost of a tap client's first block whose loss is as wanted.
+pub(super) fn tap_block(
+    evidence: &mut Evidence,
+    client: u8,
+    wanted: fn(u64) -> bool,
+    edit: fn(&mut u64, &mut u64),
+) {
+    let mut blocks = evidence.timeline.iter_mut().filter_map(|stamped| {
+        let of = stamped.program == Program::TapClient(client);
+        match &mut stamped.event {
+            Event::Block {
+                first_frame, lost, ..
+            } if of && wanted(*lost) => Some((first_frame, lost)),
+            _ => None,
+        }
+    });
+    let (first_frame, lost) = blocks.next().expect("such a block");
+    edit(first_frame, lost);
+}
+
+/// A tap client's first loss is so many frames larger, as its reader says.
+pub(super) fn first_lost(evidence: &mut Evidence, client: u8, more: u64) {
+    for stamped in &mut evidence.timeline {
+        if let Event::Block {
+            first_frame, lost, ..
+        } = &mut stamped.event
+            && stamped.program == Program::TapClient(client)
+            && *lost > 0
+        {
+            *first_frame += more;
+            *lost += more;
+            return;
+        }
+    }
+    panic!("nothing was lost");
+}
+
+/// Leaves out a tap client's last blocks.
+pub(super) fn last_blocks(evidence: &mut Evidence, client: u8, count: usize) {
+    for _ in 0..count {
+        let of = |stamped: &Stamped| {
+            stamped.program == Program::TapClient(client) && block(&stamped.event)
+        };
+        let last = evidence.timeline.iter().rposition(of).expect("a block");
+        evidence.timeline.remove(last);
+    }
+}

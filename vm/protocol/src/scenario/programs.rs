@@ -75,6 +75,64 @@ pub struct TapClient {
     /// When it closes it; when the stream has ended if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_ms: Option<u32>,
+    /// Before it reads, it asks for what it cannot have.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hostile: bool,
+    /// It does not read, it shares memory, in which each block has `read_frames`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+    /// What it does wrong on purpose.
+    #[serde(default, rename = "disturbance")]
+    pub disturbances: Vec<TapDisturbance>,
+}
+
+/// Memory that a tap client shares with the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// Blocks it holds.
+    pub slots: u32,
+    /// New blocks at which the client is woken.
+    #[serde(default = "super::one")]
+    pub wake_blocks: u32,
+}
+
+/// What a tap client does wrong on purpose. Times are milliseconds after the scenario began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TapDisturbance {
+    /// It looks at nothing for a while, and asks for nothing.
+    TapSlow {
+        /// When.
+        at_ms: u32,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// It cancels all its requests, as another thread of it may, and sends them again.
+    TapCancel {
+        /// When.
+        at_ms: u32,
+    },
+    /// Its process is killed: its requests are cancelled, then its handles closed. It is the last that happens.
+    TapKill {
+        /// When.
+        at_ms: u32,
+    },
+}
+
+impl TapDisturbance {
+    /// When it begins.
+    pub fn at_ms(&self) -> u32 {
+        match *self {
+            Self::TapSlow { at_ms, .. } | Self::TapCancel { at_ms } | Self::TapKill { at_ms } => {
+                at_ms
+            }
+        }
+    }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A tap client steers the clock.

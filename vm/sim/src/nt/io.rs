@@ -14,7 +14,9 @@ use crate::nt::status::{NtStatus, STATUS_OBJECT_NAME_NOT_FOUND};
 use crate::nt::{file, interface, names, object};
 use crate::sched;
 
-pub use control::{Pending, device_control, device_control_now, request};
+pub use control::{
+    Memory, Pending, device_control, device_control_in, device_control_now, request,
+};
 pub(crate) use power::{PowerKind, power_of, query_power, set_power};
 
 /// Requests of the kernel itself.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use waverig_portcls::Guid;
 
 use super::format;
-use crate::nt::io::{self, File};
+use crate::nt::io::{self, File, Memory, Pending};
 use crate::nt::layout::{IoStatus, UnicodeString};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
-use crate::nt::{device, irp};
+use crate::nt::{device, irp, object};
 use crate::portcls::{IOCTL_KS_PROPERTY, PIN_NAME};
 use crate::sched;
 
@@ -130,6 +130,11 @@ impl Handle {
         self.exchange(input, &mut value.to_vec())
     }
 
+    /// A number for the handle's file object, as the process's table of handles has it; closed by `object::close`.
+    pub(super) fn as_number(&self) -> usize {
+        object::open(self.file.object(), object::HandleOwner::User)
+    }
+
     /// An I/O control that is answered at once.
     pub(super) fn control(
         &self,
@@ -150,10 +155,23 @@ impl Handle {
         input: &[u8],
         room: usize,
         done: impl FnOnce(NtStatus, Vec<u8>) + 'static,
-    ) {
+    ) -> Pending {
         io::device_control(&self.file, code, input, room, move |status, output| {
             done(status.status, output)
-        });
+        })
+    }
+
+    /// An I/O control whose output is memory of the program's that it looks into meanwhile.
+    pub(super) fn control_in(
+        &self,
+        code: u32,
+        input: &[u8],
+        memory: &Memory,
+        done: impl FnOnce(NtStatus) + 'static,
+    ) -> Pending {
+        io::device_control_in(&self.file, code, input, memory, move |status| {
+            done(status.status)
+        })
     }
 
     /// Closes the handle: requests that are pended on it are to end.

@@ -158,6 +158,7 @@ impl Run<'_> {
             frame_bytes: scenario.format.frame_bytes(),
             disturbances: self.of_the_machine(),
             node: self.node.cloned(),
+            share: None,
         };
         let node = self.node.cloned();
         self.spawn("the main player", async move {
@@ -238,6 +239,7 @@ impl Run<'_> {
             frame_bytes: format.map_or(0, |format| format.frame_bytes()),
             disturbances: self.of_the_machine(),
             node: self.node.cloned(),
+            share: client.share,
         };
         let journal = self.journal.of(program);
         let open = self.moment(client.open_ms);
@@ -250,9 +252,18 @@ impl Run<'_> {
                 .clock_ms
                 .map(|ms| (open, Hns::from_millis(ms.into()))),
         };
+        let (begin, disturbances) = (self.begin, client.disturbances.clone());
+        let hostile = client.hostile;
+        let others = self.scenario.tap_clients.len();
         self.spawn("a tap client", async move {
             task::sleep_until(open).await;
+            if hostile {
+                super::tap::hostile::run(&link, others)?;
+            }
             let tap = Tap::open(&link, &reading, journal)?;
+            if tap.disturb(disturbances, begin).await {
+                return tap.finish(false).await;
+            }
             if !plan.steps.is_empty() {
                 tap.ask_for_too_much()?;
             }

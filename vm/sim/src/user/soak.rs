@@ -30,6 +30,7 @@ pub(super) async fn run(
         frame_bytes: scenario.format.frame_bytes(),
         disturbances: Vec::new(),
         node: node.clone(),
+        share: None,
     };
     let setup = Setup {
         format: scenario.format,

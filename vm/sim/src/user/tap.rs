@@ -1,22 +1,25 @@
-//! The tap's client: keeps reads pended and hands on every block, in order, until the stream's last.
+//! The tap's client: keeps reads pended, or shares memory, and hands on every block, in order, until the stream's last.
+
+mod clock;
+pub(super) mod hostile;
+mod shared;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
-use waverig_protocol::scenario::Disturbance;
+use waverig_protocol::scenario::{Disturbance, Share, TapDisturbance};
 use waverig_protocol::timeline::{Event, StarvedRun};
-use waverig_tap::{Block, BlockFlags, Reader, Session, Steering, ioctl, request, status};
+use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request, status};
 
 use super::UserError;
 use super::journal::Journal;
 use super::ks::Handle;
 use super::life::{self, Ear};
-use super::task::Bell;
+use super::task::{self, Bell};
 use crate::kernel::kernel;
-use crate::nt::status::{
-    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED,
-    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
-};
+use crate::nt::io::Pending;
+use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED};
 use crate::pnp::node::Node;
 use crate::sched;
 use crate::time::{Hns, Qpc};
@@ -29,8 +32,6 @@ const POLL: Hns = Hns::from_millis(1);
 const HELLO_ROOM: usize = 64;
 /// The same for STATUS.
 const STATUS_ROOM: usize = 1024;
-/// Bytes a reply about the clock may have.
-const CLOCK_ROOM: usize = 128;
 
 /// How a tap is read.
 pub(super) struct Reading {
@@ -43,6 +44,8 @@ pub(super) struct Reading {
     pub(super) disturbances: Vec<Disturbance>,
     /// The device's node, when something may happen to it.
     pub(super) node: Option<Rc<Node>>,
+    /// Memory is shared instead.
+    pub(super) share: Option<Share>,
 }
 
 /// An open tap with its reads.
@@ -59,7 +62,14 @@ struct State {
     room: usize,
     frame_bytes: usize,
     reader: RefCell<Reader>,
-    pended: Cell<u32>,
+    /// Requests that are with the driver.
+    pended: RefCell<Vec<Pending>>,
+    share: Option<shared::Sharing>,
+    /// The client sleeps: what was completed meanwhile waits.
+    asleep: Cell<bool>,
+    waiting: RefCell<VecDeque<(NtStatus, Vec<u8>)>>,
+    /// Its requests were cancelled, and it has not noticed all of that.
+    cancelled: Cell<usize>,
     last_seen: Cell<bool>,
     closing: Cell<bool>,
     /// The device may be stopped or go.
@@ -100,7 +110,13 @@ impl Tap {
             room: session.header_bytes + ROOM * (frames as usize).max(48) * frame_bytes,
             frame_bytes,
             reader: RefCell::new(Reader::new(session.qpc_frequency)),
-            pended: Cell::new(0),
+            pended: RefCell::default(),
+            share: reading
+                .share
+                .map(|share| shared::Sharing::new(share, frames, frame_bytes)),
+            asleep: Cell::new(false),
+            waiting: RefCell::default(),
+            cancelled: Cell::new(0),
             last_seen: Cell::new(false),
             closing: Cell::new(false),
             may_end: life::ends_the_device(&reading.disturbances),
@@ -109,10 +125,52 @@ impl Tap {
             error: RefCell::default(),
             bell,
         });
-        for _ in 0..reading.reads {
-            pend(&state);
+        let keeps_frames = match reading.share {
+            Some(share) => u64::from(share.slots) * u64::from(frames),
+            None => session.ring_frames.into(),
+        };
+        state.journal.note(Event::TapOpened { keeps_frames });
+        if state.share.is_some() {
+            shared::begin(&state)?;
+        } else {
+            for _ in 0..reading.reads {
+                pend(&state);
+            }
         }
         Ok(Self { state })
+    }
+
+    /// What goes wrong with the client, one thing after the other; `begin` is when the scenario began. `true` when the
+    /// client is gone.
+    pub(super) async fn disturb(&self, mut all: Vec<TapDisturbance>, begin: Qpc) -> bool {
+        let state = &self.state;
+        all.sort_by_key(TapDisturbance::at_ms);
+        for each in all {
+            task::sleep_until(begin + Hns::from_millis(each.at_ms().into())).await;
+            match each {
+                TapDisturbance::TapSlow { for_ms, .. } => {
+                    state.journal.note(Event::TapSlept { for_ms });
+                    state.asleep.set(true);
+                    task::sleep(Hns::from_millis(for_ms.into())).await;
+                    wake(state);
+                }
+                TapDisturbance::TapCancel { .. } => {
+                    let requests = cancel_all(state);
+                    state.journal.note(Event::TapCancelled { requests });
+                    if state.share.is_some() {
+                        return true;
+                    }
+                }
+                TapDisturbance::TapKill { .. } => {
+                    // A process that ends takes its requests back thread by thread, then closes its handles
+                    // ("Canceling IRPs", "DispatchCleanup, DispatchClose").
+                    state.closing.set(true);
+                    cancel_all(state);
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Waits for the stream's last block, or an error, until `deadline`; `false` when that came first.
@@ -134,103 +192,6 @@ impl Tap {
         met
     }
 
-    /// Steers the clock, or lets go of it, and notes what the driver answered.
-    pub(super) fn steer(&self, ppb: Option<i32>) -> Result<(), UserError> {
-        let input = ppb.map_or_else(request::release, request::steer);
-        let reply = self.control(ioctl::STEER, &input);
-        let answer = reply
-            .as_ref()
-            .err()
-            .map_or(0, |status| status.0.cast_unsigned());
-        self.state.journal.note(Event::Steer { ppb, answer });
-        reply.map_or(Ok(()), |reply| self.note_clock(&reply).map(|_| ()))
-    }
-
-    /// Asks what the clock does, and notes it; gives the position that it told.
-    pub(super) fn clock(&self) -> Result<u64, UserError> {
-        let reply = self.control(ioctl::CLOCK, &[]);
-        let reply =
-            reply.map_err(|status| UserError(format!("the tap's CLOCK failed with {status}")))?;
-        self.note_clock(&reply)
-    }
-
-    /// Requests about the clock that no driver may take: each with the answer it must get. While somebody else steers, that may
-    /// be the reason too.
-    pub(super) fn ask_for_too_much(&self) -> Result<(), UserError> {
-        let told = self.control(ioctl::CLOCK, &[]);
-        let told =
-            told.map_err(|status| UserError(format!("the tap's CLOCK failed with {status}")))?;
-        let told = waverig_tap::clock(&told).map_err(|error| UserError(error.to_string()))?;
-        let taken = told.steering == Steering::AnotherHandle as u32;
-        let [mut unknown, mut reserved, mut idle] =
-            [request::steer(1), request::steer(1), request::release()];
-        unknown[0] = 3;
-        reserved[12] = 1;
-        idle[4] = 1;
-        let steer = request::steer;
-        for (what, input, expect) in [
-            (
-                "a rate above the bound",
-                &steer(1_000_001)[..],
-                STATUS_INVALID_PARAMETER,
-            ),
-            (
-                "a rate below the bound",
-                &steer(-1_000_001),
-                STATUS_INVALID_PARAMETER,
-            ),
-            (
-                "the lowest number",
-                &steer(i32::MIN),
-                STATUS_INVALID_PARAMETER,
-            ),
-            (
-                "the highest number",
-                &steer(i32::MAX),
-                STATUS_INVALID_PARAMETER,
-            ),
-            ("an unknown action", &unknown, STATUS_INVALID_PARAMETER),
-            ("a reserved field", &reserved, STATUS_INVALID_PARAMETER),
-            ("a rate to let go with", &idle, STATUS_INVALID_PARAMETER),
-            ("15 bytes", &steer(1)[..15], STATUS_BUFFER_TOO_SMALL),
-            ("nothing", &[], STATUS_BUFFER_TOO_SMALL),
-        ] {
-            let answer = self.control(ioctl::STEER, input).err();
-            if answer != Some(expect) && !(taken && answer == Some(STATUS_SHARING_VIOLATION)) {
-                return Err(UserError(format!(
-                    "STEER with {what} must fail with {expect}; the driver answered {answer:?}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn control(&self, code: u32, input: &[u8]) -> Result<Vec<u8>, NtStatus> {
-        let handle = self.state.handle.borrow();
-        let handle = handle.as_ref().ok_or(STATUS_CANCELLED)?;
-        handle.control(code, input, CLOCK_ROOM)
-    }
-
-    fn note_clock(&self, reply: &[u8]) -> Result<u64, UserError> {
-        let clock = waverig_tap::clock(reply).map_err(|error| UserError(error.to_string()))?;
-        if clock.qpc != kernel().now().0.cast_signed() {
-            return Err(UserError(format!(
-                "the tap's clock is told for tick {}",
-                clock.qpc
-            )));
-        }
-        self.state.journal.note(Event::Clock {
-            device_ticks: clock.device_ticks,
-            device_fraction: clock.device_fraction,
-            slope_ppb: clock.slope_ppb,
-            target_ppb: clock.target_ppb,
-            steering: clock.steering,
-            generation: clock.generation,
-            position: clock.position,
-        });
-        Ok(clock.position)
-    }
-
     /// Waits for the stream's last block when `wait`, then closes the tap.
     pub(super) async fn finish(self, wait: bool) -> Result<(), UserError> {
         let state = &self.state;
@@ -247,8 +208,12 @@ impl Tap {
         }
         state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);
-        state.bell.until(|| state.pended.get() == 0, deadline).await;
-        let left = state.pended.get();
+        let all_done = || left(state) == 0;
+        state.bell.until(all_done, deadline).await;
+        if let Some(sharing) = &state.share {
+            sharing.close();
+        }
+        let left = left(state);
         if let Some(error) = state.error.take() {
             return Err(error);
         }
@@ -266,31 +231,75 @@ impl Tap {
     }
 }
 
+/// Requests that the driver still has.
+fn left(state: &State) -> usize {
+    let mut pended = state.pended.borrow_mut();
+    pended.retain(Pending::is_pending);
+    pended.len()
+}
+
+/// Cancels every request; gives how many there were.
+fn cancel_all(state: &Rc<State>) -> u32 {
+    left(state);
+    // A copy: what is cancelled may be sent again meanwhile.
+    let pended = state.pended.borrow().clone();
+    state.cancelled.set(pended.len());
+    for one in &pended {
+        one.cancel();
+    }
+    u32::try_from(pended.len()).unwrap_or(u32::MAX)
+}
+
+/// The client looks again.
+fn wake(state: &Rc<State>) {
+    state.asleep.set(false);
+    loop {
+        let next = state.waiting.borrow_mut().pop_front();
+        let Some((status, bytes)) = next else { break };
+        completed(state, status, &bytes);
+    }
+    if state.share.is_some() {
+        shared::look(state);
+    }
+}
+
 fn pend(state: &Rc<State>) {
     let handle = state.handle.borrow();
     let Some(handle) = handle.as_ref() else {
         return;
     };
-    state.pended.set(state.pended.get() + 1);
     let later = Rc::clone(state);
-    handle.control_later(
+    let pending = handle.control_later(
         ioctl::READ,
         &state.request,
         state.room,
         move |status, bytes| {
             // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
             sched::soon("the tap's client", move || {
-                completed(&later, status, &bytes)
+                later.bell.ring();
+                if later.asleep.get() {
+                    later.waiting.borrow_mut().push_back((status, bytes));
+                } else {
+                    completed(&later, status, &bytes);
+                }
             });
         },
     );
+    left(state);
+    if pending.is_pending() {
+        state.pended.borrow_mut().push(pending);
+    }
 }
 
 fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
-    state.pended.set(state.pended.get() - 1);
-    state.bell.ring();
-    if status == STATUS_CANCELLED && (state.closing.get() || state.last_seen.get()) {
-        return;
+    if status == STATUS_CANCELLED {
+        if state.closing.get() || state.last_seen.get() {
+            return;
+        }
+        if let Some(rest) = state.cancelled.get().checked_sub(1) {
+            state.cancelled.set(rest);
+            return pend(state);
+        }
     }
     if status == STATUS_DEVICE_NOT_CONNECTED && state.may_end {
         state.journal.note(Event::Refused {
@@ -301,14 +310,14 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
         return;
     }
     let taken = if status.is_ok() {
-        state.take(bytes)
+        Block::decode(bytes)
+            .map_err(broken)
+            .and_then(|block| state.take(&block))
     } else {
         Err(UserError(format!("a tap read failed with {status}")))
     };
     match taken {
-        Err(error) => {
-            state.error.borrow_mut().get_or_insert(error);
-        }
+        Err(error) => state.fail(error),
         Ok(()) if state.last_seen.get() && !state.may_end => {}
         Ok(()) if state.closing.get() || state.refused.get() => {}
         // A read that waits for nothing is asked for again after a while, else time would never pass.
@@ -318,6 +327,10 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
         }
         Ok(()) => pend(state),
     }
+}
+
+fn broken(error: waverig_tap::Error) -> UserError {
+    UserError(format!("the tap breaks its promise: {error}"))
 }
 
 impl State {
@@ -346,11 +359,13 @@ impl State {
         Ok(())
     }
 
-    fn take(&self, bytes: &[u8]) -> Result<(), UserError> {
-        let error =
-            |error: waverig_tap::Error| UserError(format!("the tap breaks its promise: {error}"));
-        let block = Block::decode(bytes).map_err(error)?;
-        self.reader.borrow_mut().accept(&block).map_err(error)?;
+    fn fail(&self, error: UserError) {
+        self.error.borrow_mut().get_or_insert(error);
+        self.bell.ring();
+    }
+
+    fn take(&self, block: &Block<'_>) -> Result<(), UserError> {
+        self.reader.borrow_mut().accept(block).map_err(broken)?;
         let frame_bytes = block
             .format
             .map_or(self.frame_bytes, |format| format.frame_bytes());

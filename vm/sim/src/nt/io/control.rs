@@ -13,6 +13,7 @@ use crate::nt::mdl;
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::STATUS_BUFFER_OVERFLOW;
 use crate::sched;
+use std::sync::atomic::AtomicU64;
 
 // Methods of control codes (wdm.h, METHOD_…): the low two bits.
 const METHOD_BUFFERED: u32 = 0;
@@ -149,6 +150,69 @@ pub fn device_control(
     request(file, code, input, &vec![0; output_length], on_done)
 }
 
+/// Memory of a program's.
+#[derive(Clone)]
+pub struct Memory {
+    pages: Rc<SharedPages>,
+    view: Rc<View>,
+    length: usize,
+}
+
+impl Memory {
+    /// `length` bytes of zeros.
+    ///
+    /// # Panics
+    /// Without memory.
+    #[must_use]
+    pub fn new(length: usize) -> Self {
+        let Buffer { pages, view } = Buffer::new(length, &[]);
+        Self {
+            pages,
+            view: Rc::new(view),
+            length,
+        }
+    }
+
+    /// The words of it.
+    #[must_use]
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the view is live as long as this value, page-aligned and at least as long; whoever else writes it does so
+        // through another mapping, and atomics may be written by others.
+        unsafe { std::slice::from_raw_parts(self.view.address().cast(), self.length / 8) }
+    }
+}
+
+/// Like [`device_control`] with a direct method; the output is `memory`, which the program sees meanwhile.
+pub fn device_control_in(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    memory: &Memory,
+    on_done: impl FnOnce(IoStatus) + 'static,
+) -> Pending {
+    let described = mdl::describe_pages(Rc::clone(&memory.pages), memory.length, Owner::System);
+    let system = (!input.is_empty()).then(|| {
+        let address = pool::allocate(input.len(), *b"IoSB", Owner::System);
+        // SAFETY: the block was just allocated and is as long as the input.
+        unsafe { address.copy_from(input.as_ptr(), input.len()) };
+        (address, input.len())
+    });
+    let buffers = Buffers {
+        system,
+        output: None,
+        input: None,
+        mdl: Some(described),
+    };
+    send(
+        file,
+        code,
+        input.len(),
+        memory.length,
+        buffers,
+        move |result, _| on_done(result),
+    )
+}
+
 /// Like [`device_control`], with content in the output buffer: drivers may read it.
 pub fn request(
     file: &File,
@@ -157,12 +221,32 @@ pub fn request(
     output: &[u8],
     on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
 ) -> Pending {
+    let buffers = prepare(code & 3, input, output);
+    send(file, code, input.len(), output.len(), buffers, on_done)
+}
+
+/// Sends a control request with its buffers.
+fn send(
+    file: &File,
+    code: u32,
+    input_length: usize,
+    output_length: usize,
+    buffers: Buffers,
+    on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
+) -> Pending {
     let irp = irp::allocate(stack_size(file.device()), Owner::System);
-    let buffers = prepare(irp, code & 3, input, output);
     let stack = irp::next_stack(irp);
     // SAFETY: the IRP was just made with room for this location.
     unsafe {
         (*irp).requestor_mode = USER_MODE;
+        if let Some((address, _)) = buffers.system {
+            (*irp).system_buffer = address.cast();
+        }
+        if let Some(described) = buffers.mdl {
+            (*irp).mdl_address = described;
+        } else if let Some(output) = &buffers.output {
+            (*irp).user_buffer = output.view.address().cast();
+        }
         (*stack).major_function = irp::MJ_DEVICE_CONTROL;
         (*stack).file_object = file.object();
         let type3 = buffers
@@ -170,8 +254,8 @@ pub fn request(
             .as_ref()
             .map_or(0, |buffer| buffer.view.address() as u64);
         (*stack).parameters = [
-            output.len() as u64,
-            input.len() as u64,
+            output_length as u64,
+            input_length as u64,
             u64::from(code),
             type3,
         ];
@@ -184,16 +268,15 @@ pub fn request(
             .map(|buffer| (buffer.view.address(), buffer.view.length())),
     };
     let inside = Rc::clone(&pending.irp);
-    let length = output.len();
     irp::dispatch(file.device(), irp, move |result| {
         inside.set(std::ptr::null_mut());
-        let bytes = take(buffers, result, length);
+        let bytes = take(buffers, result, output_length);
         on_done(result, bytes);
     });
     pending
 }
 
-fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
+fn prepare(method: u32, input: &[u8], output: &[u8]) -> Buffers {
     let mut buffers = Buffers {
         system: None,
         output: None,
@@ -204,41 +287,24 @@ fn prepare(irp: *mut Irp, method: u32, input: &[u8], output: &[u8]) -> Buffers {
         let address = pool::allocate(length.max(1), *b"IoSB", Owner::System);
         // SAFETY: the block was just allocated and is at least as long as the input.
         unsafe { address.copy_from(input.as_ptr(), input.len()) };
-        address
+        (address, length)
     };
-    // SAFETY: the IRP was just made.
-    unsafe {
-        match method {
-            METHOD_BUFFERED => {
-                let length = input.len().max(output.len());
-                if length > 0 {
-                    let address = system(length);
-                    (*irp).system_buffer = address.cast();
-                    buffers.system = Some((address, length));
-                }
-            }
-            METHOD_NEITHER => {
-                buffers.input = (!input.is_empty()).then(|| Buffer::new(input.len(), input));
-                buffers.output = (!output.is_empty()).then(|| Buffer::new(output.len(), output));
-                (*irp).user_buffer = buffers
-                    .output
-                    .as_ref()
-                    .map_or(std::ptr::null_mut(), |buffer| buffer.view.address().cast());
-            }
-            _ => {
-                if !input.is_empty() {
-                    let address = system(input.len());
-                    (*irp).system_buffer = address.cast();
-                    buffers.system = Some((address, input.len()));
-                }
-                if !output.is_empty() {
-                    let buffer = Buffer::spare(output.len(), output);
-                    let described =
-                        mdl::describe_pages(Rc::clone(&buffer.pages), output.len(), Owner::System);
-                    (*irp).mdl_address = described;
-                    buffers.mdl = Some(described);
-                    buffers.output = Some(buffer);
-                }
+    match method {
+        METHOD_BUFFERED => {
+            let length = input.len().max(output.len());
+            buffers.system = (length > 0).then(|| system(length));
+        }
+        METHOD_NEITHER => {
+            buffers.input = (!input.is_empty()).then(|| Buffer::new(input.len(), input));
+            buffers.output = (!output.is_empty()).then(|| Buffer::new(output.len(), output));
+        }
+        _ => {
+            buffers.system = (!input.is_empty()).then(|| system(input.len()));
+            if !output.is_empty() {
+                let buffer = Buffer::spare(output.len(), output);
+                let pages = Rc::clone(&buffer.pages);
+                buffers.mdl = Some(mdl::describe_pages(pages, output.len(), Owner::System));
+                buffers.output = Some(buffer);
             }
         }
     }
