@@ -6,7 +6,7 @@
 use crate::device::Extension;
 use crate::irp::Irp;
 use crate::portcls::PcDispatchIrp;
-use crate::{tap, trace};
+use crate::{etw, tap, trace};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use waverig_interface::EventKind;
@@ -14,8 +14,8 @@ use waverig_portcls::status::{
     STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
 };
 use wdk_sys::{
-    DRIVER_DISPATCH, IRP_MJ_CREATE, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP, IRP_MJ_POWER,
-    IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_CANCEL_STOP_DEVICE,
+    DRIVER_DISPATCH, DRIVER_UNLOAD, IRP_MJ_CREATE, IRP_MJ_MAXIMUM_FUNCTION, IRP_MJ_PNP,
+    IRP_MJ_POWER, IRP_MJ_SYSTEM_CONTROL, IRP_MN_CANCEL_REMOVE_DEVICE, IRP_MN_CANCEL_STOP_DEVICE,
     IRP_MN_QUERY_REMOVE_DEVICE, IRP_MN_QUERY_STOP_DEVICE, IRP_MN_REMOVE_DEVICE,
     IRP_MN_START_DEVICE, IRP_MN_STOP_DEVICE, IRP_MN_SURPRISE_REMOVAL, NTSTATUS, PDEVICE_OBJECT,
     PDRIVER_OBJECT, PIRP,
@@ -24,6 +24,9 @@ use wdk_sys::{
 /// PortCls's handlers, by major function. Written by `DriverEntry`, before any device exists.
 static PORT_CLASS: [AtomicPtr<()>; IRP_MJ_MAXIMUM_FUNCTION as usize + 1] =
     [const { AtomicPtr::new(null_mut()) }; IRP_MJ_MAXIMUM_FUNCTION as usize + 1];
+
+/// PortCls's `DriverUnload`. Written like [`PORT_CLASS`].
+static PORT_CLASS_UNLOAD: AtomicPtr<()> = AtomicPtr::new(null_mut());
 
 /// The plug and play requests that change something; the others are questions.
 const CHANGES: [u32; 8] = [
@@ -58,8 +61,26 @@ pub(crate) unsafe fn install(driver: PDRIVER_OBJECT) {
             }
         }
     }
+    PORT_CLASS_UNLOAD.store(
+        driver
+            .DriverUnload
+            .map_or(null_mut(), |unload| unload as *mut ()),
+        Ordering::Relaxed,
+    );
+    driver.DriverUnload = Some(unload);
     // Fast I/O would reach PortCls without passing here; the I/O manager sends requests instead.
     driver.FastIoDispatch = null_mut();
+}
+
+/// `DriverUnload`: no device is left. PASSIVE_LEVEL.
+unsafe extern "C" fn unload(driver: PDRIVER_OBJECT) {
+    etw::unregister();
+    let handler = PORT_CLASS_UNLOAD.load(Ordering::Relaxed);
+    // SAFETY: the word was a DRIVER_UNLOAD, and null is its None.
+    if let Some(handler) = unsafe { core::mem::transmute::<*mut (), DRIVER_UNLOAD>(handler) } {
+        // SAFETY: PortCls takes over the call as it came.
+        unsafe { handler(driver) };
+    }
 }
 
 /// Handler of every function that comes with a file object. IRQL as the I/O manager sends it, PASSIVE_LEVEL here.

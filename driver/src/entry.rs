@@ -3,7 +3,7 @@
 use crate::device::{self, Extension};
 use crate::portcls::{PcAddAdapterDevice, PcInitializeAdapterDriver};
 use crate::trace::{self, Source};
-use crate::{dispatch, fault};
+use crate::{dispatch, etw, fault};
 use waverig_interface::{EventKind, MAX_CABLES};
 use waverig_portcls::PORT_CLASS_DEVICE_EXTENSION_SIZE;
 use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT};
@@ -13,7 +13,7 @@ const MAX_OBJECTS: u32 = 4 * MAX_CABLES as u32;
 
 /// Binds the driver to PortCls. PASSIVE_LEVEL.
 ///
-/// Unloading needs nothing of the driver's own: every allocation belongs to a device.
+/// Unloading gives back what is registered here; every allocation belongs to a device.
 ///
 /// # Safety
 /// Called by the I/O manager only.
@@ -23,12 +23,16 @@ pub(crate) unsafe extern "system" fn driver_entry(
     registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
     fault::announce();
+    etw::register();
     trace::note(Source::DRIVER, EventKind::Loaded, [0; 3]);
     // SAFETY: both pointers come from the I/O manager.
     let status = unsafe { PcInitializeAdapterDriver(driver, registry_path, Some(add_device)) };
     if wdk::nt_success(status) {
         // SAFETY: the driver object is the I/O manager's, and its handlers are PortCls's now.
         unsafe { dispatch::install(driver) };
+    } else {
+        // A driver that did not start is not unloaded.
+        etw::unregister();
     }
     status
 }

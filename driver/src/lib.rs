@@ -37,6 +37,7 @@ mod description;
 mod device;
 mod dispatch;
 mod entry;
+mod etw;
 mod event;
 mod fault;
 mod irp;

@@ -2,6 +2,7 @@
 //!
 //! Its lock is the last in the order of locks: it may be taken under any other, and nothing is called while it is held.
 
+use crate::etw;
 use crate::lock::SpinLock;
 use crate::time;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -52,11 +53,12 @@ const AT_ONCE: u32 = 256;
 /// The trace lock and what it guards.
 static TRACE: SpinLock<Trace<EVENTS>> = SpinLock::new(Trace::new());
 
-/// Notes an event. IRQL ≤ DISPATCH_LEVEL, under any lock but the trace's own.
+/// Notes an event, and tells ETW. IRQL ≤ DISPATCH_LEVEL, under any lock but the trace's own.
 pub(crate) fn note(source: Source, kind: EventKind, values: [u64; 3]) {
     let Source { device, cable } = source;
     let at = time::now();
     TRACE.lock().note(at, kind as u16, [device, cable], values);
+    etw::write(source, kind, values);
 }
 
 /// A status as a record's value.

@@ -37,6 +37,7 @@ mod block;
 mod cable;
 mod clock;
 mod control;
+pub mod etw;
 mod event;
 pub mod ioctl;
 mod share;

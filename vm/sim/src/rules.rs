@@ -78,6 +78,12 @@ rules! {
     IRQL_ORDER: "irql-order", false,
         "KeRaiseIrql never lowers, KeLowerIrql never raises.",
         "wdm/nf-wdm-kelowerirql; bug check 0xC4 (0x30, 0x31, 0x32)";
+    ETW_LEAK: "etw-leak", true,
+        "A driver unregisters its ETW providers before it is unloaded.",
+        "wdm/nf-wdm-etwunregister";
+    ETW_EVENT: "etw-event", false,
+        "An event is written to a registered provider, and in a form that tools can decode.",
+        "wdm/nf-wdm-etwwritetransfer; TraceLoggingProvider.h, evntprov.h";
     POOL_LEAK: "pool-leak", false,
         "A driver frees what it allocated before it is unloaded.",
         "bug check 0xC4 (0x60, 0x62), Driver Verifier, Pool Tracking";

@@ -152,6 +152,7 @@ fn check_leftovers(driver: *mut DriverObject) {
         );
     }
     crate::nt::extimer::check_leaks();
+    crate::nt::etw::check_leaks();
     crate::nt::irp::check_lost();
     crate::nt::object::check_handles();
     // SAFETY: the driver object is the kernel's own memory, still allocated.

@@ -5,6 +5,7 @@ pub mod debug;
 pub mod device;
 pub mod dpc;
 pub mod driver;
+pub mod etw;
 pub mod event;
 pub mod extimer;
 pub mod file;
@@ -36,6 +37,7 @@ use crate::imports::Import;
 pub(crate) struct NtState {
     pub(crate) debug: debug::DebugState,
     pub(crate) dpcs: dpc::DpcState,
+    pub(crate) etw: etw::EtwState,
     pub(crate) events: event::EventState,
     pub(crate) extimers: extimer::ExTimerState,
     pub(crate) faults: crate::imports::faults::Faults,
@@ -60,6 +62,7 @@ pub(crate) static TABLES: &[&[Import]] = &[
     debug::IMPORTS,
     device::IMPORTS,
     dpc::IMPORTS,
+    etw::IMPORTS,
     event::IMPORTS,
     extimer::IMPORTS,
     interface::IMPORTS,
