@@ -17,6 +17,7 @@ mod presentation;
 mod record_exact;
 mod record_packets;
 mod recorded_other;
+mod recording;
 mod set_write_packet;
 mod starvation;
 mod starvation_known;
@@ -29,19 +30,19 @@ mod tone;
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Client, Disturbance, Format, Scenario, Share};
+use waverig_protocol::scenario::{Disturbance, Share};
 
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Piece};
 use crate::expected::Expected;
 use crate::explain::{Comparison, compare_given};
 use crate::golden::{self, Golden, GoldenError, GoldenRecorder, RecordGolden};
-use crate::recorded;
 use crate::scenario::ScenarioFile;
 use crate::steering::Steering;
 use crate::stream::Stream;
 use crate::sweep::Heard;
 use crate::verdict::{CheckResult, Verdict};
+use recording::Recording;
 
 /// One check.
 pub struct Check {
@@ -67,10 +68,11 @@ enum Part {
 }
 
 impl Part {
-    fn is_of(self, program: Program) -> bool {
+    /// Whether a program has it. What the main tap delivers of later players on its cable belongs to those.
+    fn is_of(self, program: Program, tapped: bool) -> bool {
         match program {
             Program::Main => self != Self::Record,
-            Program::Player(_) => self == Self::Stream,
+            Program::Player(_) => self == Self::Stream || tapped && self != Self::Run,
             Program::Recorder(_) => matches!(self, Self::Stream | Self::Record),
             Program::TapClient(_) => self == Self::Tap,
         }
@@ -170,7 +172,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "golden-record",
-        about: "a recorder was given what it was given in the golden run",
+        about: "a recorder was given what it was given in the golden run, and what played later came out as there",
         of: Part::Record,
         run: golden_record::run,
     },
@@ -278,7 +280,11 @@ impl Check {
     /// What it finds; `None` when it does not apply to the scenario or the program.
     pub(crate) fn result(&self, context: &Context<'_>) -> Option<CheckResult> {
         let soaks = context.file.scenario.soak.is_some();
-        if !self.of.is_of(context.program) || context.reads_nothing() || soaks && !self.of_soak() {
+        let tapped = context.main_cable.contains(&context.program);
+        if !self.of.is_of(context.program, tapped)
+            || context.reads_nothing()
+            || soaks && !self.of_soak()
+        {
             return None;
         }
         let outcome = (self.run)(context)
@@ -305,6 +311,8 @@ pub(crate) struct Context<'a> {
     program: Program,
     /// The memory that it shares with the driver, if it is a tap client that does.
     share: Option<Share>,
+    /// The players on the cable of the main tap, in order.
+    main_cable: Vec<Program>,
     /// The scenario as the program's player plays it.
     file: Cow<'a, ScenarioFile>,
     evidence: &'a Evidence,
@@ -318,19 +326,6 @@ pub(crate) struct Context<'a> {
     comparison: Result<Comparison, String>,
     /// Of a recorder: what was played while it recorded.
     recording: Option<Result<Recording, String>>,
-}
-
-/// What a recorder recorded from.
-struct Recording {
-    /// Format of what is played.
-    played: Format,
-    /// The player's stream; one that never ran when nothing is played on the cable.
-    player: Stream,
-    /// What was played, as frames of the signal and as bytes.
-    expected: Expected,
-    audio: Vec<u8>,
-    /// Frames that were not read, although nothing held the recorder up.
-    lost_unexcused: u64,
 }
 
 impl<'a> Context<'a> {
@@ -383,10 +378,11 @@ impl<'a> Context<'a> {
                 .clone()
                 .and_then(|stream| Expected::of(&stream, format.frame_bytes())),
         };
-        let audio = expected
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|expected| golden::audio(&view.scenario, &expected.runs));
+        let audio = match (&recording, &stream, &expected) {
+            (Some(Ok(recording)), Ok(own), _) => Ok(recording.audio_of(own, format)),
+            (.., Ok(expected)) => golden::audio(&view.scenario, &expected.runs),
+            (.., Err(reason)) => Err(reason.clone()),
+        };
         let mut pieces = merged(evidence.capture_of(program), format.frame_bytes());
         if let (Some(Ok(recording)), Ok(own), Ok(audio), Ok(pieces)) =
             (&mut recording, &stream, &audio, &mut pieces)
@@ -411,6 +407,7 @@ impl<'a> Context<'a> {
         Self {
             program,
             share,
+            main_cable: file.scenario.players_on(1),
             file: view,
             evidence,
             golden,
@@ -473,10 +470,8 @@ impl<'a> Context<'a> {
         let pieces = merged(self.evidence.capture_of(self.program), format.frame_bytes())?;
         // At another rate no frame is one of the signal's.
         let runs = match &self.recording {
-            Some(Ok(recording)) if recording.played.rate == format.rate => {
-                self.expected()?.runs.as_slice()
-            }
-            _ => &[],
+            Some(Ok(recording)) if !recording.is_of_rate(format) => &[],
+            _ => self.expected()?.runs.as_slice(),
         };
         Ok(GoldenRecorder::of(format, &pieces, runs))
     }
@@ -509,97 +504,14 @@ impl<'a> Context<'a> {
     }
 }
 
-impl Recording {
-    fn of(file: &ScenarioFile, evidence: &Evidence, program: Program) -> Result<Self, String> {
-        let scenario = &file.scenario;
-        let cable = scenario
-            .cable_of(program)
-            .ok_or("there is no such program")?;
-        let frequency = evidence.machine.qpc_frequency;
-        let Some(player) = scenario.player_on(cable) else {
-            let played = scenario.format_of(program).ok_or("it names no format")?;
-            let nothing = Expected::default();
-            return Ok(Self {
-                played,
-                player: Stream::none(Clock::new(played.rate, frequency)?),
-                expected: nothing,
-                audio: Vec::new(),
-                lost_unexcused: 0,
-            });
-        };
-        let view = scenario.view_of(player).ok_or("there is no such player")?;
-        let steering = Steering::of(&evidence.timeline, scenario, cable, frequency);
-        let clock = Clock::of_device(view.format.rate, frequency, steering.device)?;
-        let stream = Stream::of_programs(&evidence.timeline, player, player, clock)?;
-        let expected = Expected::of(&stream, view.format.frame_bytes())?;
-        Ok(Self {
-            played: view.format,
-            audio: golden::audio(&view, &expected.runs)?,
-            player: stream,
-            expected,
-            lost_unexcused: 0,
-        })
-    }
-
-    /// What the recorder must be given, as frames of the signal; at another rate those are not whole, and the place of it is
-    /// taken by silence of the same length.
-    fn expected_of(&self, own: &Stream) -> Expected {
-        recorded::expected(&own.clock, &self.player.clock, &self.expected)
-    }
-
-    /// A recorder that was held up reads on with what its buffer still has. Frames that were overwritten by then are taken as
-    /// right: they were recorded, and nobody can tell what.
-    fn excuse(&mut self, own: &Stream, scenario: &Scenario, audio: &[u8], pieces: &mut Vec<Piece>) {
-        let bytes = scenario.format.frame_bytes();
-        let held_up = !scenario.disturbances.is_empty();
-        let by_packets = matches!(scenario.client, Client::Packet { .. });
-        let mut next = 0;
-        for read in &own.reads {
-            let limit = read.stream_frame + read.frames;
-            let position = own.clock.position(read.qpc);
-            let unit = own.packet_frames.max(1);
-            let oldest = match by_packets {
-                true => record_packets::oldest(own, position) * unit,
-                false => position.saturating_sub(own.buffer_frames),
-            };
-            if read.stream_frame > next {
-                let excused = held_up && read.stream_frame <= oldest.next_multiple_of(unit);
-                if excused && self.played == scenario.format {
-                    let (from, to) = (next as usize * bytes, read.stream_frame as usize * bytes);
-                    pieces.push(Piece {
-                        first_frame: next,
-                        bytes: audio.get(from..to).unwrap_or_default().to_vec(),
-                    });
-                } else if !excused {
-                    self.lost_unexcused += read.stream_frame - next;
-                }
-            }
-            next = limit;
-        }
-        let total = own.clock.total();
-        // What the device had recorded of the packet in progress went with it; and a client of packets is given whole ones.
-        let ended = by_packets || scenario.disturbances.iter().any(Disturbance::ends_streams);
-        let rest = total.saturating_sub(next);
-        if ended && rest <= own.packet_frames {
-            if self.played == scenario.format {
-                let (from, to) = (next as usize * bytes, total as usize * bytes);
-                pieces.push(Piece {
-                    first_frame: next,
-                    bytes: audio.get(from..to).unwrap_or_default().to_vec(),
-                });
-            }
-        } else {
-            self.lost_unexcused += rest;
-        }
-        pieces.sort_by_key(|piece| piece.first_frame);
-    }
-}
-
 /// The scenario as `program` sees it: what is played on its cable, and with its own way to read the tap.
 fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
     let scenario = &file.scenario;
     let cable = scenario.cable_of(program);
-    let player = cable.and_then(|cable| scenario.player_on(cable));
+    let player = match program {
+        Program::Player(_) => Some(program),
+        _ => cable.and_then(|cable| scenario.player_on(cable)),
+    };
     let mut view = match player.and_then(|player| scenario.view_of(player)) {
         Some(view) if !program.is_main() => view,
         _ => return Cow::Borrowed(file),
@@ -627,20 +539,31 @@ fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
     })
 }
 
-/// What the recorders of a scenario were given; `None` when it has none.
-pub(crate) fn record_golden(
+/// What the programs of one kind were given: recorders, or those that play later on the cable of the main tap. `None` when there
+/// are none.
+pub(crate) fn given_golden(
     file: &ScenarioFile,
     evidence: &Evidence,
     seed: u64,
+    of_players: bool,
 ) -> Result<Option<RecordGolden>, String> {
     let none = golden::own_golden();
+    let later = file.scenario.players_on(1);
+    let is = |program: Program| match program {
+        Program::Recorder(_) => !of_players,
+        Program::Player(_) => of_players && later.contains(&program),
+        Program::Main | Program::TapClient(_) => false,
+    };
     let contexts = Context::all(file, evidence, Err(&none), seed);
-    let recorders: Vec<GoldenRecorder> = contexts
+    let given: Vec<GoldenRecorder> = contexts
         .iter()
-        .filter(|context| context.recording.is_some())
+        .filter(|context| is(context.program))
         .map(Context::recorded)
         .collect::<Result<_, _>>()?;
-    Ok((!recorders.is_empty()).then_some(RecordGolden { seed, recorders }))
+    Ok((!given.is_empty()).then_some(RecordGolden {
+        seed,
+        recorders: given,
+    }))
 }
 
 /// The captured pieces, neighbours joined.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use bless::{BlessError, Blessing, bless, bless_sweep};
 pub use capture::CaptureGolden;
 pub(crate) use capture::{audio, format_name, sample_name, sha256};
-pub use record::{GoldenRecorder, RecordGolden};
+pub use record::{Given, GoldenRecorder, RecordGolden};
 pub use sweep::SweepGolden;
 pub use timing::TimingGolden;
 
@@ -28,6 +28,8 @@ pub struct Golden {
     pub timing: TimingGolden,
     /// What recorders were given; `None` when there are none.
     pub record: Option<RecordGolden>,
+    /// What came out of the main tap of those that play on its cable after the main player; `None` when there are none.
+    pub players: Option<RecordGolden>,
 }
 
 /// Why a golden cannot be used.
@@ -58,8 +60,9 @@ impl fmt::Display for GoldenError {
 impl std::error::Error for GoldenError {}
 
 /// The files of a scenario's golden.
-fn paths(folder: &Path, name: &str) -> [PathBuf; 3] {
-    ["capture.toml", "timing.toml", "record.toml"].map(|file| folder.join(name).join(file))
+fn paths(folder: &Path, name: &str) -> [PathBuf; 4] {
+    let files = ["capture.toml", "timing.toml", "record.toml", "players.toml"];
+    files.map(|file| folder.join(name).join(file))
 }
 
 /// The file of a sweep's golden.
@@ -80,19 +83,19 @@ pub(crate) fn own_golden() -> GoldenError {
 /// # Errors
 /// When a file is missing, unreadable or corrupt; see [`GoldenError`].
 pub fn load(folder: &Path, file: &ScenarioFile) -> Result<Golden, GoldenError> {
-    let [capture, timing, record] = paths(folder, file.name());
-    let recorders = file.scenario.recorders.len();
+    let [capture, timing, record, players] = paths(folder, file.name());
+    let given = |path: &Path, of: Given, count: usize| match count {
+        0 => Ok(None),
+        _ => parsed(path, file, |text| RecordGolden::parse(text, of, count)).map(Some),
+    };
+    let later = file.scenario.players_on(1).len() - 1;
     Ok(Golden {
         capture: parsed(&capture, file, |text| {
             CaptureGolden::parse(text, &file.scenario)
         })?,
         timing: parsed(&timing, file, TimingGolden::parse)?,
-        record: match recorders {
-            0 => None,
-            _ => Some(parsed(&record, file, |text| {
-                RecordGolden::parse(text, recorders)
-            })?),
-        },
+        record: given(&record, Given::Recorders, file.scenario.recorders.len())?,
+        players: given(&players, Given::Players, later)?,
     })
 }
 

@@ -67,7 +67,8 @@ pub(crate) fn golden(file: &ScenarioFile, evidence: &Evidence) -> Golden {
     Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, 1).expect("a signal"),
         timing: TimingGolden::of(&stream).expect("a timing"),
-        record: crate::check::record_golden(file, evidence, 1).expect("recordings"),
+        record: crate::check::given_golden(file, evidence, 1, false).expect("recordings"),
+        players: crate::check::given_golden(file, evidence, 1, true).expect("captures"),
     }
 }
 
@@ -78,8 +79,9 @@ fn moment(ms: u32) -> i64 {
 
 struct Machine<'a> {
     file: &'a ScenarioFile,
-    /// When the player starts.
+    /// When the player starts, and when the main player does.
     start: i64,
+    main: i64,
     generator: Generator,
     buffer: Vec<u8>,
     /// Frames taken out of the buffer so far, and their bytes.
@@ -104,8 +106,25 @@ struct Machine<'a> {
     ended: Option<u64>,
 }
 
-/// What a perfect machine tells about a scenario with one player.
-fn alone(file: &ScenarioFile) -> Evidence {
+/// What a perfect machine tells about a scenario with one player, or with several of which this is one. `later` play after it on its
+/// cable, which is what recorders hear. `main` is when the main player starts.
+fn alone(file: &ScenarioFile, later: &[ScenarioFile], main: i64) -> Evidence {
+    let (mut machine, end) = play(file, main);
+    if file.scenario.soak.is_some() {
+        return machine.evidence(Vec::new());
+    }
+    let later: Vec<_> = later.iter().map(|file| play(file, main).0).collect();
+    machine.conclude(end);
+    let machines: Vec<&Machine<'_>> = std::iter::once(&machine).chain(&later).collect();
+    let recorders: Vec<_> = (1..)
+        .zip(&file.scenario.recorders)
+        .map(|(number, recorder)| recorder::record(&machines, number, recorder))
+        .collect();
+    machine.evidence(recorders)
+}
+
+/// Plays to the end of the stream, and gives that.
+fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
     let format = file.scenario.format;
     let (buffer_frames, packet_frames) = match file.scenario.client {
         Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
@@ -121,6 +140,7 @@ fn alone(file: &ScenarioFile) -> Evidence {
     let mut machine = Machine {
         file,
         start: moment(file.scenario.start_ms),
+        main,
         generator: Generator::new(&file.scenario.signal, format).expect("a signal"),
         buffer: vec![0; buffer_frames as usize * format.frame_bytes()],
         taken: 0,
@@ -137,8 +157,9 @@ fn alone(file: &ScenarioFile) -> Evidence {
         known_from: None,
         ended: None,
     };
+    let opened = machine.start - START;
     machine.event(
-        0,
+        opened,
         Event::Opened {
             buffer_frames: buffer_frames.into(),
             packet_frames: packet_frames.into(),
@@ -146,14 +167,14 @@ fn alone(file: &ScenarioFile) -> Evidence {
     );
     match file.scenario.client {
         Client::Packet { packet_frames, .. } => {
-            machine.write(1, packet_frames.into());
-            machine.declare(1, 0, packet_frames.into(), "taken");
+            machine.write(opened + 1, packet_frames.into());
+            machine.declare(opened + 1, 0, packet_frames.into(), "taken");
         }
         Client::Shared { .. } => {
-            machine.write(1, buffer_frames.into());
-            machine.tell(1, buffer_frames.into());
+            machine.write(opened + 1, buffer_frames.into());
+            machine.tell(opened + 1, buffer_frames.into());
         }
-        _ => machine.write(1, buffer_frames.into()),
+        _ => machine.write(opened + 1, buffer_frames.into()),
     }
     machine.state(machine.start, "run");
     steering::steer(&mut machine);
@@ -163,7 +184,7 @@ fn alone(file: &ScenarioFile) -> Evidence {
         let end = steering::soak(&mut machine, soak);
         machine.state(end, "stop");
         machine.event(end, Event::Closed);
-        return machine.evidence(Vec::new());
+        return (machine, end);
     }
     let end = match file.scenario.client {
         Client::EventDriven { packet_frames } => machine.event_driven(packet_frames.into(), false),
@@ -178,43 +199,47 @@ fn alone(file: &ScenarioFile) -> Evidence {
         Client::Shared { period_frames, .. } => machine.timed(period_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
     };
-    let cut = machine.end();
-    let told = file.scenario.disturbances.iter().all(|each| {
-        !matches!(
-            each,
-            Disturbance::SurpriseRemoval { .. } | Disturbance::StopDevice { .. }
-        )
-    });
-    if told {
+    if machine.is_told() {
         machine.look(end);
         machine.state(end, "pause");
         machine.clock.halt(end);
     } else {
         machine.play(end);
     }
-    steering::positions(&mut machine);
-    machine.blocks(end, Program::Main, file.scenario.tap.read_frames);
-    for (number, client) in (1..).zip(&file.scenario.tap_clients) {
-        if client.reads == 0 {
-            continue;
-        }
-        machine.tap_client(end, Program::TapClient(number), client);
-    }
-    if told {
-        machine.state(end + 10, "stop");
-    }
-    machine.changes();
-    debug_assert!(cut.is_none_or(|cut| end == cut));
-    machine.event(end + 20, Event::Closed);
-    machine.starved(end + 30);
-    let recorders: Vec<_> = (1..)
-        .zip(&file.scenario.recorders)
-        .map(|(number, recorder)| recorder::record(&machine, number, recorder, end))
-        .collect();
-    machine.evidence(recorders)
+    (machine, end)
 }
 
 impl Machine<'_> {
+    /// Whether the client stops its stream itself: not when the device is gone.
+    fn is_told(&self) -> bool {
+        self.file.scenario.disturbances.iter().all(|each| {
+            !matches!(
+                each,
+                Disturbance::SurpriseRemoval { .. } | Disturbance::StopDevice { .. }
+            )
+        })
+    }
+
+    /// What is told when the stream has ended.
+    fn conclude(&mut self, end: i64) {
+        let file = self.file;
+        steering::positions(self);
+        self.blocks(end, Program::Main, file.scenario.tap.read_frames);
+        for (number, client) in (1..).zip(&file.scenario.tap_clients) {
+            if client.reads == 0 {
+                continue;
+            }
+            self.tap_client(end, Program::TapClient(number), client);
+        }
+        if self.is_told() {
+            self.state(end + 10, "stop");
+        }
+        self.changes();
+        debug_assert!(self.end().is_none_or(|cut| end == cut));
+        self.event(end + 20, Event::Closed);
+        self.starved(end + 30);
+    }
+
     fn event(&mut self, qpc: i64, event: Event) {
         self.timeline.push(Stamped::new(qpc, event));
     }
@@ -246,7 +271,7 @@ impl Machine<'_> {
     fn callback(&self, due: i64) -> i64 {
         for each in &self.file.scenario.disturbances {
             if let Disturbance::TimerStall { at_ms, for_ms } = *each {
-                let from = self.start + i64::from(at_ms) * 10_000;
+                let from = self.main + i64::from(at_ms) * 10_000;
                 let to = from + i64::from(for_ms) * 10_000;
                 if (from..to).contains(&due) {
                     return to + LATE;
@@ -366,6 +391,9 @@ impl Machine<'_> {
         let mut busy_until = 0;
         for boundary in 1.. {
             let qpc = self.callback(self.time(boundary * packet));
+            if let Some(stop) = self.stops(qpc) {
+                return stop;
+            }
             self.event(qpc, Event::Notified);
             if qpc < busy_until {
                 continue;
@@ -465,6 +493,9 @@ impl Machine<'_> {
         let ticks = self.time(period) - self.start;
         for tick in 1.. {
             let qpc = self.start + tick * ticks;
+            if let Some(stop) = self.stops(qpc) {
+                return stop;
+            }
             let position = self.look(qpc);
             let (from, limit) = (self.stream_frame, (position / period + 3) * period);
             self.stream_frame = from.max(position);
@@ -545,6 +576,9 @@ impl Machine<'_> {
             if let Some(end) = self.end().filter(|end| qpc > *end) {
                 return end;
             }
+            if let Some(stop) = self.stops(qpc) {
+                return stop;
+            }
             if qpc == self.callback(self.time((boundary + 1) * packet)) {
                 // One signal serves all boundaries that a stall of the timer passed.
                 continue;
@@ -602,6 +636,9 @@ impl Machine<'_> {
             let qpc = self.goes_on(self.start + tick * i64::from(interval_ms) * 10_000);
             if let Some(end) = self.end().filter(|end| qpc > *end) {
                 return end;
+            }
+            if let Some(stop) = self.stops(qpc) {
+                return stop;
             }
             let position = self.look(qpc);
             self.write(qpc, position + buffer);

@@ -18,9 +18,11 @@ const WING: u64 = 32;
 /// The signal frame of a frame that is silent.
 const SILENCE: u64 = u64::MAX;
 
-/// Where on the player's time axis a recorder frame lies.
+/// Where on a player's time axis a recorder frame lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// Which of the players that follow each other on the cable.
+    pub(crate) player: usize,
     /// The stretch of the player's clock, by its number.
     pub(crate) stretch: usize,
     /// The player's frame.
@@ -49,15 +51,21 @@ fn common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
-/// Each frame that `recorder` recorded, with its place in what `player` played; `None` before anything was played.
-pub(crate) fn places(recorder: &Clock, player: &Clock) -> Vec<(u64, Option<Place>)> {
-    let (own, other) = (recorder.rate(), player.rate());
-    let common = common_divisor(own, other).max(1);
-    let (parts, step) = (i128::from(own / common), i128::from(other / common));
+/// Each frame that `recorder` recorded, with its place in what one of `players` played, which follow each other; `None` before
+/// anything was played.
+pub(crate) fn places(recorder: &Clock, players: &[&Clock]) -> Vec<(u64, Option<Place>)> {
+    let own = recorder.rate();
     // Device time counts 1e-9 ticks.
     let second = i128::from(recorder.frequency()) * 1_000_000_000;
     let device = recorder.device();
     let passed = |from: i64, to: i64| device.between(from, to);
+    let runs: Vec<(usize, usize, &Stretch)> = (0..)
+        .zip(players)
+        .flat_map(|(player, clock)| {
+            let stretches = (0..).zip(clock.stretches());
+            stretches.map(move |(number, stretch)| (player, number, stretch))
+        })
+        .collect();
     let mut places = Vec::new();
     for stretch in recorder.stretches() {
         let Stretch { start, base, .. } = *stretch;
@@ -65,14 +73,17 @@ pub(crate) fn places(recorder: &Clock, player: &Clock) -> Vec<(u64, Option<Place
             let since = i128::from(frame - base);
             // Recorder frame `frame` begins `since / own` seconds after `start`.
             let begun =
-                |each: &&Stretch| passed(start, each.start) * i128::from(own) <= since * second;
-            let governs = player.stretches().iter().rposition(|each| begun(&each));
-            let place = governs.map(|number| {
-                let played = &player.stretches()[number];
+                |each: &Stretch| passed(start, each.start) * i128::from(own) <= since * second;
+            let governs = runs.iter().rev().find(|(.., each)| begun(each));
+            let place = governs.map(|&(player, number, played)| {
+                let other = players[player].rate();
+                let common = common_divisor(own, other).max(1);
+                let (parts, step) = (i128::from(own / common), i128::from(other / common));
                 let time = passed(played.start, start);
                 let origin = (time * i128::from(other) * parts).div_euclid(second);
                 let all = origin + since * step;
                 Place {
+                    player,
                     stretch: number,
                     frame: i128::from(played.base) + all.div_euclid(parts),
                     part: all.rem_euclid(parts),
@@ -85,8 +96,8 @@ pub(crate) fn places(recorder: &Clock, player: &Clock) -> Vec<(u64, Option<Place
     places
 }
 
-/// What must be recorded at the rate that is played, frame by frame, as frames of the player's signal.
-pub(crate) fn expected(recorder: &Clock, player: &Clock, played: &Expected) -> Expected {
+/// What a player played, frame by frame, as frames of its signal.
+fn signal(played: &Expected) -> Vec<u64> {
     let mut signal = vec![SILENCE; played.total as usize];
     for run in &played.runs {
         if let Source::Signal(from) = run.source {
@@ -95,15 +106,30 @@ pub(crate) fn expected(recorder: &Clock, player: &Clock, played: &Expected) -> E
             }
         }
     }
-    let recorded: Vec<u64> = places(recorder, player)
+    signal
+}
+
+/// Of each recorded frame, the player and its frame; `None` where nothing was played.
+pub(crate) fn frames(recorder: &Clock, players: &[&Clock]) -> Vec<Option<(usize, usize)>> {
+    let places = places(recorder, players).into_iter();
+    let played = places.map(|(_, place)| {
+        let place = place?;
+        let stretch = &players[place.player].stretches()[place.stretch];
+        let frame = usize::try_from(place.frame).ok()?;
+        within(place.frame, stretch).then_some((place.player, frame))
+    });
+    played.collect()
+}
+
+/// What must be recorded at the rate that is played, frame by frame, as frames of the players' signals.
+pub(crate) fn expected(recorder: &Clock, players: &[(&Clock, &Expected)]) -> Expected {
+    let signals: Vec<Vec<u64>> = players.iter().map(|(_, played)| signal(played)).collect();
+    let clocks: Vec<&Clock> = players.iter().map(|(clock, _)| *clock).collect();
+    let recorded: Vec<u64> = frames(recorder, &clocks)
         .into_iter()
-        .map(|(_, place)| {
-            let place =
-                place.filter(|place| within(place.frame, &player.stretches()[place.stretch]));
-            let frame = place.and_then(|place| usize::try_from(place.frame).ok());
-            frame
-                .and_then(|frame| signal.get(frame).copied())
-                .unwrap_or(SILENCE)
+        .map(|frame| {
+            let frame = frame.and_then(|(player, frame)| signals[player].get(frame).copied());
+            frame.unwrap_or(SILENCE)
         })
         .collect();
     Expected {
@@ -152,7 +178,7 @@ mod tests {
             }
             clock
         };
-        let all = places(&clock(own_rate, own), &clock(other_rate, other));
+        let all = places(&clock(own_rate, own), &[&clock(other_rate, other)]);
         for (frame, expect) in expect {
             let (_, place) = all
                 .iter()
@@ -206,6 +232,30 @@ mod tests {
                 (2, Some((0, 6, 0))),
             ],
         );
+    }
+
+    #[test]
+    fn the_player_that_began_last_is_recorded() {
+        let clock = |rate, start: i64, end: i64| {
+            let mut clock = Clock::new(rate, 1_000_000).expect("a clock");
+            clock.run(start);
+            clock.halt(end);
+            clock
+        };
+        let recorder = clock(1000, 500, 20_500);
+        let (first, second) = (clock(1000, 2_000, 6_000), clock(2000, 10_500, 15_500));
+        let places = places(&recorder, &[&first, &second]);
+        let place = |frame: usize| {
+            let place = places[frame].1;
+            place.map(|place| (place.player, place.frame))
+        };
+        // Recorder frame 2 begins at 2 500, frame 10 at 10 500.
+        let expect = [None, Some((0, 0)), Some((0, 7)), Some((1, 0)), Some((1, 8))];
+        assert_eq!([1, 2, 9, 10, 14].map(place), expect);
+        // Nothing was played between the two.
+        let frames = frames(&recorder, &[&first, &second]);
+        let expect = [Some((0, 3)), None, None, Some((1, 8)), None];
+        assert_eq!([5, 6, 9, 14, 15].map(|frame: usize| frames[frame]), expect);
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct File {
     #[serde(default)]
     start_ms: Option<Spanned<u32>>,
     #[serde(default)]
+    stop_ms: Option<u32>,
+    #[serde(default)]
     device: Option<Spanned<Device>>,
     signal: Spanned<Signal>,
     #[serde(default)]
@@ -102,6 +104,7 @@ impl ScenarioFile {
             about: file.about,
             duration_ms: file.duration_ms.into_inner(),
             start_ms: file.start_ms.map(Spanned::into_inner).unwrap_or_default(),
+            stop_ms: file.stop_ms,
             device: file.device.map(Spanned::into_inner).unwrap_or_default(),
             signal: file.signal.into_inner(),
             format,

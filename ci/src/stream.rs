@@ -401,7 +401,7 @@ impl Stream {
             | Event::Steer { .. }
             | Event::Clock { .. } => {}
             Event::Device { change } => self.change(qpc, change),
-            Event::Closed => {
+            Event::Closed | Event::Kept => {
                 self.clock.halt(qpc);
                 self.closed = true;
             }

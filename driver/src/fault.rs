@@ -34,6 +34,11 @@ pub(crate) const fn trusts_lengths() -> bool {
     cfg!(feature = "fault-trust-length")
 }
 
+/// `fault-stop-pauses`: a stream that is stopped only pauses, and goes on where it was.
+pub(crate) const fn stops_like_pauses() -> bool {
+    cfg!(feature = "fault-stop-pauses")
+}
+
 /// `fault-keep-reads`: pended tap reads are not given back when the device stops or goes.
 pub(crate) const fn keeps_reads() -> bool {
     cfg!(feature = "fault-keep-reads")

@@ -1,4 +1,5 @@
-//! Whether a recorder was given what it was given in the golden run. Of the same seed: with another one timers expire at other
+//! Whether a recorder was given what it was given in the golden run, and whether what a later player on the cable of the main tap
+//! played came out as it came out there. Of the same seed: with another one timers expire at other
 //! moments, and what is right then is told by the other checks alone.
 
 use waverig_protocol::Program;
@@ -6,18 +7,23 @@ use waverig_protocol::Program;
 use super::{Context, Judgement, Outcome};
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
-    let Program::Recorder(number) = context.program else {
-        return Ok(None);
-    };
     let golden = context.golden.map_err(ToString::to_string)?;
-    let golden = golden.record.as_ref().ok_or("it has no recorders")?;
+    let (golden, at) = match context.program {
+        Program::Recorder(number) => (&golden.record, usize::from(number).checked_sub(1)),
+        Program::Player(_) => {
+            let later = context.main_cable.iter().skip(1);
+            let at = later.copied().position(|each| each == context.program);
+            (&golden.players, at)
+        }
+        Program::Main | Program::TapClient(_) => return Ok(None),
+    };
+    let golden = golden.as_ref().ok_or("it has no such programs")?;
     if context.seed != golden.seed {
         return Ok(None);
     }
-    let golden = usize::from(number)
-        .checked_sub(1)
+    let golden = at
         .and_then(|at| golden.recorders.get(at))
-        .ok_or("the golden has no such recorder")?;
+        .ok_or_else(|| format!("the golden has no {}", context.program))?;
     let recorded = context.recorded()?;
     Outcome::new(
         format!("{}, sha256 {}", golden.read.join(", "), golden.sha256),

@@ -15,7 +15,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         );
         return Outcome::new("every frame is read", "frames are missing", &[complaint]);
     }
-    if recording.played == context.file.scenario.format {
+    if recording.is_in(context.file.scenario.format) {
         return capture_exact::run(context);
     }
     recorded_other::run(context, recording)

@@ -17,7 +17,8 @@ pub(super) fn oldest(stream: &Stream, position: u64) -> u64 {
 }
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
-    if !matches!(context.file.scenario.client, Client::Packet { .. }) {
+    if context.recording.is_none() || !matches!(context.file.scenario.client, Client::Packet { .. })
+    {
         return Ok(None);
     }
     let stream = context.stream()?;

@@ -10,7 +10,8 @@ use std::f64::consts::{FRAC_PI_2, TAU};
 use waverig_protocol::scenario::{Format, Sample, Signal};
 use waverig_signal::sample;
 
-use super::{Context, Judgement, Outcome, Recording, first_few};
+use super::recording::{Played, Recording};
+use super::{Context, Judgement, Outcome, first_few};
 use crate::clock::Stretch;
 use crate::expected::Source;
 use crate::golden::format_name;
@@ -28,7 +29,7 @@ struct Reference {
 pub(super) fn run(context: &Context<'_>, recording: &Recording) -> Judgement {
     let format = context.file.scenario.format;
     let frame_bytes = format.frame_bytes();
-    let places = recorded::places(&context.stream()?.clock, &recording.player.clock);
+    let places = recorded::places(&context.stream()?.clock, &recording.clocks());
     let by_frame: std::collections::BTreeMap<u64, Option<Place>> = places.into_iter().collect();
     let (mut compared, mut left_out, mut worst) = (0_u64, 0_u64, 0.0_f64);
     let mut complaints = Vec::new();
@@ -61,17 +62,19 @@ pub(super) fn run(context: &Context<'_>, recording: &Recording) -> Judgement {
     if compared == 0 {
         return Err("no recorded frame has a reference".into());
     }
-    let limit = match recording.played.rate == format.rate {
+    let limit = match recording.is_of_rate(format) {
         true => "half a step of the recorder's format".to_owned(),
         false => format!(
             "{} below the sine, half a step of either format",
             context.file.limits.record_error
         ),
     };
+    let played = recording.players.iter();
+    let played: Vec<String> = played.map(|played| format_name(played.format)).collect();
     Outcome::new(
         format!(
             "{} as {}, within {limit}",
-            format_name(recording.played),
+            played.join(", then "),
             format_name(format)
         ),
         format!(
@@ -104,18 +107,19 @@ fn reference(
     let Some(place) = place else {
         return Ok(Some(silence));
     };
-    let stretch = &recording.player.clock.stretches()[place.stretch];
-    if recording.played.rate == format.rate {
-        return Ok(Some(same_rate(recording, format, place, stretch, silence)?));
+    let player = &recording.players[place.player];
+    let stretch = &player.stream.clock.stretches()[place.stretch];
+    if player.format.rate == format.rate {
+        return Ok(Some(same_rate(player, format, place, stretch, silence)?));
     }
     let Signal::Sine {
         frequency,
         level_db,
-    } = context.file.scenario.signal
+    } = player.signal
     else {
         return Err("at another rate only a sine has a reference".into());
     };
-    let (played, own) = (recording.played, format);
+    let (played, own) = (player.format, format);
     let latency = i128::from(recorded::latency(played.rate, own.rate));
     let wing = i128::from(recorded::wing(played.rate, own.rate));
     let centre = place.frame - latency;
@@ -128,7 +132,7 @@ fn reference(
         return Ok(Some(silence));
     }
     let run = match first >= begin && last < end {
-        true => recorded::run_around(&recording.expected.runs, first, last),
+        true => recorded::run_around(&player.expected.runs, first, last),
         false => None,
     };
     let Some(run) = run else { return Ok(None) };
@@ -156,21 +160,21 @@ fn reference(
 
 /// The played frame's samples, as the recorder's format has them.
 fn same_rate(
-    recording: &Recording,
+    player: &Played,
     format: Format,
     place: Place,
     stretch: &Stretch,
     silence: Reference,
 ) -> Result<Reference, String> {
-    let bytes = recording.played.frame_bytes();
+    let bytes = player.format.frame_bytes();
     let at = usize::try_from(place.frame).ok().map(|frame| frame * bytes);
-    let frame = at.and_then(|at| recording.audio.get(at..at + bytes));
+    let frame = at.and_then(|at| player.audio.get(at..at + bytes));
     let Some(frame) = frame.filter(|_| recorded::within(place.frame, stretch)) else {
         return Ok(silence);
     };
     let played: Vec<f64> = frame
-        .chunks_exact(recording.played.sample.bytes())
-        .map(|bytes| sample::level(recording.played.sample, bytes))
+        .chunks_exact(player.format.sample.bytes())
+        .map(|bytes| sample::level(player.format.sample, bytes))
         .collect();
     // The largest code is one step below full scale.
     let most = match format.sample {

@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{
-    CaptureGolden, Golden, SweepGolden, TimingGolden, capture, format_name, load, load_sweep,
-    paths, sweep_path,
+    CaptureGolden, Given, Golden, RecordGolden, SweepGolden, TimingGolden, capture, format_name,
+    load, load_sweep, paths, sweep_path,
 };
 use crate::Evidence;
 use crate::check;
@@ -98,12 +98,17 @@ pub fn bless(
         Ok(present) => differences(present, &golden),
         Err(error) => vec![error.to_string()],
     };
-    let [capture, timing, record] = paths(folder, file.name());
+    let [capture, timing, record, players] = paths(folder, file.name());
     let mut files = vec![
         (capture, golden.capture.to_toml(&file.scenario)),
         (timing, golden.timing.to_toml()),
     ];
-    files.extend(golden.record.map(|golden| (record, golden.to_toml())));
+    for (path, given, of) in [
+        (record, golden.record, Given::Recorders),
+        (players, golden.players, Given::Players),
+    ] {
+        files.extend(given.map(|given| (path, given.to_toml(of))));
+    }
     Ok(Blessing { differences, files })
 }
 
@@ -172,7 +177,8 @@ fn new_golden(file: &ScenarioFile, evidence: &Evidence, run: &RunInfo) -> Result
     Ok(Golden {
         capture: CaptureGolden::of(&file.scenario, &expected, run.seed)?,
         timing: TimingGolden::of(&stream)?,
-        record: check::record_golden(file, evidence, run.seed)?,
+        record: check::given_golden(file, evidence, run.seed, false)?,
+        players: check::given_golden(file, evidence, run.seed, true)?,
     })
 }
 
@@ -207,14 +213,18 @@ fn differences(old: &Golden, new: &Golden) -> Vec<String> {
         old.timing.positions.len().to_string(),
         new.timing.positions.len().to_string(),
     );
-    let recorders = |golden: &Golden| {
-        let record = golden.record.clone();
-        record.map_or_else(Vec::new, |record| record.recorders)
+    let given = |golden: &Option<RecordGolden>| {
+        let golden = golden.clone();
+        golden.map_or_else(Vec::new, |golden| golden.recorders)
     };
-    let (old_recorders, new_recorders) = (recorders(old), recorders(new));
-    for (number, (old, new)) in (1..).zip(old_recorders.iter().zip(&new_recorders)) {
-        for difference in old.differences(new) {
-            lines.push(format!("recorder-{number}: {difference}"));
+    for (what, old, new) in [
+        ("recorder", &old.record, &new.record),
+        ("later player", &old.players, &new.players),
+    ] {
+        for (number, (old, new)) in (1..).zip(given(old).iter().zip(&given(new))) {
+            for difference in old.differences(new) {
+                lines.push(format!("{what} {number}: {difference}"));
+            }
         }
     }
     let moved = |old: &mut dyn Iterator<Item = i64>, new: &mut dyn Iterator<Item = i64>| {

@@ -1,4 +1,5 @@
-//! The golden of the recorders: which frames each was given, where they come from in the signal, and their hashes.
+//! The golden of recorders, and of what plays later on the cable of the main tap: which frames each gave, where they come from in
+//! the signal, and their hashes.
 
 use std::fmt::Write as _;
 
@@ -10,18 +11,36 @@ use super::toml_error;
 use crate::evidence::Piece;
 use crate::expected::Run;
 
-/// What the recorders of a scenario were given when it was right, in the scenario's order.
+/// Whose golden it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// What recorders were given.
+    Recorders,
+    /// What came out of the main tap of later players.
+    Players,
+}
+
+impl Given {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Recorders => "recorder",
+            Self::Players => "player",
+        }
+    }
+}
+
+/// What the recorders of a scenario were given when it was right, or what later players gave, in the scenario's order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordGolden {
     /// The seed of the run it was made from.
     pub seed: u64,
-    /// One for each recorder.
-    #[serde(rename = "recorder")]
+    /// One for each.
+    #[serde(rename = "recorder", alias = "player")]
     pub recorders: Vec<GoldenRecorder>,
 }
 
-/// What one recorder was given.
+/// What one of them gave.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoldenRecorder {
@@ -107,28 +126,35 @@ impl RecordGolden {
     ///
     /// # Errors
     /// What is wrong with it, in words that follow "is corrupt:".
-    pub fn parse(text: &str, recorders: usize) -> Result<Self, String> {
+    pub fn parse(text: &str, of: Given, count: usize) -> Result<Self, String> {
         let golden: Self = toml::from_str(text).map_err(|error| toml_error(text, &error))?;
-        if golden.recorders.len() != recorders {
+        if golden.recorders.len() != count {
             return Err(format!(
-                "it is for {} recorders, the scenario has {recorders}",
-                golden.recorders.len()
+                "it is for {} {}s, the scenario has {count}",
+                golden.recorders.len(),
+                of.word()
             ));
         }
         Ok(golden)
     }
 
     /// The file's text.
-    pub fn to_toml(&self) -> String {
-        let mut text = String::from(
-            "# What the recorders are given when it is right. Made by `cargo xtask bless`; do not edit.\n",
-        );
+    pub fn to_toml(&self, of: Given) -> String {
+        let mut text = String::from(match of {
+            Given::Recorders => {
+                "# What the recorders are given when it is right. Made by `cargo xtask bless`; do not edit.\n"
+            }
+            Given::Players => {
+                "# What comes out of the tap of the later players when it is right. Made by `cargo xtask bless`; do not edit.\n"
+            }
+        });
         // Writing to a string cannot fail.
         let _ = writeln!(text, "seed = {}", self.seed);
         for recorder in &self.recorders {
             let _ = writeln!(
                 text,
-                "\n[[recorder]]\nformat = {}",
+                "\n[[{}]]\nformat = {}",
+                of.word(),
                 format_text(recorder.format)
             );
             list(&mut text, "read", &recorder.read, 1);

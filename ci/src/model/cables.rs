@@ -3,7 +3,7 @@
 use waverig_protocol::timeline::Event;
 use waverig_protocol::{Program, Reply};
 
-use super::alone;
+use super::{alone, moment};
 use crate::evidence::Evidence;
 use crate::scenario::ScenarioFile;
 
@@ -58,11 +58,22 @@ fn of_player(file: &ScenarioFile, player: Program) -> Evidence {
         Program::TapClient(at) => Program::TapClient(reader[usize::from(at) - 1]),
         Program::Main | Program::Player(_) => player,
     };
-    let alone = alone(&own);
+    // What plays later on its cable is what its recorders go on with.
+    let mut players = scenario.players_on(cable).into_iter();
+    let first = players.next() == Some(player);
+    if !first {
+        (own.scenario.recorders, own.scenario.tap_clients) = (Vec::new(), Vec::new());
+    }
+    let later = players.map(|player| ScenarioFile {
+        scenario: scenario.view_of(player).expect("a player"),
+        ..file.clone()
+    });
+    let later: Vec<ScenarioFile> = later.collect();
+    let alone = alone(&own, &later, moment(scenario.start_ms));
     let mut evidence = Evidence::new(alone.machine.clone());
     (evidence.installed, evidence.log) = (alone.installed.clone(), alone.log.clone());
-    // Nobody but a reader of its own has the tap of a further player.
-    let untapped = |program: Program| program.is_main() && !player.is_main();
+    // Nobody but a reader of its own has the tap of another cable than the first.
+    let untapped = |program: Program| program.is_main() && cable != 1;
     for program in own.scenario.programs() {
         if !untapped(program) {
             hand_over(&mut evidence, &alone, program, whole(program));

@@ -4,27 +4,46 @@ use waverig_protocol::Program;
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 
-use super::Machine;
+use super::{Machine, moment};
 
 /// `STATUS_DEVICE_NOT_CONNECTED` (ntstatus.h).
 const NOT_CONNECTED: u32 = 0xC000_009D;
 
 /// Later than anything.
-const NEVER: i64 = i64::MAX / 4;
+pub(super) const NEVER: i64 = i64::MAX / 4;
 
 fn ms(ms: u32) -> i64 {
     i64::from(ms) * 10_000
 }
 
-/// A stretch in which a stream that starts at `start` stands.
-fn standing(start: i64, disturbance: &Disturbance) -> Option<(i64, i64)> {
-    match *disturbance {
-        Disturbance::Sleep { at_ms, for_ms }
-        | Disturbance::PowerDown { at_ms, for_ms }
-        | Disturbance::Pause { at_ms, for_ms } => {
-            Some((start + ms(at_ms), start + ms(at_ms) + ms(for_ms)))
+impl Machine<'_> {
+    /// A stretch in which the stream stands.
+    fn standing(&self, disturbance: &Disturbance) -> Option<(i64, i64)> {
+        let from = match disturbance.is_of_the_machine() {
+            true => self.main,
+            false => self.start,
+        };
+        match *disturbance {
+            Disturbance::Sleep { at_ms, for_ms }
+            | Disturbance::PowerDown { at_ms, for_ms }
+            | Disturbance::Pause { at_ms, for_ms } => {
+                Some((from + ms(at_ms), from + ms(at_ms) + ms(for_ms)))
+            }
+            _ => None,
         }
-        _ => None,
+    }
+
+    /// Stretches in which every stream stands.
+    pub(super) fn stands(&self) -> Vec<(i64, i64)> {
+        let all = self.file.scenario.disturbances.iter();
+        let all = all.filter(|each| each.is_of_the_machine());
+        all.filter_map(|each| self.standing(each)).collect()
+    }
+
+    /// When the client stops, if that is in the middle of its signal.
+    pub(super) fn stops(&self, qpc: i64) -> Option<i64> {
+        let stop = moment(self.file.scenario.stop_ms?);
+        (qpc >= stop).then_some(stop)
     }
 }
 
@@ -32,8 +51,9 @@ impl Machine<'_> {
     /// Lets the clock run from the start on, as long as the device is there and but for where the stream stands.
     pub(super) fn start_clock(&mut self) {
         self.clock.run(self.start);
-        let all = &self.file.scenario.disturbances;
-        for (from, to) in all.iter().filter_map(|each| standing(self.start, each)) {
+        let all = self.file.scenario.disturbances.iter();
+        let all: Vec<_> = all.filter_map(|each| self.standing(each)).collect();
+        for (from, to) in all.into_iter().filter(|(from, _)| *from > self.start) {
             self.clock.halt(from);
             self.clock.run(to);
         }
@@ -61,16 +81,16 @@ impl Machine<'_> {
     pub(super) fn end(&self) -> Option<i64> {
         let all = &self.file.scenario.disturbances;
         let ends = all.iter().find(|each| each.ends_streams())?;
-        Some(self.start + ms(ends.span_ms().0))
+        Some(self.main + ms(ends.span_ms().0))
     }
 
     /// Whether a program runs at a time: not while the system sleeps. If not, when it goes on.
     pub(super) fn goes_on(&self, qpc: i64) -> i64 {
         let all = &self.file.scenario.disturbances;
         let asleep = all.iter().find_map(|each| match each {
-            Disturbance::Sleep { .. } => {
-                standing(self.start, each).filter(|(from, to)| (*from..*to).contains(&qpc))
-            }
+            Disturbance::Sleep { .. } => self
+                .standing(each)
+                .filter(|(from, to)| (*from..*to).contains(&qpc)),
             _ => None,
         });
         asleep.map_or(qpc, |(_, to)| to)
@@ -81,7 +101,7 @@ impl Machine<'_> {
         let all = &self.file.scenario.disturbances;
         let cut = all
             .iter()
-            .filter_map(|each| standing(self.start, each))
+            .filter_map(|each| self.standing(each))
             .find(|(from, _)| due <= *from && *from < late);
         cut.map_or(late, |(from, _)| from)
     }
@@ -91,7 +111,7 @@ impl Machine<'_> {
         use DeviceChange::{Asleep, Awake, Gone, RemovalPrevented, Removed, Started, Stopped};
         for each in self.file.scenario.disturbances.clone() {
             let (at, after) = each.span_ms();
-            let (at, after) = (self.start + ms(at), self.start + ms(at) + ms(after));
+            let (at, after) = (self.main + ms(at), self.main + ms(at) + ms(after));
             let told = match each {
                 Disturbance::ClientStall { .. }
                 | Disturbance::TimerStall { .. }

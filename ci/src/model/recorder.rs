@@ -8,7 +8,9 @@ use waverig_protocol::scenario::{Client, Disturbance, Format, Recorder, Sample, 
 use waverig_protocol::timeline::{Event, Stamped};
 use waverig_signal::sample;
 
+use super::life::NEVER;
 use super::{FREQUENCY, LATE, Machine, moment};
+use crate::clock::Clock;
 
 /// Why a recorder has no such client.
 const PLAYS: &str = "this kind of client plays";
@@ -21,66 +23,62 @@ pub(super) struct Recorded {
     pub(super) audio: Vec<(u64, Vec<u8>)>,
 }
 
-/// A run of a stream: when it began, at which frame, and when it ended.
-type Stretch = (i64, u64, i64);
-
-/// The runs of a stream that pauses.
-fn stretches(start: i64, rate: u32, end: i64, all: &[Disturbance]) -> Vec<Stretch> {
-    let mut stretches = Vec::new();
-    let (mut from, mut base) = (start, 0);
-    for each in all {
-        if let Disturbance::Pause { at_ms, for_ms } = *each {
-            let halt = start + i64::from(at_ms) * 10_000;
-            stretches.push((from, base, halt));
-            base += frames(halt - from, rate);
-            from = halt + i64::from(for_ms) * 10_000;
-        }
-    }
-    stretches.push((from, base, end));
-    stretches
-}
-
-fn frames(ticks: i64, rate: u32) -> u64 {
-    ticks.max(0) as u64 * u64::from(rate) / FREQUENCY as u64
-}
-
 struct Tape<'a> {
-    machine: &'a Machine<'a>,
-    /// The runs of the player's stream, and of the recorder's own.
-    theirs: Vec<Stretch>,
-    ours: Vec<Stretch>,
-    played: Format,
+    /// Those that play on its cable, in order.
+    machines: Vec<&'a Machine<'a>>,
+    /// The recorder's own clock.
+    ours: Clock,
     own: Format,
-    /// Nothing plays on its cable.
-    silent: bool,
     recorded: Recorded,
     next: u64,
 }
 
-/// Records from a machine that has played until `end`.
-pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end: i64) -> Recorded {
+/// The clock of a recorder that starts at a time, pauses when it wants to, and stands when the device does.
+fn clock(machine: &Machine<'_>, recorder: &Recorder, start: i64, rate: u32) -> Clock {
+    let device = machine.clock.device().clone();
+    let mut clock = Clock::of_device(rate, FREQUENCY, device).expect("a clock");
+    clock.run(start);
+    let mut all = machine.stands();
+    all.extend(pauses(start, recorder));
+    all.sort();
+    for (from, to) in all.into_iter().filter(|(from, _)| *from > start) {
+        clock.halt(from);
+        clock.run(to);
+    }
+    let stop = moment(recorder.stop_ms);
+    clock.halt(machine.end().map_or(stop, |end| end.min(stop)));
+    clock
+}
+
+/// From when to when a recorder that starts at a time pauses.
+fn pauses(start: i64, recorder: &Recorder) -> Vec<(i64, i64)> {
+    let pause = |each: &Disturbance| match *each {
+        Disturbance::Pause { at_ms, for_ms } => {
+            let from = start + i64::from(at_ms) * 10_000;
+            Some((from, from + i64::from(for_ms) * 10_000))
+        }
+        _ => None,
+    };
+    recorder.disturbances.iter().filter_map(pause).collect()
+}
+
+/// Records from machines that have played, one after the other.
+pub(super) fn record(machines: &[&Machine<'_>], number: u8, recorder: &Recorder) -> Recorded {
     let program = Program::Recorder(number);
+    let machine = machines[0];
     let scenario = &machine.file.scenario;
     let own = scenario.format_of(program).expect("a format");
     // A bit later, so that frames of both streams do not begin together.
     let start = moment(recorder.start_ms) + 77;
+    let pauses = pauses(start, recorder);
     let mut tape = Tape {
-        machine,
-        played: scenario.format,
+        machines: match recorder.cable {
+            1 => machines.to_vec(),
+            // Nothing plays there.
+            _ => Vec::new(),
+        },
         own,
-        silent: recorder.cable != 1,
-        theirs: stretches(
-            machine.start,
-            scenario.format.rate,
-            end,
-            &scenario.disturbances,
-        ),
-        ours: stretches(
-            start,
-            own.rate,
-            moment(recorder.stop_ms),
-            &recorder.disturbances,
-        ),
+        ours: clock(machine, recorder, start, own.rate),
         recorded: Recorded {
             program,
             timeline: Vec::new(),
@@ -128,11 +126,7 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
         if packet > 0 {
             tape.note(look, Event::Notified);
         }
-        let paused = packet == 0
-            && tape
-                .ours
-                .windows(2)
-                .any(|two| (two[0].2..two[1].0).contains(&look));
+        let paused = packet == 0 && pauses.iter().any(|(from, to)| (*from..*to).contains(&look));
         if held.is_none() && !paused {
             let position = tape.position(look);
             tape.note(look, Event::Position { frames: position });
@@ -151,13 +145,15 @@ pub(super) fn record(machine: &Machine<'_>, number: u8, recorder: &Recorder, end
             Client::EventDriven { .. } | Client::Packet { .. } => {
                 machine.callback(tape.time(index * packet_frames))
             }
-            Client::Polling { interval_ms, .. } => look + i64::from(interval_ms) * 10_000,
+            Client::Polling { interval_ms, .. } => {
+                machine.goes_on(look + i64::from(interval_ms) * 10_000)
+            }
             Client::Shared { .. } => unreachable!("{PLAYS}"),
         };
     }
-    for two in tape.ours.clone().windows(2) {
-        tape.state(two[0].2, "pause");
-        tape.state(two[1].0, "run");
+    for (from, to) in pauses {
+        tape.state(from, "pause");
+        tape.state(to, "run");
     }
     if cut.is_none() {
         let position = tape.position(stop);
@@ -188,22 +184,11 @@ impl Tape<'_> {
     }
 
     fn time(&self, frame: u64) -> i64 {
-        let rate = self.own.rate;
-        let within = |(start, base, end): &&Stretch| base + frames(end - start, rate) >= frame;
-        let (start, base, _) = self
-            .ours
-            .iter()
-            .find(within)
-            .or(self.ours.last())
-            .expect("a run");
-        start + ((frame - base) * FREQUENCY as u64).div_ceil(rate.into()) as i64
+        self.ours.time_of(frame).unwrap_or(NEVER)
     }
 
     fn position(&self, qpc: i64) -> u64 {
-        let begun = self.ours.iter().rev().find(|(start, ..)| *start <= qpc);
-        begun.map_or(0, |(start, base, end)| {
-            base + frames(qpc.min(*end) - start, self.own.rate)
-        })
+        self.ours.position(qpc)
     }
 
     /// Asks for a packet of a buffer that holds two; `false` when there is none.
@@ -215,16 +200,7 @@ impl Tape<'_> {
             true => ("given", number),
             false => ("not-ready", 0),
         };
-        let began = self
-            .ours
-            .iter()
-            .rev()
-            .find(|(_, base, _)| *base <= number * packet);
-        let at = began.map_or(0, |(start, base, _)| {
-            start
-                + ((number * packet - base) * FREQUENCY as u64).div_ceil(self.own.rate.into())
-                    as i64
-        });
+        let at = self.ours.begin_of(number * packet).unwrap_or(NEVER);
         self.note(
             qpc,
             Event::ReadPacket {
@@ -267,73 +243,76 @@ impl Tape<'_> {
     }
 
     fn frame(&self, frame: u64) -> Vec<u8> {
-        if self.silent {
-            return vec![0; self.own.frame_bytes()];
-        }
-        if self.played.rate == self.own.rate {
-            let (rate, second) = (i128::from(self.own.rate), i128::from(FREQUENCY));
-            let (start, base, _) = self
-                .ours
-                .iter()
-                .rev()
-                .find(|(_, base, _)| *base <= frame)
-                .expect("a run");
-            // Since the frame began, in parts of a tick.
-            let since =
-                |from: i64| i128::from(start - from) * rate + i128::from(frame - base) * second;
-            let bytes = self.played.frame_bytes();
-            let theirs = self
-                .theirs
-                .iter()
-                .rev()
-                .find(|(from, ..)| since(*from) >= 0);
-            let there = theirs.and_then(|(from, base, end)| {
-                let played = base + u64::try_from(since(*from) / second).ok()?;
-                (played < base + frames(end - from, self.played.rate)).then_some(played)
-            });
-            let Some(at) = there.map(|frame| frame as usize * bytes) else {
-                return vec![0; self.own.frame_bytes()];
+        let silence = vec![0; self.own.frame_bytes()];
+        let (rate, second) = (
+            i128::from(self.own.rate),
+            i128::from(FREQUENCY) * 1_000_000_000,
+        );
+        let ours = self.ours.stretches().iter().rev();
+        let ours = ours.clone().find(|each| each.base <= frame).expect("a run");
+        let device = self.ours.device();
+        // Since a moment until the frame began, in parts of a tick.
+        let since = |from: i64| {
+            device.between(from, ours.start) * rate + i128::from(frame - ours.base) * second
+        };
+        let all = self.machines.iter().rev().flat_map(|machine| {
+            let theirs = machine.clock.stretches().iter().rev();
+            theirs.map(move |stretch| (*machine, stretch))
+        });
+        let Some((machine, theirs)) = all.clone().find(|(_, each)| since(each.start) >= 0) else {
+            // A filter reaches ahead of its run.
+            let first = self.machines.first();
+            return match first.filter(|machine| machine.file.scenario.format.rate != self.own.rate)
+            {
+                Some(machine) => self.sine(machine, frame),
+                None => silence,
             };
-            let played = &self.machine.out[at..at + bytes];
-            if self.played == self.own {
-                return played.to_vec();
-            }
-            let levels: Vec<f64> = played
-                .chunks_exact(self.played.sample.bytes())
-                .map(|bytes| sample::level(self.played.sample, bytes))
-                .collect();
-            return self.encode(&levels);
+        };
+        let played = machine.file.scenario.format;
+        if played.rate != self.own.rate {
+            return self.sine(machine, frame);
         }
-        self.sine(frame)
+        let at = theirs.base + u64::try_from(since(theirs.start) / second).expect("it began");
+        if theirs.end.is_some_and(|(_, end)| at >= end) {
+            return silence;
+        }
+        let bytes = played.frame_bytes();
+        let frame = &machine.out[at as usize * bytes..][..bytes];
+        if played == self.own {
+            return frame.to_vec();
+        }
+        let levels: Vec<f64> = frame
+            .chunks_exact(played.sample.bytes())
+            .map(|bytes| sample::level(played.sample, bytes))
+            .collect();
+        self.encode(&levels)
     }
 
     /// The sine that was played, at the recorder's rate: silent where its filter lies outside, and anything where it lies over
     /// an end.
-    fn sine(&self, frame: u64) -> Vec<u8> {
+    fn sine(&self, machine: &Machine<'_>, frame: u64) -> Vec<u8> {
         let Signal::Sine {
             frequency,
             level_db,
-        } = self.machine.file.scenario.signal
+        } = machine.file.scenario.signal
         else {
             panic!("at another rate a scenario plays a sine");
         };
-        let (other, own) = (f64::from(self.played.rate), f64::from(self.own.rate));
+        let played = machine.file.scenario.format;
+        let (other, own) = (f64::from(played.rate), f64::from(self.own.rate));
         let stretched = (32.0 * other / own).ceil().max(32.0);
-        let origin = (self.ours[0].0 - self.machine.start) as f64 / FREQUENCY as f64 * other;
-        // Where the driver rounds, so does the model: a part is 1/147 or 1/160 frame.
-        let parts = match (self.played.rate, self.own.rate) {
-            (44_100, 48_000) => 160.0,
-            (48_000, 44_100) => 147.0,
-            _ => panic!("no scenario has these rates"),
-        };
-        let origin = (origin * parts).floor() / parts;
+        let start = self.ours.start().expect("a run");
+        let ticks = self.ours.device().between(machine.start, start) as f64 / 1e9;
+        // Where the driver rounds, so does the model: to 1/147 or 1/160 frame.
+        let parts = f64::from(self.own.rate / common(self.own.rate, played.rate));
+        let origin = (ticks / FREQUENCY as f64 * other * parts).floor() / parts;
         let at = origin + frame as f64 * other / own - stretched - 1.0;
-        let total = self.machine.file.scenario.frames() as f64;
-        if at < -stretched - 1.0 || at > total + stretched + 1.0 {
+        let total = machine.file.scenario.frames() as f64;
+        if at.floor() + stretched < 0.0 || at.floor() - stretched >= total {
             return vec![0; self.own.frame_bytes()];
         }
         let amplitude = 10.0_f64.powf(level_db / 20.0);
-        let levels: Vec<f64> = (0..self.played.channels)
+        let levels: Vec<f64> = (0..played.channels)
             .map(|channel| {
                 let phase = TAU * frequency * at / other - FRAC_PI_2 * f64::from(channel);
                 amplitude * phase.sin()
@@ -369,4 +348,8 @@ impl Tape<'_> {
             })
             .collect()
     }
+}
+
+fn common(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { common(b, a % b) }
 }

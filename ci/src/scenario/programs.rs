@@ -1,11 +1,10 @@
 //! What is allowed of a scenario's further programs.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Scenario, Share, TapClient, TapDisturbance};
+use waverig_protocol::scenario::{Disturbance, Player, Scenario, Share, TapClient, TapDisturbance};
 use waverig_signal::Generator;
 
 use super::{File, MOST_FRAMES, check_client, check_disturbance, check_format, ensure};
@@ -51,7 +50,13 @@ pub(super) fn check(scenario: &Scenario, spans: &Spans) -> Checked {
     players(scenario, spans)?;
     recorders(scenario, spans)?;
     for (client, span) in scenario.tap_clients.iter().zip(&spans.tap_clients) {
-        cable(client.cable, 1, span)?;
+        cable(client.cable, span)?;
+        let players = scenario.players_on(client.cable).len();
+        ensure(client.reads == 0 || players <= 1, span.clone(), || {
+            format!(
+                "{players} programs play on its cable one after the other; only the main tap reads there"
+            )
+        })?;
         if client.reads == 0 {
             ensure(client.close_ms.is_some(), span.clone(), || {
                 "a tap client that reads nothing needs a close_ms".to_owned()
@@ -115,15 +120,12 @@ fn tap_client(client: &TapClient, close: u32, span: &Range<usize>) -> Checked {
 }
 
 fn players(scenario: &Scenario, spans: &Spans) -> Checked {
-    let mut taken = BTreeSet::new();
-    for (player, span) in scenario.players.iter().zip(&spans.players) {
-        cable(player.cable, 2, span)?;
-        ensure(taken.insert(player.cable), span.clone(), || {
-            format!(
-                "a second player on cable {}; one at most plays on a cable",
-                player.cable
-            )
-        })?;
+    for ((number, player), span) in (1..).zip(&scenario.players).zip(&spans.players) {
+        cable(player.cable, span)?;
+        turn(scenario, number, player, span)?;
+        if let Some(stop) = player.stop_ms {
+            stretch(player.start_ms, stop, "start_ms", "stop_ms", span)?;
+        }
         ensure(
             (1..=MOST_MS).contains(&player.duration_ms),
             span.clone(),
@@ -143,9 +145,53 @@ fn players(scenario: &Scenario, spans: &Spans) -> Checked {
     Ok(())
 }
 
+/// Whether a player comes after those that play before it on its cable.
+fn turn(scenario: &Scenario, number: u8, player: &Player, span: &Range<usize>) -> Checked {
+    let before = Scenario {
+        players: scenario.players[..usize::from(number) - 1].to_vec(),
+        ..scenario.clone()
+    };
+    let last = before.players_on(player.cable).pop();
+    let view = last.and_then(|last| scenario.view_of(last));
+    ensure(
+        view.as_ref()
+            .is_none_or(|view| player.start_ms > view.start_ms),
+        span.clone(),
+        || {
+            format!(
+                "starts at {} ms on cable {}, where another player starts no earlier; they stand in order of time",
+                player.start_ms, player.cable
+            )
+        },
+    )?;
+    let goes_on = view.is_some_and(|view| {
+        (view.format, view.client) == (player.format, player.client) && view.soak.is_none()
+    });
+    ensure(
+        !player.again || goes_on && !player.refused,
+        span.clone(),
+        || {
+            "again: the player before it on the cable must have its format and kind of client"
+                .to_owned()
+        },
+    )
+}
+
 fn recorders(scenario: &Scenario, spans: &Spans) -> Checked {
     for ((number, recorder), span) in (1..).zip(&scenario.recorders).zip(&spans.recorders) {
-        cable(recorder.cable, 1, span)?;
+        cable(recorder.cable, span)?;
+        let before = usize::from(number)
+            .checked_sub(2)
+            .and_then(|at| scenario.recorders.get(at));
+        let goes_on = before.is_some_and(|before| {
+            (before.cable, before.client, before.format)
+                == (recorder.cable, recorder.client, recorder.format)
+                && before.stop_ms < recorder.start_ms
+        });
+        ensure(!recorder.again || goes_on, span.clone(), || {
+            "again: the recorder before it must have its cable, format and kind of client, and stop earlier"
+                .to_owned()
+        })?;
         let Some(format) = scenario.format_of(Program::Recorder(number)) else {
             let what = format!(
                 "nothing plays on cable {}, so the recorder must name its format",
@@ -185,12 +231,10 @@ fn steer(client: &TapClient, span: &Range<usize>) -> Checked {
     })
 }
 
-fn cable(number: u8, least: u8, span: &Range<usize>) -> Checked {
-    ensure(
-        (least..=MOST_CABLES).contains(&number),
-        span.clone(),
-        || format!("cable = {number}; allowed: {least} to {MOST_CABLES}"),
-    )
+fn cable(number: u8, span: &Range<usize>) -> Checked {
+    ensure((1..=MOST_CABLES).contains(&number), span.clone(), || {
+        format!("cable = {number}; allowed: 1 to {MOST_CABLES}")
+    })
 }
 
 fn stretch(from: u32, to: u32, start: &str, end: &str, span: &Range<usize>) -> Checked {

@@ -213,13 +213,38 @@ fn further_programs_are_checked_as_the_main_ones_are() {
     );
     let player = format!("[[player]]\nduration_ms = 100\n{format}{client}{counter}");
     check_programs(&format!("{player}cable = 2"), "good");
-    check_programs(&format!("{player}cable = 1"), "cable = 1; allowed: 2 to 8");
+    check_programs(&format!("{player}cable = 0"), "cable = 0; allowed: 1 to 8");
+    check_programs(
+        &format!("{player}cable = 1"),
+        "starts at 0 ms on cable 1, where another player starts no earlier",
+    );
     check_programs(
         &format!("{player}cable = 2\n{player}cable = 2"),
-        "a second player on cable 2",
+        "starts at 0 ms on cable 2",
+    );
+    let later = format!("{player}cable = 2\n{player}cable = 2\nstart_ms = 200\n");
+    check_programs(&later, "good");
+    check_programs(&format!("{later}again = true"), "good");
+    check_programs(
+        &format!("{player}cable = 2\nagain = true"),
+        "again: the player before it on the cable",
+    );
+    check_programs(
+        &format!("{player}cable = 2\nstart_ms = 5\nstop_ms = 5"),
+        "stop_ms must be later",
+    );
+    let again = format!("{recorder}stop_ms = 10\n{recorder}again = true\n");
+    check_programs(&format!("{again}start_ms = 11\nstop_ms = 20"), "good");
+    check_programs(
+        &format!("{again}start_ms = 10\nstop_ms = 20"),
+        "again: the recorder before it",
     );
     let tap = "[[tap-client]]\nread_frames = 48\n";
     check_programs(tap, "good");
+    check_programs(
+        &format!("{later}{tap}cable = 2"),
+        "2 programs play on its cable one after the other",
+    );
     check_programs(
         &format!("{tap}reads = 65"),
         "reads = 65; allowed: 1 to 192000 frames, 1 to 64 reads",

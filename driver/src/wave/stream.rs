@@ -110,7 +110,9 @@ impl<L: Line> Stream<L> {
             .ok()
             .and_then(PlayState::from_ks)
             .ok_or(STATUS_INVALID_PARAMETER)?;
-        if wanted == PlayState::Pause && fault::runs_through_pauses() {
+        if wanted == PlayState::Pause && fault::runs_through_pauses()
+            || wanted == PlayState::Stop && fault::stops_like_pauses()
+        {
             return Ok(());
         }
         self.cable.at_now(|state, now, _| {

@@ -25,6 +25,9 @@ pub struct Scenario {
     /// When the main player starts, in milliseconds after the scenario began.
     #[serde(default)]
     pub start_ms: u32,
+    /// When the main player stops in the middle of its signal, in milliseconds after the scenario began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_ms: Option<u32>,
     /// How the device is set up.
     #[serde(default)]
     pub device: Device,
@@ -62,6 +65,7 @@ impl Scenario {
             about: String::new(),
             duration_ms,
             start_ms: 0,
+            stop_ms: None,
             device: Device::default(),
             signal,
             format,
@@ -115,13 +119,37 @@ impl Scenario {
         })
     }
 
-    /// The program that plays on a cable; `None` when nothing does.
+    /// The program that plays first on a cable; `None` when nothing does.
     pub fn player_on(&self, cable: u8) -> Option<Program> {
-        if cable == 1 {
-            return Some(Program::Main);
+        self.players_on(cable).first().copied()
+    }
+
+    /// The programs that play on a cable, one after the other.
+    pub fn players_on(&self, cable: u8) -> Vec<Program> {
+        let main = (cable == 1).then_some(Program::Main);
+        let numbered = (1..=u8::MAX).zip(&self.players);
+        let others = numbered.filter(|(_, one)| one.cable == cable && !one.refused);
+        let others = others.map(|(number, _)| Program::Player(number));
+        main.into_iter().chain(others).collect()
+    }
+
+    /// The program that goes on with a program's pin when that has stopped its stream.
+    pub fn goes_on(&self, program: Program) -> Option<Program> {
+        match program {
+            Program::Main | Program::Player(_) => {
+                let all = self.players_on(self.cable_of(program)?);
+                let at = all.iter().position(|each| *each == program)?;
+                let next = *all.get(at + 1)?;
+                let is = |number| self.player(number).is_some_and(|player| player.again);
+                matches!(next, Program::Player(number) if is(number)).then_some(next)
+            }
+            Program::Recorder(number) => {
+                let next = number.checked_add(1)?;
+                let again = self.recorder(next)?.again;
+                again.then_some(Program::Recorder(next))
+            }
+            Program::TapClient(_) => None,
         }
-        let at = self.players.iter().position(|one| one.cable == cable)?;
-        u8::try_from(at + 1).ok().map(Program::Player)
     }
 
     /// The format of what a program plays or is given; `None` when there is no such program, or nothing plays on the
@@ -159,6 +187,7 @@ impl Scenario {
                 let player = self.player(number)?;
                 view.duration_ms = player.duration_ms;
                 view.start_ms = player.start_ms;
+                view.stop_ms = player.stop_ms;
                 view.signal = player.signal.clone();
                 view.format = player.format;
                 view.client = player.client;
@@ -400,7 +429,13 @@ pub enum Disturbance {
 impl Disturbance {
     /// Whether it happens to the machine, not to a program.
     pub fn is_of_the_machine(&self) -> bool {
-        !matches!(self, Self::ClientStall { .. } | Self::Pause { .. })
+        !matches!(
+            self,
+            Self::ClientStall { .. }
+                | Self::Pause { .. }
+                | Self::LatePacket { .. }
+                | Self::WrongPackets { .. }
+        )
     }
 
     /// Whether streams that are open then are over.

@@ -188,6 +188,8 @@ pub enum Event {
         /// Frames it has played.
         position: u64,
     },
+    /// The client stopped its stream and keeps its pin, with which another program of the scenario goes on.
+    Kept,
     /// The client closed its stream.
     Closed,
     /// Something happened to the device.

@@ -34,6 +34,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-keep-reads",
     "fault-keep-timer",
     "fault-run-through-pause",
+    "fault-stop-pauses",
     "fault-open-always",
     "fault-millisecond-clock",
     "fault-32-bit-clock",

@@ -77,6 +77,27 @@ fn a_driver_that_plays_a_stale_lap_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_goes_on_after_a_stop_is_rejected() {
+    check(
+        "fault-stop-pauses",
+        "again-event",
+        &["position-clock failed: 240 frames were told after the stream had been stopped"],
+    );
+}
+
+#[test]
+fn a_driver_that_goes_on_recording_after_a_stop_is_rejected() {
+    check(
+        "fault-stop-pauses",
+        "record-again",
+        &[
+            "position-clock of recorder-1 failed",
+            "frames were told after the stream had been stopped",
+        ],
+    );
+}
+
+#[test]
 fn a_driver_that_mixes_its_cables_up_is_rejected() {
     check(
         "fault-crossed-taps",

@@ -18,6 +18,9 @@ pub struct Recorder {
     pub format: Option<Format>,
     /// What kind of client it is.
     pub client: Client,
+    /// It is the recorder before it once more, whose stream was stopped and runs again, on the same pin.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
     /// When its stream runs.
     #[serde(default)]
     pub start_ms: u32,
@@ -28,12 +31,18 @@ pub struct Recorder {
     pub disturbances: Vec<Disturbance>,
 }
 
-/// A further program that plays. One player at most plays on a cable.
+/// A further program that plays. On a cable one plays after the other; the main player is the first on the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Player {
-    /// Which cable, counted from 1; the main player has the first.
+    /// Which cable, counted from 1.
     pub cable: u8,
+    /// It is the player before it on this cable once more, whose stream was stopped and runs again, on the same pin.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
+    /// Its pin is not given to it, because another program has it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refused: bool,
     /// What is played.
     pub signal: Signal,
     /// In which format.
@@ -43,6 +52,9 @@ pub struct Player {
     /// When its stream runs.
     #[serde(default)]
     pub start_ms: u32,
+    /// When it stops in the middle of its signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_ms: Option<u32>,
     /// How much signal is played, in milliseconds.
     pub duration_ms: u32,
     /// What it does wrong on purpose; times are those of its own stream.

@@ -9,9 +9,37 @@ use waverig_signal::Generator;
 use super::feed::{Feed, Write};
 use super::journal::Journal;
 use super::stream::{Setup, Stream};
-use super::{Place, UserError, event_driven, packet, polling, shared};
+use super::{Place, UserError, event_driven, packet, polling, shared, task};
 use crate::pnp::node::Node;
 use crate::time::Qpc;
+
+/// One program that plays, from the moment at which its stream runs.
+pub(super) struct Life {
+    pub(super) scenario: Scenario,
+    pub(super) journal: Journal,
+    pub(super) node: Option<Rc<Node>>,
+    /// When its stream runs, for one that goes on with the pin of another.
+    pub(super) start: Qpc,
+    pub(super) stop: Option<Qpc>,
+}
+
+impl Life {
+    fn setup(&self) -> Setup {
+        Setup {
+            format: self.scenario.format,
+            client: self.scenario.client,
+            disturbances: self.scenario.disturbances.clone(),
+            journal: self.journal.clone(),
+            node: self.node.clone(),
+            stop: self.stop,
+        }
+    }
+
+    fn generator(&self) -> Result<Generator, UserError> {
+        Generator::new(&self.scenario.signal, self.scenario.format)
+            .map_err(|error| UserError(error.to_string()))
+    }
+}
 
 /// A player with its stream open.
 pub(super) struct Playing {
@@ -23,54 +51,65 @@ pub(super) struct Playing {
 }
 
 impl Playing {
-    /// Opens the stream of the main player of `scenario`.
-    pub(super) fn open(
-        scenario: &Scenario,
-        place: &Place,
-        node: Option<&Rc<Node>>,
-        journal: Journal,
-    ) -> Result<Self, UserError> {
-        let generator = Generator::new(&scenario.signal, scenario.format)
-            .map_err(|error| UserError(error.to_string()))?;
-        let setup = Setup {
-            format: scenario.format,
-            client: scenario.client,
-            disturbances: scenario.disturbances.clone(),
-            journal,
-            node: node.cloned(),
-        };
+    /// Opens a program's stream.
+    pub(super) fn open(life: &Life, place: &Place) -> Result<Self, UserError> {
+        let generator = life.generator()?;
         Ok(Self {
-            stream: Stream::open(place, &setup)?,
+            stream: Stream::open(place, &life.setup())?,
             generator,
-            feed: Feed::new(scenario.frames()),
-            client: scenario.client,
+            feed: Feed::new(life.scenario.frames()),
+            client: life.scenario.client,
             scratch: Vec::new(),
         })
     }
 
-    /// Plays until everything was heard, then stops and closes. `started` is told the moment the stream runs.
-    pub(super) async fn run(mut self, started: impl FnOnce(Qpc)) -> Result<(), UserError> {
-        let run = match self.start() {
+    /// Plays until everything was heard, and stops; then plays what each of the programs plays that go on with the pin; then
+    /// closes it. `started` is told the moment the stream first runs.
+    pub(super) async fn run(
+        mut self,
+        next: Vec<Life>,
+        started: impl FnOnce(Qpc),
+    ) -> Result<(), UserError> {
+        let mut run = self.play(started).await;
+        for life in next {
+            if run.is_err() || self.stream.is_told() {
+                break;
+            }
+            run = match self.go_on(&life).await {
+                Ok(()) => self.play(|_| ()).await,
+                Err(error) => Err(error),
+            };
+        }
+        self.stream.finish(run)
+    }
+
+    /// Stops, waits, and is the next program on this pin.
+    async fn go_on(&mut self, life: &Life) -> Result<(), UserError> {
+        self.stream.rest()?;
+        task::sleep_until(life.start).await;
+        self.stream.hand_over(&life.setup());
+        self.generator = life.generator()?;
+        self.feed = Feed::new(life.scenario.frames());
+        Ok(())
+    }
+
+    async fn play(&mut self, started: impl FnOnce(Qpc)) -> Result<(), UserError> {
+        match self.start() {
             Ok(start) => {
                 started(start);
                 match self.client {
-                    Client::EventDriven { .. } => event_driven::play(&mut self).await,
-                    Client::Packet { end_of_stream, .. } => {
-                        packet::play(&mut self, end_of_stream).await
-                    }
-                    Client::Shared { event: true, .. } => shared::notified(&mut self).await,
+                    Client::EventDriven { .. } => event_driven::play(self).await,
+                    Client::Packet { end_of_stream, .. } => packet::play(self, end_of_stream).await,
+                    Client::Shared { event: true, .. } => shared::notified(self).await,
                     Client::Shared {
                         period_frames,
                         event: false,
-                    } => shared::timed(&mut self, period_frames.into()).await,
-                    Client::Polling { interval_ms, .. } => {
-                        polling::play(&mut self, interval_ms).await
-                    }
+                    } => shared::timed(self, period_frames.into()).await,
+                    Client::Polling { interval_ms, .. } => polling::play(self, interval_ms).await,
                 }
             }
             Err(error) => Err(error),
-        };
-        self.stream.finish(run)
+        }
     }
 
     /// Fills the whole buffer and starts the stream.

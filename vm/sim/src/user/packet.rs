@@ -34,6 +34,9 @@ pub(super) async fn play(playing: &mut Playing, end_of_stream: bool) -> Result<(
     loop {
         playing.stream.wait().await?;
         playing.stream.stall().await?;
+        if playing.stream.must_end() {
+            return Ok(());
+        }
         let mut count = playing.stream.packet_count()?;
         let position = playing.stream.position()?;
         playing.stream.presentation()?;

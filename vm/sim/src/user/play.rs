@@ -6,9 +6,9 @@ use std::future::Future;
 use std::rc::Rc;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Recorder, Scenario, TapClient};
+use waverig_protocol::scenario::{Disturbance, Scenario, TapClient};
 
-use super::client::Playing;
+use super::client::{Life, Playing};
 use super::journal::Journal;
 use super::stream::Setup;
 use super::tap::{Reading, Tap};
@@ -59,12 +59,10 @@ pub(crate) fn play(
     for program in scenario.programs() {
         match program {
             Program::Main => {}
+            // One that goes on with another's pin is started by that.
+            program if run.goes_on(program) => {}
             Program::Player(_) => run.player(program)?,
-            Program::Recorder(number) => {
-                if let Some(one) = scenario.recorder(number) {
-                    run.recorder(program, one)?;
-                }
-            }
+            Program::Recorder(_) => run.recorder(program)?,
             Program::TapClient(number) => {
                 if let Some(one) = scenario.tap_client(number) {
                     run.tap_client(program, one)?;
@@ -138,7 +136,45 @@ impl Run<'_> {
         self.begin + Hns::from_millis(ms.into())
     }
 
-    /// The main player between the opening of its tap and the stream's last block.
+    /// Whether a program goes on with another's pin.
+    fn goes_on(&self, program: Program) -> bool {
+        match program {
+            Program::Main | Program::TapClient(_) => false,
+            Program::Player(number) => self.scenario.player(number).is_some_and(|one| one.again),
+            Program::Recorder(number) => {
+                let recorder = self.scenario.recorder(number);
+                recorder.is_some_and(|one| one.again)
+            }
+        }
+    }
+
+    /// Those that go on with a program's pin, in order.
+    fn followers(&self, program: Program) -> impl Iterator<Item = Program> {
+        let next = |before: &Program| self.scenario.goes_on(*before);
+        std::iter::successors(self.scenario.goes_on(program), next)
+    }
+
+    /// What a player plays.
+    fn life(&self, player: Program) -> Option<Life> {
+        let view = self.scenario.view_of(player)?;
+        Some(Life {
+            journal: self.journal.of(player),
+            node: self.node.cloned(),
+            start: self.moment(view.start_ms),
+            stop: view.stop_ms.map(|ms| self.moment(ms)),
+            scenario: view,
+        })
+    }
+
+    /// When everything is over that plays on a cable, at the latest.
+    fn over(&self, cable: u8) -> Qpc {
+        let players = self.scenario.players_on(cable).into_iter();
+        let views = players.filter_map(|player| self.scenario.view_of(player));
+        let last = views.map(|view| view.start_ms + 2 * view.duration_ms).max();
+        self.moment(last.unwrap_or(0) + 2_000)
+    }
+
+    /// The main player between the opening of its tap and the last block of what plays on its cable.
     fn main(&self) -> Result<(), UserError> {
         let scenario = self.scenario.clone();
         let journal = self.journal.of(Program::Main);
@@ -151,31 +187,47 @@ impl Run<'_> {
             );
             return Ok(());
         }
-        let start = self.moment(scenario.start_ms);
+        let lives: Vec<Life> = std::iter::once(Program::Main)
+            .chain(self.followers(Program::Main))
+            .filter_map(|player| self.life(player))
+            .collect();
+        // What the tap delivers of each stream is told where that stream is.
+        let players = scenario.players_on(1).into_iter();
+        let streams = players.filter_map(|player| {
+            let format = scenario.format_of(player)?;
+            Some((self.journal.of(player), format.frame_bytes()))
+        });
         let reading = Reading {
             read_frames: scenario.tap.read_frames,
             reads: scenario.tap.reads,
-            frame_bytes: scenario.format.frame_bytes(),
+            lives: streams.collect(),
             disturbances: self.of_the_machine(),
             node: self.node.cloned(),
             share: None,
         };
         let node = self.node.cloned();
+        let over = self.over(1);
         self.spawn("the main player", async move {
-            let tap = Tap::open(&link, &reading, journal.clone())?;
-            task::sleep_until(start).await;
-            let noted = journal.clone();
-            let played = match Playing::open(&scenario, &place, node.as_ref(), journal) {
+            let tap = Tap::open(&link, &reading)?;
+            let mut lives = lives.into_iter();
+            let Some(first) = lives.next() else {
+                return tap.finish(false).await;
+            };
+            task::sleep_until(first.start).await;
+            let played = match Playing::open(&first, &place) {
                 Ok(playing) => {
                     let held = scenario.disturbances.clone();
                     let arrange = move |start| {
                         processor::arrange_stalls(&held, start);
-                        life::arrange(&held, node.as_ref(), &noted, start);
+                        life::arrange(&held, node.as_ref(), &journal, start);
                     };
-                    playing.run(arrange).await
+                    playing.run(lives.collect(), arrange).await
                 }
                 Err(error) => Err(error),
             };
+            if played.is_ok() && reading.lives.len() > 1 {
+                tap.last(over).await;
+            }
             // The tap's client is stopped in order even when the audio client could not go on.
             let tapped = tap.finish(played.is_ok()).await;
             played.and(tapped)
@@ -184,27 +236,43 @@ impl Run<'_> {
     }
 
     fn player(&self, program: Program) -> Result<(), UserError> {
-        let (Some(view), Some(cable)) = (
-            self.scenario.view_of(program),
-            self.scenario.cable_of(program),
-        ) else {
+        let (Some(life), Some(cable)) = (self.life(program), self.scenario.cable_of(program))
+        else {
             return Ok(());
         };
-        let journal = self.journal.of(program);
+        let next = self.followers(program);
+        let next: Vec<Life> = next.filter_map(|player| self.life(player)).collect();
         let place = self.target.render(cable)?;
-        let start = self.moment(view.start_ms);
-        let node = self.node.cloned();
         self.spawn("a player", async move {
-            task::sleep_until(start).await;
-            Playing::open(&view, &place, node.as_ref(), journal)?
-                .run(|_| ())
-                .await
+            task::sleep_until(life.start).await;
+            Playing::open(&life, &place)?.run(next, |_| ()).await
         });
         Ok(())
     }
 
-    fn recorder(&self, program: Program, recorder: &Recorder) -> Result<(), UserError> {
-        let place = self.target.capture(recorder.cable)?;
+    fn recorder(&self, program: Program) -> Result<(), UserError> {
+        let Some(cable) = self.scenario.cable_of(program) else {
+            return Ok(());
+        };
+        let place = self.target.capture(cable)?;
+        let life = self.recording(program)?;
+        let next = self.followers(program);
+        let next = next.map(|recorder| self.recording(recorder));
+        let next: Vec<recorder::Life> = next.collect::<Result<_, _>>()?;
+        self.spawn("a recorder", async move {
+            task::sleep_until(life.start).await;
+            recorder::run(place, life, next).await
+        });
+        Ok(())
+    }
+
+    /// What a recorder records.
+    fn recording(&self, program: Program) -> Result<recorder::Life, UserError> {
+        let recorder = match program {
+            Program::Recorder(number) => self.scenario.recorder(number),
+            _ => None,
+        };
+        let recorder = recorder.ok_or_else(|| UserError(format!("{program} is no recorder")))?;
         let format = self.scenario.format_of(program).ok_or_else(|| {
             UserError(format!(
                 "{program} names no format, and nothing plays on its cable"
@@ -218,30 +286,27 @@ impl Run<'_> {
             disturbances,
             journal: self.journal.of(program),
             node: self.node.cloned(),
+            stop: None,
         };
-        let (start, stop) = (
-            self.moment(recorder.start_ms),
-            self.moment(recorder.stop_ms),
-        );
-        self.spawn("a recorder", async move {
-            task::sleep_until(start).await;
-            recorder::run(place, setup, stop).await
-        });
-        Ok(())
+        Ok(recorder::Life {
+            setup,
+            start: self.moment(recorder.start_ms),
+            stop: self.moment(recorder.stop_ms),
+        })
     }
 
     fn tap_client(&self, program: Program, client: &TapClient) -> Result<(), UserError> {
         let link = self.target.tap(client.cable)?;
         let format = self.scenario.format_of(program);
+        let frame_bytes = format.map_or(0, |format| format.frame_bytes());
         let reading = Reading {
             read_frames: client.read_frames,
             reads: client.reads,
-            frame_bytes: format.map_or(0, |format| format.frame_bytes()),
+            lives: vec![(self.journal.of(program), frame_bytes)],
             disturbances: self.of_the_machine(),
             node: self.node.cloned(),
             share: client.share,
         };
-        let journal = self.journal.of(program);
         let open = self.moment(client.open_ms);
         let close = client.close_ms.map(|ms| self.moment(ms));
         let steps = client.steer.iter();
@@ -260,7 +325,7 @@ impl Run<'_> {
             if hostile {
                 super::tap::hostile::run(&link, others)?;
             }
-            let tap = Tap::open(&link, &reading, journal)?;
+            let tap = Tap::open(&link, &reading)?;
             if tap.disturb(disturbances, begin).await {
                 return tap.finish(false).await;
             }

@@ -2,7 +2,6 @@
 
 use super::UserError;
 use super::client::Playing;
-use super::task;
 use crate::time::Hns;
 
 /// Plays until everything was heard.
@@ -13,7 +12,8 @@ pub(super) async fn play(playing: &mut Playing, interval_ms: u32) -> Result<(), 
         ));
     }
     loop {
-        task::sleep(Hns::from_millis(interval_ms.into())).await;
+        let interval = Hns::from_millis(interval_ms.into());
+        playing.stream.sleep(interval).await;
         playing.stream.stall().await?;
         if playing.stream.must_end() {
             return Ok(());

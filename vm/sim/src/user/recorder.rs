@@ -17,28 +17,56 @@ struct Recording {
     scratch: Vec<u8>,
 }
 
-/// Opens a stream, captures until `stop`, then stops and closes.
-pub(super) async fn run(place: Place, setup: Setup, stop: Qpc) -> Result<(), UserError> {
+/// One program that records, from when to when its stream runs.
+pub(super) struct Life {
+    pub(super) setup: Setup,
+    pub(super) start: Qpc,
+    pub(super) stop: Qpc,
+}
+
+/// Opens a stream, captures until `stop`, and stops; then does the same for each of the programs that go on with the pin; then
+/// closes it.
+pub(super) async fn run(place: Place, life: Life, next: Vec<Life>) -> Result<(), UserError> {
     let mut recording = Recording {
-        stream: Stream::open(&place, &setup)?,
+        stream: Stream::open(&place, &life.setup)?,
         next: 0,
         scratch: Vec::new(),
     };
-    let run = match recording.stream.start() {
-        Ok(_) => match setup.client {
-            Client::EventDriven { .. } => recording.event_driven(stop).await,
-            Client::Polling { interval_ms, .. } => recording.polling(interval_ms, stop).await,
-            Client::Packet { .. } => recording.packets(stop).await,
-            Client::Shared { .. } => Err(UserError(
-                "a recorder is event-driven, in packet mode or polls; this client plays".into(),
-            )),
-        },
-        Err(error) => Err(error),
-    };
+    let mut run = recording.record(&life).await;
+    for life in next {
+        if run.is_err() || recording.stream.is_told() {
+            break;
+        }
+        run = match recording.go_on(&life).await {
+            Ok(()) => recording.record(&life).await,
+            Err(error) => Err(error),
+        };
+    }
     recording.stream.finish(run)
 }
 
 impl Recording {
+    /// Stops, waits, and is the next program on this pin.
+    async fn go_on(&mut self, life: &Life) -> Result<(), UserError> {
+        self.stream.rest()?;
+        task::sleep_until(life.start).await;
+        self.stream.hand_over(&life.setup);
+        self.next = 0;
+        Ok(())
+    }
+
+    async fn record(&mut self, life: &Life) -> Result<(), UserError> {
+        self.stream.start()?;
+        match life.setup.client {
+            Client::EventDriven { .. } => self.event_driven(life.stop).await,
+            Client::Polling { interval_ms, .. } => self.polling(interval_ms, life.stop).await,
+            Client::Packet { .. } => self.packets(life.stop).await,
+            Client::Shared { .. } => Err(UserError(
+                "a recorder is event-driven, in packet mode or polls; this client plays".into(),
+            )),
+        }
+    }
+
     /// Reads each packet once the driver has signalled that it is there; at the end what there is of the last one.
     async fn event_driven(&mut self, stop: Qpc) -> Result<(), UserError> {
         let packet = self.stream.packet_frames;

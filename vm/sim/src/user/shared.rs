@@ -3,7 +3,6 @@
 
 use super::UserError;
 use super::client::Playing;
-use super::task;
 use crate::time::{Hns, QPC_FREQUENCY};
 
 /// Writes up to `limit` and tells it.
@@ -23,6 +22,9 @@ pub(super) async fn notified(playing: &mut Playing) -> Result<(), UserError> {
     loop {
         playing.stream.wait().await?;
         playing.stream.stall().await?;
+        if playing.stream.must_end() {
+            return Ok(());
+        }
         let position = playing.stream.position()?;
         if playing.heard(position) {
             return Ok(());
@@ -36,8 +38,14 @@ pub(super) async fn notified(playing: &mut Playing) -> Result<(), UserError> {
 pub(super) async fn timed(playing: &mut Playing, period: u64) -> Result<(), UserError> {
     let rate = u64::from(playing.stream.rate());
     loop {
-        task::sleep(Hns(period * QPC_FREQUENCY / rate)).await;
+        playing
+            .stream
+            .sleep(Hns(period * QPC_FREQUENCY / rate))
+            .await;
         playing.stream.stall().await?;
+        if playing.stream.must_end() {
+            return Ok(());
+        }
         let position = playing.stream.position()?;
         if playing.heard(position) {
             return Ok(());

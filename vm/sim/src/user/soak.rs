@@ -27,7 +27,7 @@ pub(super) async fn run(
     let reading = Reading {
         read_frames: 0,
         reads: 0,
-        frame_bytes: scenario.format.frame_bytes(),
+        lives: vec![(journal.clone(), scenario.format.frame_bytes())],
         disturbances: Vec::new(),
         node: node.clone(),
         share: None,
@@ -36,10 +36,11 @@ pub(super) async fn run(
         format: scenario.format,
         client: scenario.client,
         disturbances: scenario.disturbances,
-        journal: journal.clone(),
+        journal,
         node,
+        stop: None,
     };
-    let tap = Tap::open(&link, &reading, journal)?;
+    let tap = Tap::open(&link, &reading)?;
     let played = match Stream::open(&place, &setup) {
         Ok(mut stream) => {
             let looked = looks(&mut stream, &tap, &soak).await;

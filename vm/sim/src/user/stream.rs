@@ -1,6 +1,7 @@
 //! What every audio client does with its stream, whichever way the data flow: opening, states, the position, waiting,
 //! stalling, closing.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use waverig_portcls::status::{
@@ -37,6 +38,8 @@ pub(super) struct Setup {
     pub(super) journal: Journal,
     /// The device's node, when something may happen to it.
     pub(super) node: Option<Rc<Node>>,
+    /// When the client stops, whatever it still has to do.
+    pub(super) stop: Option<Qpc>,
 }
 
 /// An open stream.
@@ -57,6 +60,7 @@ pub(super) struct Stream {
     ear: Ear,
     pauses: Pauses,
     lapses: Lapses,
+    stop: Qpc,
 }
 
 /// The event that the driver signals.
@@ -64,6 +68,8 @@ struct Notification {
     handle: usize,
     event: *mut KEvent,
     bell: Bell,
+    /// Where it is noted: that of the program that uses the stream now.
+    journal: Rc<RefCell<Journal>>,
 }
 
 impl Notification {
@@ -71,8 +77,10 @@ impl Notification {
         let event = event::create(EventKind::Synchronization, false);
         let bell = Bell::default();
         let ring = bell.clone();
+        let journal = Rc::new(RefCell::new(journal));
+        let noted = Rc::clone(&journal);
         event::observe(event, move |_| {
-            journal.note(Event::Notified);
+            noted.borrow().note(Event::Notified);
             ring.ring();
         });
         let handle = object::open(event, HandleOwner::User);
@@ -82,6 +90,7 @@ impl Notification {
             handle,
             event,
             bell,
+            journal,
         }
     }
 }
@@ -151,7 +160,36 @@ impl Stream {
             ear,
             pauses: Pauses::new(&setup.disturbances, now),
             lapses: Lapses::new(&setup.disturbances, now),
+            stop: setup.stop.unwrap_or(Qpc(u64::MAX)),
         })
+    }
+
+    /// Stops the stream and keeps its pin for the program that goes on with it. Nothing is left of what was played: the position
+    /// is asked for once more.
+    pub(super) fn rest(&mut self) -> Result<(), UserError> {
+        for state in [KSSTATE_PAUSE, KSSTATE_ACQUIRE, KSSTATE_STOP] {
+            self.set_state(state)?;
+        }
+        let offset = self.pin.position()? / self.frame_bytes as u64;
+        self.journal.note(Event::Position { frames: offset });
+        self.journal.note(Event::Kept);
+        Ok(())
+    }
+
+    /// Another program goes on with the stream, which is stopped: with the buffer and the event that there are.
+    pub(super) fn hand_over(&mut self, setup: &Setup) {
+        self.journal = setup.journal.clone();
+        if let Some(notification) = &self.notification {
+            notification.journal.replace(setup.journal.clone());
+            // What was signalled before the stream stopped is nothing to wake up for.
+            event::try_consume(notification.event);
+        }
+        self.disturbances.clone_from(&setup.disturbances);
+        self.stop = setup.stop.unwrap_or(Qpc(u64::MAX));
+        self.journal.note(Event::Opened {
+            buffer_frames: self.buffer_frames,
+            packet_frames: self.packet_frames,
+        });
     }
 
     fn set_state(&self, state: i32) -> Result<(), UserError> {
@@ -264,9 +302,19 @@ impl Stream {
         Ok(frames)
     }
 
-    /// Whether the device is to go, or has gone: the stream is to be closed.
+    /// Whether the device is to go, or has gone, and the stream is to be closed; or whether the client wants no more of it.
     pub(super) fn must_end(&self) -> bool {
+        self.is_told() || kernel().now() >= self.stop
+    }
+
+    /// Whether the device is to go, or has gone.
+    pub(super) fn is_told(&self) -> bool {
         self.ear.is_told()
+    }
+
+    /// Lets time pass, but not beyond the moment at which the client stops.
+    pub(super) async fn sleep(&self, time: Hns) {
+        task::sleep_until((kernel().now() + time).min(self.stop)).await;
     }
 
     /// Asks for the position when it is known to be about `near`: after days an offset in the buffer tells nothing else.
@@ -320,9 +368,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits for the driver's notification, which must come within 2 s.
+    /// Waits for the driver's notification, which must come within 2 s, or until the client stops.
     pub(super) async fn wait(&mut self) -> Result<(), UserError> {
-        self.wait_until(Qpc(u64::MAX)).await.map(|_| ())
+        self.wait_until(self.stop).await.map(|_| ())
     }
 
     /// Waits for the driver's notification, which must come within 2 s, but no longer than until `stop`; `false` when

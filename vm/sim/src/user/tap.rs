@@ -39,8 +39,8 @@ pub(super) struct Reading {
     pub(super) read_frames: u32,
     /// Reads kept pended.
     pub(super) reads: u32,
-    /// Bytes in a frame of what is played.
-    pub(super) frame_bytes: usize,
+    /// The streams that come, one after the other: where what it is given of each is noted, and the bytes in a frame of it.
+    pub(super) lives: Vec<(Journal, usize)>,
     pub(super) disturbances: Vec<Disturbance>,
     /// The device's node, when something may happen to it.
     pub(super) node: Option<Rc<Node>>,
@@ -55,12 +55,15 @@ pub(super) struct Tap {
 
 struct State {
     handle: RefCell<Option<Handle>>,
-    journal: Journal,
+    lives: Vec<(Journal, usize)>,
+    /// Which of them it reads.
+    life: Cell<usize>,
+    /// Its generation, once it has begun.
+    generation: Cell<Option<u32>>,
     request: Vec<u8>,
     /// Reads complete at once, with what is there.
     at_once: bool,
     room: usize,
-    frame_bytes: usize,
     reader: RefCell<Reader>,
     /// Requests that are with the driver.
     pended: RefCell<Vec<Pending>>,
@@ -84,7 +87,7 @@ struct State {
 
 impl Tap {
     /// Opens the tap's interface, agrees on a version, and pends the reads.
-    pub(super) fn open(link: &str, reading: &Reading, journal: Journal) -> Result<Self, UserError> {
+    pub(super) fn open(link: &str, reading: &Reading) -> Result<Self, UserError> {
         let failed =
             |what: &str, status: NtStatus| UserError(format!("{what} failed with {status}"));
         let handle = Handle::open(link).map_err(|status| failed("opening the tap", status))?;
@@ -99,21 +102,23 @@ impl Tap {
             )));
         }
         let frames = reading.read_frames;
-        let frame_bytes = reading.frame_bytes;
+        let largest = reading.lives.iter().map(|(_, frame_bytes)| *frame_bytes);
+        let largest = largest.max().unwrap_or(0);
         let bell = Bell::default();
         let ear = Ear::open(reading.node.as_ref(), &reading.disturbances, bell.clone());
         let state = Rc::new(State {
             handle: RefCell::new(Some(handle)),
-            journal,
+            lives: reading.lives.clone(),
+            life: Cell::new(0),
+            generation: Cell::new(None),
             request: request::read(frames, 0).to_vec(),
             at_once: frames == 0,
-            room: session.header_bytes + ROOM * (frames as usize).max(48) * frame_bytes,
-            frame_bytes,
+            room: session.header_bytes + ROOM * (frames as usize).max(48) * largest,
             reader: RefCell::new(Reader::new(session.qpc_frequency)),
             pended: RefCell::default(),
             share: reading
                 .share
-                .map(|share| shared::Sharing::new(share, frames, frame_bytes)),
+                .map(|share| shared::Sharing::new(share, frames, largest)),
             asleep: Cell::new(false),
             waiting: RefCell::default(),
             cancelled: Cell::new(0),
@@ -129,7 +134,7 @@ impl Tap {
             Some(share) => u64::from(share.slots) * u64::from(frames),
             None => session.ring_frames.into(),
         };
-        state.journal.note(Event::TapOpened { keeps_frames });
+        state.own().note(Event::TapOpened { keeps_frames });
         if state.share.is_some() {
             shared::begin(&state)?;
         } else {
@@ -149,14 +154,14 @@ impl Tap {
             task::sleep_until(begin + Hns::from_millis(each.at_ms().into())).await;
             match each {
                 TapDisturbance::TapSlow { for_ms, .. } => {
-                    state.journal.note(Event::TapSlept { for_ms });
+                    state.own().note(Event::TapSlept { for_ms });
                     state.asleep.set(true);
                     task::sleep(Hns::from_millis(for_ms.into())).await;
                     wake(state);
                 }
                 TapDisturbance::TapCancel { .. } => {
                     let requests = cancel_all(state);
-                    state.journal.note(Event::TapCancelled { requests });
+                    state.own().note(Event::TapCancelled { requests });
                     if state.share.is_some() {
                         return true;
                     }
@@ -204,7 +209,7 @@ impl Tap {
                 state.error.borrow_mut().get_or_insert(error);
             }
             handle.close();
-            state.journal.note(Event::TapClosed);
+            state.own().note(Event::TapClosed);
         }
         state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);
@@ -302,7 +307,7 @@ fn completed(state: &Rc<State>, status: NtStatus, bytes: &[u8]) {
         }
     }
     if status == STATUS_DEVICE_NOT_CONNECTED && state.may_end {
-        state.journal.note(Event::Refused {
+        state.own().note(Event::Refused {
             request: "tap-read".into(),
             status: status.0.cast_unsigned(),
         });
@@ -334,6 +339,16 @@ fn broken(error: waverig_tap::Error) -> UserError {
 }
 
 impl State {
+    /// Where it is noted what becomes of the reader itself.
+    fn own(&self) -> &Journal {
+        &self.lives[0].0
+    }
+
+    /// Where it is noted what it is given now.
+    fn journal(&self) -> &Journal {
+        &self.lives[self.life.get()].0
+    }
+
     /// Asks what the tap counted. A device that is gone answers nothing.
     fn starved(&self, handle: &Handle) -> Result<(), UserError> {
         let Ok(reply) = handle.control(ioctl::STATUS, &[], STATUS_ROOM) else {
@@ -341,7 +356,7 @@ impl State {
         };
         let told = status(&reply).map_err(|error| UserError(error.to_string()))?;
         let runs = told.recent.iter().filter(|run| run.frames > 0);
-        self.journal.note(Event::Starved {
+        self.journal().note(Event::Starved {
             clear_frames: told.clear_frames,
             clear_runs: told.clear_runs,
             missed_frames: told.missed_frames,
@@ -366,16 +381,21 @@ impl State {
 
     fn take(&self, block: &Block<'_>) -> Result<(), UserError> {
         self.reader.borrow_mut().accept(block).map_err(broken)?;
-        let frame_bytes = block
-            .format
-            .map_or(self.frame_bytes, |format| format.frame_bytes());
-        if frame_bytes != self.frame_bytes {
-            return Err(UserError(format!(
-                "the tap delivers frames of {frame_bytes} bytes, {} are played",
-                self.frame_bytes
-            )));
+        if let Some(format) = block.format {
+            let before = self.generation.replace(Some(block.generation));
+            if before.is_some_and(|before| before != block.generation) {
+                // One that nobody expects is told with the last.
+                self.life
+                    .set((self.life.get() + 1).min(self.lives.len() - 1));
+            }
+            let (given, played) = (format.frame_bytes(), self.lives[self.life.get()].1);
+            if given != played {
+                return Err(UserError(format!(
+                    "the tap delivers frames of {given} bytes, {played} are played"
+                )));
+            }
         }
-        self.journal.note(Event::Block {
+        self.journal().note(Event::Block {
             generation: block.generation,
             first_frame: block.first_frame,
             frames: block.count.into(),
@@ -385,10 +405,15 @@ impl State {
             clear: block.clear.into(),
             missed: block.missed.into(),
         });
-        self.journal
+        self.journal()
             .capture(block.first_frame, block.count.into(), block.frames);
         if block.is(BlockFlags::LAST) {
-            self.last_seen.set(true);
+            if self.life.get() + 1 == self.lives.len() {
+                self.last_seen.set(true);
+            } else if let Some(handle) = self.handle.borrow().as_ref() {
+                // What it counted of this stream is forgotten with the next.
+                self.starved(handle)?;
+            }
         }
         Ok(())
     }

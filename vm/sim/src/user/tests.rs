@@ -9,9 +9,10 @@ use waverig_protocol::scenario::{Client, Disturbance, Format, Sample, Scenario, 
 use waverig_protocol::timeline::{Event, Stamped};
 use waverig_signal::Generator;
 
-use super::client::Playing;
+use super::client::{Life, Playing};
 use super::journal::{Journal, Sink};
 use super::{Place, UserError, processor, task};
+use crate::kernel::kernel;
 use crate::mock::{self, Machine, Quirk};
 use crate::nt::interface;
 use crate::portcls::guid_of;
@@ -49,14 +50,25 @@ pub(crate) fn play_on_mock(
         wave: link(machine, mock::WAVE),
         pin: 0,
     };
-    let playing = Playing::open(scenario, &place, None, journal.clone())?;
+    let life = Life {
+        scenario: scenario.clone(),
+        journal: journal.clone(),
+        node: None,
+        start: kernel().now(),
+        stop: None,
+    };
+    let playing = Playing::open(&life, &place)?;
     let held = scenario.disturbances.clone();
     let arrange = move |start| processor::arrange_stalls(&held, start);
     let result = Rc::new(RefCell::new(None));
     let kept_result = Rc::clone(&result);
-    task::spawn("the mock's player", playing.run(arrange), move |played| {
-        *kept_result.borrow_mut() = Some(played);
-    });
+    task::spawn(
+        "the mock's player",
+        playing.run(Vec::new(), arrange),
+        move |played| {
+            *kept_result.borrow_mut() = Some(played);
+        },
+    );
     sched::must("the mock's player", || result.borrow().is_some());
     result.take().expect("it ended")?;
     journal.flush();

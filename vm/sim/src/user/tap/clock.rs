@@ -23,7 +23,7 @@ impl Tap {
             .as_ref()
             .err()
             .map_or(0, |status| status.0.cast_unsigned());
-        self.state.journal.note(Event::Steer { ppb, answer });
+        self.state.own().note(Event::Steer { ppb, answer });
         reply.map_or(Ok(()), |reply| self.note_clock(&reply).map(|_| ()))
     }
 
@@ -100,7 +100,7 @@ impl Tap {
                 clock.qpc
             )));
         }
-        self.state.journal.note(Event::Clock {
+        self.state.own().note(Event::Clock {
             device_ticks: clock.device_ticks,
             device_fraction: clock.device_fraction,
             slope_ppb: clock.slope_ppb,

@@ -96,7 +96,7 @@ pub(super) fn begin(state: &Rc<State>) -> Result<(), UserError> {
             ended.bell.ring();
             let asked = ended.closing.get() || ended.cancelled.take() > 0;
             if status == STATUS_DEVICE_NOT_CONNECTED && ended.may_end {
-                ended.journal.note(Event::Refused {
+                ended.own().note(Event::Refused {
                     request: "tap-share".into(),
                     status: status.0.cast_unsigned(),
                 });
