@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::rig::{Rig, root};
 
-/// Commands with a test of their own, which takes longer.
+/// Commands that take longer: `ci` has tests of its own, `bench` is for people.
 const ELSEWHERE: &[&str] = &["ci", "bench"];
 
 /// The words behind `cargo xtask` of each command in a page's fenced blocks.

@@ -141,7 +141,9 @@ fn a_device_takes_every_rate_and_sample_format_with_up_to_its_channels() {
     for most in [1, 2, 16] {
         let device = Capability::usual(most);
         let mut taken = 0;
-        for rate in (0..=200_000).step_by(25).chain([192_001, 1_000_000]) {
+        // Miri gets a sample.
+        let step = if cfg!(miri) { 48_000 } else { 25 };
+        for rate in (0..=200_000).step_by(step).chain([192_001, 1_000_000]) {
             for (channels, sample) in
                 (1..=17).flat_map(|n| SampleFormat::ALL.map(|sample| (n, sample)))
             {
@@ -163,9 +165,6 @@ fn a_device_takes_every_rate_and_sample_format_with_up_to_its_channels() {
                     Ok(())
                 };
                 assert_eq!(device.accepts(&format), expect, "{format:?}");
-            }
-            if cfg!(miri) && rate > 16_000 {
-                break;
             }
         }
         if !cfg!(miri) {
