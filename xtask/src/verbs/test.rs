@@ -25,20 +25,8 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
     ("tests", &["test", "--no-fail-fast"]),
     (
-        // Recording and conversion compute too much for Miri's pace; there is no unsafe code in the engine either way.
         "engine under Miri",
-        &[
-            "+nightly",
-            "miri",
-            "test",
-            "--package",
-            "waverig-engine",
-            "--",
-            "--skip",
-            "capture::",
-            "--skip",
-            "convert::",
-        ],
+        &["+nightly", "miri", "test", "--package", "waverig-engine"],
     ),
 ];
 
