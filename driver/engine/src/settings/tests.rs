@@ -283,7 +283,7 @@ proptest! {
         prop_assert!((1..=settings.channels).contains(&format.channels));
         prop_assert!(RATES.contains(&format.rate));
         for name in [settings.render_name, settings.capture_name].into_iter().flatten() {
-            for number in 0..=u8::MAX {
+            for number in (0..=u8::MAX).step_by(if cfg!(miri) { 85 } else { 1 }) {
                 let units = name.of_cable(number).units().to_vec();
                 let text = String::from_utf16(&units).expect("whole characters");
                 prop_assert!(units.len() <= Name::MAX_UNITS + 2 && text == text.trim_matches(' '));
