@@ -12,6 +12,7 @@ mod no_fault;
 mod no_findings;
 mod notifications;
 mod packet_count;
+mod pin;
 mod position_clock;
 mod presentation;
 mod record_exact;
@@ -30,7 +31,7 @@ mod tone;
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Share};
+use waverig_protocol::scenario::{Disturbance, Opening, Share};
 
 use crate::clock::Clock;
 use crate::evidence::{Evidence, Piece};
@@ -114,6 +115,9 @@ impl Outcome {
 /// Id of the check that nothing crashed.
 pub const NO_FAULT: &str = "no-fault";
 
+/// Id of the check that looks at how programs get their pins.
+const PIN: &str = "pin";
+
 /// Every check, in the order of reports: first whether there is a run at all, then audio, then time.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -145,6 +149,12 @@ pub const CHECKS: &[Check] = &[
         about: "the device went through what the scenario does to it, and what was open then ended as promised",
         of: Part::Run,
         run: device_life::run,
+    },
+    Check {
+        id: PIN,
+        about: "a pin was refused while another program had it, and not otherwise",
+        of: Part::Stream,
+        run: pin::run,
     },
     Check {
         id: "capture-exact",
@@ -281,6 +291,10 @@ impl Check {
     pub(crate) fn result(&self, context: &Context<'_>) -> Option<CheckResult> {
         let soaks = context.file.scenario.soak.is_some();
         let tapped = context.main_cable.contains(&context.program);
+        // A program that gets no pin has nothing else.
+        if context.opening == Opening::Refused && self.id != PIN {
+            return None;
+        }
         if !self.of.is_of(context.program, tapped)
             || context.reads_nothing()
             || soaks && !self.of_soak()
@@ -311,6 +325,10 @@ pub(crate) struct Context<'a> {
     program: Program,
     /// The memory that it shares with the driver, if it is a tap client that does.
     share: Option<Share>,
+    /// How it gets its pin.
+    opening: Opening,
+    /// The whole scenario, as every program takes part in it.
+    whole: &'a ScenarioFile,
     /// The players on the cable of the main tap, in order.
     main_cable: Vec<Program>,
     /// The scenario as the program's player plays it.
@@ -407,6 +425,8 @@ impl<'a> Context<'a> {
         Self {
             program,
             share,
+            opening: file.scenario.opening(program),
+            whole: file,
             main_cable: file.scenario.players_on(1),
             file: view,
             evidence,
@@ -549,8 +569,9 @@ pub(crate) fn given_golden(
 ) -> Result<Option<RecordGolden>, String> {
     let none = golden::own_golden();
     let later = file.scenario.players_on(1);
+    let given = file.scenario.recorders_given();
     let is = |program: Program| match program {
-        Program::Recorder(_) => !of_players,
+        Program::Recorder(_) => !of_players && given.contains(&program),
         Program::Player(_) => of_players && later.contains(&program),
         Program::Main | Program::TapClient(_) => false,
     };

@@ -94,7 +94,11 @@ pub fn load(folder: &Path, file: &ScenarioFile) -> Result<Golden, GoldenError> {
             CaptureGolden::parse(text, &file.scenario)
         })?,
         timing: parsed(&timing, file, TimingGolden::parse)?,
-        record: given(&record, Given::Recorders, file.scenario.recorders.len())?,
+        record: given(
+            &record,
+            Given::Recorders,
+            file.scenario.recorders_given().len(),
+        )?,
         players: given(&players, Given::Players, later)?,
     })
 }

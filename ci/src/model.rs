@@ -4,6 +4,7 @@
 mod cables;
 mod device;
 mod life;
+mod opening;
 mod recorder;
 mod tap;
 
@@ -12,7 +13,7 @@ pub(crate) use cables::perfect;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use waverig_protocol::scenario::{Client, Disturbance};
+use waverig_protocol::scenario::{Client, Disturbance, Opening};
 use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
 use waverig_protocol::{MachineInfo, Program, Reply};
 use waverig_signal::Generator;
@@ -118,6 +119,7 @@ fn alone(file: &ScenarioFile, later: &[ScenarioFile], main: i64) -> Evidence {
     let machines: Vec<&Machine<'_>> = std::iter::once(&machine).chain(&later).collect();
     let recorders: Vec<_> = (1..)
         .zip(&file.scenario.recorders)
+        .filter(|(_, recorder)| recorder.open != Opening::Refused)
         .map(|(number, recorder)| recorder::record(&machines, number, recorder))
         .collect();
     machine.evidence(recorders)
@@ -157,7 +159,11 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
         known_from: None,
         ended: None,
     };
-    let opened = machine.start - START;
+    // Later ones open their pins at the last moment.
+    let opened = match file.scenario.start_ms {
+        0 => 0,
+        _ => machine.start - 100,
+    };
     machine.event(
         opened,
         Event::Opened {
@@ -202,7 +208,7 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
     if machine.is_told() {
         machine.look(end);
         machine.state(end, "pause");
-        machine.clock.halt(end);
+        machine.end_clock(end);
     } else {
         machine.play(end);
     }
@@ -634,7 +640,7 @@ impl Machine<'_> {
         let buffer = (self.buffer.len() / self.file.scenario.format.frame_bytes()) as u64;
         for tick in 1.. {
             let qpc = self.goes_on(self.start + tick * i64::from(interval_ms) * 10_000);
-            if let Some(end) = self.end().filter(|end| qpc > *end) {
+            if let Some(end) = self.end().filter(|end| qpc >= *end) {
                 return end;
             }
             if let Some(stop) = self.stops(qpc) {

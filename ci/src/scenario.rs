@@ -211,7 +211,11 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
         )?;
     }
     for each in &file.disturbances {
-        check_disturbance(each.get_ref(), duration, &each.span())?;
+        let during = match each.get_ref() {
+            Disturbance::Sleep { .. } | Disturbance::PowerDown { .. } => whole(file, duration),
+            _ => duration,
+        };
+        check_disturbance(each.get_ref(), during, &each.span())?;
     }
     let mut before = 0;
     let whole = file.disturbances.iter();
@@ -233,6 +237,18 @@ fn check(file: &File, format: Format, span: Range<usize>) -> Result<(), (Range<u
         before = at_ms + for_ms;
     }
     Ok(())
+}
+
+/// How long anything goes on whose main player plays for `duration`, in milliseconds after that starts.
+fn whole(file: &File, duration: u32) -> u32 {
+    let start = file.start_ms.as_ref().map_or(0, |start| *start.get_ref());
+    let players = file.players.iter().map(Spanned::get_ref);
+    let players = players.map(|player| player.start_ms.saturating_add(player.duration_ms));
+    let recorders = file.recorders.iter().map(|one| one.get_ref().stop_ms);
+    let ends = players
+        .chain(recorders)
+        .map(|end| end.saturating_sub(start));
+    ends.max().unwrap_or(0).max(duration)
 }
 
 fn check_format(format: &Format, span: &Range<usize>) -> Result<(), (Range<usize>, String)> {

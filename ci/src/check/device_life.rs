@@ -130,6 +130,9 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     }
     let refused = refusals(context, &mut complaints);
     let must_refuse = disturbances.iter().any(refuses);
+    if must_refuse {
+        unrefused(context, &mut complaints);
+    }
     if must_refuse && refused == 0 {
         complaints
             .push("no read that was pended on the tap was refused when the device went".into());
@@ -151,7 +154,9 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
 fn refusals(context: &Context<'_>, complaints: &mut Vec<String>) -> usize {
     let mut count = 0;
     for stamped in &context.evidence.timeline {
-        if let Event::Refused { request, status } = &stamped.event {
+        if let Event::Refused { request, status } = &stamped.event
+            && request != "open-pin"
+        {
             count += usize::from(stamped.program == Program::Main);
             if *status != NOT_CONNECTED {
                 complaints.push(format!(
@@ -162,6 +167,24 @@ fn refusals(context: &Context<'_>, complaints: &mut Vec<String>) -> usize {
         }
     }
     count
+}
+
+/// Other programs that read a tap until the device goes, and had no read refused.
+fn unrefused(context: &Context<'_>, complaints: &mut Vec<String>) {
+    for (number, client) in (1..).zip(&context.file.scenario.tap_clients) {
+        let program = Program::TapClient(number);
+        let stays = client.reads > 0 && client.close_ms.is_none();
+        let refused = context
+            .evidence
+            .timeline
+            .iter()
+            .any(|each| each.program == program && matches!(each.event, Event::Refused { .. }));
+        if stays && !refused {
+            complaints.push(format!(
+                "no read that {program} had pended was refused when the device went"
+            ));
+        }
+    }
 }
 
 /// Once the device is stopped or gone, nothing more comes out of it.
@@ -187,6 +210,22 @@ fn silence_after(
         complaints.push(format!(
             "the driver signalled a notification {} after the device was {change:?}",
             Nanos(stream.clock.nanos(qpc - end))
+        ));
+    }
+    // With several nodes the others stay.
+    let mut others = context.evidence.timeline.iter().filter(|each| {
+        !each.program.is_main() && each.qpc > *end && context.file.scenario.device.nodes == 1
+    });
+    let comes = |event: &Event| match event {
+        Event::Block { frames, .. } => *frames > 0,
+        Event::Notified => true,
+        _ => false,
+    };
+    if let Some(each) = others.find(|each| comes(&each.event)) {
+        complaints.push(format!(
+            "{} was told something {} after the device was {change:?}",
+            each.program,
+            Nanos(stream.clock.nanos(each.qpc - end))
         ));
     }
     Ok(())

@@ -9,7 +9,11 @@ use super::{Context, Judgement, Outcome};
 pub(super) fn run(context: &Context<'_>) -> Judgement {
     let golden = context.golden.map_err(ToString::to_string)?;
     let (golden, at) = match context.program {
-        Program::Recorder(number) => (&golden.record, usize::from(number).checked_sub(1)),
+        Program::Recorder(_) => {
+            let given = context.whole.scenario.recorders_given().into_iter();
+            let at = given.clone().position(|each| each == context.program);
+            (&golden.record, at)
+        }
         Program::Player(_) => {
             let later = context.main_cable.iter().skip(1);
             let at = later.copied().position(|each| each == context.program);

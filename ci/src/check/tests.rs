@@ -5,6 +5,7 @@ mod clock;
 mod doctor;
 mod lives;
 mod packets;
+mod pins;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -374,7 +375,7 @@ const ROWS: &[Row] = &[
 
 fn rows() -> impl Iterator<Item = &'static Row> {
     let more = clock::ROWS.iter().chain(packets::ROWS).chain(lives::ROWS);
-    ROWS.iter().chain(more)
+    ROWS.iter().chain(more).chain(pins::ROWS)
 }
 
 #[test]

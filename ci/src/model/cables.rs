@@ -1,19 +1,25 @@
 //! Several players: each cable is a perfect machine of its own, and what they tell is put together.
 
+use waverig_protocol::scenario::Opening;
 use waverig_protocol::timeline::Event;
 use waverig_protocol::{Program, Reply};
 
-use super::{alone, moment};
+use super::{alone, moment, opening};
 use crate::evidence::Evidence;
 use crate::scenario::ScenarioFile;
 
 /// What a perfect machine tells about a scenario.
 pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
+    let (file, refusals) = opening::resolved(file);
+    let file = &file;
     let players = file.scenario.programs().into_iter();
-    let mut players =
-        players.filter(|program| matches!(program, Program::Main | Program::Player(_)));
+    let mut players = players.filter(|program| {
+        matches!(program, Program::Main | Program::Player(_))
+            && file.scenario.opening(*program) != Opening::Refused
+    });
     let main = players.next().expect("the main player is the first");
     let mut all = of_player(file, main);
+    all.timeline.extend(refusals);
     for player in players {
         let one = of_player(file, player);
         for program in file.scenario.programs() {
@@ -82,9 +88,14 @@ fn of_player(file: &ScenarioFile, player: Program) -> Evidence {
     for mut stamped in alone.timeline {
         let of_the_tap = matches!(
             stamped.event,
-            Event::Block { .. } | Event::TapOpened { .. } | Event::TapClosed
+            Event::Block { .. }
+                | Event::TapOpened { .. }
+                | Event::TapClosed
+                | Event::Refused { .. }
         );
-        if !(untapped(stamped.program) && of_the_tap) {
+        // What happens to the device is told once.
+        let of_the_device = matches!(stamped.event, Event::Device { .. }) && !player.is_main();
+        if !(untapped(stamped.program) && of_the_tap) && !of_the_device {
             stamped.program = whole(stamped.program);
             evidence.timeline.push(stamped);
         }

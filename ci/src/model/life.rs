@@ -4,7 +4,8 @@ use waverig_protocol::Program;
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::{DeviceChange, Event, Stamped};
 
-use super::{Machine, moment};
+use super::{FREQUENCY, Machine, moment};
+use crate::clock::Clock;
 
 /// `STATUS_DEVICE_NOT_CONNECTED` (ntstatus.h).
 const NOT_CONNECTED: u32 = 0xC000_009D;
@@ -50,10 +51,23 @@ impl Machine<'_> {
 impl Machine<'_> {
     /// Lets the clock run from the start on, as long as the device is there and but for where the stream stands.
     pub(super) fn start_clock(&mut self) {
+        self.run_clock(NEVER);
+    }
+
+    /// The stream ended: what happens later is none of it.
+    pub(super) fn end_clock(&mut self, end: i64) {
+        let (rate, device) = (self.clock.rate(), self.clock.device().clone());
+        self.clock = Clock::of_device(rate, FREQUENCY, device).expect("a clock");
+        self.run_clock(end);
+        self.clock.halt(end);
+    }
+
+    fn run_clock(&mut self, until: i64) {
         self.clock.run(self.start);
         let all = self.file.scenario.disturbances.iter();
         let all: Vec<_> = all.filter_map(|each| self.standing(each)).collect();
-        for (from, to) in all.into_iter().filter(|(from, _)| *from > self.start) {
+        let whole = self.start..until;
+        for (from, to) in all.into_iter().filter(|(from, _)| whole.contains(from)) {
             self.clock.halt(from);
             self.clock.run(to);
         }

@@ -164,7 +164,8 @@ pub(super) fn record(machines: &[&Machine<'_>], number: u8, recorder: &Recorder)
         tape.state(stop, "pause");
         tape.state(stop + LATE, "stop");
     }
-    tape.note(stop + LATE, Event::Closed);
+    let after = if cut.is_none() { LATE } else { 10 };
+    tape.note(stop + after, Event::Closed);
     tape.recorded
 }
 

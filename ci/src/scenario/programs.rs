@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use toml::Spanned;
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Player, Scenario, Share, TapClient, TapDisturbance};
+use waverig_protocol::scenario::{
+    Disturbance, Opening, Player, Scenario, Share, TapClient, TapDisturbance,
+};
 use waverig_signal::Generator;
 
 use super::{File, MOST_FRAMES, check_client, check_disturbance, check_format, ensure};
@@ -151,7 +153,11 @@ fn turn(scenario: &Scenario, number: u8, player: &Player, span: &Range<usize>) -
         players: scenario.players[..usize::from(number) - 1].to_vec(),
         ..scenario.clone()
     };
-    let last = before.players_on(player.cable).pop();
+    // One that gets no pin may come at any time.
+    let last = match player.open {
+        Opening::Refused => None,
+        Opening::AtOnce | Opening::Patient => before.players_on(player.cable).pop(),
+    };
     let view = last.and_then(|last| scenario.view_of(last));
     ensure(
         view.as_ref()
@@ -168,7 +174,7 @@ fn turn(scenario: &Scenario, number: u8, player: &Player, span: &Range<usize>) -
         (view.format, view.client) == (player.format, player.client) && view.soak.is_none()
     });
     ensure(
-        !player.again || goes_on && !player.refused,
+        !player.again || goes_on && player.open == Opening::AtOnce,
         span.clone(),
         || {
             "again: the player before it on the cable must have its format and kind of client"

@@ -8,7 +8,7 @@ use crate::device::Device;
 mod programs;
 mod soak;
 
-pub use programs::{Player, Recorder, Share, SteerStep, TapClient, TapDisturbance};
+pub use programs::{Opening, Player, Recorder, Share, SteerStep, TapClient, TapDisturbance};
 pub use soak::Soak;
 
 /// One scenario.
@@ -128,9 +128,26 @@ impl Scenario {
     pub fn players_on(&self, cable: u8) -> Vec<Program> {
         let main = (cable == 1).then_some(Program::Main);
         let numbered = (1..=u8::MAX).zip(&self.players);
-        let others = numbered.filter(|(_, one)| one.cable == cable && !one.refused);
+        let others = numbered.filter(|(_, one)| one.cable == cable && one.open != Opening::Refused);
         let others = others.map(|(number, _)| Program::Player(number));
         main.into_iter().chain(others).collect()
+    }
+
+    /// The recorders that are given their pins.
+    pub fn recorders_given(&self) -> Vec<Program> {
+        let numbered = (1..=u8::MAX).zip(&self.recorders);
+        let given = numbered.filter(|(_, one)| one.open != Opening::Refused);
+        given.map(|(number, _)| Program::Recorder(number)).collect()
+    }
+
+    /// How a program gets its pin.
+    pub fn opening(&self, program: Program) -> Opening {
+        match program {
+            Program::Player(number) => self.player(number).map(|one| one.open),
+            Program::Recorder(number) => self.recorder(number).map(|one| one.open),
+            Program::Main | Program::TapClient(_) => None,
+        }
+        .unwrap_or_default()
     }
 
     /// The program that goes on with a program's pin when that has stopped its stream.

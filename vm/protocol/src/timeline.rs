@@ -197,9 +197,9 @@ pub enum Event {
         /// What.
         change: DeviceChange,
     },
-    /// A request of the program was refused because the device is stopped or gone.
+    /// A request of the program was refused: because the device is stopped or gone, or because another program has the pin.
     Refused {
-        /// What it asked for: `tap-read`.
+        /// What it asked for: `tap-read`, `tap-share`, `open-pin`.
         request: String,
         /// The `NTSTATUS`.
         status: u32,

@@ -21,6 +21,9 @@ pub struct Recorder {
     /// It is the recorder before it once more, whose stream was stopped and runs again, on the same pin.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
+    /// How it gets its pin.
+    #[serde(default)]
+    pub open: Opening,
     /// When its stream runs.
     #[serde(default)]
     pub start_ms: u32,
@@ -29,6 +32,19 @@ pub struct Recorder {
     /// What it does wrong on purpose; times are those of its own stream.
     #[serde(default, rename = "disturbance")]
     pub disturbances: Vec<Disturbance>,
+}
+
+/// How a program gets its pin. Of each direction of a cable one program has it at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opening {
+    /// It is given to it when it asks.
+    #[default]
+    AtOnce,
+    /// It is not, because another program has it; the program gives up.
+    Refused,
+    /// It asks every millisecond until the other program has closed it.
+    Patient,
 }
 
 /// A further program that plays. On a cable one plays after the other; the main player is the first on the first.
@@ -40,9 +56,9 @@ pub struct Player {
     /// It is the player before it on this cable once more, whose stream was stopped and runs again, on the same pin.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
-    /// Its pin is not given to it, because another program has it.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub refused: bool,
+    /// How it gets its pin.
+    #[serde(default)]
+    pub open: Opening,
     /// What is played.
     pub signal: Signal,
     /// In which format.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use waverig_protocol::scenario::{Client, Scenario};
+use waverig_protocol::scenario::{Client, Opening, Scenario};
 use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
 
@@ -53,10 +53,23 @@ pub(super) struct Playing {
 impl Playing {
     /// Opens a program's stream.
     pub(super) fn open(life: &Life, place: &Place) -> Result<Self, UserError> {
-        let generator = life.generator()?;
+        Self::of(life, Stream::open(place, &life.setup())?)
+    }
+
+    /// The same as a program does it that may have to wait for its pin, or does without; `None` when it is not given to it.
+    pub(super) async fn open_as(
+        opening: Opening,
+        life: &Life,
+        place: &Place,
+    ) -> Result<Option<Self>, UserError> {
+        let stream = Stream::open_as(opening, place, &life.setup()).await?;
+        stream.map(|stream| Self::of(life, stream)).transpose()
+    }
+
+    fn of(life: &Life, stream: Stream) -> Result<Self, UserError> {
         Ok(Self {
-            stream: Stream::open(place, &life.setup())?,
-            generator,
+            stream,
+            generator: life.generator()?,
             feed: Feed::new(life.scenario.frames()),
             client: life.scenario.client,
             scratch: Vec::new(),

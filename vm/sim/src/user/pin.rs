@@ -59,8 +59,13 @@ pub(crate) fn connect(pin: u32, format: &[u8]) -> Vec<u8> {
 }
 
 impl Pin {
-    /// Opens `pin` of `filter` for `format`, in the steps Windows takes: an intersection, a proposal, the pin.
-    pub(super) fn open(filter: &Handle, pin: u32, format: &Format) -> Result<Self, UserError> {
+    /// Opens `pin` of `filter` for `format`, in the steps Windows takes: an intersection, a proposal, the pin. The last of them may
+    /// be refused, because another program has the pin.
+    pub(super) fn open(
+        filter: &Handle,
+        pin: u32,
+        format: &Format,
+    ) -> Result<Result<Self, NtStatus>, UserError> {
         let pin_words = [pin, 0].map(u32::to_le_bytes).concat();
         let mut question = property(
             &KSPROPSETID_Pin,
@@ -93,10 +98,7 @@ impl Pin {
             Err(status) => return Err(failed("proposing the format", status)),
         }
         let connect = connect(pin, &wanted);
-        let handle = filter
-            .open_pin(&connect)
-            .map_err(|status| failed("opening the pin", status))?;
-        Ok(Self { handle })
+        Ok(filter.open_pin(&connect).map(|handle| Self { handle }))
     }
 
     /// Gets a buffer of at least `bytes`; `notifications` in each lap of it, 0 for none.

@@ -243,9 +243,13 @@ impl Run<'_> {
         let next = self.followers(program);
         let next: Vec<Life> = next.filter_map(|player| self.life(player)).collect();
         let place = self.target.render(cable)?;
+        let opening = self.scenario.opening(program);
         self.spawn("a player", async move {
             task::sleep_until(life.start).await;
-            Playing::open(&life, &place)?.run(next, |_| ()).await
+            match Playing::open_as(opening, &life, &place).await? {
+                Some(playing) => playing.run(next, |_| ()).await,
+                None => Ok(()),
+            }
         });
         Ok(())
     }
@@ -259,9 +263,10 @@ impl Run<'_> {
         let next = self.followers(program);
         let next = next.map(|recorder| self.recording(recorder));
         let next: Vec<recorder::Life> = next.collect::<Result<_, _>>()?;
+        let opening = self.scenario.opening(program);
         self.spawn("a recorder", async move {
             task::sleep_until(life.start).await;
-            recorder::run(place, life, next).await
+            recorder::run(opening, place, life, next).await
         });
         Ok(())
     }

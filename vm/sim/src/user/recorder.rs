@@ -1,7 +1,7 @@
 //! Programs that capture: they look at their buffer when the driver signals, or at intervals, or ask for packets, and take out
 //! what has been recorded since.
 
-use waverig_protocol::scenario::Client;
+use waverig_protocol::scenario::{Client, Opening};
 use waverig_protocol::timeline::Event;
 
 use super::stream::{Setup, Stream};
@@ -26,9 +26,17 @@ pub(super) struct Life {
 
 /// Opens a stream, captures until `stop`, and stops; then does the same for each of the programs that go on with the pin; then
 /// closes it.
-pub(super) async fn run(place: Place, life: Life, next: Vec<Life>) -> Result<(), UserError> {
+pub(super) async fn run(
+    opening: Opening,
+    place: Place,
+    life: Life,
+    next: Vec<Life>,
+) -> Result<(), UserError> {
+    let Some(stream) = Stream::open_as(opening, &place, &life.setup).await? else {
+        return Ok(());
+    };
     let mut recording = Recording {
-        stream: Stream::open(&place, &life.setup)?,
+        stream,
         next: 0,
         scratch: Vec::new(),
     };

@@ -9,7 +9,7 @@ use waverig_portcls::status::{
     STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
-use waverig_protocol::scenario::{Client, Disturbance, Format};
+use waverig_protocol::scenario::{Client, Disturbance, Format, Opening};
 use waverig_protocol::timeline::Event;
 
 use super::journal::Journal;
@@ -98,10 +98,45 @@ impl Notification {
 impl Stream {
     /// Opens filter and pin, gets a buffer, registers the event.
     pub(super) fn open(place: &Place, setup: &Setup) -> Result<Self, UserError> {
+        let stream = Self::ask(place, setup)?;
+        stream.map_err(|status| UserError(format!("opening the pin failed with {status}")))
+    }
+
+    /// The same as a program does it that may have to wait for the pin, or does without; `None` when it is not given to it.
+    pub(super) async fn open_as(
+        opening: Opening,
+        place: &Place,
+        setup: &Setup,
+    ) -> Result<Option<Self>, UserError> {
+        if opening == Opening::AtOnce {
+            return Self::open(place, setup).map(Some);
+        }
+        loop {
+            match Self::ask(place, setup)? {
+                Ok(stream) => return Ok(Some(stream)),
+                Err(status) => setup.journal.note(Event::Refused {
+                    request: "open-pin".into(),
+                    status: status.0.cast_unsigned(),
+                }),
+            }
+            if opening == Opening::Refused {
+                return Ok(None);
+            }
+            task::sleep(Hns::from_millis(1)).await;
+        }
+    }
+
+    fn ask(place: &Place, setup: &Setup) -> Result<Result<Self, NtStatus>, UserError> {
         let frame_bytes = setup.format.frame_bytes();
         let filter = Handle::open(&place.wave)
             .map_err(|status| UserError(format!("opening {} failed with {status}", place.wave)))?;
-        let pin = Pin::open(&filter, place.pin, &setup.format)?;
+        let pin = match Pin::open(&filter, place.pin, &setup.format)? {
+            Ok(pin) => pin,
+            Err(status) => {
+                filter.close();
+                return Ok(Err(status));
+            }
+        };
         let (frames, notifications) = match setup.client {
             Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
                 (2 * u64::from(packet_frames), 2)
@@ -144,7 +179,7 @@ impl Stream {
             &setup.disturbances,
             bell.unwrap_or_default(),
         );
-        Ok(Self {
+        Ok(Ok(Self {
             filter,
             pin,
             buffer,
@@ -161,7 +196,7 @@ impl Stream {
             pauses: Pauses::new(&setup.disturbances, now),
             lapses: Lapses::new(&setup.disturbances, now),
             stop: setup.stop.unwrap_or(Qpc(u64::MAX)),
-        })
+        }))
     }
 
     /// Stops the stream and keeps its pin for the program that goes on with it. Nothing is left of what was played: the position
