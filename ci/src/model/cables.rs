@@ -95,7 +95,7 @@ fn of_player(file: &ScenarioFile, player: Program) -> Evidence {
         );
         // What happens to the device is told once.
         let of_the_device = matches!(stamped.event, Event::Device { .. }) && !player.is_main();
-        if !(untapped(stamped.program) && of_the_tap) && !of_the_device {
+        if !(of_the_device || untapped(stamped.program) && of_the_tap) {
             stamped.program = whole(stamped.program);
             evidence.timeline.push(stamped);
         }
