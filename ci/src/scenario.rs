@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use waverig_protocol::device::Device;
 use waverig_protocol::scenario::{
-    Client, Disturbance, Format, Player, Recorder, Scenario, Signal, Soak, Tap, TapClient,
+    Client, Disturbance, Format, Mode, Player, Recorder, Scenario, Signal, Soak, Tap, TapClient,
 };
 use waverig_signal::Generator;
 
@@ -64,6 +64,8 @@ struct File {
     sweep: Option<Spanned<Sweep>>,
     client: Spanned<Client>,
     #[serde(default)]
+    mode: Option<Mode>,
+    #[serde(default)]
     soak: Option<Spanned<Soak>>,
     #[serde(default)]
     tap: Option<Spanned<Tap>>,
@@ -109,6 +111,7 @@ impl ScenarioFile {
             signal: file.signal.into_inner(),
             format,
             client: file.client.into_inner(),
+            mode: file.mode,
             soak: file.soak.map(Spanned::into_inner),
             tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
             disturbances: plain(file.disturbances),

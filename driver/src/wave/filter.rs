@@ -1,6 +1,6 @@
 //! The wave filter's description. It depends on the direction and on the device's channels, so each miniport has its own, in pool.
 
-use super::{MODES, propose, write_position};
+use super::{propose, write_position};
 use crate::cable::Direction;
 use crate::description::{self, bridge, connection, pin, properties};
 use crate::pool::PoolBox;
@@ -20,9 +20,9 @@ pub(super) const PIN_STREAM: u32 = 0;
 /// To the topology filter, or from it.
 pub(super) const PIN_BRIDGE: u32 = 1;
 
-/// Instances of the streaming pin: one for each signal-processing mode, because Windows opens one per mode in use (inferred from
-/// the public samples).
-const MAX_STREAMS: u32 = MODES.len() as u32;
+/// Instances of the streaming pin: a cable takes one stream of each direction, in either signal-processing mode. What clients are
+/// told as `KSPIN_CINSTANCES.PossibleCount` is what they get. (The sample sysvad has as many instances as modes, and mixes them.)
+const MAX_STREAMS: u32 = 1;
 
 /// Says that the pin knows signal-processing modes; which ones, `IMiniportAudioSignalProcessing::GetModes` says
 /// (windows-driver-docs: audio-signal-processing-modes).

@@ -37,6 +37,9 @@ pub struct Scenario {
     pub format: Format,
     /// By what kind of client.
     pub client: Client,
+    /// In which mode the main player opens its pin; none that it names when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// The main client looks at its stream for days instead of playing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Soak>,
@@ -70,6 +73,7 @@ impl Scenario {
             signal,
             format,
             client,
+            mode: None,
             soak: None,
             tap: Tap::default(),
             disturbances: Vec::new(),
@@ -208,6 +212,7 @@ impl Scenario {
                 view.signal = player.signal.clone();
                 view.format = player.format;
                 view.client = player.client;
+                view.mode = player.mode;
                 // What happens to the machine happens to every program.
                 view.disturbances.retain(Disturbance::is_of_the_machine);
                 view.disturbances.extend(&player.disturbances);
@@ -239,6 +244,16 @@ pub enum Signal {
         /// Milliseconds of silence.
         off_ms: u32,
     },
+}
+
+/// A signal-processing mode that a client asks for when it opens its pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// `AUDIO_SIGNALPROCESSINGMODE_RAW`.
+    Raw,
+    /// `AUDIO_SIGNALPROCESSINGMODE_DEFAULT`.
+    Default,
 }
 
 /// How samples are stored.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Client, Disturbance, Format, Signal};
+use super::{Client, Disturbance, Format, Mode, Signal};
 
 /// A program that captures from a cable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Recorder {
     pub format: Option<Format>,
     /// What kind of client it is.
     pub client: Client,
+    /// In which mode it opens its pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// It is the recorder before it once more, whose stream was stopped and runs again, on the same pin.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
@@ -65,6 +68,9 @@ pub struct Player {
     pub format: Format,
     /// By what kind of client.
     pub client: Client,
+    /// In which mode it opens its pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// When its stream runs.
     #[serde(default)]
     pub start_ms: u32,

@@ -26,6 +26,12 @@ rules! {
     CONSTRAINTS: "packet-size-constraints",
         "DEVPKEY_KsAudio_PacketSize_Constraints2 is whole, names a processing mode, and is consistent in itself.",
         "ksmedia/ns-ksmedia-_ksaudio_packetsize_constraints2";
+    CONSTRAINT_MODES: "packet-size-constraint-modes",
+        "DEVPKEY_KsAudio_PacketSize_Constraints2 has an entry for each signal-processing mode of the pin.",
+        "inferred from ksmedia/ns-ksmedia-_ksaudio_packetsize_constraints2: nothing says which period a mode without an entry has";
+    INSTANCES: "pin-instances",
+        "A pin can be opened as often as its MaxFilterInstanceCount and MaxGlobalInstanceCount say, which clients are told as KSPIN_CINSTANCES.PossibleCount.",
+        "stream/ksproperty-pin-cinstances; ks/ns-ks-kspin_cinstances";
     JACK: "jack-description",
         "A jack description answers a request without room with its size and STATUS_BUFFER_OVERFLOW, then with a KSMULTIPLE_ITEM and its items.",
         "KSPROPERTY_JACK_DESCRIPTION";

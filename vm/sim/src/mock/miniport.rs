@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ffi::c_void;
 
 use waverig_portcls::status::{
-    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MATCH,
-    STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
+    STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_INVALID_PARAMETER, STATUS_NO_MATCH, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{
     DEVICE_CAPABILITIES, Guid, IAdapterPowerManagementVtbl, IMiniportTopologyVtbl, IMiniportVtbl,
@@ -270,6 +270,11 @@ unsafe extern "efiapi" fn new_stream(
     _capture: u8,
     _format: *mut KSDATAFORMAT,
 ) -> NTSTATUS {
+    if has(Quirk::RefusesStreams) {
+        // SAFETY: PortCls's variable.
+        unsafe { *out = std::ptr::null_mut() };
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
     // SAFETY: PortCls's variable.
     unsafe { *out = stream::create(port_stream.cast()) };
     STATUS_SUCCESS

@@ -74,8 +74,10 @@ pub(crate) enum Quirk {
     ModesOfNoPin,
     /// Has a mode that is neither RAW nor DEFAULT, alone.
     NeitherRawNorDefault,
-    /// Has two modes on a pin that can be opened once.
+    /// Has two modes, and packet constraints for one.
     TwoModes,
+    /// Gives no stream for a pin that can be opened once.
+    RefusesStreams,
     /// Proposes a format as if there were room for it.
     ProposesWithoutSize,
     /// Proposes a format without a place for all of it.

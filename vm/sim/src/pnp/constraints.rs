@@ -1,14 +1,16 @@
 //! Packet size constraints of the filters that endpoints stream to, checked as the audio engine reads them.
 
 use waverig_portcls::id::KSCATEGORY_AUDIO;
-use waverig_portcls::{DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY, DEVPROP_TYPE_BINARY};
+use waverig_portcls::{DEVPKEY_KsAudio_PacketSize_Constraints2 as KEY, DEVPROP_TYPE_BINARY, Guid};
 
 use super::link;
 use crate::endpoints::{Built, Topology, rules};
 use crate::finding;
 use crate::nt::interface;
 use crate::nt::layout::{DevPropKey, DeviceObject};
-use crate::portcls::guid_of;
+use crate::portcls::subdevice::Subdevice;
+use crate::portcls::{guid_of, modes};
+use crate::user::format;
 
 /// Bytes before the constraints of the modes, and of each of them.
 const HEAD: usize = 16;
@@ -39,6 +41,36 @@ pub(super) fn check(pdo: *mut DeviceObject, topology: &Topology, built: &Built) 
             finding::raise(&rules::CONSTRAINTS, format!("filter {name:?}: {text}"));
         }
     }
+}
+
+/// Checks that a wave filter has an entry for each mode of a pin, if it has the property.
+pub(super) fn modes(pdo: *mut DeviceObject, subdevice: &Subdevice, pin: u32) {
+    let key = DevPropKey {
+        fmtid: guid_of(&KEY.fmtid),
+        pid: KEY.pid,
+    };
+    let found = link(pdo, &guid_of(&KSCATEGORY_AUDIO), &subdevice.name);
+    let found = found.and_then(|link| interface::find(&link));
+    let Some((_, bytes)) = found.and_then(|found| found.properties.get(&key).cloned()) else {
+        return;
+    };
+    for mode in missing(&bytes, &modes::of(subdevice, pin)) {
+        finding::raise(
+            &rules::CONSTRAINT_MODES,
+            format!(
+                "filter {:?}: the property has no entry for mode {mode} of pin {pin}",
+                subdevice.name
+            ),
+        );
+    }
+}
+
+/// The modes that have no entry in the value of the property.
+fn missing<'a>(bytes: &[u8], modes: &'a [Guid]) -> impl Iterator<Item = &'a Guid> {
+    let entries = bytes.get(HEAD..).unwrap_or_default().chunks_exact(MODE);
+    let named: Vec<Vec<u8>> = entries.map(|entry| entry[..16].to_vec()).collect();
+    let is_named = move |mode: &Guid| named.iter().any(|named| *named == format::guid(mode));
+    modes.iter().filter(move |mode| !is_named(mode))
 }
 
 /// Whether the value of the property is one that the engine takes.
@@ -87,7 +119,12 @@ fn whole(bytes: &[u8]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole;
+    use waverig_portcls::id::{
+        AUDIO_SIGNALPROCESSINGMODE_DEFAULT as DEFAULT, AUDIO_SIGNALPROCESSINGMODE_RAW as RAW,
+    };
+
+    use super::{missing, whole};
+    use crate::user::format;
 
     fn value(words: [u32; 4], modes: &[[u32; 2]]) -> Vec<u8> {
         let mut bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
@@ -104,6 +141,16 @@ mod tests {
             got.contains(expect) && got.is_empty() == expect.is_empty(),
             "{got:?} does not say {expect:?}"
         );
+    }
+
+    #[test]
+    fn each_mode_has_an_entry() {
+        let mut bytes = value([30_000, 0, 0, 1], &[[0, 30_001]]);
+        bytes[16..32].copy_from_slice(&format::guid(&RAW));
+        let missing = |modes| missing(&bytes, modes).copied().collect::<Vec<_>>();
+        assert_eq!(missing(&[RAW]), []);
+        assert_eq!(missing(&[DEFAULT, RAW]), [DEFAULT]);
+        assert_eq!(super::missing(&[], &[RAW]).count(), 1);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(super) fn check(link: &str, subdevice: &Subdevice, pin: u32) -> Option<u16> 
     channels
 }
 
-fn ranges(subdevice: &Subdevice, pin: u32) -> Vec<KSDATARANGE_AUDIO> {
+pub(super) fn ranges(subdevice: &Subdevice, pin: u32) -> Vec<KSDATARANGE_AUDIO> {
     let bound = subdevice.port.bound();
     let pins = bound.as_ref().map(|bound| &bound.description.pins);
     let pin = pins.and_then(|pins| pins.get(pin as usize));

@@ -8,6 +8,7 @@ mod drivers;
 mod formats;
 mod inspect;
 mod install;
+mod instances;
 mod jack;
 mod members;
 mod names;
@@ -131,9 +132,11 @@ impl Device {
             let [wave, topology] =
                 names.map(|name| link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name));
             let host = subdevices.iter().find(|one| one.name == *names[0]);
-            let proposed = wave
-                .zip(host)
-                .and_then(|(link, host)| formats::check(&link, host, pin));
+            let proposed = wave.zip(host).and_then(|(link, host)| {
+                instances::check(&link, host, pin);
+                constraints::modes(self.node.pdo, host, pin);
+                formats::check(&link, host, pin)
+            });
             if let Some((link, proposed)) = topology.zip(proposed) {
                 counts::check(&link, names[1], endpoint.pin, proposed);
             }

@@ -32,15 +32,8 @@ pub(crate) fn check(subdevice: &Subdevice) {
     let place = |pin: u32| format!("pin {pin} of {:?}", subdevice.name);
     let pins = &bound.description.pins;
     for (index, pin) in (0..).zip(pins) {
-        match of_pin(&modes, index, pin) {
-            Err(text) => finding::raise(&rules::MODES, format!("{}: {text}", place(index))),
-            Ok(count) => {
-                let most = pin.most.min(pin.most_per_filter);
-                if count > most {
-                    let text = format!("{} has {count} modes and {most} instances", place(index));
-                    finding::raise(&rules::MODE_INSTANCES, text);
-                }
-            }
+        if let Err(text) = of_pin(&modes, index, pin) {
+            finding::raise(&rules::MODES, format!("{}: {text}", place(index)));
         }
     }
     let beyond = pins.len() as u32;
@@ -80,12 +73,12 @@ fn list(modes: &Ref<IMiniportAudioSignalProcessing>, pin: u32, count: u32) -> Op
     })
 }
 
-/// How many modes a pin has.
+/// Whether a pin tells its modes as it must.
 fn of_pin(
     modes: &Ref<IMiniportAudioSignalProcessing>,
     index: u32,
     pin: &Pin,
-) -> Result<u32, String> {
+) -> Result<(), String> {
     let bridge = matches!(
         pin.communication,
         KSPIN_COMMUNICATION_NONE | KSPIN_COMMUNICATION_BRIDGE
@@ -93,7 +86,7 @@ fn of_pin(
     let (status, count) = ask(modes, index, std::ptr::null_mut(), 0);
     // Pins other than bridges may have no modes either; the page names the loopback pin.
     if status == STATUS_NOT_SUPPORTED {
-        return Ok(0);
+        return Ok(());
     }
     if bridge {
         return Err(format!(
@@ -135,7 +128,7 @@ fn of_pin(
             list.join(", ")
         ));
     }
-    Ok(count)
+    Ok(())
 }
 
 /// One call: the status and the count it left.
@@ -207,10 +200,6 @@ mod tests {
         check(
             Quirk::NeitherRawNorDefault,
             &["signal-processing-modes: pin 0 of \"Wave\": its modes are 98951333-"],
-        );
-        check(
-            Quirk::TwoModes,
-            &["signal-processing-mode-instances: pin 0 of \"Wave\" has 2 modes and 1 instances"],
         );
     }
 }

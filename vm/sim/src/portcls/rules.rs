@@ -98,9 +98,6 @@ rules! {
     MODES: "signal-processing-modes", false,
         "GetModes gives the count without an array, STATUS_BUFFER_TOO_SMALL with a short one, and then modes with RAW or DEFAULT among them; a bridge pin has none, and no other pin exists.",
         "portcls/nf-portcls-iminiportaudiosignalprocessing-getmodes; Audio Signal Processing Modes";
-    MODE_INSTANCES: "signal-processing-mode-instances", false,
-        "A pin has no more modes than instances: Windows opens an instance for each mode in use.",
-        "inferred from the samples simpleaudiosample (1 instance, DEFAULT) and sysvad (6 instances, 6 modes)";
     STREAM_NEW: "new-stream", false,
         "NewStream gives a stream with success and none with a failure.",
         "portcls/nf-portcls-iminiportwavert-newstream";

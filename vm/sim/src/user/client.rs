@@ -28,6 +28,7 @@ impl Life {
         Setup {
             format: self.scenario.format,
             client: self.scenario.client,
+            mode: self.scenario.mode,
             disturbances: self.scenario.disturbances.clone(),
             journal: self.journal.clone(),
             node: self.node.clone(),

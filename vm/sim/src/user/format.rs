@@ -2,11 +2,12 @@
 
 use waverig_portcls::Guid;
 use waverig_portcls::id::{
-    KSDATAFORMAT_SPECIFIER_WAVEFORMATEX, KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM,
-    KSDATAFORMAT_TYPE_AUDIO,
+    AUDIO_SIGNALPROCESSINGMODE_DEFAULT, AUDIO_SIGNALPROCESSINGMODE_RAW,
+    KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE, KSDATAFORMAT_SPECIFIER_WAVEFORMATEX,
+    KSDATAFORMAT_SUBTYPE_IEEE_FLOAT, KSDATAFORMAT_SUBTYPE_PCM, KSDATAFORMAT_TYPE_AUDIO,
 };
-use waverig_portcls::{KSAUDIO_SPEAKER_STEREO, WAVE_FORMAT_EXTENSIBLE};
-use waverig_protocol::scenario::{Format, Sample};
+use waverig_portcls::{KSAUDIO_SPEAKER_STEREO, KSDATAFORMAT_ATTRIBUTES, WAVE_FORMAT_EXTENSIBLE};
+use waverig_protocol::scenario::{Format, Mode, Sample};
 
 /// A GUID in memory order.
 pub(crate) fn guid(guid: &Guid) -> [u8; 16] {
@@ -92,6 +93,22 @@ pub(crate) fn data_format(format: &Format) -> Vec<u8> {
     bytes.extend(format.sample.valid_bits().to_le_bytes());
     bytes.extend(mask.to_le_bytes());
     bytes.extend(guid(&sub_format(format)));
+    bytes
+}
+
+/// The same for a mode, which follows as an attribute: a KSMULTIPLE_ITEM and one KSATTRIBUTE_AUDIOSIGNALPROCESSING_MODE (ks.h,
+/// ksmedia.h).
+pub(crate) fn data_format_in(format: &Format, mode: Option<Mode>) -> Vec<u8> {
+    let mut bytes = data_format(format);
+    if let Some(mode) = mode {
+        bytes[4..8].copy_from_slice(&KSDATAFORMAT_ATTRIBUTES.to_le_bytes());
+        bytes.extend([48_u32, 1, 40, 0].map(u32::to_le_bytes).concat());
+        bytes.extend(guid(&KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE));
+        bytes.extend(guid(match mode {
+            Mode::Raw => &AUDIO_SIGNALPROCESSINGMODE_RAW,
+            Mode::Default => &AUDIO_SIGNALPROCESSINGMODE_DEFAULT,
+        }));
+    }
     bytes
 }
 

@@ -13,7 +13,7 @@ use waverig_portcls::{
     KSPROPERTY_RTAUDIO_SETWRITEPACKET, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
     KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
 };
-use waverig_protocol::scenario::Format;
+use waverig_protocol::scenario::{Format, Mode};
 
 use super::UserError;
 use super::format;
@@ -65,6 +65,7 @@ impl Pin {
         filter: &Handle,
         pin: u32,
         format: &Format,
+        mode: Option<Mode>,
     ) -> Result<Result<Self, NtStatus>, UserError> {
         let pin_words = [pin, 0].map(u32::to_le_bytes).concat();
         let mut question = property(
@@ -85,7 +86,7 @@ impl Pin {
                 answer.len()
             )));
         }
-        let wanted = format::data_format(format);
+        let wanted = format::data_format_in(format, mode);
         let mut proposal = property(
             &KSPROPSETID_Pin,
             KSPROPERTY_PIN_PROPOSEDATAFORMAT,

@@ -288,6 +288,7 @@ impl Run<'_> {
         let setup = Setup {
             format,
             client: recorder.client,
+            mode: recorder.mode,
             disturbances,
             journal: self.journal.of(program),
             node: self.node.cloned(),

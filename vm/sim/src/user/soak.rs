@@ -35,6 +35,7 @@ pub(super) async fn run(
     let setup = Setup {
         format: scenario.format,
         client: scenario.client,
+        mode: None,
         disturbances: scenario.disturbances,
         journal,
         node,

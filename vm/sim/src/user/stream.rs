@@ -9,7 +9,7 @@ use waverig_portcls::status::{
     STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
-use waverig_protocol::scenario::{Client, Disturbance, Format, Opening};
+use waverig_protocol::scenario::{Client, Disturbance, Format, Mode, Opening};
 use waverig_protocol::timeline::Event;
 
 use super::journal::Journal;
@@ -33,6 +33,7 @@ use crate::time::{Hns, Qpc};
 pub(super) struct Setup {
     pub(super) format: Format,
     pub(super) client: Client,
+    pub(super) mode: Option<Mode>,
     /// Those of the client and those of the machine.
     pub(super) disturbances: Vec<Disturbance>,
     pub(super) journal: Journal,
@@ -130,7 +131,7 @@ impl Stream {
         let frame_bytes = setup.format.frame_bytes();
         let filter = Handle::open(&place.wave)
             .map_err(|status| UserError(format!("opening {} failed with {status}", place.wave)))?;
-        let pin = match Pin::open(&filter, place.pin, &setup.format)? {
+        let pin = match Pin::open(&filter, place.pin, &setup.format, setup.mode)? {
             Ok(pin) => pin,
             Err(status) => {
                 filter.close();
