@@ -16,6 +16,7 @@ mod limits;
 mod recorded;
 pub mod report;
 pub mod scenario;
+mod speakers;
 pub mod steered;
 pub mod steering;
 pub mod stream;

@@ -16,6 +16,7 @@ use crate::clock::Stretch;
 use crate::expected::Source;
 use crate::golden::format_name;
 use crate::recorded::{self, Place};
+use crate::speakers::routed;
 
 /// What 32-bit fixed point adds at most: a step, and three of a mean.
 const FIXED: f64 = 4.0 / 2_147_483_648.0;
@@ -110,7 +111,7 @@ fn reference(
     let player = &recording.players[place.player];
     let stretch = &player.stream.clock.stretches()[place.stretch];
     if player.format.rate == format.rate {
-        return Ok(Some(same_rate(player, format, place, stretch, silence)?));
+        return Ok(Some(same_rate(player, format, place, stretch, silence)));
     }
     let Signal::Sine {
         frequency,
@@ -153,7 +154,7 @@ fn reference(
         .collect();
     let error = amplitude * 10.0_f64.powf(-context.file.limits.record_error.0 / 20.0);
     Ok(Some(Reference {
-        values: routed(&sine, own.channels)?,
+        values: routed(&sine, own.channels),
         bound: error + half_step(played.sample) + half_step(own.sample) + FIXED,
     }))
 }
@@ -165,12 +166,12 @@ fn same_rate(
     place: Place,
     stretch: &Stretch,
     silence: Reference,
-) -> Result<Reference, String> {
+) -> Reference {
     let bytes = player.format.frame_bytes();
     let at = usize::try_from(place.frame).ok().map(|frame| frame * bytes);
     let frame = at.and_then(|at| player.audio.get(at..at + bytes));
     let Some(frame) = frame.filter(|_| recorded::within(place.frame, stretch)) else {
-        return Ok(silence);
+        return silence;
     };
     let played: Vec<f64> = frame
         .chunks_exact(player.format.sample.bytes())
@@ -181,22 +182,9 @@ fn same_rate(
         Sample::Float32 => 1.0,
         other => 1.0 - (0.5_f64).powi(i32::from(other.valid_bits()) - 1),
     };
-    let values = routed(&played, format.channels)?;
-    Ok(Reference {
+    let values = routed(&played, format.channels);
+    Reference {
         values: values.into_iter().map(|value| value.min(most)).collect(),
         bound: half_step(format.sample) + FIXED,
-    })
-}
-
-/// The channels of one format from those of another, as `driver/engine/src/convert` documents it for mono and stereo.
-fn routed(played: &[f64], channels: u16) -> Result<Vec<f64>, String> {
-    match (played, channels) {
-        (all, channels) if all.len() == usize::from(channels) => Ok(all.to_vec()),
-        ([mono], 2) => Ok(vec![*mono; 2]),
-        ([left, right], 1) => Ok(vec![f64::midpoint(*left, *right)]),
-        _ => Err(format!(
-            "there is no reference for {channels} channels of {}",
-            played.len()
-        )),
     }
 }

@@ -323,11 +323,7 @@ impl Tape<'_> {
     }
 
     fn encode(&self, levels: &[f64]) -> Vec<u8> {
-        let levels: Vec<f64> = match (levels, self.own.channels) {
-            ([one], 2) => vec![*one, *one],
-            ([left, right], 1) => vec![(left + right) / 2.0],
-            (all, _) => all.to_vec(),
-        };
+        let levels = routed(levels, self.own.channels);
         let scale = |bits: i32| 2.0_f64.powi(bits - 1);
         levels
             .into_iter()
@@ -353,4 +349,34 @@ impl Tape<'_> {
 
 fn common(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { common(b, a % b) }
+}
+
+/// Which channels are recorded as which, by the table in the driver's documentation; `None` is silence.
+fn routed(levels: &[f64], channels: u16) -> Vec<f64> {
+    let picks: &[Option<usize>] = match (levels.len(), channels) {
+        (1, 2) => &[Some(0), Some(0)],
+        (2, 1) => return vec![(levels[0] + levels[1]) / 2.0],
+        (6, 1) => return vec![(levels[0] + levels[1] + levels[2]) / 3.0],
+        (6, 4) => &[Some(0), Some(1), Some(4), Some(5)],
+        (6, 8) => &[
+            Some(0),
+            Some(1),
+            Some(2),
+            Some(3),
+            None,
+            None,
+            Some(4),
+            Some(5),
+        ],
+        (have, want) => {
+            let by_number = (0..usize::from(want)).map(|channel| levels.get(channel).copied());
+            assert!(
+                have == usize::from(want) || matches!((have, want), (6, 2 | 3 | 16) | (2, 8)),
+                "no scenario has these channels"
+            );
+            return by_number.map(Option::unwrap_or_default).collect();
+        }
+    };
+    let pick = |pick: &Option<usize>| pick.map_or(0.0, |channel| levels[channel]);
+    picks.iter().map(pick).collect()
 }

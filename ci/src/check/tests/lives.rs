@@ -81,6 +81,10 @@ pub(super) const ROWS: &[Row] = &[
         "record-packets of recorder-6", Failed, "packet 15 was given"),
     ("a recording that goes on between two lives", "record-player-again-exact", |e, _| recording(e, |audio| audio[9_000 * FRAME] ^= 1),
         "record-exact of recorder-1", Failed, "where silence was due"),
+    ("a recording with its channels exchanged", "record-channels", |e, _| recording(e, |audio| audio[1_000 * 6..1_001 * 6].rotate_left(3)),
+        "record-exact of recorder-1", Failed, "channel 0 is"),
+    ("a recording with a speaker that nobody played to", "record-channels-rate", |e, _| recording(e, |audio| audio[10_000 * 24 + 14] = 1),
+        "record-exact of recorder-1", Failed, "channel 4 is"),
     ("a recording of the wrong life", "record-player-again", |e, _| recording(e, |audio| { let one = audio[20_000 * FRAME..21_000 * FRAME].to_vec(); audio[13_000 * FRAME..14_000 * FRAME].copy_from_slice(&one); }),
         "record-exact of recorder-1", Failed, "channel 0 is"),
 ];
