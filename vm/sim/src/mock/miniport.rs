@@ -82,7 +82,7 @@ unsafe extern "efiapi" fn query(
         } else {
             std::ptr::null_mut()
         };
-        if !(*out).is_null() {
+        if !(*out).is_null() || has(Quirk::QueryWithoutInterface) {
             return STATUS_SUCCESS;
         }
     }
@@ -236,7 +236,11 @@ unsafe extern "efiapi" fn intersect(
     needed: *mut u32,
 ) -> NTSTATUS {
     let format = data_format(&Format {
-        rate: 48_000,
+        rate: if has(Quirk::IntersectionOutOfRange) {
+            384_000
+        } else {
+            48_000
+        },
         channels: 2,
         sample: Sample::Pcm16,
     });

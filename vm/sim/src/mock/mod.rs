@@ -76,6 +76,26 @@ pub(crate) enum Quirk {
     NeitherRawNorDefault,
     /// Has two modes, and packet constraints for one.
     TwoModes,
+    /// Maps the pages of a buffer twice.
+    MapsTwice,
+    /// Frees the pages of a buffer twice.
+    FreesTwice,
+    /// Gives a buffer without an MDL.
+    NoMdl,
+    /// Initialises a port twice.
+    InitTwice,
+    /// Registers a miniport as a subdevice.
+    RegistersMiniport,
+    /// Registers an object for power management that does not know of it.
+    PowerWithoutInterface,
+    /// Says that it gave an interface, and gives none.
+    QueryWithoutInterface,
+    /// Says that it wrote more of a property than there was room for.
+    WritesTooMuch,
+    /// Leaves a property pending.
+    PendsProperty,
+    /// Gives a format by an intersection that the range does not hold.
+    IntersectionOutOfRange,
     /// Gives no stream for a pin that can be opened once.
     RefusesStreams,
     /// Proposes a format as if there were room for it.
@@ -218,7 +238,11 @@ unsafe extern "win64" fn start_device(
         power::pc_unregister_adapter_power_management(fdo);
     }
     for _ in 0..if has(Quirk::PowerTwice) { 2 } else { 1 } {
-        let interface = miniport::power();
+        let interface = if has(Quirk::PowerWithoutInterface) {
+            miniport::create(false)
+        } else {
+            miniport::power()
+        };
         power::pc_register_adapter_power_management(interface, fdo);
         miniport::release(interface);
     }
@@ -237,8 +261,14 @@ unsafe extern "win64" fn start_device(
         keep(port::pc_new_port(&raw mut port, &raw const class));
         let miniport = miniport::create(class == id::CLSID_PortWaveRT);
         keep(miniport::init_port(port, fdo, irp, miniport, resources));
-        miniport::release(miniport);
+        if has(Quirk::InitTwice) {
+            miniport::init_port(port, fdo, irp, miniport, resources);
+        }
         let name: Vec<u16> = name.encode_utf16().chain([0]).collect();
+        if has(Quirk::RegistersMiniport) {
+            subdevice::pc_register_subdevice(fdo, name.as_ptr(), miniport);
+        }
+        miniport::release(miniport);
         keep(subdevice::pc_register_subdevice(fdo, name.as_ptr(), port));
         ports.push(port);
     }

@@ -212,6 +212,9 @@ unsafe extern "efiapi" fn allocate(
             return STATUS_INSUFFICIENT_RESOURCES;
         }
         let address = (stream.port().MapAllocatedPages)(stream.port, pages, MmCached);
+        if has(Quirk::MapsTwice) {
+            (stream.port().MapAllocatedPages)(stream.port, pages, MmCached);
+        }
         if has(Quirk::DirtyBuffer) {
             address.cast::<u8>().write_bytes(0x55, size as usize);
         }
@@ -219,6 +222,9 @@ unsafe extern "efiapi" fn allocate(
         stream.buffer.set(address.cast());
         stream.frames.set(u64::from(size) / FRAME as u64);
         (*mdl, *actual, *offset, *cache) = (pages, size, 0, MmCached);
+        if has(Quirk::NoMdl) {
+            *mdl = std::ptr::null_mut();
+        }
     }
     STATUS_SUCCESS
 }
@@ -245,6 +251,9 @@ unsafe extern "efiapi" fn free(this: *mut c_void, mdl: *mut MDL, _size: u32) {
             (stream.port().UnmapAllocatedPages)(stream.port, stream.buffer.get().cast(), mdl);
         }
         if !has(Quirk::LeakPages) {
+            (stream.port().FreePagesFromMdl)(stream.port, mdl);
+        }
+        if has(Quirk::FreesTwice) {
             (stream.port().FreePagesFromMdl)(stream.port, mdl);
         }
     }

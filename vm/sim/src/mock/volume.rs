@@ -70,10 +70,13 @@ pub(super) unsafe extern "efiapi" fn handler(request: *mut PCPROPERTY_REQUEST) -
         if (*request).ValueSize < 4 {
             return status::STATUS_BUFFER_TOO_SMALL;
         }
+        if has(Quirk::PendsProperty) {
+            return status::STATUS_PENDING;
+        }
         let channel = (*request).Instance.cast::<i32>().read();
         if (*request).Verb == KSPROPERTY_TYPE_GET {
             (*request).Value.cast::<i32>().write(channel);
-            (*request).ValueSize = 4;
+            (*request).ValueSize = if has(Quirk::WritesTooMuch) { 64 } else { 4 };
         }
     }
     status::STATUS_SUCCESS

@@ -47,16 +47,7 @@ fn subject(value: &RegistryValue) -> Option<&str> {
 
 /// Checks that every pin's name is one that somebody gave, and that some pin leads to every name of the INF.
 pub(super) fn check(pdo: *mut DeviceObject, plan: &InstallPlan, topology: &Topology) {
-    for pin in topology.filters.iter().flat_map(|filter| &filter.pins) {
-        if let Some(name) = pin.name
-            && of_guid(pdo, &name).is_none()
-        {
-            let text = format!(
-                "the pin name {{{name}}} stands below no MediaCategories; the endpoint is called by its category"
-            );
-            finding::raise(&rules::PIN_NAME_UNKNOWN, text);
-        }
-    }
+    check_pins(pdo, topology);
     // The INF names the pins of filters that a device may have; only one that has all of them can show that a name is unused.
     let here = |reference: &str| {
         let filters = &topology.filters;
@@ -70,6 +61,20 @@ pub(super) fn check(pdo: *mut DeviceObject, plan: &InstallPlan, topology: &Topol
                 "no pin has the GUID {guid} of HKR,MediaCategories as its Name or Category, so Windows never looks it up"
             );
             finding::raise(&rules::PIN_NAME, text);
+        }
+    }
+}
+
+/// Checks that every pin's name is one that somebody gave.
+fn check_pins(pdo: *mut DeviceObject, topology: &Topology) {
+    for pin in topology.filters.iter().flat_map(|filter| &filter.pins) {
+        if let Some(name) = pin.name
+            && of_guid(pdo, &name).is_none()
+        {
+            let text = format!(
+                "the pin name {{{name}}} stands below no MediaCategories; the endpoint is called by its category"
+            );
+            finding::raise(&rules::PIN_NAME_UNKNOWN, text);
         }
     }
 }
@@ -152,6 +157,41 @@ mod tests {
             key.set("Name", Value::Sz((*name).into()));
         }
         assert_eq!(of_pin(pdo, &pin(name)).as_deref(), expect);
+    }
+
+    /// A pin with a name on a device whose software key has one for [`OWN`]; what the rules say.
+    fn named(name: Option<Guid>, expect: &[&str]) {
+        let kernel = Kernel::boot(Options::default());
+        let pdo = pdo::create(driver::create("root"), "ROOT\\MEDIA\\0000", "{class}\\0000");
+        let key = pdo::software_key(pdo).expect("a physical device");
+        let key = key.create(&format!("{KEY}{TEXT}"));
+        key.set("Name", Value::Sz("output".into()));
+        let filter = Filter {
+            pins: vec![pin(name)],
+            ..Filter::default()
+        };
+        let topology = Topology {
+            filters: vec![filter],
+            links: Vec::new(),
+        };
+        check_pins(pdo, &topology);
+        let found = kernel.findings.all().into_iter();
+        let found: Vec<String> = found
+            .map(|one| format!("{}: {}", one.rule, one.text))
+            .collect();
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn a_pin_has_a_name_that_somebody_gave() {
+        named(Some(OWN), &[]);
+        named(None, &[]);
+        named(
+            Some(KSNODETYPE_SPEAKER),
+            &[
+                "pin-name-unknown: the pin name {DFF21CE1-F70F-11D0-B917-00A0C9223196} stands below no MediaCategories; the endpoint is called by its category",
+            ],
+        );
     }
 
     #[test]

@@ -85,6 +85,14 @@ fn each_quirk_is_found() {
     check(Quirk::IntersectionWithoutSize, &["data-range-intersection"]);
     check(Quirk::IntersectionWithoutRoom, &["data-range-intersection"]);
     check(Quirk::LeakPort, &["held: port of \"Wave\""]);
+    check(Quirk::MapsTwice, &["buffer-mapped-twice"]);
+    check(Quirk::FreesTwice, &["buffer-free-pages"]);
+    check(Quirk::NoMdl, &["buffer-memory"]);
+    check(Quirk::QueryWithoutInterface, &["com-query-interface"]);
+    check(
+        Quirk::IntersectionOutOfRange,
+        &["data-range-intersection-format"],
+    );
 }
 
 #[test]
@@ -105,6 +113,12 @@ fn quirks_at_start_are_found() {
     check(Quirk::PowerTwice, &["adapter-power-management-twice"]);
     check(Quirk::OneSubdeviceMore, &["adapter-max-objects"]);
     check(Quirk::SameName, &["subdevice-name"]);
+    check(Quirk::InitTwice, &["port-init"]);
+    check(Quirk::RegistersMiniport, &["subdevice-port"]);
+    check(
+        Quirk::PowerWithoutInterface,
+        &["adapter-power-management-interface"],
+    );
     check(Quirk::ConnectedBackwards, &["physical-connection-pin"]);
 }
 
@@ -186,6 +200,34 @@ fn node_properties_reach_their_handler_with_instance_and_value() {
     mock::with(Quirk::None, |machine| {
         asked(machine, question, &[0, 0], 4, expect)
     });
+}
+
+/// A volume's value is asked for; what the rules say.
+fn check_property(quirk: Quirk, expect: &str) {
+    let found = mock::with(quirk, |machine| {
+        let filter = ks::Handle::open(&user::tests::link(machine, mock::TOPOLOGY));
+        let filter = filter.expect("the filter opens");
+        let verb = KSPROPERTY_TYPE_GET | KSPROPERTY_TYPE_TOPOLOGY;
+        let mut question = ks::property(&KSPROPSETID_Audio, KSPROPERTY_AUDIO_VOLUMELEVEL, verb);
+        question.extend([0_u32, 0, 0, 0].map(u32::to_le_bytes).concat());
+        filter.ask(&question, &mut [0; 4]);
+        filter.close();
+        machine.kernel.findings.all()
+    });
+    let texts: Vec<String> = found
+        .into_iter()
+        .map(|one| format!("{}: {}", one.rule, one.text))
+        .collect();
+    assert!(
+        texts.iter().any(|text| text.contains(expect)),
+        "{quirk:?} broke {texts:?}, not {expect}"
+    );
+}
+
+#[test]
+fn quirks_of_properties_are_found() {
+    check_property(Quirk::WritesTooMuch, "says it wrote 64 bytes into 4");
+    check_property(Quirk::PendsProperty, "property-pending: the handler");
 }
 
 fn description(
