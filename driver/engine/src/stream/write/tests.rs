@@ -137,17 +137,21 @@ fn packets_are_taken_one_by_one_to_the_last() {
     assert_eq!(rig.write(2, END_OF_STREAM, 963, 10 * MS), Ok(()));
     assert_eq!(rig.write(3, 0, 0, 20 * MS), Err(Ended));
     // Counting goes on, with nothing to play and nothing missed.
-    let played = rig.played(&mut cursor, 895 * MS);
-    assert_eq!(rig.stream.packets(), Ok(89));
-    let silence = 895 * 48 - 1_200;
-    assert_eq!(played, [(1, 480), (2, 480), (3, 240), (0, silence)]);
+    let end = if cfg!(miri) { 45 } else { 895 };
+    let played = rig.played(&mut cursor, end * MS);
+    assert_eq!(rig.stream.packets(), Ok(end as u64 / 10));
+    let silence = end * 48 - 1_200;
+    assert_eq!(
+        played,
+        [(1, 480), (2, 480), (3, 240), (0, silence as usize)]
+    );
     let starvation = rig.stream.starvation();
     assert_eq!(starvation.missed, Runs::default());
     assert_eq!(starvation.clear.frames, silence as u64);
     // A new life counts, and takes packets, from 0 again.
-    rig.state(State::Stop, 900 * MS);
+    rig.state(State::Stop, (end + 5) * MS);
     assert_eq!(rig.stream.packets(), Ok(0));
-    assert_eq!(rig.write(0, 0, 0, 900 * MS), Ok(()));
+    assert_eq!(rig.write(0, 0, 0, (end + 5) * MS), Ok(()));
 }
 
 #[test]
