@@ -140,3 +140,55 @@ fn levels_and_locks_are_watched() {
         ],
     );
 }
+
+#[test]
+fn objects_and_handles_are_watched() {
+    // mov ecx, 0x1234; ZwClose
+    let number = &[0xB9, 0x34, 0x12, 0, 0];
+    let close = Code::driver().bytes(number).import("ZwClose").success();
+    finds("bad-handle", close, &["handle-bad", "ZwClose of 0x1234"]);
+    // xor edx, edx; xor r8d, r8d; xor r9d, r9d
+    let zeros = &[0x31, 0xD2, 0x45, 0x31, 0xC0, 0x45, 0x31, 0xC9];
+    let timer = Code::driver().bytes(number).bytes(zeros);
+    fails(
+        "bad-timer",
+        timer.import("ExDeleteTimer").success(),
+        "timer-bad",
+        &["which is no timer or was deleted"],
+    );
+    let item = Code::driver().bytes(number).import("IoFreeWorkItem");
+    fails(
+        "bad-work-item",
+        item.success(),
+        "bad-object",
+        &["which is no work item or was freed"],
+    );
+    // sub rsp, 0x30; lea rax, [rsp + 0x40]; mov [rsp + 0x30], rax; three zeros before it; r9d = FILE_DEVICE_UNKNOWN
+    let device = Code::driver()
+        .bytes(&[0x48, 0x83, 0xEC, 0x30])
+        .bytes(&[0x48, 0x8D, 0x44, 0x24, 0x40])
+        .bytes(&[0x48, 0x89, 0x44, 0x24, 0x30])
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x28, 0, 0, 0, 0])
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0])
+        .bytes(zeros)
+        .bytes(&[0x41, 0xB9, 0x22, 0, 0, 0])
+        .import("IoCreateDevice")
+        .bytes(&[0x48, 0x83, 0xC4, 0x30])
+        .success();
+    finds(
+        "left-device",
+        device,
+        &["device-leak", "is left after unload"],
+    );
+}
+
+#[test]
+fn a_chain_of_calls_stays_within_the_kernel_stack() {
+    // sub rsp, 0x6800; xor ecx, ecx; KeQueryPerformanceCounter; add rsp, 0x6800
+    let deep = Code::driver()
+        .bytes(&[0x48, 0x81, 0xEC, 0, 0x68, 0, 0, 0x31, 0xC9])
+        .import("KeQueryPerformanceCounter")
+        .bytes(&[0x48, 0x81, 0xC4, 0, 0x68, 0, 0])
+        .success();
+    finds("deep", deep, &["stack-use", "bytes of stack are in use"]);
+}

@@ -147,6 +147,11 @@ fn has(quirk: Quirk) -> bool {
     QUIRK.get() == quirk
 }
 
+/// Releases an interface pointer.
+pub(crate) fn release(this: *mut c_void) {
+    miniport::release(this);
+}
+
 /// Everything that was played, in order.
 pub(crate) fn played() -> Vec<u8> {
     PLAYED.take()

@@ -221,19 +221,7 @@ impl Pin {
             return Err(status);
         }
         let before = self.packets.read.replace(Some(info.PacketNumber));
-        let wrong = match before {
-            _ if info.Flags != 0 => Some("it has flags, which are reserved"),
-            _ if info.PerformanceCounterValue > kernel().now().0 => {
-                Some("its time is still to come")
-            }
-            Some(before)
-                if info.PacketNumber.wrapping_sub(before).wrapping_sub(1) > u32::MAX / 2 =>
-            {
-                Some("it is not behind the one read before")
-            }
-            _ => None,
-        };
-        if let Some(wrong) = wrong {
+        if let Some(wrong) = wrong(before, &info, kernel().now().0) {
             let text = format!("packet {}: {wrong}", info.PacketNumber);
             finding::raise(&rules::READ_PACKET, text);
         }
@@ -244,5 +232,49 @@ impl Pin {
         value.extend(info.MoreData.to_le_bytes());
         value.extend([0; 4]);
         Ok(request.value(&value))
+    }
+}
+
+/// What is wrong with a packet that was given to be read at a time, after the packet `before`.
+fn wrong(
+    before: Option<u32>,
+    info: &KSRTAUDIO_GETREADPACKET_INFO,
+    now: u64,
+) -> Option<&'static str> {
+    match before {
+        _ if info.Flags != 0 => Some("it has flags, which are reserved"),
+        _ if info.PerformanceCounterValue > now => Some("its time is still to come"),
+        Some(before) if info.PacketNumber.wrapping_sub(before).wrapping_sub(1) > u32::MAX / 2 => {
+            Some("it is not behind the one read before")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(before: Option<u32>, number: u32, flags: u32, qpc: u64, expect: Option<&str>) {
+        let info = KSRTAUDIO_GETREADPACKET_INFO {
+            PacketNumber: number,
+            Flags: flags,
+            PerformanceCounterValue: qpc,
+            ..KSRTAUDIO_GETREADPACKET_INFO::default()
+        };
+        assert_eq!(wrong(before, &info, 1_000), expect, "{before:?} {number}");
+    }
+
+    #[test]
+    fn packets_to_read_come_in_order_with_a_time_that_has_been() {
+        check(None, 0, 0, 1_000, None);
+        check(Some(4), 5, 0, 900, None);
+        check(Some(4), 9, 0, 900, None);
+        check(Some(u32::MAX), 0, 0, 900, None);
+        let order = Some("it is not behind the one read before");
+        check(Some(4), 4, 0, 900, order);
+        check(Some(4), 3, 0, 900, order);
+        check(Some(4), 5, 0, 1_001, Some("its time is still to come"));
+        check(Some(4), 5, 1, 900, Some("it has flags, which are reserved"));
     }
 }

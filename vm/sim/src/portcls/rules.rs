@@ -149,9 +149,6 @@ rules! {
     READ_PACKET: "read-packet", false,
         "Packets to read come in order, without flags, with a time that has been.",
         "portcls/nf-portcls-iminiportwavertinputstream-getreadpacket";
-    EVENT_LEFT: "notification-event-left", false,
-        "No event is signalled after it was unregistered.",
-        "portcls/nf-portcls-iminiportwavertstreamnotification-unregisternotificationevent";
     REMOVE_STATUS: "pnp-remove", false,
         "IRP_MN_REMOVE_DEVICE succeeds.",
         "kernel: Handling an IRP_MN_REMOVE_DEVICE Request";

@@ -13,6 +13,7 @@ use crate::mock::{self, Machine, Quirk};
 use crate::user::{self, ks};
 
 mod descriptions;
+mod objects;
 
 /// Plays 100 ms and removes the device; gives the rules that were broken, in order.
 fn rules_broken(machine: &Machine, client: Client) -> Vec<String> {

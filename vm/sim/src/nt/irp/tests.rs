@@ -99,6 +99,13 @@ type Case = (
     &'static [&'static str],
 );
 
+/// It forgets to take its cancel routine back.
+unsafe extern "win64" fn still_cancellable(_: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    // SAFETY: called with a live IRP.
+    unsafe { (*irp).cancel_routine = Some(on_cancel) };
+    finish(irp, STATUS_SUCCESS, 0)
+}
+
 #[test]
 fn requests_end_as_their_driver_says_and_wrong_ends_are_found() {
     let cases: &[Case] = &[
@@ -138,6 +145,13 @@ fn requests_end_as_their_driver_says_and_wrong_ends_are_found() {
             STATUS_PENDING,
             done(STATUS_PENDING, 0),
             &["irp-bad-status", "irp-pending-status"],
+        ),
+        (
+            "cancellable",
+            still_cancellable,
+            STATUS_SUCCESS,
+            done(STATUS_SUCCESS, 0),
+            &["irp-cancel-routine"],
         ),
     ];
     for (name, routine, status, result, rules) in cases {

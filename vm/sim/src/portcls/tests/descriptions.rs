@@ -3,7 +3,8 @@
 use waverig_portcls::id::KSATTRIBUTEID_AUDIOSIGNALPROCESSING_MODE;
 use waverig_portcls::{
     KSATTRIBUTE, KSATTRIBUTE_LIST, KSDATARANGE, KSDATARANGE_ATTRIBUTES, KSDATARANGE_AUDIO,
-    KSTOPOLOGY_CONNECTION, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR, PCPIN_DESCRIPTOR,
+    KSTOPOLOGY_CONNECTION, PCAUTOMATION_TABLE, PCFILTER_DESCRIPTOR, PCNODE_DESCRIPTOR,
+    PCPIN_DESCRIPTOR, PCPROPERTY_ITEM,
 };
 
 use super::description;
@@ -52,6 +53,33 @@ fn sizes_counts_and_pointers_must_fit() {
         wave(),
         |head| head.CategoryCount = 1,
         "1 categories but no array",
+    );
+}
+
+#[test]
+fn automation_tables_must_be_whole() {
+    let table = |change: &dyn Fn(&mut PCAUTOMATION_TABLE), expect: &str| {
+        let from = wave();
+        // SAFETY: the description has a table with two properties.
+        let mut table = unsafe { from.AutomationTable.read() };
+        change(&mut table);
+        check(from, |head| head.AutomationTable = &raw const table, expect);
+    };
+    table(
+        &|table| table.PropertyItemSize = 20,
+        "property items of 20 bytes",
+    );
+    table(
+        &|table| table.Properties = std::ptr::null(),
+        "2 property items at 0x0",
+    );
+    table(&|table| table.Reserved = 1, "1 in its reserved field");
+    // SAFETY: as above.
+    let item = unsafe { (*wave().AutomationTable).Properties.read() };
+    let silent = [PCPROPERTY_ITEM { Flags: 0, ..item }; 2];
+    table(
+        &|table| table.Properties = silent.as_ptr(),
+        "property item 0 lacks its set, its verbs or its handler",
     );
 }
 
