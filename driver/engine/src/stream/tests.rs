@@ -25,7 +25,7 @@ pub(crate) fn config(cases: u32) -> Config {
 
 /// How many steps a sequence has; fewer under Miri.
 pub(crate) fn steps_up_to(most: usize) -> std::ops::Range<usize> {
-    1..if cfg!(miri) { most.div_ceil(3) } else { most }
+    1..if cfg!(miri) { most.div_ceil(6) } else { most }
 }
 
 pub(crate) const MHZ_10: i64 = 10_000_000;
