@@ -105,7 +105,7 @@ impl Steering {
                         None => owned.then_some(0),
                     }
                 }
-                Event::TapClosed => owned.then_some(0),
+                Event::TapClosed { .. } => owned.then_some(0),
                 Event::Clock {
                     device_ticks,
                     device_fraction,

@@ -206,7 +206,7 @@ impl Stream {
                 | Event::TapOpened { .. }
                 | Event::TapSlept { .. }
                 | Event::TapCancelled { .. }
-                | Event::TapClosed => reader,
+                | Event::TapClosed { .. } => reader,
                 Event::Device { .. } => stamped.program,
                 _ => program,
             };
@@ -394,7 +394,7 @@ impl Stream {
             }
             Event::TapSlept { for_ms } => self.tap.slept.push((qpc, for_ms)),
             Event::TapCancelled { .. } => {}
-            Event::TapClosed => self.tap.closed = Some(qpc),
+            Event::TapClosed { .. } => self.tap.closed = Some(qpc),
             // What a tap client did about the clock is worked out by `Steering`.
             Event::Stalled { .. }
             | Event::Refused { .. }

@@ -90,7 +90,7 @@ fn of_player(file: &ScenarioFile, player: Program) -> Evidence {
             stamped.event,
             Event::Block { .. }
                 | Event::TapOpened { .. }
-                | Event::TapClosed
+                | Event::TapClosed { .. }
                 | Event::Refused { .. }
         );
         // What happens to the device is told once.

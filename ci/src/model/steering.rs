@@ -73,7 +73,7 @@ pub(super) fn steer(machine: &mut Machine<'_>) {
                 tell(clock);
             }
             Action::Ask => tell(clock),
-            Action::Close => tell(Event::TapClosed),
+            Action::Close => tell(super::tap::CLOSED),
         }
     }
     let rate = machine.file.scenario.format.rate;

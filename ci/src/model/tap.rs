@@ -9,6 +9,12 @@ use super::Machine;
 /// Frames that the tap keeps for a client that does not read.
 pub(super) const KEEPS: u64 = 192_000;
 
+/// A client is gone; how often it asked and ran is not told.
+pub(super) const CLOSED: Event = Event::TapClosed {
+    requests: 0,
+    woken: 0,
+};
+
 impl Machine<'_> {
     /// The main program's blocks.
     pub(super) fn blocks(&mut self, end: i64, program: Program, read: u32) {
@@ -21,7 +27,7 @@ impl Machine<'_> {
         );
         let total = self.position(end);
         self.stretch(program, read.into(), 0..total, end, |due| due.min(end));
-        self.tap_event(end, program, Event::TapClosed);
+        self.tap_event(end, program, CLOSED);
     }
 
     /// The blocks of a client that comes and goes, and sleeps.
@@ -68,7 +74,7 @@ impl Machine<'_> {
         }
         let group = move |due: i64| due.min(gone);
         self.stretch(program, read, next..until, end, group);
-        self.tap_event(gone, program, Event::TapClosed);
+        self.tap_event(gone, program, CLOSED);
     }
 
     fn tap_event(&mut self, qpc: i64, program: Program, event: Event) {

@@ -89,7 +89,12 @@ pub enum Event {
         requests: u32,
     },
     /// A tap client is gone: it closed its handle, or was killed.
-    TapClosed,
+    TapClosed {
+        /// Requests that it sent to the driver, from HELLO on; closing is none.
+        requests: u32,
+        /// How often it ran because something had come for it: reads that complete at one moment wake it once.
+        woken: u32,
+    },
     /// A tap read completed, or a block was read in shared memory.
     Block {
         /// The tap's count of streams.

@@ -6,8 +6,10 @@
 
 pub(crate) mod callgrind;
 mod convert;
+mod counted;
 mod render;
 mod table;
+pub(crate) mod tap;
 
 pub(crate) use convert::{conversions, copy};
 pub(crate) use render::renderings;

@@ -1,23 +1,12 @@
 //! The way of rendered audio through the driver: shared buffer, ring, tap client.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, bail, ensure};
-use waverig_package::pe::Image;
-use waverig_protocol::Reply;
-use waverig_protocol::device::{Device, Value};
+use anyhow::Result;
 use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal};
-use waverig_vm::Sim;
-use waverig_vm::run::{Ending, Job, run};
 
 use super::Cost;
-use super::callgrind::{Counts, Executed};
+use super::callgrind::Executed;
+use super::counted;
 use crate::context::Context;
-use crate::layout;
-use crate::verbs::SIMULATOR;
-use crate::verbs::package::{self, HARDWARE_ID, INF, NAME};
 
 /// What is rendered: channels and samples from the smallest stream to the largest.
 const FORMATS: &[(u16, Sample)] = &[
@@ -35,9 +24,6 @@ const PACKET_RATES: [u32; 2] = [1_000, 100];
 
 /// How long is played, in milliseconds. What starts and stops a stream cancels out.
 const DURATIONS: [u32; 2] = [20, 50];
-
-/// How long the machine may take for one step under callgrind.
-const DEADLINE: Duration = Duration::from_secs(600);
 
 /// What one format costs.
 pub(crate) struct Rendering {
@@ -63,25 +49,7 @@ impl Rendering {
 /// # Errors
 /// A machine that fails, a file of callgrind's that cannot be read.
 pub(crate) fn renderings(context: &Context) -> Result<Vec<Rendering>> {
-    let folder = context.layout.rig().join("bench");
-    layout::fresh(&folder)?;
-    let scenarios = scenarios();
-    play(context, &folder, &scenarios)?;
-    let path = context.layout.package().join(format!("{NAME}.sys"));
-    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let image = Image::parse(&bytes)?;
-    let played = read(&folder, &image)?;
-    ensure!(
-        played.len() == scenarios.len(),
-        "{} of {} scenarios were counted; look into {}",
-        played.len(),
-        scenarios.len(),
-        folder.display()
-    );
-    let count = |name: &str| {
-        let found = played.iter().find(|(played, _)| played == name);
-        found.map(|(_, counts)| *counts).context("not counted")
-    };
+    let played = counted::play(context, &scenarios())?;
     let mut all = Vec::new();
     for &(channels, sample) in FORMATS {
         let mut rendering = Rendering {
@@ -94,8 +62,10 @@ pub(crate) fn renderings(context: &Context) -> Result<Vec<Rendering>> {
         for (at, packets) in PACKET_RATES.into_iter().enumerate() {
             let mut per_packet = Vec::new();
             for rate in RATES {
-                let [short, long] =
-                    DURATIONS.map(|ms| count(&name(channels, sample, rate, packets, ms)));
+                let [short, long] = DURATIONS.map(|ms| {
+                    let name = name(channels, sample, rate, packets, ms);
+                    played.of(&name).map(|one| one.executed)
+                });
                 let (short, long) = (short?, long?);
                 let count = f64::from((DURATIONS[1] - DURATIONS[0]) * packets) / 1_000.0;
                 let slope =
@@ -143,79 +113,4 @@ fn scenarios() -> Vec<Scenario> {
         }
     }
     all
-}
-
-fn play(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<()> {
-    let this = std::env::current_exe().context("this program cannot find its own file")?;
-    let out = folder.join("callgrind.out");
-    let words = [
-        "--tool=callgrind".into(),
-        // The simulator says when.
-        "--instr-atstart=no".into(),
-        "--dump-instr=yes".into(),
-        "--dump-line=no".into(),
-        "--compress-pos=no".into(),
-        "--compress-strings=no".into(),
-        format!("--callgrind-out-file={}", out.display()),
-        this.display().to_string(),
-        SIMULATOR.into(),
-    ];
-    let certificate = package::identity(context)?.certificate().der().to_vec();
-    let package = context.layout.package();
-    // As many channels as there can be, whatever the driver's own choice is.
-    let device = Device {
-        channels: Some(Value::Number(16)),
-        ..Device::default()
-    };
-    let job = Job {
-        package: &package,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: &certificate,
-        scenarios,
-        seed: 1,
-        inspect: false,
-        round: None,
-        device: &device,
-        deadline: DEADLINE,
-    };
-    let mut refused = Vec::new();
-    let ending = run(
-        &Sim::new("valgrind", words),
-        &job,
-        folder,
-        &mut |_, reply, _| {
-            if let Reply::Refused(refusal) = reply {
-                refused.push(refusal.reason);
-            }
-        },
-    )?;
-    if let Ending::Broken { step, reason, .. } = ending {
-        bail!("the simulator under callgrind failed at {step}: {reason}");
-    }
-    ensure!(refused.is_empty(), "refused: {}", refused.join("; "));
-    Ok(())
-}
-
-/// Of each scenario that was played, by name: what the driver executed.
-fn read(folder: &Path, image: &Image) -> Result<Vec<(String, Executed)>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.to_string_lossy().contains("callgrind.out"))
-        .collect();
-    files.sort();
-    let mut played = Vec::new();
-    for path in files {
-        let text = fs::read_to_string(&path)?;
-        let counts = Counts::parse(&text).with_context(|| format!("{}", path.display()))?;
-        let words: Vec<&str> = counts.mark.split_whitespace().collect();
-        if let [name, base] = words[..] {
-            let base = u64::from_str_radix(base, 16)
-                .with_context(|| format!("{}: {:?}", path.display(), counts.mark))?;
-            played.push((name.to_owned(), counts.of_image(image, base)?));
-        }
-        // They are large, and what they say is in the table.
-        fs::remove_file(&path)?;
-    }
-    Ok(played)
 }

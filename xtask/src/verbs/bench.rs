@@ -31,6 +31,9 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
         "waverig.sys in the simulator under callgrind",
         || bench::renderings(context),
     )?;
+    let tapped = context.ui.step("bench", "tap clients, by both ways", || {
+        bench::tap::tapped(context)
+    })?;
     let conversions =
         context
             .ui
@@ -84,7 +87,8 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
             rows: converted,
         },
     ];
-    let text: String = tables.iter().map(Table::markdown).collect();
+    let mut text: String = tables.iter().map(Table::markdown).collect();
+    text += &bench::tap::markdown(&tapped);
     let path = context.layout.rig().join("bench.md");
     fs::write(&path, &text)?;
     print!("{text}");

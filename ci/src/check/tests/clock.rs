@@ -97,8 +97,9 @@ fn kept(evidence: &mut Evidence, file: &ScenarioFile) {
     let mut open = file.clone();
     open.scenario.tap_clients[0].close_ms = Some(6_951);
     *evidence = perfect(&open);
-    let closed =
-        |each: &Stamped| each.program == Program::TapClient(1) && each.event == Event::TapClosed;
+    let closed = |each: &Stamped| {
+        each.program == Program::TapClient(1) && matches!(each.event, Event::TapClosed { .. })
+    };
     for each in evidence.timeline.iter_mut().filter(|each| closed(each)) {
         each.qpc = 4_801 * MS;
     }

@@ -120,6 +120,24 @@ pub struct TapClient {
     pub disturbances: Vec<TapDisturbance>,
 }
 
+impl Default for TapClient {
+    /// What a scenario that leaves everything out means.
+    fn default() -> Self {
+        Self {
+            cable: first(),
+            read_frames: 0,
+            reads: super::one(),
+            steer: Vec::new(),
+            clock_ms: None,
+            open_ms: 0,
+            close_ms: None,
+            hostile: false,
+            share: None,
+            disturbances: Vec::new(),
+        }
+    }
+}
+
 /// Memory that a tap client shares with the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

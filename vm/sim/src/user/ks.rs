@@ -19,6 +19,8 @@ pub(crate) struct Handle {
     file: File,
     /// The name of a pin, which is no text; it lives as long as the file object.
     name: Option<UnicodeString>,
+    /// I/O controls that were sent through it.
+    sent: Cell<u32>,
 }
 
 /// The 24 bytes of a KSPROPERTY.
@@ -35,6 +37,7 @@ impl Handle {
         Ok(Self {
             file: io::open(link)?,
             name: None,
+            sent: Cell::new(0),
         })
     }
 
@@ -60,6 +63,7 @@ impl Handle {
             Ok(file) => Ok(Self {
                 file,
                 name: Some(name),
+                sent: Cell::new(0),
             }),
             Err(status) => {
                 pool::free(name.buffer.cast());
@@ -142,6 +146,7 @@ impl Handle {
         input: &[u8],
         room: usize,
     ) -> Result<Vec<u8>, NtStatus> {
+        self.count();
         match io::device_control_now(&self.file, code, input, room) {
             (status, output) if status.status.is_ok() => Ok(output),
             (status, _) => Err(status.status),
@@ -156,6 +161,7 @@ impl Handle {
         room: usize,
         done: impl FnOnce(NtStatus, Vec<u8>) + 'static,
     ) -> Pending {
+        self.count();
         io::device_control(&self.file, code, input, room, move |status, output| {
             done(status.status, output)
         })
@@ -169,9 +175,19 @@ impl Handle {
         memory: &Memory,
         done: impl FnOnce(NtStatus) + 'static,
     ) -> Pending {
+        self.count();
         io::device_control_in(&self.file, code, input, memory, move |status| {
             done(status.status)
         })
+    }
+
+    fn count(&self) {
+        self.sent.set(self.sent.get().saturating_add(1));
+    }
+
+    /// I/O controls that were sent through it so far.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent.get()
     }
 
     /// Closes the handle: requests that are pended on it are to end.

@@ -73,6 +73,8 @@ struct State {
     waiting: RefCell<VecDeque<(NtStatus, Vec<u8>)>>,
     /// Its requests were cancelled, and it has not noticed all of that.
     cancelled: Cell<usize>,
+    /// How often it ran because something had come, and when the last time was.
+    woken: Cell<(u32, Option<Qpc>)>,
     last_seen: Cell<bool>,
     closing: Cell<bool>,
     /// The device may be stopped or go.
@@ -122,6 +124,7 @@ impl Tap {
             asleep: Cell::new(false),
             waiting: RefCell::default(),
             cancelled: Cell::new(0),
+            woken: Cell::default(),
             last_seen: Cell::new(false),
             closing: Cell::new(false),
             may_end: life::ends_the_device(&reading.disturbances),
@@ -208,8 +211,10 @@ impl Tap {
             if wait && let Err(error) = state.starved(&handle) {
                 state.error.borrow_mut().get_or_insert(error);
             }
+            let requests = handle.sent();
             handle.close();
-            state.own().note(Event::TapClosed);
+            let (woken, _) = state.woken.get();
+            state.own().note(Event::TapClosed { requests, woken });
         }
         state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);
@@ -282,6 +287,7 @@ fn pend(state: &Rc<State>) {
             // Completion can come at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
             sched::soon("the tap's client", move || {
                 later.bell.ring();
+                later.woke();
                 if later.asleep.get() {
                     later.waiting.borrow_mut().push_back((status, bytes));
                 } else {
@@ -372,6 +378,15 @@ impl State {
                 .collect(),
         });
         Ok(())
+    }
+
+    /// The client runs because something came for it.
+    fn woke(&self) {
+        let (count, last) = self.woken.get();
+        let now = Some(kernel().now());
+        if last != now && !self.closing.get() {
+            self.woken.set((count.saturating_add(1), now));
+        }
     }
 
     fn fail(&self, error: UserError) {

@@ -76,7 +76,10 @@ pub(super) fn begin(state: &Rc<State>) -> Result<(), UserError> {
     event::observe(object, move |_| {
         // It is set at DISPATCH_LEVEL with the driver on the stack: the client runs afterwards.
         let state = Rc::clone(&woken);
-        sched::soon("the tap's client looks", move || look(&state));
+        sched::soon("the tap's client looks", move || {
+            state.woke();
+            look(&state);
+        });
     });
     let event = object::open(object, HandleOwner::User);
     // From here on the handle keeps the event.

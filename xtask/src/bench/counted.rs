@@ -1,0 +1,155 @@
+//! Scenarios played on the simulator under callgrind: what the driver executed in each, and what was observed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use waverig_package::pe::Image;
+use waverig_protocol::Reply;
+use waverig_protocol::device::{Device, Value};
+use waverig_protocol::scenario::Scenario;
+use waverig_protocol::timeline::Stamped;
+use waverig_vm::Sim;
+use waverig_vm::run::{Ending, Job, Part, run};
+
+use super::callgrind::{Counts, Executed};
+use crate::context::Context;
+use crate::layout;
+use crate::verbs::SIMULATOR;
+use crate::verbs::package::{self, HARDWARE_ID, INF, NAME};
+
+/// How long the machine may take for one step under callgrind.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// A scenario that was played.
+pub(super) struct Played {
+    name: String,
+    /// What the driver executed.
+    pub(super) executed: Executed,
+    /// What was observed.
+    pub(super) timeline: Vec<Stamped>,
+}
+
+/// All of them.
+pub(super) struct All(Vec<Played>);
+
+impl All {
+    /// The scenario of a name.
+    ///
+    /// # Errors
+    /// When it was not played.
+    pub(super) fn of(&self, name: &str) -> Result<&Played> {
+        let found = self.0.iter().find(|played| played.name == name);
+        found.with_context(|| format!("{name} was not counted"))
+    }
+}
+
+/// Plays all scenarios on one simulator under callgrind. Their names are different and have no spaces.
+///
+/// # Errors
+/// A machine that fails, a file of callgrind's that cannot be read.
+pub(super) fn play(context: &Context, scenarios: &[Scenario]) -> Result<All> {
+    let folder = context.layout.rig().join("bench");
+    layout::fresh(&folder)?;
+    let timelines = run_all(context, &folder, scenarios)?;
+    let path = context.layout.package().join(format!("{NAME}.sys"));
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let image = Image::parse(&bytes)?;
+    let counted = read(&folder, &image)?;
+    ensure!(
+        counted.len() == scenarios.len(),
+        "{} of {} scenarios were counted; look into {}",
+        counted.len(),
+        scenarios.len(),
+        folder.display()
+    );
+    let mut all = Vec::new();
+    for (name, executed) in counted {
+        let at = scenarios.iter().position(|scenario| scenario.name == name);
+        let at = at.with_context(|| format!("{name} was counted and not played"))?;
+        all.push(Played {
+            name,
+            executed,
+            timeline: timelines[at].clone(),
+        });
+    }
+    Ok(All(all))
+}
+
+/// Plays them; gives what was observed of each.
+fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<Vec<Vec<Stamped>>> {
+    let this = std::env::current_exe().context("this program cannot find its own file")?;
+    let out = folder.join("callgrind.out");
+    let words = [
+        "--tool=callgrind".into(),
+        // The simulator says when.
+        "--instr-atstart=no".into(),
+        "--dump-instr=yes".into(),
+        "--dump-line=no".into(),
+        "--compress-pos=no".into(),
+        "--compress-strings=no".into(),
+        format!("--callgrind-out-file={}", out.display()),
+        this.display().to_string(),
+        SIMULATOR.into(),
+    ];
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let package = context.layout.package();
+    // As many channels as there can be, whatever the driver's own choice is.
+    let device = Device {
+        channels: Some(Value::Number(16)),
+        ..Device::default()
+    };
+    let job = Job {
+        package: &package,
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate: &certificate,
+        scenarios,
+        seed: 1,
+        inspect: false,
+        round: None,
+        device: &device,
+        deadline: DEADLINE,
+    };
+    let mut refused = Vec::new();
+    let mut timelines = vec![Vec::new(); scenarios.len()];
+    let ending = run(
+        &Sim::new("valgrind", words),
+        &job,
+        folder,
+        &mut |part, reply, _| match (part, reply) {
+            (_, Reply::Refused(refusal)) => refused.push(refusal.reason),
+            (Part::Scenario(at), Reply::Events { events }) => timelines[at].extend(events),
+            _ => {}
+        },
+    )?;
+    if let Ending::Broken { step, reason, .. } = ending {
+        bail!("the simulator under callgrind failed at {step}: {reason}");
+    }
+    ensure!(refused.is_empty(), "refused: {}", refused.join("; "));
+    Ok(timelines)
+}
+
+/// Of each scenario that was played, by name: what the driver executed.
+fn read(folder: &Path, image: &Image) -> Result<Vec<(String, Executed)>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().contains("callgrind.out"))
+        .collect();
+    files.sort();
+    let mut played = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(&path)?;
+        let counts = Counts::parse(&text).with_context(|| format!("{}", path.display()))?;
+        let words: Vec<&str> = counts.mark.split_whitespace().collect();
+        if let [name, base] = words[..] {
+            let base = u64::from_str_radix(base, 16)
+                .with_context(|| format!("{}: {:?}", path.display(), counts.mark))?;
+            played.push((name.to_owned(), counts.of_image(image, base)?));
+        }
+        // They are large, and what they say is in the table.
+        fs::remove_file(&path)?;
+    }
+    Ok(played)
+}
