@@ -15,6 +15,7 @@ mod packet_count;
 mod pin;
 mod position_clock;
 mod presentation;
+mod protection;
 mod record_exact;
 mod record_packets;
 mod recorded_other;
@@ -199,6 +200,12 @@ pub const CHECKS: &[Check] = &[
         run: starvation_known::run,
     },
     Check {
+        id: "protection",
+        about: "protected content is muted in the tap and flagged, and nothing else is",
+        of: Part::Tap,
+        run: protection::run,
+    },
+    Check {
         id: "tap-order",
         about: "blocks follow each other without loss",
         of: Part::Tap,
@@ -340,6 +347,8 @@ pub(crate) struct Context<'a> {
     expected: Result<Expected, String>,
     /// What must come out of the tap, as bytes.
     audio: Vec<u8>,
+    /// What lay in the buffer, where that is something else.
+    buffered: Option<Vec<u8>>,
     pieces: Vec<Piece>,
     comparison: Result<Comparison, String>,
     /// Of a recorder: what was played while it recorded.
@@ -401,6 +410,10 @@ impl<'a> Context<'a> {
             (.., Ok(expected)) => golden::audio(&view.scenario, &expected.runs),
             (.., Err(reason)) => Err(reason.clone()),
         };
+        let buffered = expected.as_ref().ok().and_then(|expected| {
+            let differs = expected.buffered != expected.runs;
+            differs.then(|| golden::audio(&view.scenario, &expected.buffered).ok())?
+        });
         let mut pieces = merged(evidence.capture_of(program), format.frame_bytes());
         if let (Some(Ok(recording)), Ok(own), Ok(audio), Ok(pieces)) =
             (&mut recording, &stream, &audio, &mut pieces)
@@ -435,6 +448,7 @@ impl<'a> Context<'a> {
             stream,
             expected,
             audio: audio.unwrap_or_default(),
+            buffered,
             pieces: pieces.unwrap_or_default(),
             comparison,
             recording,
@@ -447,6 +461,11 @@ impl<'a> Context<'a> {
             Program::TapClient(_) => self.file.scenario.tap.reads == 0,
             _ => false,
         }
+    }
+
+    /// What lay in the buffer when it was taken out, as bytes.
+    fn buffered(&self) -> &[u8] {
+        self.buffered.as_ref().unwrap_or(&self.audio)
     }
 
     fn stream(&self) -> Result<&Stream, String> {

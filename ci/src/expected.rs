@@ -41,6 +41,8 @@ pub enum Source {
 pub struct Expected {
     /// Stretches without gaps, from frame 0; neighbours differ in source.
     pub runs: Vec<Run>,
+    /// What lay in the buffer when it was taken out: the same, but for protected content, which comes out as silence.
+    pub buffered: Vec<Run>,
     /// Frames the stream played.
     pub total: u64,
     /// Frames that sound wrong because the client wrote them too late for the lap they were meant for.
@@ -118,8 +120,14 @@ impl Expected {
                 .filter(|(frame, meant)| wrong(**meant, *frame))
                 .count() as u64
         };
+        let buffered = runs(&played);
+        for muted in stream.muted() {
+            let end = muted.end.min(total);
+            played[muted.start.min(end) as usize..end as usize].fill(SILENCE);
+        }
         Ok(Self {
             runs: runs(&played),
+            buffered,
             total,
             stale: wrong(|meant, frame| meant < frame),
             torn: wrong(|meant, frame| meant > frame),
@@ -130,20 +138,21 @@ impl Expected {
 
     /// The stretches up to the end of the signal, after which there is only silence.
     pub fn signal_runs(&self) -> &[Run] {
-        let last = self
-            .runs
-            .iter()
-            .rposition(|run| run.source != Source::Silence);
-        &self.runs[..last.map_or(0, |last| last + 1)]
+        signal(&self.runs)
     }
 
     /// The silent stretches before the signal ends: where the stream was starved.
     pub fn starved(&self) -> impl Iterator<Item = Run> {
-        self.signal_runs()
+        signal(&self.buffered)
             .iter()
             .copied()
             .filter(|run| run.source == Source::Silence)
     }
+}
+
+fn signal(runs: &[Run]) -> &[Run] {
+    let last = runs.iter().rposition(|run| run.source != Source::Silence);
+    &runs[..last.map_or(0, |last| last + 1)]
 }
 
 /// Joins frames of the signal (`u64::MAX`: silence) into runs.

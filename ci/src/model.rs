@@ -5,6 +5,7 @@ mod cables;
 mod device;
 mod life;
 mod opening;
+mod protection;
 mod recorder;
 mod tap;
 
@@ -94,6 +95,8 @@ struct Machine<'a> {
     captured: Vec<(Program, u64, Vec<u8>)>,
     /// Frames lost before the next block.
     lost: u64,
+    /// Frames that are silence because they are protected.
+    muted: Vec<std::ops::Range<u64>>,
     /// What the client writes next.
     stream_frame: u64,
     signal_frame: u64,
@@ -151,6 +154,7 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
         clock: Clock::new(format.rate, FREQUENCY).expect("a clock"),
         captured: Vec::new(),
         lost: 0,
+        muted: Vec::new(),
         stream_frame: 0,
         signal_frame: 0,
         told: 0,
@@ -186,6 +190,7 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
     steering::steer(&mut machine);
     machine.start_clock();
     machine.pauses();
+    machine.protect();
     if let Some(soak) = &file.scenario.soak {
         let end = steering::soak(&mut machine, soak);
         machine.state(end, "stop");

@@ -135,6 +135,7 @@ pub(crate) fn expected(recorder: &Clock, players: &[(&Clock, &Expected)]) -> Exp
     Expected {
         total: recorded.len() as u64,
         runs: runs(&recorded),
+        buffered: runs(&recorded),
         ..Expected::default()
     }
 }

@@ -1,5 +1,7 @@
 //! A run's timeline, sorted by what it says about the one stream in it.
 
+use std::ops::Range;
+
 use waverig_protocol::Program;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::timeline::{DeviceChange, Event, Stamped, StarvedRun};
@@ -41,6 +43,8 @@ pub struct Stream {
     pub blocks: Vec<Block>,
     /// What became of the program that reads them.
     pub tap: TapUse,
+    /// When what the client plays became protected, and free.
+    protections: Vec<(i64, bool)>,
     /// Whether the client closed its stream at the end.
     pub closed: bool,
     stopped: bool,
@@ -238,6 +242,7 @@ impl Stream {
             packets_read: Vec::new(),
             blocks: Vec::new(),
             tap: TapUse::default(),
+            protections: Vec::new(),
             closed: false,
             stopped: false,
             asleep: false,
@@ -392,6 +397,7 @@ impl Stream {
                 self.tap.opened.get_or_insert(qpc);
                 self.tap.keeps_frames = keeps_frames;
             }
+            Event::Protected { protected } => self.protections.push((qpc, protected)),
             Event::TapSlept { for_ms } => self.tap.slept.push((qpc, for_ms)),
             Event::TapCancelled { .. } => {}
             Event::TapClosed { .. } => self.tap.closed = Some(qpc),
@@ -442,6 +448,22 @@ impl Stream {
             running: self.wanted && !self.asleep,
             what,
         });
+    }
+
+    /// Frames that must come out of the tap as silence, in order: what was written while the content was protected, and what lay in the
+    /// buffer when it became free, which may have been.
+    pub fn muted(&self) -> Vec<Range<u64>> {
+        let mut all: Vec<Range<u64>> = Vec::new();
+        for &(qpc, protected) in &self.protections {
+            let at = self.clock.position(qpc);
+            match (protected, all.last_mut()) {
+                (true, Some(last)) if at <= last.end => last.end = u64::MAX,
+                (true, _) => all.push(at..u64::MAX),
+                (false, Some(last)) if last.end == u64::MAX => last.end = at + self.buffer_frames,
+                (false, _) => {}
+            }
+        }
+        all
     }
 
     /// Where a frame is, in the words a reader looks for: frame, time in the stream, packet.

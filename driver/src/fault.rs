@@ -54,6 +54,11 @@ pub(crate) const fn runs_through_pauses() -> bool {
     cfg!(feature = "fault-run-through-pause")
 }
 
+/// `fault-copy-all`: protected content gets into the tap, and is recorded, as any other.
+pub(crate) const fn copies_all() -> bool {
+    cfg!(feature = "fault-copy-all")
+}
+
 /// `fault-open-always`: a device whose removal was agreed to, or that is gone, can be opened.
 pub(crate) const fn opens_always() -> bool {
     cfg!(feature = "fault-open-always")

@@ -45,6 +45,7 @@ fn changes(disturbance: &Disturbance) -> Vec<Due> {
         Disturbance::ClientStall { .. }
         | Disturbance::TimerStall { .. }
         | Disturbance::Pause { .. }
+        | Disturbance::Protect { .. }
         | Disturbance::LatePacket { .. }
         | Disturbance::WrongPackets { .. } => Vec::new(),
         Disturbance::Sleep { at_ms, for_ms } | Disturbance::PowerDown { at_ms, for_ms } => vec![

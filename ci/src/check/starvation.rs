@@ -46,11 +46,11 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         let bytes = |frame: u64| {
             (frame as usize)
                 .saturating_mul(frame_bytes)
-                .min(context.audio.len())
+                .min(context.buffered().len())
         };
         let end = block.first_frame.saturating_add(block.frames);
         // A frame that was written as zeros cannot be told from one that nobody wrote.
-        let clear = context.audio[bytes(block.first_frame)..bytes(end)]
+        let clear = context.buffered()[bytes(block.first_frame)..bytes(end)]
             .chunks_exact(frame_bytes)
             .filter(|frame| frame.iter().all(|byte| *byte == 0))
             .count() as u64;

@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     let frame_bytes = context.file.scenario.format.frame_bytes();
     let mut complaints = Vec::new();
     let clear: Vec<bool> = context
-        .audio
+        .buffered()
         .chunks_exact(frame_bytes)
         .map(|frame| frame.iter().all(|byte| *byte == 0))
         .collect();

@@ -130,6 +130,7 @@ impl Machine<'_> {
                 Disturbance::ClientStall { .. }
                 | Disturbance::TimerStall { .. }
                 | Disturbance::Pause { .. }
+                | Disturbance::Protect { .. }
                 | Disturbance::LatePacket { .. }
                 | Disturbance::WrongPackets { .. } => Vec::new(),
                 Disturbance::Sleep { .. } | Disturbance::PowerDown { .. } => {

@@ -277,6 +277,9 @@ impl Tape<'_> {
         if theirs.end.is_some_and(|(_, end)| at >= end) {
             return silence;
         }
+        if machine.is_muted(at) {
+            return silence;
+        }
         let bytes = played.frame_bytes();
         let frame = &machine.out[at as usize * bytes..][..bytes];
         if played == self.own {

@@ -97,19 +97,26 @@ impl Machine<'_> {
         let total = self.position(end);
         let mut first_frame = frames.start;
         while first_frame < frames.end {
-            let frames = read.min(frames.end - first_frame);
+            let most = first_frame + read.min(frames.end - first_frame);
+            let alike = self.alike(first_frame..most);
+            let frames = alike.end - first_frame;
+            let muted = self.is_muted(first_frame);
             let bytes =
                 &self.out[first_frame as usize * frame_bytes..][..frames as usize * frame_bytes];
             let clear = bytes
                 .chunks(frame_bytes)
                 .filter(|frame| frame.iter().all(|byte| *byte == 0))
                 .count() as u64;
-            let piece = bytes.to_vec();
+            let piece = match muted {
+                true => vec![0; bytes.len()],
+                false => bytes.to_vec(),
+            };
             let last = first_frame + frames == total;
             let lost = std::mem::take(&mut self.lost);
             let mut flags = u32::from(first_frame == 0);
             flags |= u32::from(lost > 0) << 1;
             flags |= u32::from(clear == frames) << 2;
+            flags |= u32::from(muted) << 3;
             flags |= u32::from(last) << 4;
             let known = self.known_from.is_some_and(|from| from <= first_frame);
             flags |= u32::from(known) << 5;

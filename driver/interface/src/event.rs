@@ -38,7 +38,8 @@ pub enum EventKind {
     /// Frames fell due that nobody had written, or written as silence, for at least a millisecond on end. Values: generation,
     /// first frame, frames.
     Starved = 23,
-    /// Content became protected (1) or free (0). Values: that, frames played by then.
+    /// Content became protected (1) or free (0). Values: that, the first frame that is so. What lay in the buffer when it became
+    /// free counts as protected.
     Protected = 24,
     /// The rate was steered. Values: wanted and present deviation from nominal in parts per billion, as `i64`.
     Steered = 25,

@@ -16,6 +16,19 @@ pub struct DRMRIGHTS {
     pub DigitalOutputDisable: i32,
 }
 
+/// `KSPROPERTY_DRMAUDIOSTREAM_CONTENTID` (ksmedia.h), of `KSPROPSETID_DrmAudioStream`: set by the kernel alone, on a pin.
+pub const KSPROPERTY_DRMAUDIOSTREAM_CONTENTID: u32 = 0;
+
+/// `KSDRMAUDIOSTREAM_CONTENTID`: the value of that property. 16 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct KSDRMAUDIOSTREAM_CONTENTID {
+    /// The content that the stream carries.
+    pub ContentId: u32,
+    /// What may be done with it.
+    pub DrmRights: DRMRIGHTS,
+}
+
 /// Table of [`IDrmAudioStream`]. 4 slots.
 #[derive(Clone, Copy)]
 #[repr(C)]

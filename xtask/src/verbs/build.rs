@@ -36,6 +36,7 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-run-through-pause",
     "fault-stop-pauses",
     "fault-open-always",
+    "fault-copy-all",
     "fault-millisecond-clock",
     "fault-32-bit-clock",
     "fault-steer-jump",

@@ -203,6 +203,19 @@ fn a_driver_that_opens_a_device_whose_removal_was_agreed_to_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_lets_protected_content_into_the_tap_is_rejected() {
+    check(
+        "fault-copy-all",
+        "protect",
+        &[
+            "protection failed: the block at",
+            "is protected and lacks the flag PROTECTED",
+            "record-exact of recorder-1 failed",
+        ],
+    );
+}
+
+#[test]
 fn a_driver_that_records_a_frame_late_is_rejected() {
     check(
         "fault-record-late",

@@ -329,3 +329,37 @@ pub(super) fn last_blocks(evidence: &mut Evidence, client: u8, count: usize) {
         evidence.timeline.remove(last);
     }
 }
+
+/// `waverig_interface::BlockFlags::PROTECTED`.
+pub(super) const PROTECTED: u32 = 1 << 3;
+
+/// Edits the flags of the main program's first block that has PROTECTED, or has it not.
+pub(super) fn flag(evidence: &mut Evidence, protected: bool, edit: fn(&mut u32)) {
+    let mut flags = evidence.timeline.iter_mut().filter_map(|stamped| {
+        let main = stamped.program.is_main();
+        match &mut stamped.event {
+            Event::Block { flags, .. } if main => Some(flags),
+            _ => None,
+        }
+    });
+    let wanted = flags.find(|flags| (**flags & PROTECTED != 0) == protected);
+    edit(wanted.expect("such a block"));
+}
+
+/// Edits first frame and length of the main program's first block of protected content.
+pub(super) fn first_protected(evidence: &mut Evidence, edit: fn(&mut u64, &mut u64)) {
+    let mut blocks = evidence.timeline.iter_mut().filter_map(|stamped| {
+        let main = stamped.program.is_main();
+        match &mut stamped.event {
+            Event::Block {
+                first_frame,
+                frames,
+                flags,
+                ..
+            } if main && *flags & PROTECTED != 0 => Some((first_frame, frames)),
+            _ => None,
+        }
+    });
+    let (first_frame, frames) = blocks.next().expect("such a block");
+    edit(first_frame, frames);
+}

@@ -93,6 +93,8 @@ struct World {
     played_from: Vec<u8>,
     generation: u8,
     protected: bool,
+    /// What was in the buffer when the content became free ends here.
+    free_from: Option<u64>,
     capture: Capture,
     recorded_to: Vec<u8>,
     work: Work<Vec<i32>, Vec<u8>>,
@@ -118,6 +120,7 @@ impl World {
             played_from: vec![0; lap(&from).bytes() as usize],
             generation: 0,
             protected: false,
+            free_from: None,
             capture: Capture::new(to, frequency),
             recorded_to: vec![0; lap(&to).bytes() as usize],
             work: Work {
@@ -170,6 +173,9 @@ impl World {
         if running {
             for index in from..to {
                 // What the buffer cannot hold is silence.
+                if self.free_from == Some(index) {
+                    (self.protected, self.free_from) = (false, None);
+                }
                 let audible = index < from + LAP && !self.protected;
                 let frame = match audible {
                     true => self.frame(index),
@@ -238,7 +244,12 @@ impl World {
             Step::Pass(_) => {}
             Step::Steer(ppb) => self.clock.steer(Ppb(ppb), Qpc(self.now)).unwrap(),
             Step::Protect(protected) => {
-                self.protected = protected;
+                if protected {
+                    (self.protected, self.free_from) = (true, None);
+                } else if self.protected {
+                    let free = self.render.position().0 + LAP;
+                    self.free_from.get_or_insert(free);
+                }
                 let memory = &mut self.played_from[..];
                 self.render.set_protected(
                     protected,
@@ -261,6 +272,7 @@ impl World {
                     });
                 }
                 if state == State::Stop {
+                    self.protected &= self.free_from.take().is_none();
                     self.generation = self.generation.wrapping_add(101);
                 }
             }

@@ -45,6 +45,8 @@ pub struct Stream {
     /// The tap's number for this stream's life since it left STOP; 0 before its first RUN.
     generation: u32,
     protected: bool,
+    /// The first frame of content that is free again; before it lies what was written while it was not.
+    free_from: Option<Frames>,
 }
 
 impl Stream {
@@ -59,6 +61,7 @@ impl Stream {
             starvation: Starvation::default(),
             generation: 0,
             protected: false,
+            free_from: None,
         }
     }
 
@@ -162,14 +165,12 @@ impl Stream {
         if let Some(timeline) = self.clock.timeline() {
             tap.keep_time(clock, timeline.at);
         }
-        let lap = self.geometry.map_or(0, |geometry| geometry.frames());
-        let due = self.consumed.due(position, lap);
-        if let Some(geometry) = self.geometry {
-            for span in geometry.spans(due.first, due.held) {
-                tap.take(self.generation, memory, span, &mut self.starvation);
-            }
+        if let Some(free) = self.free_from.filter(|free| *free <= position) {
+            self.consume(free, memory, tap);
+            self.free_from = None;
+            self.mute(false, tap);
         }
-        tap.silence(self.generation, due.beyond, &mut self.starvation);
+        self.consume(position, memory, tap);
         self.starvation
             .date(|frame| self.clock.time_of(frame).map(|due| clock.when(due)));
         let packet = self.geometry.and_then(|geometry| geometry.packet());
@@ -179,6 +180,22 @@ impl Stream {
             packets_completed: packet.map_or(0, |packet| packet::crossed(from, position, packet)),
             taken: position.saturating_sub(from),
         }
+    }
+
+    /// Moves the frames before `position` into the tap.
+    fn consume<M, S>(&mut self, position: Frames, memory: &mut M, tap: &mut Tap<S>)
+    where
+        M: CyclicMemory + ?Sized,
+        S: AsRef<[u8]> + AsMut<[u8]>,
+    {
+        let lap = self.geometry.map_or(0, |geometry| geometry.frames());
+        let due = self.consumed.due(position, lap);
+        if let Some(geometry) = self.geometry {
+            for span in geometry.spans(due.first, due.held) {
+                tap.take(self.generation, memory, span, &mut self.starvation);
+            }
+        }
+        tap.silence(self.generation, due.beyond, &mut self.starvation);
     }
 
     /// Changes the state at `at`, after consuming what was due until then. Any order of states is taken.
@@ -209,6 +226,8 @@ impl Stream {
                 }
                 tap.end(self.generation);
                 self.generation = 0;
+                // The buffer holds nothing of it any more.
+                self.protected &= self.free_from.take().is_none();
                 self.consumed = Consumed::default();
                 self.starvation.end();
                 (advance.position, advance.byte_offset) = (Frames::ZERO, 0);
@@ -218,7 +237,8 @@ impl Stream {
         advance
     }
 
-    /// From `at` on, the content is protected or free. Protected frames are muted in the tap.
+    /// From `at` on, what is written is protected or free. Protected frames are muted in the tap, and so is what lies in the buffer
+    /// when the content becomes free: it may have been written before.
     pub fn set_protected<M, S>(
         &mut self,
         protected: bool,
@@ -232,13 +252,37 @@ impl Stream {
         S: AsRef<[u8]> + AsMut<[u8]>,
     {
         let advance = self.advance(at, clock, memory, tap);
+        let lap = self.geometry.map_or(0, |geometry| geometry.frames());
+        match (protected, self.protected) {
+            (true, _) => {
+                self.free_from = None;
+                self.mute(true, tap);
+            }
+            (false, true) if lap > 0 => {
+                let free = self.position().saturating_add(Frames(lap));
+                self.free_from.get_or_insert(free);
+            }
+            (false, _) => self.mute(false, tap),
+        }
+        advance
+    }
+
+    /// The frame from which on the content is free again, while that is still to come.
+    #[must_use]
+    pub const fn free_from(&self) -> Option<Frames> {
+        self.free_from
+    }
+
+    fn mute<S>(&mut self, protected: bool, tap: &mut Tap<S>)
+    where
+        S: AsRef<[u8]> + AsMut<[u8]>,
+    {
         if self.protected != protected {
             self.protected = protected;
             if let Some(&timeline) = self.clock.timeline() {
                 tap.go_on(self.generation, timeline, self.position(), protected);
             }
         }
-        advance
     }
 
     fn run<S>(&mut self, clock: &DeviceClock, tap: &mut Tap<S>)

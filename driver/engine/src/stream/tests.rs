@@ -283,19 +283,48 @@ fn protection_mutes_from_the_moment_it_is_set() {
     memory.fill(1);
     let memory = &mut memory[..];
     stream.set_state(State::Run, Qpc(0), &clock, memory, &mut tap);
-    for (ms, protected) in [(1, true), (2, true), (3, false)] {
+    for (ms, protected) in [(1, true), (2, true), (3, false), (4, false)] {
         stream.set_protected(protected, Qpc(ms * MS), &clock, memory, &mut tap);
     }
-    stream.advance(Qpc(4 * MS), &clock, memory, &mut tap);
-    let mut out = [9; 4_096];
-    for (first, frames, protected, byte) in
-        [(0, 48, false, 1), (48, 96, true, 0), (144, 48, false, 1)]
-    {
+    // A buffer of 20 ms was full of it then.
+    stream.advance(Qpc(5 * MS), &clock, memory, &mut tap);
+    memory.fill(1);
+    assert_eq!(stream.free_from(), Some(Frames(144 + 960)));
+    stream.advance(Qpc(24 * MS), &clock, memory, &mut tap);
+    assert_eq!(stream.free_from(), None);
+    let mut out = [9; 8_192];
+    for (first, frames, protected, byte) in [
+        (0, 48, false, 1),
+        (48, 1_056, true, 0),
+        (1_104, 48, false, 1),
+    ] {
         let block = tap.read(&mut cursor, &mut out, 0);
         assert_eq!((block.first_frame, block.frames), (Frames(first), frames));
         assert_eq!((block.flags.protected, block.clear), (protected, 0));
         assert_eq!(block.qpc, stream.time_of(Frames(first), &clock).unwrap());
         assert!(out[..block.bytes].iter().all(|&b| b == byte));
+    }
+}
+
+#[test]
+fn a_stop_ends_what_was_left_of_protected_content() {
+    let clock = nominal();
+    let (mut stream, mut memory) = stream(48_000, SampleFormat::Pcm16, 960, Notifications::None);
+    let mut tap = Tap::new(std::vec![0; storage_bytes(48_000)]).unwrap();
+    let memory = &mut memory[..];
+    for (then, expect) in [(true, true), (false, false)] {
+        stream.set_state(State::Run, Qpc(0), &clock, memory, &mut tap);
+        stream.set_protected(true, Qpc(MS), &clock, memory, &mut tap);
+        stream.set_protected(then, Qpc(2 * MS), &clock, memory, &mut tap);
+        stream.set_state(State::Stop, Qpc(3 * MS), &clock, memory, &mut tap);
+        assert_eq!(stream.free_from(), None);
+        let mut cursor = tap.open();
+        memory.fill(1);
+        stream.set_state(State::Run, Qpc(4 * MS), &clock, memory, &mut tap);
+        stream.advance(Qpc(5 * MS), &clock, memory, &mut tap);
+        let block = tap.read(&mut cursor, &mut [9; 4_096], 0);
+        assert_eq!(block.flags.protected, expect);
+        stream.set_state(State::Stop, Qpc(6 * MS), &clock, memory, &mut tap);
     }
 }
 

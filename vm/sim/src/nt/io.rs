@@ -15,7 +15,7 @@ use crate::nt::{file, interface, names, object};
 use crate::sched;
 
 pub use control::{
-    Memory, Pending, device_control, device_control_in, device_control_now, request,
+    Memory, Pending, device_control, device_control_in, device_control_now, kernel_request, request,
 };
 pub(crate) use power::{PowerKind, power_of, query_power, set_power};
 

@@ -27,6 +27,7 @@ pub(crate) mod port;
 mod port_stream;
 pub(crate) mod power;
 mod property;
+pub(crate) mod protection;
 pub(crate) mod ranges;
 mod resources;
 mod rtaudio;

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
-use waverig_portcls::id::{KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_RtAudio};
+use waverig_portcls::id::{
+    KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_DrmAudioStream, KSPROPSETID_RtAudio,
+};
 use waverig_portcls::status::{
     STATUS_INVALID_BUFFER_SIZE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
     STATUS_NO_MATCH, STATUS_NOT_FOUND, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
@@ -172,6 +174,9 @@ impl Pin {
         let (set, id, verb) = (request.head.Set, request.head.Id, request.verb());
         if set == KSPROPSETID_RtAudio {
             return self.rtaudio(request);
+        }
+        if set == KSPROPSETID_DrmAudioStream {
+            return self.content(request);
         }
         if set == KSPROPSETID_Audio
             && id == KSPROPERTY_AUDIO_POSITION

@@ -181,6 +181,11 @@ impl Handle {
         })
     }
 
+    /// The file that it is a handle of.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     fn count(&self) {
         self.sent.set(self.sent.get().saturating_add(1));
     }

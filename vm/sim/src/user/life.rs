@@ -161,6 +161,7 @@ fn moment(disturbance: &Disturbance) -> Option<u32> {
         Disturbance::ClientStall { .. }
         | Disturbance::TimerStall { .. }
         | Disturbance::Pause { .. }
+        | Disturbance::Protect { .. }
         | Disturbance::LatePacket { .. }
         | Disturbance::WrongPackets { .. } => None,
         Disturbance::Sleep { at_ms, .. }
@@ -206,6 +207,7 @@ impl Change {
             Disturbance::ClientStall { .. }
             | Disturbance::TimerStall { .. }
             | Disturbance::Pause { .. }
+            | Disturbance::Protect { .. }
             | Disturbance::LatePacket { .. }
             | Disturbance::WrongPackets { .. } => {}
             Disturbance::Sleep { for_ms, .. } => {

@@ -14,6 +14,7 @@ pub(crate) mod pin;
 mod play;
 mod polling;
 mod processor;
+mod protection;
 pub(crate) mod record;
 mod recorder;
 mod shared;

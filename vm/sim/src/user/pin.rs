@@ -3,10 +3,11 @@
 use waverig_portcls::id::{
     KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_Pin, KSPROPSETID_RtAudio,
 };
-use waverig_portcls::status::STATUS_NOT_FOUND;
+use waverig_portcls::status::{STATUS_INVALID_DEVICE_REQUEST, STATUS_NOT_FOUND};
 use waverig_portcls::{
-    Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
-    KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
+    Guid, KSDRMAUDIOSTREAM_CONTENTID, KSPROPERTY_AUDIO_POSITION,
+    KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION, KSPROPERTY_PIN_DATAINTERSECTION,
+    KSPROPERTY_PIN_PROPOSEDATAFORMAT, KSPROPERTY_RTAUDIO_BUFFER,
     KSPROPERTY_RTAUDIO_BUFFER_WITH_NOTIFICATION, KSPROPERTY_RTAUDIO_GETREADPACKET,
     KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_PACKETCOUNT,
     KSPROPERTY_RTAUDIO_PRESENTATION_POSITION, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
@@ -19,6 +20,7 @@ use super::UserError;
 use super::format;
 use super::ks::{Handle, property};
 use crate::nt::status::NtStatus;
+use crate::portcls::protection;
 
 /// KSINTERFACESETID_Standard and KSMEDIUMSETID_Standard (ks.h).
 const INTERFACE_STANDARD: Guid = Guid::new(0x1A8766A0_62CE_11CF_A5D6_28DB04C10000);
@@ -264,6 +266,29 @@ impl Pin {
             // A pin need not have the property.
             Ok(()) | Err(NtStatus(STATUS_NOT_FOUND)) => Ok(()),
             Err(status) => Err(failed("telling the write position", status)),
+        }
+    }
+
+    /// DRMK says what the stream carries.
+    pub(super) fn content(&self, content: KSDRMAUDIOSTREAM_CONTENTID) -> Result<(), UserError> {
+        match protection::set_content(self.handle.file(), content) {
+            status if status.is_ok() => Ok(()),
+            status => Err(failed("setting the content's rights", status)),
+        }
+    }
+
+    /// The program says what its stream carries, which is not its to say.
+    pub(super) fn claim_content(
+        &self,
+        content: KSDRMAUDIOSTREAM_CONTENTID,
+    ) -> Result<(), UserError> {
+        let (request, value) = (protection::request(), protection::value(content));
+        match self.handle.set(&request, &value) {
+            Err(NtStatus(STATUS_INVALID_DEVICE_REQUEST)) => Ok(()),
+            Err(status) => Err(failed("claiming rights on the content", status)),
+            Ok(()) => Err(UserError(
+                "a program may say what its stream is protected from".into(),
+            )),
         }
     }
 

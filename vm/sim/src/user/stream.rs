@@ -8,7 +8,7 @@ use waverig_portcls::status::{
     STATUS_DATA_LATE_ERROR, STATUS_DATA_OVERRUN, STATUS_DEVICE_NOT_READY,
     STATUS_INVALID_DEVICE_STATE, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
 };
-use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
+use waverig_portcls::{DRMRIGHTS, KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
 use waverig_protocol::scenario::{Client, Disturbance, Format, Mode, Opening};
 use waverig_protocol::timeline::Event;
 
@@ -17,6 +17,7 @@ use super::ks::Handle;
 use super::life::{self, Ear};
 use super::pin::{Buffer, Pin};
 use super::processor::{self, ClientStalls, Lapse, Lapses, Pauses};
+use super::protection::Protections;
 use super::task::{self, Bell};
 use super::unroll::Unroll;
 use super::{Place, UserError};
@@ -60,6 +61,7 @@ pub(super) struct Stream {
     stalls: ClientStalls,
     ear: Ear,
     pauses: Pauses,
+    protections: Protections,
     lapses: Lapses,
     stop: Qpc,
 }
@@ -195,6 +197,7 @@ impl Stream {
             stalls: ClientStalls::new(&setup.disturbances, now),
             ear,
             pauses: Pauses::new(&setup.disturbances, now),
+            protections: Protections::new(&setup.disturbances, now),
             lapses: Lapses::new(&setup.disturbances, now),
             stop: setup.stop.unwrap_or(Qpc(u64::MAX)),
         }))
@@ -254,6 +257,7 @@ impl Stream {
         self.unroll = Unroll::new(self.buffer_frames, self.rate, life::time_awake());
         self.stalls = ClientStalls::new(&self.disturbances, start);
         self.pauses = Pauses::new(&self.disturbances, start);
+        self.protections = Protections::new(&self.disturbances, start);
         self.lapses = Lapses::new(&self.disturbances, start);
         Ok(start)
     }
@@ -383,8 +387,20 @@ impl Stream {
             self.journal.note(Event::Stalled { for_ms });
             task::sleep(Hns::from_millis(for_ms.into())).await;
         }
+        self.protect()?;
         while let Some(length) = self.pauses.take() {
             self.pause(length).await?;
+        }
+        Ok(())
+    }
+
+    /// What the stream carries becomes protected or free when that is due. The program tries to say so itself before.
+    fn protect(&mut self) -> Result<(), UserError> {
+        while let Some(content) = self.protections.take() {
+            self.pin.claim_content(content)?;
+            self.pin.content(content)?;
+            let protected = content.DrmRights != DRMRIGHTS::default();
+            self.journal.note(Event::Protected { protected });
         }
         Ok(())
     }
@@ -412,15 +428,21 @@ impl Stream {
     /// Waits for the driver's notification, which must come within 2 s, but no longer than until `stop`; `false` when
     /// that came first.
     pub(super) async fn wait_until(&mut self, stop: Qpc) -> Result<bool, UserError> {
-        while self.pauses.next() < stop {
-            if self.notified_until(self.pauses.next()).await? {
+        while self.interrupted() < stop {
+            if self.notified_until(self.interrupted()).await? {
                 return Ok(true);
             }
+            self.protect()?;
             if let Some(length) = self.pauses.take() {
                 self.pause(length).await?;
             }
         }
         self.notified_until(stop).await
+    }
+
+    /// When the next pause or change of protection is due.
+    fn interrupted(&self) -> Qpc {
+        self.pauses.next().min(self.protections.next())
     }
 
     async fn notified_until(&self, stop: Qpc) -> Result<bool, UserError> {

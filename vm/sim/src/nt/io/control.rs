@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::{File, USER_MODE, stack_size};
+use super::{File, KERNEL_MODE, USER_MODE, stack_size};
 use crate::host::memory::{SharedPages, View};
 use crate::host::{Protection, pages};
 use crate::nt::irp;
 use crate::nt::layout::{IoStatus, Irp, Mdl};
 use crate::nt::mdl;
 use crate::nt::pool::{self, Owner};
-use crate::nt::status::STATUS_BUFFER_OVERFLOW;
+use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
 use crate::sched;
 use std::sync::atomic::AtomicU64;
 
@@ -205,9 +205,9 @@ pub fn device_control_in(
     };
     send(
         file,
+        USER_MODE,
         code,
-        input.len(),
-        memory.length,
+        (input.len(), memory.length),
         buffers,
         move |result, _| on_done(result),
     )
@@ -222,15 +222,42 @@ pub fn request(
     on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
 ) -> Pending {
     let buffers = prepare(code & 3, input, output);
-    send(file, code, input.len(), output.len(), buffers, on_done)
+    send(
+        file,
+        USER_MODE,
+        code,
+        (input.len(), output.len()),
+        buffers,
+        on_done,
+    )
+}
+
+/// A control request of the kernel's own, with content in the output buffer, which is answered at once.
+///
+/// # Panics
+/// When it is not.
+pub fn kernel_request(file: &File, code: u32, input: &[u8], output: &[u8]) -> NtStatus {
+    let answer = Rc::new(Cell::new(None));
+    let inside = Rc::clone(&answer);
+    let buffers = prepare(code & 3, input, output);
+    send(
+        file,
+        KERNEL_MODE,
+        code,
+        (input.len(), output.len()),
+        buffers,
+        move |result, _| inside.set(Some(result.status)),
+    );
+    crate::sched::must("a request of the kernel's", || answer.get().is_some());
+    answer.get().expect("the wait ended")
 }
 
 /// Sends a control request with its buffers.
 fn send(
     file: &File,
+    mode: i8,
     code: u32,
-    input_length: usize,
-    output_length: usize,
+    (input_length, output_length): (usize, usize),
     buffers: Buffers,
     on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
 ) -> Pending {
@@ -238,7 +265,7 @@ fn send(
     let stack = irp::next_stack(irp);
     // SAFETY: the IRP was just made with room for this location.
     unsafe {
-        (*irp).requestor_mode = USER_MODE;
+        (*irp).requestor_mode = mode;
         if let Some((address, _)) = buffers.system {
             (*irp).system_buffer = address.cast();
         }
