@@ -44,6 +44,26 @@ pub(crate) const fn keeps_reads() -> bool {
     cfg!(feature = "fault-keep-reads")
 }
 
+/// `fault-keep-closed`: requests that are pended on a handle are not given back when that is closed.
+pub(crate) const fn keeps_closed() -> bool {
+    cfg!(feature = "fault-keep-closed")
+}
+
+/// `fault-lose-race`: a read that is answered is completed although its cancel routine is on its way to do that.
+pub(crate) const fn loses_races() -> bool {
+    cfg!(feature = "fault-lose-race")
+}
+
+/// `fault-late-cancel`: a request that was cancelled before the driver had it is pended all the same.
+pub(crate) const fn misses_cancels() -> bool {
+    cfg!(feature = "fault-late-cancel")
+}
+
+/// `fault-share-outlives`: memory is written into when the request that brought it was cancelled.
+pub(crate) const fn writes_on() -> bool {
+    cfg!(feature = "fault-share-outlives")
+}
+
 /// `fault-keep-timer`: a stream's timer is not deleted.
 pub(crate) const fn keeps_timers() -> bool {
     cfg!(feature = "fault-keep-timer")

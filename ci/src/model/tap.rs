@@ -56,7 +56,7 @@ impl Machine<'_> {
                     next = self.stretch(program, read, from..played, end, |_| awake);
                 }
                 TapDisturbance::TapCancel { .. } if client.share.is_some() => gone = at,
-                TapDisturbance::TapCancel { .. } => {
+                TapDisturbance::TapCancel { .. } | TapDisturbance::TapRace { .. } => {
                     self.tap_event(
                         at,
                         program,

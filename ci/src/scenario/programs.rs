@@ -102,7 +102,9 @@ fn tap_client(client: &TapClient, close: u32, span: &Range<usize>) -> Checked {
             each.at_ms(),
             match each {
                 TapDisturbance::TapSlow { for_ms, .. } => *for_ms,
-                TapDisturbance::TapCancel { .. } | TapDisturbance::TapKill { .. } => 0,
+                TapDisturbance::TapCancel { .. }
+                | TapDisturbance::TapRace { .. }
+                | TapDisturbance::TapKill { .. } => 0,
             },
         );
         let last = number == client.disturbances.len();

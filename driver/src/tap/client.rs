@@ -3,6 +3,7 @@
 use super::reads::{Read, Reads};
 use super::share::Sharing;
 use crate::cable::Ring;
+use crate::fault;
 use crate::irp::{Completions, Irp};
 use crate::pool::PoolBox;
 use crate::trace::{self, Source};
@@ -139,7 +140,9 @@ impl Client {
     /// See [`Clients::forget`].
     fn forget(&mut self, source: Source, irp: Irp) -> Option<Sharing> {
         self.reads.forget(irp);
-        let mut sharing = self.sharing.take_if(|sharing| sharing.is_of(irp))?;
+        let mut sharing = self
+            .sharing
+            .take_if(|sharing| sharing.is_of(irp) && !fault::writes_on())?;
         sharing.end();
         sharing.note_end(source, self.number, STATUS_CANCELLED);
         Some(sharing)

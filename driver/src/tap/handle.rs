@@ -117,7 +117,9 @@ pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
         if !fault::clock::keeps_rate() {
             state.owner.release(irp.file(), &mut state.clock, now);
         }
-        if let Some(client) = state.clients.find(irp.file()) {
+        if let Some(client) = state.clients.find(irp.file())
+            && !fault::keeps_closed()
+        {
             client.close(cable.source, STATUS_CANCELLED, done);
         }
     });

@@ -6,6 +6,7 @@
 
 use super::wire;
 use crate::cable::{Cable, Ring};
+use crate::fault;
 use crate::irp::{Completions, Irp, Output};
 use waverig_engine::{Cursor, Frames};
 use waverig_interface::ioctl::{MAX_BLOCK_BYTES, MAX_PENDED_READS};
@@ -104,7 +105,7 @@ impl Reads {
         irp.mark_pending();
         irp.set_cancel_routine(Some(cancel));
         // Cancelled before the routine was set: whoever takes it away again completes the request.
-        if irp.is_cancelled() && irp.set_cancel_routine(None) {
+        if irp.is_cancelled() && !fault::misses_cancels() && irp.set_cancel_routine(None) {
             self.forget(irp);
             done.push(irp, STATUS_CANCELLED, 0);
         }
@@ -128,7 +129,7 @@ impl Reads {
                 return;
             };
             // Otherwise the cancel routine is waiting for the lock and will complete it.
-            if read.irp.set_cancel_routine(None) {
+            if read.irp.set_cancel_routine(None) || fault::loses_races() {
                 let most = read.most(format);
                 // SAFETY: the request is completed after this, when the lock is free.
                 let mut out = unsafe { read.output.mapped() };

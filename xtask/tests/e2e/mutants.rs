@@ -216,6 +216,45 @@ fn a_driver_that_lets_protected_content_into_the_tap_is_rejected() {
 }
 
 #[test]
+fn a_driver_that_keeps_requests_of_a_closed_handle_is_rejected() {
+    check(
+        "fault-keep-closed",
+        "tap-come-and-go",
+        &[
+            "complete failed",
+            "were not completed when the tap's handle was closed",
+        ],
+    );
+}
+
+#[test]
+fn a_driver_that_completes_a_read_that_is_being_cancelled_is_rejected() {
+    check(
+        "fault-lose-race",
+        "tap-come-and-go",
+        &["no-fault failed", "a cancel routine with"],
+    );
+}
+
+#[test]
+fn a_driver_that_pends_a_cancelled_request_is_rejected() {
+    check(
+        "fault-late-cancel",
+        "tap-hostile",
+        &["a read that was cancelled on its way stays with the driver"],
+    );
+}
+
+#[test]
+fn a_driver_that_writes_into_memory_that_was_given_back_is_rejected() {
+    check(
+        "fault-share-outlives",
+        "tap-come-and-go",
+        &["no-fault failed", "access-violation"],
+    );
+}
+
+#[test]
 fn a_driver_that_records_a_frame_late_is_rejected() {
     check(
         "fault-record-late",

@@ -165,6 +165,12 @@ pub enum TapDisturbance {
         /// When.
         at_ms: u32,
     },
+    /// Another processor cancels all its requests and is held up for 1.5 ms in the middle of each: what would complete them meanwhile
+    /// has to leave them alone. It sends them again.
+    TapRace {
+        /// When.
+        at_ms: u32,
+    },
     /// Its process is killed: its requests are cancelled, then its handles closed. It is the last that happens.
     TapKill {
         /// When.
@@ -176,9 +182,10 @@ impl TapDisturbance {
     /// When it begins.
     pub fn at_ms(&self) -> u32 {
         match *self {
-            Self::TapSlow { at_ms, .. } | Self::TapCancel { at_ms } | Self::TapKill { at_ms } => {
-                at_ms
-            }
+            Self::TapSlow { at_ms, .. }
+            | Self::TapCancel { at_ms }
+            | Self::TapRace { at_ms }
+            | Self::TapKill { at_ms } => at_ms,
         }
     }
 }

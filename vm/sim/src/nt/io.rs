@@ -1,6 +1,7 @@
 //! The I/O manager's side of requests: opening devices, device control, plug and play, power.
 
 mod control;
+mod last;
 mod power;
 
 use std::cell::Cell;
@@ -15,7 +16,8 @@ use crate::nt::{file, interface, names, object};
 use crate::sched;
 
 pub use control::{
-    Memory, Pending, device_control, device_control_in, device_control_now, kernel_request, request,
+    Memory, Pending, device_control, device_control_cancelled, device_control_in,
+    device_control_now, kernel_request, request,
 };
 pub(crate) use power::{PowerKind, power_of, query_power, set_power};
 
@@ -165,15 +167,11 @@ impl File {
             USER_MODE,
             |_| {},
         );
-        send(
-            self.device,
-            self.object,
-            irp::MJ_CLOSE,
-            0,
-            USER_MODE,
-            |_| {},
-        );
-        object::dereference(self.object);
+        let (device, object) = (self.device, self.object);
+        last::when_free(object, move || {
+            send(device, object, irp::MJ_CLOSE, 0, USER_MODE, |_| {});
+            object::dereference(object);
+        });
     }
 }
 

@@ -18,7 +18,7 @@ use crate::nt::status::NtStatus;
 use crate::rules;
 
 pub use cancel::cancel;
-pub(crate) use cancel::{acquire_cancel_lock, release_cancel_lock};
+pub(crate) use cancel::{acquire_cancel_lock, begin_cancel, end_cancel, release_cancel_lock};
 pub use complete::{complete, finish};
 pub(crate) use rows::IMPORTS;
 pub use send::{call_driver, dispatch};

@@ -167,6 +167,22 @@ impl Handle {
         })
     }
 
+    /// An I/O control that another thread of the program cancels before the driver has it; its status, if it ends at once.
+    pub(super) fn control_cancelled(
+        &self,
+        code: u32,
+        input: &[u8],
+        room: usize,
+    ) -> Option<NtStatus> {
+        self.count();
+        let answer = Rc::new(Cell::new(None));
+        let inside = Rc::clone(&answer);
+        io::device_control_cancelled(&self.file, code, input, room, move |status| {
+            inside.set(Some(status.status));
+        });
+        answer.get()
+    }
+
     /// An I/O control whose output is memory of the program's that it looks into meanwhile.
     pub(super) fn control_in(
         &self,

@@ -26,6 +26,9 @@ use crate::time::{Hns, Qpc};
 
 /// A read has room for this many times the frames it waits for, so that one that comes late takes all there is.
 const ROOM: usize = 8;
+/// How long another processor is held up between taking a cancel routine and calling it: more than a tick, less than a block may come
+/// late.
+const RACE: Hns = Hns(15_000);
 /// Between two reads that complete at once.
 const POLL: Hns = Hns::from_millis(1);
 /// Bytes a reply to HELLO may have; a later version may enlarge it.
@@ -163,17 +166,21 @@ impl Tap {
                     wake(state);
                 }
                 TapDisturbance::TapCancel { .. } => {
-                    let requests = cancel_all(state);
+                    let requests = cancel_all(state, Pending::cancel);
                     state.own().note(Event::TapCancelled { requests });
                     if state.share.is_some() {
                         return true;
                     }
                 }
+                TapDisturbance::TapRace { .. } => {
+                    let requests = cancel_all(state, |one| one.cancel_slowly(RACE));
+                    state.own().note(Event::TapCancelled { requests });
+                }
                 TapDisturbance::TapKill { .. } => {
                     // A process that ends takes its requests back thread by thread, then closes its handles
                     // ("Canceling IRPs", "DispatchCleanup, DispatchClose").
                     state.closing.set(true);
-                    cancel_all(state);
+                    cancel_all(state, Pending::cancel);
                     return true;
                 }
             }
@@ -249,13 +256,13 @@ fn left(state: &State) -> usize {
 }
 
 /// Cancels every request; gives how many there were.
-fn cancel_all(state: &Rc<State>) -> u32 {
+fn cancel_all(state: &Rc<State>, cancel: impl Fn(&Pending) -> bool) -> u32 {
     left(state);
     // A copy: what is cancelled may be sent again meanwhile.
     let pended = state.pended.borrow().clone();
     state.cancelled.set(pended.len());
     for one in &pended {
-        one.cancel();
+        cancel(one);
     }
     u32::try_from(pended.len()).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::{File, KERNEL_MODE, USER_MODE, stack_size};
+use super::{File, KERNEL_MODE, USER_MODE, last, stack_size};
 use crate::host::memory::{SharedPages, View};
 use crate::host::{Protection, pages};
 use crate::nt::irp;
@@ -13,6 +13,7 @@ use crate::nt::mdl;
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
 use crate::sched;
+use crate::time::Hns;
 use std::sync::atomic::AtomicU64;
 
 // Methods of control codes (wdm.h, METHOD_…): the low two bits.
@@ -122,6 +123,22 @@ impl Pending {
         }
     }
 
+    /// Another processor cancels it, and is held up before it calls the driver's cancel routine, which runs `late` behind. `true` when
+    /// there is a routine.
+    pub fn cancel_slowly(&self, late: Hns) -> bool {
+        let routine = if self.is_pending() {
+            irp::begin_cancel(self.irp.get())
+        } else {
+            None
+        };
+        let Some(routine) = routine else { return false };
+        let irp = self.irp.get();
+        sched::after(late, "another processor's cancel routine", move || {
+            irp::end_cancel(irp, routine);
+        });
+        true
+    }
+
     /// Cancels it; `true` when the driver had a cancel routine for it, which was called.
     pub fn cancel(&self) -> bool {
         self.is_pending() && irp::cancel(self.irp.get())
@@ -205,7 +222,7 @@ pub fn device_control_in(
     };
     send(
         file,
-        USER_MODE,
+        Origin::USER,
         code,
         (input.len(), memory.length),
         buffers,
@@ -224,12 +241,32 @@ pub fn request(
     let buffers = prepare(code & 3, input, output);
     send(
         file,
-        USER_MODE,
+        Origin::USER,
         code,
         (input.len(), output.len()),
         buffers,
         on_done,
     )
+}
+
+/// Like [`device_control`], cancelled by another thread before the driver has seen the request.
+pub fn device_control_cancelled(
+    file: &File,
+    code: u32,
+    input: &[u8],
+    output_length: usize,
+    on_done: impl FnOnce(IoStatus) + 'static,
+) -> Pending {
+    let output = vec![0; output_length];
+    let buffers = prepare(code & 3, input, &output);
+    let origin = Origin {
+        cancelled: true,
+        ..Origin::USER
+    };
+    let lengths = (input.len(), output_length);
+    send(file, origin, code, lengths, buffers, move |result, _| {
+        on_done(result)
+    })
 }
 
 /// A control request of the kernel's own, with content in the output buffer, which is answered at once.
@@ -242,20 +279,38 @@ pub fn kernel_request(file: &File, code: u32, input: &[u8], output: &[u8]) -> Nt
     let buffers = prepare(code & 3, input, output);
     send(
         file,
-        KERNEL_MODE,
+        Origin {
+            mode: KERNEL_MODE,
+            ..Origin::USER
+        },
         code,
         (input.len(), output.len()),
         buffers,
         move |result, _| inside.set(Some(result.status)),
     );
-    crate::sched::must("a request of the kernel's", || answer.get().is_some());
+    sched::must("a request of the kernel's", || answer.get().is_some());
     answer.get().expect("the wait ended")
+}
+
+/// Who sends a request.
+#[derive(Clone, Copy)]
+struct Origin {
+    mode: i8,
+    /// It is cancelled already.
+    cancelled: bool,
+}
+
+impl Origin {
+    const USER: Self = Self {
+        mode: USER_MODE,
+        cancelled: false,
+    };
 }
 
 /// Sends a control request with its buffers.
 fn send(
     file: &File,
-    mode: i8,
+    origin: Origin,
     code: u32,
     (input_length, output_length): (usize, usize),
     buffers: Buffers,
@@ -265,7 +320,8 @@ fn send(
     let stack = irp::next_stack(irp);
     // SAFETY: the IRP was just made with room for this location.
     unsafe {
-        (*irp).requestor_mode = mode;
+        (*irp).requestor_mode = origin.mode;
+        (*irp).cancel = u8::from(origin.cancelled);
         if let Some((address, _)) = buffers.system {
             (*irp).system_buffer = address.cast();
         }
@@ -295,8 +351,11 @@ fn send(
             .map(|buffer| (buffer.view.address(), buffer.view.length())),
     };
     let inside = Rc::clone(&pending.irp);
+    let object = file.object();
+    last::hold(object);
     irp::dispatch(file.device(), irp, move |result| {
         inside.set(std::ptr::null_mut());
+        last::let_go(object);
         let bytes = take(buffers, result, output_length);
         on_done(result, bytes);
     });

@@ -3,7 +3,7 @@
 use super::{check_live, current_stack, state};
 use crate::call;
 use crate::nt::irql::{self, Irql};
-use crate::nt::layout::Irp;
+use crate::nt::layout::{CancelRoutine, Irp};
 use crate::nt::spinlock;
 
 /// Takes the system-wide cancel spin lock and gives the level to return to.
@@ -20,30 +20,44 @@ pub(crate) fn release_cancel_lock(level: Irql) {
 
 /// Cancels an IRP (`IoCancelIrp`): `true` when it had a cancel routine, which was called.
 pub fn cancel(irp: *mut Irp) -> bool {
+    match begin_cancel(irp) {
+        Some(routine) => {
+            end_cancel(irp, routine);
+            true
+        }
+        None => false,
+    }
+}
+
+/// The first half of it: the IRP is marked, and its cancel routine taken out, which from then on owns the IRP.
+pub(crate) fn begin_cancel(irp: *mut Irp) -> Option<CancelRoutine> {
     check_live(irp, "IoCancelIrp");
     let before = acquire_cancel_lock();
     // SAFETY: the IRP lives, and nothing of the driver runs meanwhile: there is one processor.
-    let (routine, device) = unsafe {
+    let routine = unsafe {
         (*irp).cancel = 1;
+        (*irp).cancel_routine.take()
+    };
+    release_cancel_lock(before);
+    routine
+}
+
+/// The second half: the routine is called. Nothing of the driver can tell that the cancel lock was free in between, unless it takes that
+/// itself.
+pub(crate) fn end_cancel(irp: *mut Irp, routine: CancelRoutine) {
+    check_live(irp, "a cancel routine");
+    let before = acquire_cancel_lock();
+    // SAFETY: the IRP lives.
+    let device = unsafe {
         (*irp).cancel_irql = before;
         let in_driver = (*irp).current_location <= (*irp).stack_count;
-        let device = if in_driver {
+        if in_driver {
             (*current_stack(irp)).device_object
         } else {
             std::ptr::null_mut()
-        };
-        ((*irp).cancel_routine.take(), device)
+        }
     };
-    match routine {
-        Some(routine) => {
-            // The routine gives the lock back itself, and may free the IRP.
-            // SAFETY: the routine is the one that the driver set for this IRP.
-            unsafe { call::driver_unbalanced("cancel routine", routine, (device, irp)) };
-            true
-        }
-        None => {
-            release_cancel_lock(before);
-            false
-        }
-    }
+    // The routine gives the lock back itself, and may free the IRP.
+    // SAFETY: the routine is the one that the driver set for this IRP.
+    unsafe { call::driver_unbalanced("cancel routine", routine, (device, irp)) };
 }

@@ -9,7 +9,7 @@ use waverig_portcls::status::{
 use waverig_tap::{ioctl, request};
 
 use crate::nt::io::{Memory, Pending};
-use crate::nt::status::{NtStatus, STATUS_OBJECT_TYPE_MISMATCH};
+use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_OBJECT_TYPE_MISMATCH};
 use crate::user::UserError;
 use crate::user::ks::Handle;
 
@@ -279,6 +279,7 @@ pub(in crate::user) fn run(link: &str, others: usize) -> Result<(), UserError> {
     file_as_event(&handle)?;
     too_many_reads(&handle)?;
     memory_twice(&handle)?;
+    cancelled_before(&handle)?;
     handle.close();
     too_many_handles(link, others)
 }
@@ -341,6 +342,31 @@ fn too_many_reads(handle: &Handle) -> Result<(), UserError> {
         status.unwrap_or(NtStatus(0)),
         STATUS_TOO_MANY_COMMANDS,
     )
+}
+
+/// Requests that are cancelled before the driver has them end at once: nobody cancels them again.
+fn cancelled_before(handle: &Handle) -> Result<(), UserError> {
+    for (what, code, input, room) in [
+        (
+            "a read",
+            ioctl::READ,
+            &request::read(20_000, 0)[..],
+            1 << 19,
+        ),
+        (
+            "shared memory",
+            ioctl::SHARE,
+            &request::share(4, 1, 128, 0),
+            4096,
+        ),
+    ] {
+        let what = format!("{what} that was cancelled on its way");
+        let Some(status) = handle.control_cancelled(code, input, room) else {
+            return Err(UserError(format!("{what} stays with the driver")));
+        };
+        answered(&what, status, STATUS_CANCELLED.0)?;
+    }
+    Ok(())
 }
 
 fn memory_twice(handle: &Handle) -> Result<(), UserError> {
