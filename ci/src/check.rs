@@ -28,10 +28,13 @@ mod tap_latency;
 mod tap_order;
 mod tap_time;
 mod tone;
+mod trace;
 
 use std::borrow::Cow;
 
 use waverig_protocol::Program;
+#[cfg(test)]
+use waverig_protocol::Recorded;
 use waverig_protocol::scenario::{Disturbance, Opening, Share};
 
 use crate::clock::Clock;
@@ -264,6 +267,12 @@ pub const CHECKS: &[Check] = &[
         about: "the clock is steered as asked, by one program at a time, and goes back when that is gone",
         of: Part::Run,
         run: steering::run,
+    },
+    Check {
+        id: "trace",
+        about: "the driver's record of events says what happened",
+        of: Part::Run,
+        run: trace::run,
     },
     Check {
         id: "drift",
@@ -604,6 +613,18 @@ pub(crate) fn given_golden(
         seed,
         recorders: given,
     }))
+}
+
+/// What a perfect driver records of a run.
+#[cfg(test)]
+pub(crate) fn perfect_records(file: &ScenarioFile, evidence: &Evidence) -> Vec<Recorded> {
+    let none = golden::own_golden();
+    let contexts = Context::all(file, evidence, Err(&none), 1);
+    contexts
+        .iter()
+        .find(|context| context.program.is_main())
+        .map(trace::perfect)
+        .unwrap_or_default()
 }
 
 /// The captured pieces, neighbours joined.

@@ -210,6 +210,7 @@ impl Stream {
                 | Event::TapOpened { .. }
                 | Event::TapSlept { .. }
                 | Event::TapCancelled { .. }
+                | Event::TapProbed { .. }
                 | Event::TapClosed { .. } => reader,
                 Event::Device { .. } => stamped.program,
                 _ => program,
@@ -399,7 +400,7 @@ impl Stream {
             }
             Event::Protected { protected } => self.protections.push((qpc, protected)),
             Event::TapSlept { for_ms } => self.tap.slept.push((qpc, for_ms)),
-            Event::TapCancelled { .. } => {}
+            Event::TapCancelled { .. } | Event::TapProbed { .. } => {}
             Event::TapClosed { .. } => self.tap.closed = Some(qpc),
             // What a tap client did about the clock is worked out by `Steering`.
             Event::Stalled { .. }

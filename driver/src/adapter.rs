@@ -6,10 +6,10 @@
 
 use crate::cable::{Cable, SharedCable};
 use crate::pool::Pool;
-use crate::trace::Source;
+use crate::trace::{self, Source};
 use core::ffi::c_void;
 use waverig_engine::Settings;
-use waverig_interface::{CableNumber, MAX_CABLES};
+use waverig_interface::{CableNumber, EventKind, MAX_CABLES};
 use waverig_portcls::com::{Class, Interface, Object, Shared, Table};
 use waverig_portcls::status::STATUS_SUCCESS;
 use waverig_portcls::{
@@ -24,6 +24,8 @@ const _: () = assert!(MAX_CABLES == waverig_engine::MAX_CABLES);
 
 /// One per device, from its first start to its removal. Referenced by the device and by PortCls.
 pub(crate) struct Adapter {
+    /// Who notes what happens here.
+    source: Source,
     /// What the device was set to at its first start.
     pub(crate) settings: Settings,
     cables: [Option<SharedCable>; MAX_CABLES as usize],
@@ -42,7 +44,11 @@ impl Adapter {
         for (place, number) in cables.iter_mut().zip(CableNumber::first(settings.cables)) {
             *place = Some(Cable::create(device, number, &settings)?);
         }
-        Object::create(Self { settings, cables })
+        Object::create(Self {
+            source: device,
+            settings,
+            cables,
+        })
     }
 
     /// The cable with this number, if the device has so many. Any IRQL.
@@ -57,7 +63,7 @@ impl Adapter {
 }
 
 // SAFETY: the tables are laid out as IAdapterPowerManagement3 and IAdapterPnpManagement demand, begin with this class's IUnknown,
-// and their functions do not look at `this`.
+// and their functions expect such an object.
 unsafe impl Class<2> for Adapter {
     type Memory = Pool;
     const TABLES: [Table; 2] = [
@@ -106,7 +112,22 @@ static VTBL: IAdapterPowerManagement3Vtbl = IAdapterPowerManagement3Vtbl {
     D3ExitLatencyChanged: d3_exit_latency_changed,
 };
 
-unsafe extern "efiapi" fn power_change_state(_: *mut c_void, _: POWER_STATE) {}
+/// The state is the device's ("IAdapterPowerManagement::PowerChangeState").
+unsafe extern "efiapi" fn power_change_state(this: *mut c_void, POWER_STATE(device): POWER_STATE) {
+    // SAFETY: called through the table.
+    unsafe { note_power(this, device, 0) };
+}
+
+/// Notes a change; there is nothing else to do.
+///
+/// # Safety
+/// `this` is the first face of an adapter.
+unsafe fn note_power(this: *mut c_void, device: DEVICE_POWER_STATE, system: SYSTEM_POWER_STATE) {
+    // SAFETY: says the caller.
+    let adapter = unsafe { Object::<Adapter, 2>::value(this) };
+    let values = [device, system].map(|state| u64::from(state.cast_unsigned()));
+    trace::note(adapter.source, EventKind::Power, [values[0], values[1], 0]);
+}
 
 unsafe extern "efiapi" fn query_power_change_state(_: *mut c_void, _: POWER_STATE) -> NTSTATUS {
     STATUS_SUCCESS
@@ -121,18 +142,22 @@ unsafe extern "efiapi" fn query_device_capabilities(
 }
 
 unsafe extern "efiapi" fn power_change_state_2(
-    _: *mut c_void,
-    _: DEVICE_POWER_STATE,
-    _: SYSTEM_POWER_STATE,
+    this: *mut c_void,
+    device: DEVICE_POWER_STATE,
+    system: SYSTEM_POWER_STATE,
 ) {
+    // SAFETY: called through the table.
+    unsafe { note_power(this, device, system) };
 }
 
 unsafe extern "efiapi" fn power_change_state_3(
-    _: *mut c_void,
-    _: DEVICE_POWER_STATE,
-    _: SYSTEM_POWER_STATE,
+    this: *mut c_void,
+    device: DEVICE_POWER_STATE,
+    system: SYSTEM_POWER_STATE,
     _: PC_EXIT_LATENCY,
 ) {
+    // SAFETY: called through the table.
+    unsafe { note_power(this, device, system) };
 }
 
 unsafe extern "efiapi" fn d3_exit_latency_changed(_: *mut c_void, _: PC_EXIT_LATENCY) -> NTSTATUS {

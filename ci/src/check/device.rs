@@ -104,6 +104,11 @@ fn name(value: &Value, default: &str) -> Option<String> {
     whole.then(|| if text.is_empty() { default } else { text }.to_owned())
 }
 
+/// Cables of each node, as the settings say.
+pub(super) fn cables_of(device: &Device) -> u32 {
+    meant(device).cables
+}
+
 fn meant(device: &Device) -> Meant {
     let mut wrong = Vec::new();
     fn take<T>(

@@ -28,6 +28,7 @@ pub(crate) fn perfect(file: &ScenarioFile) -> Evidence {
         all.timeline.extend(one.timeline);
     }
     all.timeline.sort_by_key(|each| each.qpc);
+    all.recorded = crate::check::perfect_records(file, &all);
     all
 }
 

@@ -10,6 +10,7 @@ use crate::steered::Steered;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Action {
+    Open,
     Steer(Option<i32>),
     Ask,
     Close,
@@ -29,7 +30,10 @@ pub(super) fn steer(machine: &mut Machine<'_>) {
             let times = (client.open_ms..close).step_by(every as usize);
             actions.extend(times.map(|ms| (at(ms), number, Action::Ask)));
         }
-        actions.extend(client.close_ms.map(|ms| (at(ms), number, Action::Close)));
+        if let Some(close) = client.close_ms.filter(|_| client.reads == 0) {
+            actions.push((at(client.open_ms), number, Action::Open));
+            actions.push((at(close), number, Action::Close));
+        }
     }
     actions.sort();
     let mut device = Steered::new(FREQUENCY);
@@ -73,6 +77,7 @@ pub(super) fn steer(machine: &mut Machine<'_>) {
                 tell(clock);
             }
             Action::Ask => tell(clock),
+            Action::Open => tell(super::tap::OPENED),
             Action::Close => tell(super::tap::CLOSED),
         }
     }

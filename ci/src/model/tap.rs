@@ -9,22 +9,22 @@ use super::Machine;
 /// Frames that the tap keeps for a client that does not read.
 pub(super) const KEEPS: u64 = 192_000;
 
+/// A client is there.
+pub(super) const OPENED: Event = Event::TapOpened {
+    keeps_frames: KEEPS,
+};
+
 /// A client is gone; how often it asked and ran is not told.
 pub(super) const CLOSED: Event = Event::TapClosed {
     requests: 0,
     woken: 0,
+    refused: 0,
 };
 
 impl Machine<'_> {
     /// The main program's blocks.
     pub(super) fn blocks(&mut self, end: i64, program: Program, read: u32) {
-        self.tap_event(
-            0,
-            program,
-            Event::TapOpened {
-                keeps_frames: KEEPS,
-            },
-        );
+        self.tap_event(0, program, OPENED);
         let total = self.position(end);
         self.stretch(program, read.into(), 0..total, end, |due| due.min(end));
         self.tap_event(end, program, CLOSED);

@@ -51,7 +51,7 @@ fn a_right_run_is_reported_with_what_was_measured() {
     let xml = xml(&report);
     let expect = [
         "<testsuite id=\"0\" name=\"sine-16bit-event\"",
-        "tests=\"16\"",
+        "tests=\"17\"",
         "failures=\"0\"",
         "name=\"capture-exact\"",
         REPLAY,
@@ -61,7 +61,7 @@ fn a_right_run_is_reported_with_what_was_measured() {
     check(
         &terminal(&report, false),
         &[
-            "passed       sine-16bit-event 16 checks   0.25 s",
+            "passed       sine-16bit-event 17 checks   0.25 s",
             "1 of 1 scenarios passed on sim",
         ],
         &["\x1b", "next:"],

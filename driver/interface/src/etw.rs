@@ -156,9 +156,9 @@ events! {
     Power ["DeviceState" U64 "SystemState" U64];
     SettingRefused ["Setting" U64 "Type" U64 "Found" U64];
     StreamOpened ["Rate" U64 "Format" Hex "ChannelMask" Hex];
-    StreamRefused ["Status" Hex];
-    StreamClosed ["Generation" U64 "ClearFrames" U64 "ClearRuns" U64];
-    State ["State" U64 "Before" U64 "Frame" U64];
+    StreamRefused ["Status" Hex "Capture" U64];
+    StreamClosed ["Generation" Hex "ClearFrames" U64 "ClearRuns" U64];
+    State ["State" U64 "Before" Hex "Frame" U64];
     Buffer ["Bytes" U64 "PacketFrames" U64 "Capture" U64];
     BufferRefused ["Status" Hex "Bytes" U64 "Capture" U64];
     BufferFreed ["Reserved1" U64 "Reserved2" U64 "Capture" U64];

@@ -14,7 +14,7 @@ pub enum EventKind {
     /// A plug and play request reached a device. Values: minor function code.
     Pnp = 3,
     /// A device changed its power state. Values: the new device state, the system's (`DEVICE_POWER_STATE`,
-    /// `SYSTEM_POWER_STATE`).
+    /// `SYSTEM_POWER_STATE`; 0 where the system did not say).
     Power = 4,
     /// A setting was not taken, so its default stands. Values: its place in the table of docs/settings.md, from 1; the `REG_…` that
     /// was found; the number that was found, or how many bytes.
@@ -22,11 +22,13 @@ pub enum EventKind {
     /// A stream was opened. Values: frames per second; channels, the sample's wire value in bits 16 to 31 and the direction in
     /// bit 32 (1: capture); channel mask.
     StreamOpened = 16,
-    /// A stream was not opened. Values: status.
+    /// A stream was not opened. Values: status, 1 of a capture stream.
     StreamRefused = 17,
-    /// A stream was closed. Values: the latest generation, clear frames of its, runs of such frames.
+    /// A stream was closed. Values: the latest generation, and the direction in bit 32 (1: capture); clear frames of that generation;
+    /// runs of such frames. A capture stream has but its direction.
     StreamClosed = 18,
-    /// A stream changed its state. Values: new state, old state, frames played by then.
+    /// A stream changed its state. Values: new state; old state, and the direction in bit 32 (1: capture); frames played or recorded by
+    /// then.
     State = 19,
     /// A stream got its buffer. Values: bytes, frames between two notifications (0: none), 1 of a capture
     /// stream.
@@ -41,7 +43,8 @@ pub enum EventKind {
     /// Content became protected (1) or free (0). Values: that, the first frame that is so. What lay in the buffer when it became
     /// free counts as protected.
     Protected = 24,
-    /// The rate was steered. Values: wanted and present deviation from nominal in parts per billion, as `i64`.
+    /// The rate was steered, or is no longer: by request, or because the handle that steered it is closed. Values: wanted and present
+    /// deviation from nominal in parts per billion, as `i64`.
     Steered = 25,
     /// A tap handle was opened. Values: the client's number, open handles with it.
     ClientOpened = 32,

@@ -2,7 +2,9 @@
 
 use super::{Buffer, Cable, Ring, Side, State};
 use crate::pool::PoolBox;
-use waverig_engine::{DeviceClock, Format, Geometry, Qpc, State as StreamState};
+use crate::trace::{self, Source};
+use waverig_engine::{DeviceClock, Format, Frames, Geometry, Qpc, State as StreamState};
+use waverig_interface::EventKind;
 use waverig_portcls::NTSTATUS;
 
 /// Where a stream lies in its cable, the clock that it counts from, and the ring between the two directions.
@@ -12,6 +14,14 @@ pub(crate) type Place<'a, L> = (&'a mut Option<PoolBox<L>>, &'a DeviceClock, &'a
 pub(crate) trait Line: Sized + Send + 'static {
     /// What notes of the driver's events say of its direction: 0 for render, 1 for capture.
     const NOTED: u64;
+
+    /// Notes a change of state, and how far the stream was then.
+    fn note_state(source: Source, state: StreamState, before: StreamState, position: Frames) {
+        if state != before {
+            let values = [state as u64, before as u64 | Self::NOTED << 32, position.0];
+            trace::note(source, EventKind::State, values);
+        }
+    }
 
     /// A stream in STOP. PASSIVE_LEVEL.
     ///
@@ -23,10 +33,10 @@ pub(crate) trait Line: Sized + Send + 'static {
     fn place(state: &mut State) -> Place<'_, Self>;
 
     /// It lies in the cable now.
-    fn opened(_: &mut State, _: &Format) {}
+    fn opened(state: &mut State, format: &Format);
 
     /// It no longer does.
-    fn closed(&self, _: &mut State) {}
+    fn closed(&self, state: &mut State);
 
     fn side(&mut self) -> &mut Side;
 

@@ -201,10 +201,7 @@ impl Line for Playing {
         let view = &mut self.side.view;
         let advance = self.stream.set_state(state, now, clock, view, ring);
         self.report(advance);
-        if state != before {
-            let values = [state as u64, before as u64, position.0];
-            trace::note(self.source, EventKind::State, values);
-        }
+        Self::note_state(self.source, state, before, position);
     }
 
     fn attach(&mut self, buffer: Buffer, geometry: Geometry) -> Result<(), NTSTATUS> {

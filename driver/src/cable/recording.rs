@@ -4,12 +4,14 @@
 use super::line::{Line, Place};
 use super::side::{self, Buffer, Side};
 use super::{Cable, Ring, State};
-use crate::{fault, pool};
+use crate::trace::{self, Source};
+use crate::{fault, pool, tap};
 use alloc::vec::Vec;
 use waverig_engine::{
     Advance, Capture, DeviceClock, Format, Geometry, PacketError, Qpc, ReadPacket,
     State as StreamState, Work,
 };
+use waverig_interface::EventKind;
 use waverig_portcls::NTSTATUS;
 
 /// Bytes on their way from a conversion to the shared buffer: 64 frames at least, so that a call costs little of each.
@@ -17,6 +19,7 @@ const WAY_BYTES: usize = 4096;
 
 /// An open capture stream.
 pub(crate) struct Recording {
+    source: Source,
     capture: Capture,
     side: Side,
     work: Work<Vec<i32>, Vec<u8>>,
@@ -29,6 +32,7 @@ impl Recording {
             capture,
             side,
             work,
+            ..
         } = self;
         let memory = &mut fault::Recorded {
             geometry: capture.geometry().copied(),
@@ -78,6 +82,7 @@ impl Line for Recording {
 
     fn open(format: Format, cable: &Cable) -> Result<Self, NTSTATUS> {
         Ok(Self {
+            source: cable.source,
             capture: Capture::new(format, cable.frequency),
             side: Side::new(),
             work: Work {
@@ -89,6 +94,19 @@ impl Line for Recording {
 
     fn place(state: &mut State) -> Place<'_, Self> {
         (&mut state.recording, &state.clock, &mut state.tap)
+    }
+
+    fn opened(state: &mut State, format: &Format) {
+        if let Some(recording) = &state.recording {
+            let [rate, shape, mask] = tap::noted_format(&tap::tap_format(format));
+            let values = [rate, shape | Self::NOTED << 32, mask];
+            trace::note(recording.source, EventKind::StreamOpened, values);
+        }
+    }
+
+    fn closed(&self, _: &mut State) {
+        let values = [Self::NOTED << 32, 0, 0];
+        trace::note(self.source, EventKind::StreamClosed, values);
     }
 
     fn side(&mut self) -> &mut Side {
@@ -104,13 +122,17 @@ impl Line for Recording {
     }
 
     fn set_state(&mut self, state: StreamState, now: Qpc, clock: &DeviceClock, ring: &mut Ring) {
+        self.advance(now, clock, ring);
+        let (before, position) = (self.capture.state(), self.capture.position());
         let Self {
             capture,
             side,
             work,
+            ..
         } = self;
         let advance = capture.set_state(state, now, clock, &mut side.view, ring, work);
         self.report(&advance);
+        Self::note_state(self.source, state, before, position);
     }
 
     fn attach(&mut self, buffer: Buffer, geometry: Geometry) -> Result<(), NTSTATUS> {

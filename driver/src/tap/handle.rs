@@ -115,7 +115,9 @@ unsafe fn tap_number(file: PFILE_OBJECT) -> Option<CableNumber> {
 pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
     cable.at_now(|state, now, done| {
         if !fault::clock::keeps_rate() {
-            state.owner.release(irp.file(), &mut state.clock, now);
+            state
+                .owner
+                .release(irp.file(), cable.source, &mut state.clock, now);
         }
         if let Some(client) = state.clients.find(irp.file())
             && !fault::keeps_closed()

@@ -3,10 +3,11 @@
 use super::client::Clients;
 use crate::cable::{Cable, State};
 use crate::irp::Irp;
+use crate::trace::{self, Source};
 use core::ptr::null_mut;
 use waverig_engine::{DeviceClock, Ppb, Qpc};
 use waverig_interface::wire::Wire;
-use waverig_interface::{ClockState, Steer, SteerAction, Steering};
+use waverig_interface::{ClockState, EventKind, Steer, SteerAction, Steering};
 use waverig_portcls::status::{
     STATUS_BUFFER_TOO_SMALL, STATUS_DEVICE_NOT_CONNECTED, STATUS_INVALID_HANDLE,
     STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION,
@@ -33,14 +34,28 @@ impl Owner {
         }
     }
 
-    /// The handle lets go of the clock, if it has it. Under the cable lock, which is held since `now` was passed.
-    pub(super) fn release(&mut self, file: PFILE_OBJECT, clock: &mut DeviceClock, now: Qpc) {
+    /// The handle lets go of the clock, if it has it, and that is noted. Under the cable lock, which is held since `now` was passed.
+    pub(super) fn release(
+        &mut self,
+        file: PFILE_OBJECT,
+        source: Source,
+        clock: &mut DeviceClock,
+        now: Qpc,
+    ) {
         if self.seen_by(file) == Steering::ThisHandle {
             self.0 = null_mut();
             // The nominal rate is never out of bound.
             let _ = clock.steer(Ppb::ZERO, now);
+            note(source, clock);
         }
     }
+}
+
+/// Notes what is wanted of the clock, and what it does.
+fn note(source: Source, clock: &DeviceClock) {
+    let wanted = i64::from(clock.target().0).cast_unsigned();
+    let present = i64::from(clock.piece().slope.0).cast_unsigned();
+    trace::note(source, EventKind::Steered, [wanted, present, 0]);
 }
 
 /// PASSIVE_LEVEL.
@@ -75,8 +90,13 @@ pub(super) fn steer(cable: &Cable, irp: &mut Irp) -> Result<ClockState, NTSTATUS
                 let steered = state.clock.steer(Ppb(request.wanted_ppb), now);
                 steered.map_err(|_| STATUS_INVALID_PARAMETER)?;
                 state.owner = Owner(file);
+                note(cable.source, &state.clock);
             }
-            SteerAction::Release => state.owner.release(file, &mut state.clock, now),
+            SteerAction::Release => {
+                state
+                    .owner
+                    .release(file, cable.source, &mut state.clock, now);
+            }
         }
         Ok(told(state, file, now, cable))
     })

@@ -168,7 +168,7 @@ unsafe extern "efiapi" fn new_stream(
                 STATUS_SUCCESS
             }
             Err(status) => {
-                let values = [trace::status(status), 0, 0];
+                let values = [trace::status(status), capture.into(), 0];
                 trace::note(wave.cable.source, EventKind::StreamRefused, values);
                 status
             }

@@ -147,16 +147,16 @@ fn told(kind: EventKind, values: [u64; 3], f: &mut fmt::Formatter<'_>) -> fmt::R
             )
         }
         Kind::StreamRefused => write!(f, "stream refused: status {a:#010x}"),
+        Kind::StreamClosed if a >> 32 & 1 == 1 => f.write_str("capture stream closed"),
         Kind::StreamClosed => write!(
             f,
             "stream closed: generation {a}, {b} clear frames in {c} runs"
         ),
-        Kind::State => write!(
-            f,
-            "state {} after {} at frame {c}",
-            name(&STATES, a),
-            name(&STATES, b)
-        ),
+        Kind::State => {
+            let capture = if b >> 32 & 1 == 1 { "capture " } else { "" };
+            let (state, before) = (name(&STATES, a), name(&STATES, b & 0xFFFF_FFFF));
+            write!(f, "{capture}state {state} after {before} at frame {c}")
+        }
         Kind::Buffer if b == 0 => write!(f, "buffer of {a} bytes without notifications"),
         Kind::Buffer => write!(f, "buffer of {a} bytes, a notification each {b} frames"),
         Kind::BufferRefused => write!(f, "buffer of {b} bytes refused: status {a:#010x}"),
@@ -362,6 +362,14 @@ mod tests {
             (
                 record(0, EventKind::State, [3, 2, 0]),
                 "device 1 cable 1: state run after pause at frame 0",
+            ),
+            (
+                record(0, EventKind::State, [2, 3 | 1 << 32, 480]),
+                "device 1 cable 1: capture state pause after run at frame 480",
+            ),
+            (
+                record(0, EventKind::StreamClosed, [1 << 32, 0, 0]),
+                "device 1 cable 1: capture stream closed",
             ),
             (
                 record(0, EventKind::StreamOpened, [48_000, 0x0001_0002, 3]),

@@ -99,6 +99,15 @@ pub enum Event {
         requests: u32,
         /// How often it ran because something had come for it: reads that complete at one moment wake it once.
         woken: u32,
+        /// Requests that the driver refused.
+        refused: u32,
+    },
+    /// A program that asks a tap for what it cannot have is done with that.
+    TapProbed {
+        /// Handles it had.
+        handles: u32,
+        /// Requests that the driver refused.
+        refused: u32,
     },
     /// A tap read completed, or a block was read in shared memory.
     Block {

@@ -138,7 +138,9 @@ fn told(played: &Played) -> Result<[u32; 3]> {
     let mut own = timeline.filter(|stamped| stamped.program == Program::TapClient(1));
     let mut blocks = 0;
     let closed = own.find_map(|stamped| match stamped.event {
-        Event::TapClosed { requests, woken } => Some((requests, woken)),
+        Event::TapClosed {
+            requests, woken, ..
+        } => Some((requests, woken)),
         Event::Block { .. } => {
             blocks += 1;
             None

@@ -1,7 +1,7 @@
 //! How evidence is doctored.
 
 use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
-use waverig_protocol::{Endpoint, Finding, Program, Severity};
+use waverig_protocol::{Endpoint, Finding, Program, Recorded, Severity};
 
 use crate::evidence::{Evidence, Fault, Piece};
 use crate::model::{perfect, scenario};
@@ -362,4 +362,34 @@ pub(super) fn first_protected(evidence: &mut Evidence, edit: fn(&mut u64, &mut u
     });
     let (first_frame, frames) = blocks.next().expect("such a block");
     edit(first_frame, frames);
+}
+
+/// Edits the `nth` record of a kind.
+pub(super) fn recorded(evidence: &mut Evidence, kind: &str, nth: usize, edit: fn(&mut Recorded)) {
+    let records = evidence.recorded.iter_mut();
+    let mut records = records.filter(|record| record.kind == kind);
+    edit(records.nth(nth).expect("the record has so many"));
+}
+
+/// The `nth` record of a kind is not there.
+pub(super) fn unrecorded(evidence: &mut Evidence, kind: &str, nth: usize) {
+    let records = (0..).zip(&evidence.recorded);
+    let mut records = records.filter(|(_, record)| record.kind == kind);
+    let (at, _) = records.nth(nth).expect("the record has so many");
+    evidence.recorded.remove(at);
+}
+
+/// The first record of a kind is there twice.
+pub(super) fn twice(evidence: &mut Evidence, kind: &str) {
+    let records = &mut evidence.recorded;
+    let at = records.iter().position(|record| record.kind == kind);
+    let at = at.expect("such a record");
+    records.insert(at, records[at].clone());
+}
+
+/// A capture stream's last state is not there.
+pub(super) fn capture_state(evidence: &mut Evidence) {
+    let is = |record: &Recorded| record.kind == "state" && record.values[1] >> 32 == 1;
+    let at = evidence.recorded.iter().rposition(is);
+    evidence.recorded.remove(at.expect("such a record"));
 }

@@ -21,6 +21,8 @@ pub(crate) struct Handle {
     name: Option<UnicodeString>,
     /// I/O controls that were sent through it.
     sent: Cell<u32>,
+    /// Those of them that the driver refused.
+    refused: Cell<u32>,
 }
 
 /// The 24 bytes of a KSPROPERTY.
@@ -38,6 +40,7 @@ impl Handle {
             file: io::open(link)?,
             name: None,
             sent: Cell::new(0),
+            refused: Cell::new(0),
         })
     }
 
@@ -64,6 +67,7 @@ impl Handle {
                 file,
                 name: Some(name),
                 sent: Cell::new(0),
+                refused: Cell::new(0),
             }),
             Err(status) => {
                 pool::free(name.buffer.cast());
@@ -149,7 +153,10 @@ impl Handle {
         self.count();
         match io::device_control_now(&self.file, code, input, room) {
             (status, output) if status.status.is_ok() => Ok(output),
-            (status, _) => Err(status.status),
+            (status, _) => {
+                self.count_refused();
+                Err(status.status)
+            }
         }
     }
 
@@ -162,9 +169,17 @@ impl Handle {
         done: impl FnOnce(NtStatus, Vec<u8>) + 'static,
     ) -> Pending {
         self.count();
-        io::device_control(&self.file, code, input, room, move |status, output| {
+        let answer = Rc::new(Cell::new(None));
+        let inside = Rc::clone(&answer);
+        let pending = io::device_control(&self.file, code, input, room, move |status, output| {
+            inside.set(Some(status.status));
             done(status.status, output)
-        })
+        });
+        // What is answered with an error while it is being sent was refused; what is given back later was not.
+        if answer.get().is_some_and(|status: NtStatus| !status.is_ok()) {
+            self.count_refused();
+        }
+        pending
     }
 
     /// An I/O control that another thread of the program cancels before the driver has it; its status, if it ends at once.
@@ -195,6 +210,15 @@ impl Handle {
         io::device_control_in(&self.file, code, input, memory, move |status| {
             done(status.status)
         })
+    }
+
+    fn count_refused(&self) {
+        self.refused.set(self.refused.get().saturating_add(1));
+    }
+
+    /// Those of them that the driver refused.
+    pub(super) fn refused(&self) -> u32 {
+        self.refused.get()
     }
 
     /// The file that it is a handle of.

@@ -326,10 +326,11 @@ impl Run<'_> {
         let (begin, disturbances) = (self.begin, client.disturbances.clone());
         let hostile = client.hostile;
         let others = self.scenario.tap_clients.len();
+        let journal = self.journal.of(program);
         self.spawn("a tap client", async move {
             task::sleep_until(open).await;
             if hostile {
-                super::tap::hostile::run(&link, others)?;
+                super::tap::hostile::run(&link, others, &journal)?;
             }
             let tap = Tap::open(&link, &reading)?;
             if tap.disturb(disturbances, begin).await {

@@ -218,10 +218,14 @@ impl Tap {
             if wait && let Err(error) = state.starved(&handle) {
                 state.error.borrow_mut().get_or_insert(error);
             }
-            let requests = handle.sent();
+            let (requests, refused) = (handle.sent(), handle.refused());
             handle.close();
             let (woken, _) = state.woken.get();
-            state.own().note(Event::TapClosed { requests, woken });
+            state.own().note(Event::TapClosed {
+                requests,
+                woken,
+                refused,
+            });
         }
         state.ear.close();
         let deadline = kernel().now() + Hns::from_secs(1);

@@ -6,18 +6,20 @@ use waverig_portcls::status::{
     STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_REVISION_MISMATCH,
     STATUS_SHARING_VIOLATION, STATUS_SUCCESS, STATUS_TOO_MANY_COMMANDS, STATUS_TOO_MANY_SESSIONS,
 };
+use waverig_protocol::timeline::Event;
 use waverig_tap::{ioctl, request};
 
 use crate::nt::io::{Memory, Pending};
 use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_OBJECT_TYPE_MISMATCH};
 use crate::user::UserError;
+use crate::user::journal::Journal;
 use crate::user::ks::Handle;
 
 /// What is asked, with which room, and what the answer is.
 type Row = (&'static str, u32, Vec<u8>, usize, i32);
 
 /// Asks for all of it, through handles of its own; other programs may have `others` of them.
-pub(in crate::user) fn run(link: &str, others: usize) -> Result<(), UserError> {
+pub(in crate::user) fn run(link: &str, others: usize, journal: &Journal) -> Result<(), UserError> {
     let handle = open(link)?;
     let words =
         |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
@@ -280,8 +282,11 @@ pub(in crate::user) fn run(link: &str, others: usize) -> Result<(), UserError> {
     too_many_reads(&handle)?;
     memory_twice(&handle)?;
     cancelled_before(&handle)?;
+    let refused = handle.refused();
     handle.close();
-    too_many_handles(link, others)
+    let handles = 1 + too_many_handles(link, others)?;
+    journal.note(Event::TapProbed { handles, refused });
+    Ok(())
 }
 
 fn open(link: &str) -> Result<Handle, UserError> {
@@ -390,7 +395,7 @@ fn memory_twice(handle: &Handle) -> Result<(), UserError> {
 }
 
 /// As many handles as there may be, `others` of which other programs of the scenario may have, the main one's for sure.
-fn too_many_handles(link: &str, others: usize) -> Result<(), UserError> {
+fn too_many_handles(link: &str, others: usize) -> Result<u32, UserError> {
     let mut handles = Vec::new();
     let refused = loop {
         match Handle::open(link) {
@@ -406,7 +411,7 @@ fn too_many_handles(link: &str, others: usize) -> Result<(), UserError> {
     answered("one handle too many", refused, STATUS_TOO_MANY_SESSIONS)?;
     let (least, most) = (ioctl::MAX_CLIENTS - others, ioctl::MAX_CLIENTS - 1);
     if (least..=most).contains(&opened) {
-        return Ok(());
+        return Ok(opened as u32);
     }
     Err(UserError(format!(
         "the tap took {opened} more handles, the interface says {least} to {most}"
