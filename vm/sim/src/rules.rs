@@ -78,7 +78,7 @@ rules! {
     IRQL_ORDER: "irql-order", false,
         "KeRaiseIrql never lowers, KeLowerIrql never raises.",
         "wdm/nf-wdm-kelowerirql; bug check 0xC4 (0x30, 0x31, 0x32)";
-    ETW_LEAK: "etw-leak", true,
+    ETW_LEAK: "etw-leak", false,
         "A driver unregisters its ETW providers before it is unloaded.",
         "wdm/nf-wdm-etwunregister";
     ETW_EVENT: "etw-event", false,

@@ -317,6 +317,25 @@ nt_rows! {
 mod tests {
     use super::*;
 
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn a_provider_lives_from_its_registration_to_its_end() {
+        let machine = Kernel::boot(Options::default());
+        let (mut handle, id) = (0, [7; 16]);
+        let none = std::ptr::null();
+        register(&raw const id, none, none, &raw mut handle);
+        assert_eq!(provider_enabled(handle, 4, 1), 1);
+        assert_eq!(unregister(handle), STATUS_SUCCESS);
+        check_leaks();
+        assert!(machine.findings.is_empty());
+        assert_eq!(unregister(handle), STATUS_INVALID_HANDLE);
+        assert!(machine.findings.has(&rules::ETW_EVENT));
+        register(&raw const id, none, none, &raw mut handle);
+        check_leaks();
+        assert!(machine.findings.has(&rules::ETW_LEAK));
+    }
+
     const TRAITS: &[u8] = b"\x04\0P\0";
     const EVENT: &[u8] = b"\x0C\0\0E\0A\0\x04B\0\x89\x04";
 
