@@ -1,5 +1,7 @@
-//! Event Tracing for Windows, as far as a kernel provider sees it: registration, traits, and a session that listens to everything and
-//! decodes TraceLogging events from the description they carry (TraceLoggingProvider.h says how that is laid out).
+//! Event Tracing for Windows, as far as a kernel provider sees it: registration, traits, and a session that listens from the beginning
+//! on and decodes TraceLogging events from the description they carry (TraceLoggingProvider.h says how that is laid out).
+//!
+//! A provider with an enable callback waits to be called before it tells anything; nobody listens to it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -39,6 +41,8 @@ struct Provider {
     traits: Vec<u8>,
     /// Whether the kinds of descriptors count.
     typed: bool,
+    /// Whether the session listens to it.
+    enabled: bool,
 }
 
 /// All providers, and what they told.
@@ -78,21 +82,16 @@ extern "win64" fn register(
     let etw = state();
     etw.next.set(etw.next.get() + 1);
     let number = etw.next.get() << 16;
-    if !callback.is_null() {
-        // Nobody's session is started or stopped while a run lasts, and it is there from the beginning.
-        finding::raise(
-            &rules::ETW_EVENT,
-            "the simulator does not call enable callbacks yet; ask EtwProviderEnabled",
-        );
-    }
     // SAFETY: the driver's id and variable; bad addresses fault into a report.
     unsafe {
         let _ = id.read_unaligned();
         *handle = number;
     }
-    etw.providers
-        .borrow_mut()
-        .insert(number, Provider::default());
+    let provider = Provider {
+        enabled: callback.is_null(),
+        ..Provider::default()
+    };
+    etw.providers.borrow_mut().insert(number, provider);
     STATUS_SUCCESS
 }
 
@@ -140,13 +139,23 @@ extern "win64" fn set_information(
     STATUS_SUCCESS
 }
 
-/// There is a session from the beginning on, for all levels and keywords.
+/// For all levels and keywords.
 extern "win64" fn provider_enabled(handle: u64, _level: u8, _keyword: u64) -> u8 {
-    if !state().providers.borrow().contains_key(&handle) {
-        unknown(handle);
-        return 0;
+    match state().providers.borrow().get(&handle) {
+        Some(provider) => provider.enabled.into(),
+        None => {
+            unknown(handle);
+            0
+        }
     }
-    1
+}
+
+/// Events that a manifest describes are not looked into.
+extern "win64" fn write(handle: u64) -> NtStatus {
+    match state().providers.borrow().contains_key(&handle) {
+        true => STATUS_SUCCESS,
+        false => unknown(handle),
+    }
 }
 
 /// `EVENT_DESCRIPTOR` (evntprov.h).
@@ -183,6 +192,9 @@ extern "win64" fn write_transfer(
     let Some(provider) = providers.get(&handle) else {
         return unknown(handle);
     };
+    if !provider.enabled {
+        return STATUS_SUCCESS;
+    }
     let event = if count > MOST_DESCRIPTORS {
         Err(format!(
             "{count} descriptors are more than {MOST_DESCRIPTORS}"
@@ -310,6 +322,7 @@ nt_rows! {
     "EtwUnregister" unregister PASSIVE "wdm/nf-wdm-etwunregister";
     "EtwSetInformation" set_information PASSIVE "wdm/nf-wdm-etwsetinformation";
     "EtwProviderEnabled" provider_enabled ANY "wdm/nf-wdm-etwproviderenabled";
+    "EtwWrite" write ANY "wdm/nf-wdm-etwwrite";
     "EtwWriteTransfer" write_transfer ANY "wdm/nf-wdm-etwwritetransfer";
 }
 
@@ -343,6 +356,7 @@ mod tests {
         let mut provider = Provider {
             traits: TRAITS.to_vec(),
             typed: true,
+            enabled: true,
         };
         let mut descriptor = Descriptor {
             id: 0,

@@ -59,22 +59,6 @@ extern "win64" fn ps_get_current_process_id() -> usize {
     4
 }
 
-extern "win64" fn etw_register(
-    _provider: usize,
-    _callback: usize,
-    _context: usize,
-    handle: *mut u64,
-) -> NtStatus {
-    // No session listens: a provider gets a handle and stays disabled.
-    // SAFETY: the driver's place for the handle; a bad address faults into a report.
-    unsafe { handle.write(1) };
-    STATUS_SUCCESS
-}
-
-extern "win64" fn etw_success() -> NtStatus {
-    STATUS_SUCCESS
-}
-
 nt_rows! {
     "RtlGetVersion"                 rtl_get_version                    PASSIVE "wdm/nf-wdm-rtlgetversion";
     "KeQueryActiveProcessorCount"   ke_query_active_processor_count    ANY     "ntddk/nf-ntddk-kequeryactiveprocessorcount";
@@ -84,9 +68,4 @@ nt_rows! {
     "IoGetCurrentProcess"           io_get_current_process             ANY     "wdm/nf-wdm-iogetcurrentprocess";
     "PsGetCurrentProcess"           io_get_current_process             ANY     "ntddk/nf-ntddk-psgetcurrentprocess";
     "PsGetCurrentProcessId"         ps_get_current_process_id          ANY     "ntddk/nf-ntddk-psgetcurrentprocessid";
-    "EtwRegister"                   etw_register                       PASSIVE "wdm/nf-wdm-etwregister";
-    "EtwUnregister"                 etw_success                        PASSIVE "wdm/nf-wdm-etwunregister";
-    "EtwWrite"                      etw_success                        ANY     "wdm/nf-wdm-etwwrite";
-    "EtwWriteTransfer"              etw_success                        ANY     "wdm/nf-wdm-etwwritetransfer";
-    "EtwSetInformation"             etw_success                        PASSIVE "wdm/nf-wdm-etwsetinformation";
 }
