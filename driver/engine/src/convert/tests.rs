@@ -1,6 +1,5 @@
 //! Conversion as a whole: what must be exact is compared exactly, what is filtered is measured in floating point.
 
-use std::f64::consts::TAU;
 use std::vec;
 use std::vec::Vec;
 
@@ -13,7 +12,6 @@ use crate::stream::tests::config;
 const RATES: [u32; 11] = [
     8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000,
 ];
-const ONE: f64 = (1u64 << 31) as f64;
 
 // Nothing but floating point around it, which takes Miri many minutes.
 #[cfg(not(miri))]

@@ -1,6 +1,10 @@
 //! How well rates are converted: sines, measured.
 
+use std::f64::consts::TAU;
+
 use super::*;
+
+const ONE: f64 = (1u64 << 31) as f64;
 
 fn samples(bytes: &[u8]) -> Vec<f64> {
     let samples = bytes.as_chunks::<4>().0;
