@@ -1,12 +1,15 @@
 //! `cargo xtask test`: everything that must pass before a change lands: format, lints, tests, Miri, the chain.
 
 use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
 
-use anyhow::{Context as _, Result};
-use waverig_kit::Invocation;
+use anyhow::{Context as _, Result, anyhow};
+use waverig_kit::{Invocation, Runner as _};
 
 use super::{Options, Verb, build};
 use crate::context::Context;
+use crate::exec::Exec;
 use crate::{setup, stop};
 
 pub(super) const VERB: Verb = Verb {
@@ -24,28 +27,36 @@ const STEPS: &[(&str, &[&str])] = &[
         &["clippy", "--all-targets", "--", "--deny", "warnings"],
     ),
     ("tests", &["test", "--no-fail-fast"]),
-    (
-        "engine under Miri",
-        &["+nightly", "miri", "test", "--package", "waverig-engine"],
-    ),
 ];
+
+/// Runs beside the steps, since it keeps one processor busy and they seldom need all; what it says follows them.
+const BESIDE: (&str, &[&str]) = (
+    "engine under Miri",
+    &["+nightly", "miri", "test", "--package", "waverig-engine"],
+);
 
 fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
     setup::tests(context)?;
-    let mut failed = Vec::new();
-    for (name, args) in STEPS {
-        let command = Invocation::new("cargo")
-            .args(args.iter().copied())
-            .cwd(context.layout.root())
-            .inherit();
-        let line = command.line();
-        let passed = context.ui.step("test", &format!("{name}: {line}"), || {
-            let output = context.exec.run(&command).context("cannot start cargo")?;
-            Ok(output.success())
-        })?;
-        if !passed {
-            failed.push(format!("{name}; again: {line}"));
-        }
+    let (name, args) = BESIDE;
+    let beside = cargo(context, args);
+    let line = beside.line();
+    context.ui.say("test", &format!("{name}, beside: {line}"));
+    let started = Instant::now();
+    let exec = Exec::new()?;
+    let other = thread::spawn(move || (exec.run(&beside), started.elapsed()));
+    let mut failed = steps(context)?;
+    let (output, time) = context.ui.step("test", &format!("{name}: the rest"), || {
+        other
+            .join()
+            .map_err(|_| anyhow!("the thread of {name} panicked"))
+    })?;
+    let output = output.context("cannot start cargo")?;
+    eprint!("{}{}", output.stdout, output.stderr);
+    context
+        .ui
+        .say("", &format!("{name}: {:.1} s", time.as_secs_f32()));
+    if !output.success() {
+        failed.push(format!("{name}; again: {line}"));
     }
     // The driver is no default member: it is compiled for Windows only, through the kit.
     if let Err(error) = context
@@ -58,11 +69,35 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
         println!("failed: {what}");
     }
     // One line that says how many of the steps above there were, in the form that test runners' readers know.
-    let steps = STEPS.len() + 1;
+    let steps = STEPS.len() + 2;
     println!("{} passed, {} failed", steps - failed.len(), failed.len());
     Ok(if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(stop::FAILED)
     })
+}
+
+/// Cargo in the workspace.
+fn cargo(context: &Context, args: &[&str]) -> Invocation {
+    Invocation::new("cargo")
+        .args(args.iter().copied())
+        .cwd(context.layout.root())
+}
+
+/// Runs every step; gives those that failed, and how to run them again.
+fn steps(context: &Context) -> Result<Vec<String>> {
+    let mut failed = Vec::new();
+    for (name, args) in STEPS {
+        let command = cargo(context, args).inherit();
+        let line = command.line();
+        let passed = context.ui.step("test", &format!("{name}: {line}"), || {
+            let output = context.exec.run(&command).context("cannot start cargo")?;
+            Ok(output.success())
+        })?;
+        if !passed {
+            failed.push(format!("{name}; again: {line}"));
+        }
+    }
+    Ok(failed)
 }
