@@ -112,6 +112,17 @@ mod tests {
         }
     }
 
+    /// A filter with that pin alone.
+    fn topology(name: Option<Guid>) -> Topology {
+        Topology {
+            filters: vec![Filter {
+                pins: vec![pin(name)],
+                ..Filter::default()
+            }],
+            links: Vec::new(),
+        }
+    }
+
     fn check(name: Option<Guid>, key: RegistryKey, subkey: &str, expect: &[&str]) {
         let values = [RegistryValue {
             key,
@@ -121,15 +132,7 @@ mod tests {
             overwrite: true,
             line: Line(1),
         }];
-        let filter = Filter {
-            pins: vec![pin(name)],
-            ..Filter::default()
-        };
-        let topology = Topology {
-            filters: vec![filter],
-            links: Vec::new(),
-        };
-        assert_eq!(unused(&values, &topology), expect, "{subkey}");
+        assert_eq!(unused(&values, &topology(name)), expect, "{subkey}");
     }
 
     #[test]
@@ -166,15 +169,7 @@ mod tests {
         let key = pdo::software_key(pdo).expect("a physical device");
         let key = key.create(&format!("{KEY}{TEXT}"));
         key.set("Name", Value::Sz("output".into()));
-        let filter = Filter {
-            pins: vec![pin(name)],
-            ..Filter::default()
-        };
-        let topology = Topology {
-            filters: vec![filter],
-            links: Vec::new(),
-        };
-        check_pins(pdo, &topology);
+        check_pins(pdo, &topology(name));
         let found = kernel.findings.all().into_iter();
         let found: Vec<String> = found
             .map(|one| format!("{}: {}", one.rule, one.text))
