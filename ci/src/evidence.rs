@@ -128,7 +128,11 @@ impl Evidence {
                 self.refused = Some(refusal.reason);
             }
             // Hostile programs are not judged here.
-            Reply::Done | Reply::FuzzFound { .. } | Reply::Fuzzed(_) => {}
+            Reply::Done
+            | Reply::FuzzFound { .. }
+            | Reply::Lived(_)
+            | Reply::FaultFound { .. }
+            | Reply::Fuzzed(_) => {}
         }
     }
 

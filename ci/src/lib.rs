@@ -10,6 +10,7 @@ pub mod clock;
 mod evidence;
 pub mod expected;
 pub mod explain;
+pub mod faults;
 mod follow;
 pub mod golden;
 mod limits;

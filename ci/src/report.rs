@@ -18,6 +18,7 @@ pub use terminal::terminal;
 
 use waverig_protocol::Finding;
 
+use crate::faults::Tally;
 use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
 
 /// What a whole run found.
@@ -29,6 +30,8 @@ pub struct RunReport {
     pub scenarios: Vec<ScenarioReport>,
     /// What went wrong outside of a scenario: a refused package, a machine that did not boot, a leak at unload.
     pub problems: Vec<Problem>,
+    /// What came of services that failed, when that was tried.
+    pub faults: Option<Tally>,
     /// How long each scenario took on the host, in the same order; may be empty.
     pub durations: Vec<Duration>,
 }
@@ -60,7 +63,11 @@ impl From<&Finding> for Problem {
 impl RunReport {
     /// The worst verdict; a problem is a failure, and a run without scenarios proves nothing.
     pub fn verdict(&self) -> Verdict {
-        if !self.problems.is_empty() {
+        let broken = self
+            .faults
+            .as_ref()
+            .is_some_and(|tally| !tally.broken.is_empty());
+        if !self.problems.is_empty() || broken {
             return Verdict::Failed;
         }
         self.scenarios

@@ -135,6 +135,8 @@ pub(crate) unsafe extern "C" fn start(
         }
         Err(status) => {
             wdk::println!("waverig: the device does not start, status {status:#010x}");
+            // PortCls lets go of what a failed start registered with it, and the device is removed next: nothing is kept for either.
+            extension.remove();
             status
         }
     }

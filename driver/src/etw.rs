@@ -46,9 +46,8 @@ pub(crate) fn register() {
     if !wdk::nt_success(status) {
         return;
     }
-    // Without traits events are written, and no tool can decode them.
     // SAFETY: the handle is this driver's; the traits are static.
-    let _ = unsafe {
+    let status = unsafe {
         EtwSetInformation(
             handle,
             SET_TRAITS,
@@ -57,9 +56,13 @@ pub(crate) fn register() {
         )
     };
     HANDLE.store(handle, Ordering::Release);
+    if !wdk::nt_success(status) {
+        // Without traits no tool could decode an event.
+        unregister();
+    }
 }
 
-/// Undoes [`register`]. PASSIVE_LEVEL, when no device is left.
+/// Undoes [`register`]. PASSIVE_LEVEL, when no device is there.
 pub(crate) fn unregister() {
     let handle = HANDLE.swap(0, Ordering::AcqRel);
     if handle != 0 {

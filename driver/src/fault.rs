@@ -3,6 +3,7 @@
 
 pub(crate) mod clock;
 
+use core::ptr::NonNull;
 use waverig_engine::{Advance, CyclicMemory, Frames, Geometry, PacketError, ReadPacket};
 use waverig_interface::CableNumber;
 
@@ -62,6 +63,20 @@ pub(crate) const fn misses_cancels() -> bool {
 /// `fault-share-outlives`: memory is written into when the request that brought it was cancelled.
 pub(crate) const fn writes_on() -> bool {
     cfg!(feature = "fault-share-outlives")
+}
+
+/// `fault-forget-unwind`: pages that cannot be mapped are not freed.
+pub(crate) const fn forgets_pages() -> bool {
+    cfg!(feature = "fault-forget-unwind")
+}
+
+/// `fault-unchecked-mapping`: pages are taken to be mapped, wherever that is.
+pub(crate) fn mapped(base: *mut core::ffi::c_void) -> Option<NonNull<core::ffi::c_void>> {
+    if cfg!(feature = "fault-unchecked-mapping") {
+        // SAFETY: none; that is the fault.
+        return Some(unsafe { NonNull::new_unchecked(base) });
+    }
+    NonNull::new(base)
 }
 
 /// `fault-keep-timer`: a stream's timer is not deleted.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
+use waverig_protocol::fault::Lives;
 use waverig_protocol::fuzz::Round;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     pub inspect: bool,
     /// What hostile programs do afterwards.
     pub round: Option<&'a Round>,
+    /// Lives in which services fail.
+    pub lives: Option<&'a Lives>,
     /// Seeds what the machine may choose freely.
     pub seed: u64,
     /// How long each step may take.
@@ -143,6 +146,10 @@ fn steps(
         if let Some(round) = job.round {
             let round = round.clone();
             guest.ask("fuzz", &Request::Fuzz { round }, &[])?;
+        }
+        if let Some(lives) = job.lives {
+            let lives = Box::new(lives.clone());
+            guest.ask("faults", &Request::Faults { lives }, &[])?;
         }
         guest.ask("remove", &Request::Remove, &[])?;
     }

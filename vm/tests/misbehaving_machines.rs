@@ -29,6 +29,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         scenarios: &[],
         inspect: false,
         round: None,
+        lives: None,
         seed: 0,
         deadline,
     };
@@ -92,6 +93,7 @@ fn a_program_that_does_not_exist_is_named() {
         scenarios: &[],
         inspect: false,
         round: None,
+        lives: None,
         seed: 0,
         deadline: Duration::from_secs(30),
     };

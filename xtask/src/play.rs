@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     pub(crate) machine: String,
     pub(crate) files: Vec<ScenarioFile>,
     pub(crate) goldens: PathBuf,
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl Plan {
@@ -96,6 +96,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         scenarios: &[],
         inspect: false,
         round: None,
+        lives: None,
         seed: plan.seed,
         deadline: DEADLINE,
     };
@@ -145,6 +146,7 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
         scenarios: &[],
         inspect: true,
         round: None,
+        lives: None,
         seed: 1,
         deadline: DEADLINE,
     };

@@ -1,10 +1,11 @@
 //! JUnit: a scenario is a test suite, a check a test case.
 
 use junit_report::{
-    Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuiteBuilder,
+    Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBuilder, TestSuite, TestSuiteBuilder,
 };
 
 use super::{RunReport, escape};
+use crate::faults::Tally;
 use crate::verdict::{CheckResult, ScenarioReport, Verdict};
 
 /// The run as a JUnit file.
@@ -26,6 +27,9 @@ pub fn junit(report: &RunReport) -> Result<Vec<u8>, junit_report::Error> {
         }
         builder.add_testsuite(suite.build());
     }
+    if let Some(tally) = &report.faults {
+        builder.add_testsuite(faults(tally));
+    }
     if !report.problems.is_empty() {
         let mut suite = TestSuiteBuilder::new("machine");
         suite.set_timestamp(OffsetDateTime::UNIX_EPOCH);
@@ -41,6 +45,31 @@ pub fn junit(report: &RunReport) -> Result<Vec<u8>, junit_report::Error> {
     let mut xml = Vec::new();
     builder.build().write_xml(&mut xml)?;
     Ok(xml)
+}
+
+/// A test case for each service: that it failed broke no rule.
+fn faults(tally: &Tally) -> TestSuite {
+    let mut suite = TestSuiteBuilder::new("faults");
+    suite.set_timestamp(OffsetDateTime::UNIX_EPOCH);
+    for (name, row) in &tally.rows {
+        let found = format!(
+            "{} refused, {} absorbed, {} broken",
+            row.refused, row.absorbed, row.broken
+        );
+        let mut case = if row.broken == 0 {
+            TestCaseBuilder::success(&escape::xml(name), Duration::ZERO)
+        } else {
+            TestCaseBuilder::failure(&escape::xml(name), Duration::ZERO, "failed", &found)
+        };
+        case.set_classname("faults").set_system_out(&found);
+        suite.add_testcase(case.build());
+    }
+    for broken in &tally.broken {
+        let (name, text) = (escape::xml(&broken.replay()), escape::xml(&broken.words()));
+        let mut case = TestCaseBuilder::failure(&name, Duration::ZERO, "failed", &text);
+        suite.add_testcase(case.set_classname("faults").build());
+    }
+    suite.build()
 }
 
 fn case(scenario: &ScenarioReport, check: &CheckResult, duration: Duration) -> TestCase {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{RunReport, escape};
+use crate::faults::{Row, Tally};
 use crate::verdict::{ScenarioReport, Verdict};
 
 /// The checks whose measurement stands in the table, with the heading of its column.
@@ -51,8 +52,41 @@ pub fn markdown(report: &RunReport) -> String {
     if !report.scenarios.is_empty() {
         table(&mut out, report);
     }
+    if let Some(tally) = &report.faults {
+        faults(&mut out, tally);
+    }
     complaints(&mut out, report);
     out
+}
+
+fn faults(out: &mut String, tally: &Tally) {
+    let verdict = if tally.broken.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    };
+    let _ = writeln!(
+        out,
+        "\n{} {}\n\n| service that failed | used | refused | absorbed | broken |\n|---|---|---|---|---|",
+        mark(verdict),
+        tally.line()
+    );
+    for (name, row) in &tally.rows {
+        let Row {
+            used,
+            refused,
+            absorbed,
+            broken,
+        } = row;
+        let name = escape::code(name);
+        let _ = writeln!(
+            out,
+            "| {name} | {used} | {refused} | {absorbed} | {broken} |"
+        );
+    }
+    for broken in &tally.broken {
+        let _ = writeln!(out, "\n```\n{}```", broken.words());
+    }
 }
 
 fn table(out: &mut String, report: &RunReport) {

@@ -49,6 +49,14 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
         );
         let _ = writeln!(out, "{} {title}: {text}", paint(Verdict::Failed, "problem"));
     }
+    if let Some(tally) = &report.faults {
+        for broken in &tally.broken {
+            for line in broken.words().lines() {
+                let _ = writeln!(out, "{}", escape::terminal(line));
+            }
+        }
+        let _ = writeln!(out, "{}", escape::terminal(&tally.line()));
+    }
     let passed = report.count(Verdict::Passed);
     let _ = writeln!(
         out,
@@ -68,6 +76,9 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
 fn next(report: &RunReport) -> Option<String> {
     if !report.problems.is_empty() {
         return Some("cargo xtask ci".into());
+    }
+    if let Some(broken) = report.faults.iter().flat_map(|tally| &tally.broken).next() {
+        return Some(broken.replay());
     }
     let (scenario, check) = report.complaints().max_by_key(|(_, check)| check.verdict)?;
     // The explanation of a golden that cannot be used names its own command.

@@ -13,6 +13,7 @@ fn report(doctor: fn(&mut Evidence)) -> RunReport {
     RunReport {
         run: run_info(),
         scenarios: vec![judge(&file, &evidence, Ok(&golden), &run_info())],
+        faults: None,
         problems: Vec::new(),
         durations: vec![Duration::from_millis(250)],
     }

@@ -1,7 +1,7 @@
 //! The memory that a client and the driver share. PASSIVE_LEVEL.
 
 use crate::cable::Buffer;
-use core::ptr::NonNull;
+use crate::fault;
 use waverig_engine::{BufferError, Geometry};
 use waverig_portcls::com::Com;
 use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
@@ -38,10 +38,12 @@ pub(super) fn allocate(
         let base = if pages < bytes.div_ceil(PAGE_SIZE as usize) {
             None
         } else {
-            NonNull::new((table.MapAllocatedPages)(port.this(), mdl, MmCached))
+            fault::mapped((table.MapAllocatedPages)(port.this(), mdl, MmCached))
         };
         let Some(base) = base else {
-            (table.FreePagesFromMdl)(port.this(), mdl);
+            if !fault::forgets_pages() {
+                (table.FreePagesFromMdl)(port.this(), mdl);
+            }
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         };
         let base = base.as_ptr().cast::<u8>();

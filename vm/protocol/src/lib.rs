@@ -3,9 +3,11 @@
 //! The host asks ([`Request`]), the machine answers each request with zero or more [`Reply`] messages, the last of
 //! which is final ([`Reply::is_final`]). The host owns every deadline; the machine never waits for the host.
 //! [`frame`] puts messages on the line, [`device`] says how the device is set up, [`scenario`] what is to be played, [`timeline`]
-//! what was observed, [`inspection`] what an installed device offers.
+//! what was observed, [`inspection`] what an installed device offers, [`fuzz`] and [`fault`] what hostile programs and failing
+//! services are to do.
 
 pub mod device;
+pub mod fault;
 pub mod frame;
 pub mod fuzz;
 pub mod inspection;

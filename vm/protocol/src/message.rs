@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Program;
 use crate::device::Device;
+use crate::fault::{Failed, Life, Lives};
 use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
 use crate::scenario::{Format, Scenario};
@@ -52,6 +53,12 @@ pub enum Request {
         /// What they do.
         round: Round,
     },
+    /// Removes and starts the device again and again while services fail. Answered by a [`Reply::Lived`] for each life, until one breaks
+    /// a rule, which [`Reply::FaultFound`] tells; then [`Reply::Done`].
+    Faults {
+        /// What is played, and what fails.
+        lives: Box<Lives>,
+    },
     /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
     Remove,
     /// The machine ends after this. Answered by [`Reply::Done`].
@@ -98,6 +105,15 @@ pub enum Reply {
     },
     /// A round of hostile programs is over.
     Fuzzed(Tally),
+    /// A life of the device in which services failed is over.
+    Lived(Box<Life>),
+    /// A rule was broken in a life in which services failed; [`Reply::Finding`] or [`Reply::Fault`] tells which.
+    FaultFound {
+        /// Which services were to fail.
+        plan: Vec<u64>,
+        /// Those that did.
+        failed: Vec<Failed>,
+    },
     /// A line for the machine's log.
     Log {
         /// The line, without its end.
@@ -136,6 +152,8 @@ impl Reply {
             Self::Events { .. }
             | Self::Capture { .. }
             | Self::FuzzFound { .. }
+            | Self::Lived(_)
+            | Self::FaultFound { .. }
             | Self::Log { .. }
             | Self::Recorded { .. }
             | Self::Finding(_) => false,

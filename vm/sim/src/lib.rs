@@ -18,6 +18,7 @@ pub mod host;
 pub mod image;
 pub mod imports;
 pub mod kernel;
+mod lives;
 #[cfg(test)]
 mod mock;
 pub mod nt;

@@ -109,6 +109,7 @@ fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<V
         seed: 1,
         inspect: false,
         round: None,
+        lives: None,
         device: &device,
         deadline: DEADLINE,
     };

@@ -37,6 +37,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "fault-late-cancel",
     "fault-share-outlives",
     "fault-keep-timer",
+    "fault-forget-unwind",
+    "fault-unchecked-mapping",
     "fault-run-through-pause",
     "fault-stop-pauses",
     "fault-open-always",

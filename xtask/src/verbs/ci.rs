@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{Options, Verb, package, vm_test};
+use super::vm_test::{self, Faults};
+use super::{Options, Verb, package};
 use crate::context::Context;
 use crate::play::Plan;
 
@@ -20,5 +21,10 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     // A wrong name is told before minutes are spent on a build.
     let plan = Plan::new(context, options)?;
     package::make(context, None)?;
-    vm_test::test(context, &plan)
+    let faults = if options.filter.is_none() {
+        Faults::Once
+    } else {
+        Faults::None
+    };
+    vm_test::test(context, &plan, &faults)
 }

@@ -72,8 +72,9 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         package::make(context, None)?;
     }
     let certificate = package::identity(context)?.certificate().der().to_vec();
-    let (first, end) = match options.replay {
-        Some(iteration) => (iteration / ROUND * ROUND, iteration + 1),
+    let (first, end) = match options.replay.as_deref() {
+        Some([iteration]) => (iteration / ROUND * ROUND, iteration + 1),
+        Some(_) => return Err(Usage("--replay takes the number of one request".into()).into()),
         None => (0, options.count.unwrap_or(USUAL)),
     };
     let folder = context.layout.package();
@@ -216,6 +217,7 @@ fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<
         scenarios: &[],
         inspect: false,
         round: Some(round),
+        lives: None,
         seed: round.seed,
         deadline: DEADLINE,
     };

@@ -5,6 +5,7 @@ mod bless;
 pub(crate) mod build;
 mod ci;
 mod doctor;
+pub(crate) mod faults;
 mod follow;
 mod fuzz;
 mod inspect;
@@ -42,6 +43,7 @@ const VERBS: &[Verb] = &[
     bless::VERB,
     inspect::VERB,
     fuzz::VERB,
+    faults::VERB,
     follow::VERB,
     bench::VERB,
     doctor::VERB,
@@ -71,8 +73,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `--count N`
     pub(crate) count: Option<u64>,
-    /// `--replay N`
-    pub(crate) replay: Option<u64>,
+    /// `--replay N`, or several with commas between them
+    pub(crate) replay: Option<Vec<u64>>,
 }
 
 /// Runs the verb that the command line names.
@@ -120,7 +122,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "filter" => options.filter = Some(args.value()?.string()?),
             "seed" => options.seed = Some(args.value()?.parse()?),
             "count" => options.count = Some(args.value()?.parse()?),
-            "replay" => options.replay = Some(args.value()?.parse()?),
+            "replay" => options.replay = Some(numbers(&args.value()?.string()?)?),
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "json" => options.json = true,
@@ -131,6 +133,14 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
         }
     }
     Ok(Some(options))
+}
+
+fn numbers(text: &str) -> Result<Vec<u64>> {
+    let all: Result<Vec<u64>, _> = text
+        .split(',')
+        .map(|number| number.trim().parse())
+        .collect();
+    Ok(all.map_err(|_| Usage(format!("--replay takes numbers, not {text:?}")))?)
 }
 
 impl Verb {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use waverig_ci::report::{self, RunReport};
 use waverig_ci::{Verdict, golden, judge, sweep};
 
-use super::{Options, Verb, package};
+use super::{Options, Verb, faults, package};
 use crate::context::Context;
 use crate::machine;
 use crate::play::{self, Plan, Played};
@@ -25,17 +25,29 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }
-    test(context, &plan)
+    test(context, &plan, &Faults::None)
+}
+
+/// Whether services are to fail, too.
+pub(crate) enum Faults {
+    None,
+    /// Each of those of the scenarios for that once.
+    Once,
 }
 
 /// Plays, judges, reports.
 ///
 /// # Errors
 /// When the package or the folder for evidence cannot be used; whatever the machine does is a verdict, not an error.
-pub(crate) fn test(context: &Context, plan: &Plan) -> Result<ExitCode> {
+pub(crate) fn test(context: &Context, plan: &Plan, faults: &Faults) -> Result<ExitCode> {
     let machine = machine::select(&plan.machine)?;
     let played = play::play(context, &*machine, plan)?;
-    let report = judged(plan, played);
+    let mut report = judged(plan, played);
+    // A driver that cannot be played on would only break the same rules again and again.
+    if matches!(faults, Faults::Once) && report.verdict() == Verdict::Passed {
+        let files = faults::all_scenarios(context)?;
+        report.faults = Some(faults::exhaust(context, &files, plan.seed, 0)?);
+    }
     report::write_run(context.layout.rig(), &report)?;
     print!("{}", report::terminal(&report, context.ui.colour()));
     println!(
@@ -59,6 +71,7 @@ fn judged(plan: &Plan, played: Played) -> RunReport {
         run: played.run,
         scenarios: Vec::new(),
         problems: played.problems,
+        faults: None,
         durations: Vec::new(),
     };
     for run in played.runs {

@@ -5,6 +5,7 @@
 mod arm64;
 mod chain;
 mod docs;
+mod faults;
 mod fuzz;
 mod misuse;
 mod mutants;

@@ -215,6 +215,8 @@ enum Target {
         levels: Levels,
         quiet: bool,
         source: &'static str,
+        /// How it may fail.
+        fallible: Option<&'static faults::Service>,
     },
     Missing {
         dll: String,
@@ -277,6 +279,7 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
                     levels,
                     quiet,
                     source,
+                    fallible: faults::find(name),
                 };
                 (state.thunk(key, target), true)
             }
@@ -300,6 +303,7 @@ pub fn export(name: &str, function: *const (), levels: Levels, source: &'static 
         levels,
         quiet: false,
         source,
+        fallible: faults::find(name),
     };
     kernel().imports.thunk(format!("export!{name}"), target) as *const ()
 }
@@ -343,6 +347,7 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
             function,
             levels,
             source,
+            fallible,
             ..
         } => {
             let level = irql::current();
@@ -353,7 +358,9 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
                 );
                 finding::raise(&rules::IRQL_CEILING, text);
             }
-            *function
+            fallible
+                .and_then(|service| faults::instead(service, &arguments))
+                .unwrap_or(*function)
         }
         Target::Missing { dll, name } => finding::fatal(
             &rules::MISSING_IMPORT,

@@ -1,10 +1,10 @@
 //! Device objects and their stacks.
 
 use crate::finding;
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::nt::layout::{DeviceObject, DriverObject, UnicodeString};
 use crate::nt::pool::{self, Owner};
-use crate::nt::status::{NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
+use crate::nt::status::{NtStatus, STATUS_SUCCESS};
 use crate::nt::{names, unicode};
 use crate::rules;
 
@@ -107,9 +107,6 @@ extern "win64" fn io_create_device(
     _exclusive: u8,
     result: *mut *mut DeviceObject,
 ) -> NtStatus {
-    if faults::denied() {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     let name = (!name.is_null()).then(|| unicode::text(name));
     if name
         .as_deref()

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use crate::call;
 use crate::finding;
-use crate::imports::{call_site, faults, nt_rows};
+use crate::imports::{call_site, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::dpc;
 use crate::nt::irql::{self, Irql};
@@ -139,9 +139,6 @@ extern "win64" fn ex_allocate_timer(
             &rules::BAD_ARGUMENT,
             format!("ExAllocateTimer with attributes {attributes:#x}"),
         );
-    }
-    if faults::denied() {
-        return 0;
     }
     let address = pool::allocate(SIZE, *b"ExTm", Owner::System) as usize;
     let timer = Timer {

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::finding;
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::{DevPropKey, DeviceObject, Guid, UnicodeString};
 use crate::nt::object::{self, HandleOwner};
 use crate::nt::pool::Owner;
 use crate::nt::registry::{self, Key};
 use crate::nt::status::{
-    NtStatus, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_OBJECT_NAME_EXISTS, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    NtStatus, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_EXISTS,
+    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
 use crate::nt::{names, pdo, unicode};
 use crate::rules;
@@ -182,9 +182,6 @@ extern "win64" fn io_register_device_interface(
     reference: *const UnicodeString,
     link: *mut UnicodeString,
 ) -> NtStatus {
-    if faults::denied() {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     // SAFETY: the driver's GUID and place for the result; bad addresses fault into a report.
     unsafe {
         let Some(name) = register(device, &class.read_unaligned(), &unicode::text(reference))

@@ -11,7 +11,6 @@ use std::rc::Rc;
 use crate::finding;
 use crate::host::memory::{SharedPages, View};
 use crate::host::{PAGE_SIZE, Protection, pages};
-use crate::imports::faults;
 use crate::kernel::kernel;
 use crate::nt::layout::Mdl;
 use crate::nt::pool::{self, Owner};
@@ -79,9 +78,6 @@ fn structure(start_va: usize, offset: usize, length: usize, owner: Owner) -> *mu
 /// Takes `bytes` of fresh zero pages with an MDL that describes them; `None` when that fails. `owner` says who has to
 /// free the MDL structure.
 pub fn allocate_pages(bytes: usize, owner: Owner) -> Option<*mut Mdl> {
-    if faults::denied() {
-        return None;
-    }
     let shared = Rc::new(SharedPages::create(bytes).ok()?);
     Some(describe_pages(shared, bytes, owner))
 }
@@ -148,9 +144,6 @@ pub fn map(mdl: *mut Mdl) -> *mut u8 {
             &rules::MDL_BAD,
             format!("the MDL at {mdl:p} is mapped but neither locked nor built for non-paged pool"),
         );
-    }
-    if faults::denied() {
-        return std::ptr::null_mut();
     }
     let address = with(mdl, "a mapping", |record| match &record.pages {
         // Pool is mapped already.

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::finding;
 use crate::host::{PAGE_SIZE, Protection, memory, pages};
 use crate::image;
-use crate::imports::{call_site, faults};
+use crate::imports::call_site;
 use crate::kernel::kernel;
 use crate::nt::{dpc, spinlock};
 use crate::rules;
@@ -184,15 +184,8 @@ pub fn allocate(size: usize, tag: [u8; 4], owner: Owner) -> *mut u8 {
     })
 }
 
-/// Allocates for the driver, or gives null when this allocation is to fail.
-pub(crate) fn allocate_fallibly(request: Request) -> *mut u8 {
-    if faults::denied() {
-        return std::ptr::null_mut();
-    }
-    place(request)
-}
-
-fn place(request: Request) -> *mut u8 {
+/// Allocates what is asked for.
+pub(crate) fn place(request: Request) -> *mut u8 {
     let Request {
         size,
         tag,
@@ -500,7 +493,7 @@ mod tests {
             paged: false,
             alignment: 16,
         };
-        let fresh = allocate_fallibly(request);
+        let fresh = place(request);
         // SAFETY: both blocks are live and 64 bytes long.
         let (zeroed, fresh) = unsafe {
             (
@@ -552,23 +545,5 @@ mod tests {
             describe(block)
         );
         assert_eq!(describe(8), "is a null pointer or close to one");
-    }
-
-    #[test]
-    fn a_fallible_allocation_fails_when_told() {
-        Kernel::boot(Options::default());
-        let request = Request {
-            size: 8,
-            tag: *b"Test",
-            owner: Owner::Driver,
-            zeroed: true,
-            paged: false,
-            alignment: 16,
-        };
-        faults::fail_at(Some(faults::used() + 1));
-        let results: Vec<bool> = (0..3)
-            .map(|_| allocate_fallibly(request).is_null())
-            .collect();
-        assert_eq!(results, [false, true, false]);
     }
 }

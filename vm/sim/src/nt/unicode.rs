@@ -6,7 +6,7 @@ use crate::imports::nt_rows;
 use crate::nt::layout::{Guid, UnicodeString};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{
-    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY, STATUS_SUCCESS,
+    NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
 
 /// Tag of strings that the kernel makes.
@@ -249,9 +249,6 @@ impl std::fmt::Debug for Guid {
 }
 
 extern "win64" fn rtl_string_from_guid(guid: *const Guid, string: *mut UnicodeString) -> NtStatus {
-    if crate::imports::faults::denied() {
-        return STATUS_NO_MEMORY;
-    }
     // SAFETY: the driver's GUID and place for the result; bad addresses fault into a report.
     unsafe {
         let units: Vec<u16> = guid.read_unaligned().to_string().encode_utf16().collect();

@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use crate::call;
 use crate::finding;
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::DeviceObject;
 use crate::nt::pool::{self, Owner};
@@ -70,9 +70,6 @@ fn dequeue(item: usize) {
 }
 
 extern "win64" fn io_allocate_work_item(device: *mut c_void) -> usize {
-    if faults::denied() {
-        return 0;
-    }
     let item = pool::allocate(SIZE, *b"Work", Owner::System) as usize;
     items().borrow_mut().insert(
         item,

@@ -92,10 +92,15 @@ impl Device {
         Ok(device)
     }
 
-    /// Lets the endpoint builder look at the device.
-    fn look(&mut self) {
+    /// Lets the endpoint builder find the endpoints of the device, whatever it lacks.
+    pub(crate) fn find_endpoints(&mut self) {
         self.topology = topology::of(self.node.pdo, &self.plan);
         self.built = endpoints::build(&self.topology);
+    }
+
+    /// Lets the endpoint builder look at the device.
+    pub(crate) fn look(&mut self) {
+        self.find_endpoints();
         for missing in &self.built.missing {
             finding::raise(missing.rule, missing.text.clone());
         }
@@ -238,10 +243,20 @@ impl Device {
     /// # Errors
     /// When the driver refuses to be removed or unloaded, or a program still has a handle.
     pub fn remove(self) -> Result<(), String> {
+        self.disable()?;
+        self.node.forget();
+        Ok(())
+    }
+
+    /// Removes the device, unless that happened, and unloads its driver; the node stays and can be started again.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub(crate) fn disable(&self) -> Result<(), String> {
         match self.node.state() {
-            State::Removed => {}
+            State::Removed => Ok(()),
             State::SurpriseRemoved => {
-                return Err("a program still has a handle of the device, which is gone".into());
+                Err("a program still has a handle of the device, which is gone".into())
             }
             State::Started | State::Stopped => {
                 let agreed: Rc<Cell<Option<bool>>> = Rc::default();
@@ -253,11 +268,9 @@ impl Device {
                 if agreed.get() != Some(true) {
                     return Err("the driver refuses IRP_MN_QUERY_REMOVE_DEVICE, or a program keeps a handle".into());
                 }
-                self.node.remove()?;
+                self.node.remove()
             }
         }
-        self.node.forget();
-        Ok(())
     }
 }
 

@@ -174,6 +174,28 @@ fn build(cause: &Cause) -> Report {
     report
 }
 
+/// Where the driver is in what runs now: up to `limit` places in its own sources, innermost first.
+pub(crate) fn driver_place(limit: usize) -> Option<String> {
+    let kernel = try_kernel()?;
+    let frames = stack::walk(kernel, None).into_iter().skip(1);
+    let places: Vec<String> = frames
+        .take_while(|frame| !frame.place.is_empty())
+        .filter(|frame| {
+            frame
+                .file
+                .as_ref()
+                .is_some_and(|file| !file.starts_with("/rustc/"))
+        })
+        .take(limit)
+        .map(|frame| {
+            let file = frame.file.unwrap_or_default();
+            let function = frame.function.unwrap_or_default();
+            format!("{function} ({file}:{})", frame.line.unwrap_or(0))
+        })
+        .collect();
+    (!places.is_empty()).then(|| places.join(", called by "))
+}
+
 /// Findings with their places looked up in the PDB.
 pub fn symbolised(mut findings: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut findings {

@@ -8,6 +8,7 @@ use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Program, Reply, frame};
 
 use crate::fuzz;
+use crate::lives;
 use crate::report::{Report, StackFrame};
 use crate::session::staging;
 use crate::user::journal::{self, Sink};
@@ -35,6 +36,9 @@ pub(super) fn fault(report: &Report) {
     staging::remove_current();
     if let Some((iteration, what)) = fuzz::current() {
         send(&Reply::FuzzFound { iteration, what }, &[]);
+    }
+    if let Some((plan, failed)) = lives::current() {
+        send(&Reply::FaultFound { plan, failed }, &[]);
     }
     let reply = Reply::Fault {
         summary: format!("{} [{}]{}", report.text, report.rule, place(report)),

@@ -16,7 +16,7 @@ use crate::pnp::Device;
 use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{fuzz, profile, program, report, sched};
+use crate::{fuzz, lives, profile, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -150,6 +150,27 @@ impl Session {
                     line::send(&Reply::FuzzFound { iteration, what }, &[]);
                 }
                 Ok(Reply::Fuzzed(played.tally))
+            }
+            Request::Faults { lives } => {
+                let [device] = &mut self.devices[..] else {
+                    return Err("services fail on one installed device".into());
+                };
+                for plan in &lives.plans {
+                    match lives::live(device, &lives, plan) {
+                        Ok(life) if kernel().findings.is_empty() => {
+                            line::send(&Reply::Lived(Box::new(life)), &[]);
+                            continue;
+                        }
+                        Ok(_) => {}
+                        Err(what) => self.evidence.program_failed(&what),
+                    }
+                    if let Some((plan, failed)) = lives::current() {
+                        line::send(&Reply::FaultFound { plan, failed }, &[]);
+                    }
+                    break;
+                }
+                lives::end(device)?;
+                Ok(Reply::Done)
             }
             Request::Remove => {
                 if self.devices.is_empty() {

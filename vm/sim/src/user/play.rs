@@ -324,6 +324,9 @@ impl Run<'_> {
                 .map(|ms| (open, Hns::from_millis(ms.into()))),
         };
         let (begin, disturbances) = (self.begin, client.disturbances.clone());
+        // By then its stream has ended, unless something went wrong with the player.
+        let over = self.over(client.cable);
+        let outcome = Rc::clone(&self.outcome);
         let hostile = client.hostile;
         let others = self.scenario.tap_clients.len();
         let journal = self.journal.of(program);
@@ -341,8 +344,17 @@ impl Run<'_> {
             }
             loop {
                 plan.act(&tap)?;
+                let failed = outcome.borrow().error.is_some();
+                if failed && kernel().now() >= over {
+                    return tap.finish(false).await;
+                }
                 let until = plan.next().min(close.unwrap_or(Qpc(u64::MAX)));
                 if close.is_none() {
+                    let until = if kernel().now() < over {
+                        until.min(over)
+                    } else {
+                        until
+                    };
                     if tap.last(until).await {
                         return tap.finish(true).await;
                     }

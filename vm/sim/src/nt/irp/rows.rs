@@ -4,18 +4,14 @@ use super::{
     acquire_cancel_lock, allocate, call_driver, cancel, complete, free, initialize,
     release_cancel_lock,
 };
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::nt::irql::Irql;
 use crate::nt::layout::{CancelRoutine, DeviceObject, Irp};
 use crate::nt::pool::Owner;
 use crate::nt::status::NtStatus;
 
 extern "win64" fn io_allocate_irp(stack_size: i8, _charge_quota: u8) -> *mut Irp {
-    if faults::denied() {
-        std::ptr::null_mut()
-    } else {
-        allocate(stack_size, Owner::Driver)
-    }
+    allocate(stack_size, Owner::Driver)
 }
 
 extern "win64" fn io_initialize_irp(irp: *mut Irp, _size: u16, stack_size: i8) {

@@ -7,7 +7,7 @@ use super::{
     free_pages, map, release, unmap,
 };
 use crate::finding;
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::nt::layout::{Irp, Mdl};
 use crate::nt::pool::Owner;
 use crate::rules;
@@ -22,9 +22,6 @@ extern "win64" fn io_allocate_mdl(
     _charge_quota: u8,
     irp: *mut Irp,
 ) -> *mut Mdl {
-    if faults::denied() {
-        return std::ptr::null_mut();
-    }
     let mdl = for_buffer(address, length as usize);
     if !irp.is_null() {
         // SAFETY: the driver's IRP and its chain of MDLs; bad addresses fault into a report.

@@ -1,6 +1,6 @@
 //! The pool routines that drivers import.
 
-use super::{ALIGNMENT, Owner, Request, allocate_fallibly, free_for_driver};
+use super::{ALIGNMENT, Owner, Request, free_for_driver, place};
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::nt::irql::{self, Irql};
@@ -63,7 +63,7 @@ extern "win64" fn ex_allocate_pool2(flags: u64, size: usize, tag: u32) -> *mut u
     check(size, tag, flags & FLAG_NON_PAGED_EXECUTE != 0);
     let paged = flags & FLAG_PAGED != 0;
     check_level(paged, "allocated");
-    allocate_fallibly(Request {
+    place(Request {
         size,
         tag: tag.to_le_bytes(),
         owner: Owner::Driver,
@@ -81,7 +81,7 @@ extern "win64" fn ex_allocate_pool_with_tag(kind: i32, size: usize, tag: u32) ->
     let paged = kind & TYPE_PAGED != 0;
     check(size, tag, !paged && kind & TYPE_NX == 0);
     check_level(paged, "allocated");
-    allocate_fallibly(Request {
+    place(Request {
         size,
         tag: tag.to_le_bytes(),
         owner: Owner::Driver,

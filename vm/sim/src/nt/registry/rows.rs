@@ -3,13 +3,12 @@
 use std::ffi::c_void;
 
 use super::{Key, Value, create, open};
-use crate::imports::{faults, nt_rows};
+use crate::imports::nt_rows;
 use crate::nt::layout::{ObjectAttributes, UnicodeString};
 use crate::nt::object::{self, HandleOwner};
 use crate::nt::status::{
-    NtStatus, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INSUFFICIENT_RESOURCES,
-    STATUS_INVALID_HANDLE, STATUS_INVALID_PARAMETER, STATUS_NO_MORE_ENTRIES,
-    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    NtStatus, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_HANDLE,
+    STATUS_INVALID_PARAMETER, STATUS_NO_MORE_ENTRIES, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
 };
 use crate::nt::unicode;
 
@@ -49,9 +48,6 @@ extern "win64" fn zw_open_key(
     _access: u32,
     attributes: *const ObjectAttributes,
 ) -> NtStatus {
-    if faults::denied() {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     let found = match named(attributes) {
         Ok((Some(parent), name)) => parent.open(&name),
         Ok((None, path)) => open(&path),

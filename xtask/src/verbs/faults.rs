@@ -1,0 +1,355 @@
+//! `cargo xtask faults`: lives of the device in which services of the kernel fail, every one of them once, and pairs by chance.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use waverig_ci::faults::{Broken, Tally};
+use waverig_ci::scenario::{ScenarioFile, load_all};
+use waverig_protocol::fault::{Failed, Life, Lives};
+use waverig_protocol::{Reply, Severity};
+use waverig_vm::Machine;
+use waverig_vm::run::{Ending, Job, run as run_job};
+
+use super::package::{self, HARDWARE_ID, INF};
+use super::{Options, Verb};
+use crate::context::Context;
+use crate::layout;
+use crate::machine;
+use crate::stop::{self, Usage};
+use crate::ui::Ui;
+
+pub(super) const VERB: Verb = Verb {
+    name: "faults",
+    about: "Lets every service of the kernel that may fail do so, one in each life of the device, and pairs by chance; the driver must refuse cleanly or go on.",
+    options: "[--filter NAME] [--seed N] [--count PAIRS] [--replay A[,B]] [--out FOLDER]",
+    run,
+};
+
+/// What the scenarios for this are called: short, undisturbed, and together they use all that the driver asks of the kernel.
+const PREFIX: &str = "faults-";
+/// Lives on one machine; a life that breaks a rule ends its machine.
+const LIVES: usize = 25;
+/// Pairs without `--count`.
+const PAIRS: u64 = 200;
+/// How long a machine may take for one step.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// A scenario, and what is to fail in it.
+struct Plans {
+    file: ScenarioFile,
+    plans: Vec<Vec<u64>>,
+}
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    let files = scenarios(context, options.filter.as_deref())?;
+    if !context.layout.package().is_dir() {
+        package::make(context, None)?;
+    }
+    let seed = options.seed.unwrap_or(1);
+    let tally = match &options.replay {
+        Some(plan) => {
+            let [file] = &files[..] else {
+                let text = "--replay takes the scenario, too: --filter NAME";
+                return Err(Usage(text.into()).into());
+            };
+            let mut plan = plan.clone();
+            plan.sort_unstable();
+            let file = file.clone();
+            let plans = vec![plan];
+            Lab::new(context, seed)?.live(&[Plans { file, plans }])?
+        }
+        None => exhaust(context, &files, seed, options.count.unwrap_or(PAIRS))?,
+    };
+    print!("{}", tally.table());
+    for broken in &tally.broken {
+        print!("{}", broken.words());
+    }
+    println!("{}", tally.line());
+    Ok(if tally.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(stop::FAILED)
+    })
+}
+
+/// The scenarios for this whose name contains `filter`.
+fn scenarios(context: &Context, filter: Option<&str>) -> Result<Vec<ScenarioFile>> {
+    let mut files = load_all(&context.layout.scenarios())?;
+    files.retain(|file| file.name().starts_with(PREFIX));
+    let names: Vec<String> = files.iter().map(|file| file.name().to_owned()).collect();
+    if let Some(filter) = filter {
+        files.retain(|file| file.name().contains(filter));
+    }
+    if files.is_empty() {
+        let text = format!(
+            "no scenario is called {:?}; there are {}",
+            filter.unwrap_or(PREFIX),
+            names.join(", ")
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(files)
+}
+
+/// Lets every service of every scenario for this fail once, and so many pairs.
+///
+/// # Errors
+/// When the package cannot be read, or a machine cannot live at all.
+pub(crate) fn exhaust(
+    context: &Context,
+    files: &[ScenarioFile],
+    seed: u64,
+    pairs: u64,
+) -> Result<Tally> {
+    let start = Instant::now();
+    let lab = Lab::new(context, seed)?;
+    let none = files.iter().map(|file| Plans {
+        file: file.clone(),
+        plans: vec![Vec::new()],
+    });
+    let base = lab.live(&none.collect::<Vec<_>>())?;
+    if !base.broken.is_empty() {
+        return Ok(base);
+    }
+    let mut all = Vec::new();
+    let mut numbers = Numbers(seed);
+    for (index, file) in files.iter().enumerate() {
+        let used = base.used_in(file.name());
+        if used == 0 {
+            bail!("{}: no service that may fail is used", file.name());
+        }
+        let mut plans: Vec<Vec<u64>> = (0..used).map(|number| vec![number]).collect();
+        let share =
+            pairs / files.len() as u64 + u64::from((index as u64) < pairs % files.len() as u64);
+        plans.extend((0..share).map(|_| numbers.pair(used)));
+        let file = file.clone();
+        all.push(Plans { file, plans });
+    }
+    let lives: usize = all.iter().map(|one| one.plans.len()).sum();
+    context.ui.say(
+        "faults",
+        &format!("{lives} lives of the device over {} scenarios", files.len()),
+    );
+    let mut tally = lab.live(&all)?;
+    tally.merge(base);
+    tally.seconds = start.elapsed().as_secs_f64();
+    Ok(tally)
+}
+
+/// The scenarios for this.
+///
+/// # Errors
+/// When a scenario file is wrong.
+pub(crate) fn all_scenarios(context: &Context) -> Result<Vec<ScenarioFile>> {
+    scenarios(context, None)
+}
+
+/// Numbers by a seed (splitmix64, as published by Sebastiano Vigna).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit.max(1)
+    }
+
+    /// Two services, the second of those that are used after the first has failed.
+    fn pair(&mut self, used: u64) -> Vec<u64> {
+        let first = self.below(used);
+        // As often close behind, where the first is being undone, as anywhere.
+        let room = if self.below(2) == 0 { 16 } else { used };
+        vec![first, first + 1 + self.below(room)]
+    }
+}
+
+/// What lives are lived with.
+struct Lab<'a> {
+    ui: &'a Ui,
+    machine: Box<dyn Machine>,
+    package: PathBuf,
+    certificate: Vec<u8>,
+    runs: PathBuf,
+    seed: u64,
+}
+
+/// Lives on one machine: a scenario's index, and which of its plans.
+struct Batch {
+    scenario: usize,
+    plans: Vec<Vec<u64>>,
+}
+
+impl<'a> Lab<'a> {
+    fn new(context: &'a Context, seed: u64) -> Result<Self> {
+        let machine = machine::select("sim")?;
+        Ok(Self {
+            ui: &context.ui,
+            runs: context.layout.runs(machine.kind()),
+            machine,
+            package: context.layout.package(),
+            certificate: package::identity(context)?.certificate().der().to_vec(),
+            seed,
+        })
+    }
+
+    /// Lives every plan, as many machines at a time as the host has processors. The order in which they end changes nothing.
+    fn live(&self, all: &[Plans]) -> Result<Tally> {
+        let mut batches = Vec::new();
+        for (scenario, one) in all.iter().enumerate() {
+            batches.extend(one.plans.chunks(LIVES).map(|plans| Batch {
+                scenario,
+                plans: plans.to_vec(),
+            }));
+        }
+        let next = AtomicUsize::new(0);
+        let results: Mutex<Vec<(usize, Result<Tally>)>> = Mutex::default();
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for worker in 0..workers.min(batches.len()) {
+                let folder = self.runs.join(format!("faults-{worker}"));
+                let (next, results, batches) = (&next, &results, &batches);
+                scope.spawn(move || {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(batch) = batches.get(number) else {
+                            return;
+                        };
+                        let file = &all[batch.scenario].file;
+                        let result = self.batch(file, &batch.plans, &folder);
+                        if number > 0 && number.is_multiple_of(10) {
+                            let lives = number * LIVES;
+                            self.ui.say("", &format!("about {lives} lives"));
+                        }
+                        results
+                            .lock()
+                            .unwrap_or_else(|poisoned| poisoned.into_inner())
+                            .push((number, result));
+                    }
+                });
+            }
+        });
+        let mut results = results
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        results.sort_by_key(|(number, _)| *number);
+        let mut tally = Tally::default();
+        for (_, result) in results {
+            tally.merge(result?);
+        }
+        Ok(tally)
+    }
+
+    /// Lives these plans; after one that broke a rule goes on with a fresh machine.
+    fn batch(&self, file: &ScenarioFile, plans: &[Vec<u64>], folder: &Path) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let mut rest = plans;
+        while !rest.is_empty() {
+            let (lives, broken) = self.machine(file, rest, folder)?;
+            let lived = lives.len();
+            for life in lives {
+                tally.add(file.name(), life);
+            }
+            rest = match broken {
+                Some(broken) => {
+                    tally.add_broken(broken);
+                    rest.get(lived + 1..).unwrap_or_default()
+                }
+                None if lived < rest.len() => {
+                    bail!(
+                        "{}: the machine lived {lived} of {} lives",
+                        file.name(),
+                        rest.len()
+                    )
+                }
+                None => &[],
+            };
+        }
+        Ok(tally)
+    }
+
+    /// Lives on one machine, and the one that broke a rule.
+    fn machine(
+        &self,
+        file: &ScenarioFile,
+        plans: &[Vec<u64>],
+        folder: &Path,
+    ) -> Result<(Vec<Life>, Option<Broken>)> {
+        layout::fresh(folder)?;
+        let lives = Lives {
+            scenario: file.scenario.clone(),
+            seed: self.seed,
+            plans: plans.to_vec(),
+        };
+        let job = Job {
+            package: &self.package,
+            inf: INF,
+            hardware_id: HARDWARE_ID,
+            certificate: &self.certificate,
+            device: &file.scenario.device,
+            scenarios: &[],
+            inspect: false,
+            round: None,
+            lives: Some(&lives),
+            seed: self.seed,
+            deadline: DEADLINE,
+        };
+        let mut lived: Vec<Life> = Vec::new();
+        let mut found: Option<(Vec<u64>, Vec<Failed>)> = None;
+        let mut texts = Vec::new();
+        let ending = run_job(
+            &*self.machine,
+            &job,
+            folder,
+            &mut |_, reply, _| match reply {
+                Reply::Lived(life) => lived.push(*life),
+                Reply::FaultFound { plan, failed } => found = Some((plan, failed)),
+                Reply::Finding(finding) if finding.severity == Severity::Error => {
+                    let place = finding.place.as_deref().unwrap_or("unknown place");
+                    texts.push(format!(
+                        "the rule {} was broken: {} ({place}; {})",
+                        finding.rule, finding.text, finding.source
+                    ));
+                }
+                Reply::Fault { text, .. } => texts.push(text),
+                Reply::Refused(refusal) => texts.push(refusal.reason),
+                _ => {}
+            },
+        )
+        .with_context(|| {
+            format!(
+                "cannot read the package in {}; cargo xtask package makes it anew",
+                self.package.display()
+            )
+        })?;
+        if let Ending::Broken { step, reason, .. } = ending
+            && texts.is_empty()
+        {
+            texts.push(format!("at {step}: {reason}"));
+        }
+        if texts.is_empty() {
+            return Ok((lived, None));
+        }
+        // What is found only when the machine ends belongs to its last life.
+        let (plan, failed) = found.unwrap_or_else(|| {
+            let last = lived.pop();
+            let plan = plans.get(lived.len()).cloned().unwrap_or_default();
+            (plan, last.map(|life| life.failed).unwrap_or_default())
+        });
+        let broken = Broken {
+            scenario: file.name().to_owned(),
+            plan,
+            failed,
+            text: texts.join("\n"),
+            seed: self.seed,
+        };
+        Ok((lived, Some(broken)))
+    }
+}
