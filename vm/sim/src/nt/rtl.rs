@@ -1,46 +1,60 @@
 //! Memory routines, and what compilers call by themselves.
 
-use std::arch::naked_asm;
+use std::arch::{asm, naked_asm};
 use std::ffi::c_void;
 
 use crate::finding;
 use crate::imports::{Import, Levels};
 use crate::rules;
 
+/// A null pointer of the driver faults here as any bad address does; Rust's own routines would take it for a defect of the simulator.
+fn reach(address: *const u8, length: usize, writes: bool) {
+    if !address.is_null() || length == 0 {
+        return;
+    }
+    // SAFETY: the access faults, and the fault ends the run with a report.
+    unsafe {
+        if writes {
+            asm!("mov byte ptr [{}], 0", in(reg) address);
+        } else {
+            asm!("mov {1}, byte ptr [{0}]", in(reg) address, out(reg_byte) _);
+        }
+    }
+}
+
+/// A range of the driver's.
+fn range<'a>(address: *const u8, length: usize) -> &'a [u8] {
+    reach(address, length, false);
+    if length == 0 {
+        return &[];
+    }
+    // SAFETY: the driver's range; a bad one faults into a report.
+    unsafe { std::slice::from_raw_parts(address, length) }
+}
+
 extern "win64" fn memory_copy(target: *mut u8, source: *const u8, length: usize) -> *mut u8 {
+    reach(source, length, false);
+    reach(target, length, true);
     // SAFETY: the driver's ranges; bad ones fault into a report. `copy` allows them to overlap.
     unsafe { target.copy_from(source, length) };
     target
 }
 
 extern "win64" fn memory_set(target: *mut u8, value: i32, length: usize) -> *mut u8 {
+    reach(target, length, true);
     // SAFETY: the driver's range; a bad one faults into a report.
     unsafe { target.write_bytes(value.to_le_bytes()[0], length) };
     target
 }
 
 extern "win64" fn memory_compare(first: *const u8, second: *const u8, length: usize) -> i32 {
-    // SAFETY: the driver's ranges; bad ones fault into a report.
-    let (first, second) = unsafe {
-        (
-            std::slice::from_raw_parts(first, length),
-            std::slice::from_raw_parts(second, length),
-        )
-    };
-    first.cmp(second) as i32
+    range(first, length).cmp(range(second, length)) as i32
 }
 
 extern "win64" fn rtl_compare_memory(first: *const u8, second: *const u8, length: usize) -> usize {
-    // SAFETY: the driver's ranges; bad ones fault into a report.
-    let (first, second) = unsafe {
-        (
-            std::slice::from_raw_parts(first, length),
-            std::slice::from_raw_parts(second, length),
-        )
-    };
-    first
+    range(first, length)
         .iter()
-        .zip(second)
+        .zip(range(second, length))
         .take_while(|(first, second)| first == second)
         .count()
 }
