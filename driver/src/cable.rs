@@ -20,7 +20,7 @@ pub(crate) use recording::Recording;
 pub(crate) use registered::Registered;
 pub(crate) use side::{Buffer, Side};
 
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::irp::Completions;
 use crate::lock::SpinLock;
 use crate::pool::{self, Pool, PoolBox};
@@ -198,7 +198,7 @@ impl Cable {
             }
         });
         let mut done = Completions::default();
-        if !fault::keeps_reads() {
+        if !fault::is(Deliberate::KeepReads) {
             self.state(|state| {
                 let clients = &mut state.clients;
                 clients.give_back(self.source, STATUS_DEVICE_NOT_CONNECTED, &mut done);
@@ -269,6 +269,7 @@ unsafe extern "C" fn timer_fired(_: PEX_TIMER, cable: PVOID) {
             alarm.fired();
         }
     });
+    fault::in_timer();
 }
 
 // SAFETY: the table is this class's IUnknown and nothing else.

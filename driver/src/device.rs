@@ -1,11 +1,12 @@
 //! One device: what lies in its extension, and how it starts and stops.
 
 use crate::adapter::{Adapter, SharedAdapter};
+use crate::fault::{self, Deliberate};
 use crate::lock::SpinLock;
 use crate::pool::PoolBox;
 use crate::registration::{PnpManagement, PowerManagement, Start};
 use crate::trace::{self, Source};
-use crate::{cable, fault, settings};
+use crate::{cable, settings};
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicBool, Ordering};
 use waverig_interface::{EventKind, MAX_CABLES};
@@ -70,7 +71,7 @@ impl Extension {
 
     /// Whether new handles are refused. Any IRQL.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire) && !fault::opens_always()
+        self.closed.load(Ordering::Acquire) && !fault::is(Deliberate::OpenAlways)
     }
 
     /// Refuses new handles from now on, or takes them again: a driver that has agreed to a removal must refuse them ("Handling an

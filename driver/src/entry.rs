@@ -3,7 +3,7 @@
 use crate::device::{self, Extension};
 use crate::portcls::{PcAddAdapterDevice, PcInitializeAdapterDriver};
 use crate::trace::{self, Source};
-use crate::{dispatch, etw, fault};
+use crate::{dispatch, etw};
 use waverig_interface::{EventKind, MAX_CABLES};
 use waverig_portcls::PORT_CLASS_DEVICE_EXTENSION_SIZE;
 use wdk_sys::{NTSTATUS, PCUNICODE_STRING, PDEVICE_OBJECT, PDRIVER_OBJECT};
@@ -22,7 +22,6 @@ pub(crate) unsafe extern "system" fn driver_entry(
     driver: PDRIVER_OBJECT,
     registry_path: PCUNICODE_STRING,
 ) -> NTSTATUS {
-    fault::announce();
     etw::register();
     trace::note(Source::DRIVER, EventKind::Loaded, [0; 3]);
     // SAFETY: both pointers come from the I/O manager.

@@ -3,6 +3,7 @@
 //! Nobody listens most of the time: then an event costs the question whether somebody does. Frames and packets are no events, so the
 //! timer's path has none. The provider needs no enable callback, and so no state that ETW would write to while others read it.
 
+use crate::fault::{self, Deliberate};
 use crate::trace::Source;
 use core::ffi::c_void;
 use core::ptr::{null, null_mut};
@@ -65,7 +66,7 @@ pub(crate) fn register() {
 /// Undoes [`register`]. PASSIVE_LEVEL, when no device is there.
 pub(crate) fn unregister() {
     let handle = HANDLE.swap(0, Ordering::AcqRel);
-    if handle != 0 {
+    if handle != 0 && !fault::is(Deliberate::KeepProvider) {
         // SAFETY: the handle is this driver's, and nobody uses it any more.
         let _ = unsafe { EtwUnregister(handle) };
     }

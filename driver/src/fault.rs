@@ -1,122 +1,158 @@
-//! Faults built on purpose, to show that the rig rejects such a driver. Each is a Cargo feature that no release has; without
-//! them nothing here does anything, except that what lies behind a buffer's end reads as zeros.
+//! Faults built on purpose, to show that the rig rejects such a driver. An image with the Cargo feature `fault`, which no release
+//! has, holds all of them, and its switch says which one it has; in any other nothing here does anything.
 
+mod buffer;
 pub(crate) mod clock;
+mod kernel;
 
+pub(crate) use buffer::{Fault, Recorded};
+pub(crate) use kernel::{at_stop, in_timer};
+
+use core::ffi::c_void;
 use core::ptr::NonNull;
-use waverig_engine::{Advance, CyclicMemory, Frames, Geometry, PacketError, ReadPacket};
+use waverig_engine::{Advance, Frames, Geometry, PacketError, ReadPacket};
 use waverig_interface::CableNumber;
 
-/// Bytes taken out of a buffer before the fault of that buffer happens.
-const HEALTHY_BYTES: usize = 96_000;
+/// A table of faults: name here, name for people, what goes wrong.
+macro_rules! faults {
+    ($($name:ident $word:literal $what:literal;)*) => {
+        /// A fault built on purpose.
+        #[derive(Clone, Copy)]
+        #[repr(u32)]
+        pub(crate) enum Deliberate {
+            $(#[doc = $what] $name,)*
+        }
 
-/// The mark by which packaging recognises such an image.
+        /// Every fault, a line each in the order of their numbers: its name, what goes wrong.
+        #[cfg(feature = "fault")]
+        const TABLE: &str = concat!($($word, ": ", $what, "\n",)*);
+    };
+}
+
+faults! {
+    DropPeriod "drop-period" "one period of audio vanishes";
+    SlipFrame "slip-frame" "one frame is skipped, so all later ones are shifted";
+    LeakPool "leak-pool" "an allocation is forgotten at every stop";
+    WildWrite "wild-write" "a byte is written behind the buffer's last page";
+    Panic "panic" "the driver panics in the timer's callback";
+    EndlessLoop "endless-loop" "the timer's callback never returns";
+    RecordGather "record-gather" "half a buffer is gathered before any of it is recorded";
+    RecordLate "record-late" "everything is recorded one frame late";
+    RecordStale "record-stale" "where nothing is played, the lap before stays";
+    CrossedTaps "crossed-taps" "the taps of cables 1 and 2 are mixed up";
+    TrustLength "trust-length" "a property's value is taken to be as long as it should be";
+    KeepReads "keep-reads" "pended tap reads are not given back when the device stops or goes";
+    KeepClosed "keep-closed" "requests pended on a handle are not given back when that is closed";
+    LoseRace "lose-race" "a read is completed although its cancel routine is on its way to do that";
+    LateCancel "late-cancel" "a request that was cancelled before the driver had it is pended all the same";
+    ShareOutlives "share-outlives" "memory is written into when the request that brought it was cancelled";
+    KeepTimer "keep-timer" "a stream's timer is not deleted";
+    ForgetUnwind "forget-unwind" "pages that cannot be mapped are not freed";
+    UncheckedMapping "unchecked-mapping" "pages are taken to be mapped, wherever that is";
+    RunThroughPause "run-through-pause" "a paused stream goes on, also while the device sleeps";
+    StopPauses "stop-pauses" "a stream that is stopped only pauses, and goes on where it was";
+    OpenAlways "open-always" "a device whose removal was agreed to, or that is gone, can be opened";
+    CopyAll "copy-all" "protected content gets into the tap, and is recorded, as any other";
+    AnyPacket "any-packet" "every packet is taken, whatever the engine says of it";
+    PacketEnd "packet-end" "a packet to read is told with the time of its end";
+    CountTicks "count-ticks" "packets are counted one per notification, so that a late one loses some";
+    StaleLap "stale-lap" "what was taken stays in the buffer, to be played again when nobody writes";
+    MillisecondClock "millisecond-clock" "the clock counts whole milliseconds";
+    ClockOf32Bits "32-bit-clock" "only the lower half of the clock's counter counts";
+    SteerJump "steer-jump" "the clock is a millisecond ahead while it is steered";
+    KeepRate "keep-rate" "the clock keeps its rate when the handle that steered it is closed";
+    DoubleFree "double-free" "an allocation is freed twice";
+    WrongTag "wrong-tag" "an allocation is freed with another tag than its own";
+    FreeInside "free-inside" "an address inside of an allocation is freed";
+    Overrun "overrun" "a byte is written behind an allocation";
+    Underrun "underrun" "a byte is written before an allocation";
+    UseAfterFree "use-after-free" "a byte is written to freed pool";
+    ExecutablePool "executable-pool" "pool that can be executed is asked for";
+    ExecuteData "execute-data" "pool is called like a function";
+    DoubleAcquire "double-acquire" "a spin lock is acquired by the processor that holds it";
+    KeepLock "keep-lock" "a spin lock is held when the routine returns";
+    ReleaseFree "release-free" "a spin lock that nobody holds is released";
+    CrossedLocks "crossed-locks" "two spin locks are released in the order in which they were acquired";
+    WaitForever "wait-forever" "an event is waited for that nobody sets";
+    WaitAtDispatch "wait-at-dispatch" "the timer's callback waits for a millisecond";
+    PagedAtDispatch "paged-at-dispatch" "the timer's callback allocates paged pool";
+    PassiveAtDispatch "passive-at-dispatch" "the timer's callback calls a routine for PASSIVE_LEVEL";
+    LowerIrql "lower-irql" "the timer's callback lowers the IRQL and returns";
+    UninitialisedDpc "uninitialised-dpc" "a DPC is queued that was not initialised";
+    UnmapUnmapped "unmap-unmapped" "an MDL is unmapped that was not mapped";
+    DeepStack "deep-stack" "more stack is used than a kernel thread has";
+    FastFail "fast-fail" "the compiler's check of a stack cookie fails";
+    Breakpoint "breakpoint" "a breakpoint is left in the code";
+    IllegalInstruction "illegal-instruction" "an instruction is executed that there is not";
+    DivideByZero "divide-by-zero" "a number is divided by zero";
+    CompleteTwice "complete-twice" "a tap read is completed twice";
+    CompletePending "complete-pending" "a request is completed with STATUS_PENDING";
+    UnmarkedPending "unmarked-pending" "STATUS_PENDING is returned for a read that was not marked pending";
+    KeepPort "keep-port" "a reference on a port is kept when its filter goes";
+    ReleasePort "release-port" "a reference on a port is released once too often";
+    KeepProvider "keep-provider" "the ETW provider is not unregistered";
+    KeepKey "keep-key" "a registry key is not closed";
+}
+
+/// What packaging finds by its mark and sets (`xtask/src/fault.rs`).
 #[cfg(feature = "fault")]
-static MARK: [u8; 24] = *b"WAVERIG-DELIBERATE-FAULT";
+#[repr(C)]
+struct Switch {
+    mark: [u8; 24],
+    chosen: u32,
+    table_bytes: u32,
+    table: [u8; TABLE.len()],
+}
 
-/// Keeps the mark in the image.
-pub(crate) fn announce() {
+#[cfg(feature = "fault")]
+static SWITCH: Switch = {
+    let mut table = [0; TABLE.len()];
+    table.copy_from_slice(TABLE.as_bytes());
+    Switch {
+        mark: *b"WAVERIG-DELIBERATE-FAULT",
+        chosen: u32::MAX,
+        table_bytes: TABLE.len() as u32,
+        table,
+    }
+};
+
+/// Whether this image has that fault. Any IRQL.
+pub(crate) fn is(fault: Deliberate) -> bool {
     #[cfg(feature = "fault")]
-    // SAFETY: a static may be read.
-    unsafe {
-        core::ptr::read_volatile(&MARK);
-    }
+    // SAFETY: a static may be read; volatile, because its value was changed after it was compiled.
+    let chosen = unsafe { core::ptr::read_volatile(&raw const SWITCH.chosen) };
+    #[cfg(not(feature = "fault"))]
+    let chosen = u32::MAX;
+    chosen == fault as u32
 }
 
-/// `fault-leak-pool`: called when a stream stops.
-pub(crate) fn at_stop() {
-    if cfg!(feature = "fault-leak-pool") {
-        core::mem::forget(crate::pool::PoolBox::new([0u8; 64]));
-    }
-}
-
-/// `fault-trust-length`: whether a property's value is taken to be as long as it should be.
-pub(crate) const fn trusts_lengths() -> bool {
-    cfg!(feature = "fault-trust-length")
-}
-
-/// `fault-stop-pauses`: a stream that is stopped only pauses, and goes on where it was.
-pub(crate) const fn stops_like_pauses() -> bool {
-    cfg!(feature = "fault-stop-pauses")
-}
-
-/// `fault-keep-reads`: pended tap reads are not given back when the device stops or goes.
-pub(crate) const fn keeps_reads() -> bool {
-    cfg!(feature = "fault-keep-reads")
-}
-
-/// `fault-keep-closed`: requests that are pended on a handle are not given back when that is closed.
-pub(crate) const fn keeps_closed() -> bool {
-    cfg!(feature = "fault-keep-closed")
-}
-
-/// `fault-lose-race`: a read that is answered is completed although its cancel routine is on its way to do that.
-pub(crate) const fn loses_races() -> bool {
-    cfg!(feature = "fault-lose-race")
-}
-
-/// `fault-late-cancel`: a request that was cancelled before the driver had it is pended all the same.
-pub(crate) const fn misses_cancels() -> bool {
-    cfg!(feature = "fault-late-cancel")
-}
-
-/// `fault-share-outlives`: memory is written into when the request that brought it was cancelled.
-pub(crate) const fn writes_on() -> bool {
-    cfg!(feature = "fault-share-outlives")
-}
-
-/// `fault-forget-unwind`: pages that cannot be mapped are not freed.
-pub(crate) const fn forgets_pages() -> bool {
-    cfg!(feature = "fault-forget-unwind")
-}
-
-/// `fault-unchecked-mapping`: pages are taken to be mapped, wherever that is.
-pub(crate) fn mapped(base: *mut core::ffi::c_void) -> Option<NonNull<core::ffi::c_void>> {
-    if cfg!(feature = "fault-unchecked-mapping") {
+/// `unchecked-mapping`: pages are taken to be mapped, wherever that is.
+pub(crate) fn mapped(base: *mut c_void) -> Option<NonNull<c_void>> {
+    if is(Deliberate::UncheckedMapping) {
         // SAFETY: none; that is the fault.
         return Some(unsafe { NonNull::new_unchecked(base) });
     }
     NonNull::new(base)
 }
 
-/// `fault-keep-timer`: a stream's timer is not deleted.
-pub(crate) const fn keeps_timers() -> bool {
-    cfg!(feature = "fault-keep-timer")
-}
-
-/// `fault-run-through-pause`: a paused stream goes on, also while the device sleeps.
-pub(crate) const fn runs_through_pauses() -> bool {
-    cfg!(feature = "fault-run-through-pause")
-}
-
-/// `fault-copy-all`: protected content gets into the tap, and is recorded, as any other.
-pub(crate) const fn copies_all() -> bool {
-    cfg!(feature = "fault-copy-all")
-}
-
-/// `fault-open-always`: a device whose removal was agreed to, or that is gone, can be opened.
-pub(crate) const fn opens_always() -> bool {
-    cfg!(feature = "fault-open-always")
-}
-
-/// `fault-any-packet`: every packet is taken, whatever the engine says of it.
+/// `any-packet`: every packet is taken, whatever the engine says of it.
 pub(crate) fn packet(taken: Result<(), PacketError>) -> Result<(), PacketError> {
-    if cfg!(feature = "fault-any-packet") {
+    if is(Deliberate::AnyPacket) {
         return Ok(());
     }
     taken
 }
 
-/// `fault-packet-end`: a packet to read is told with the time of its end.
+/// `packet-end`: a packet to read is told with the time of its end.
 pub(crate) fn packet_begin(packet: &ReadPacket, geometry: Option<&Geometry>) -> Frames {
     let length = geometry.and_then(Geometry::packet);
-    match length.filter(|_| cfg!(feature = "fault-packet-end")) {
+    match length.filter(|_| is(Deliberate::PacketEnd)) {
         Some(frames) => packet.first.saturating_add(Frames(frames.get())),
         None => packet.first,
     }
 }
 
-/// `fault-count-ticks`: packets are counted one per notification, as some public samples do, so that a late one loses some.
+/// `count-ticks`: packets are counted one per notification, as some public samples do, so that a late one loses some.
 pub(crate) struct Ticks(u64);
 
 impl Ticks {
@@ -125,14 +161,14 @@ impl Ticks {
     }
 
     pub(crate) fn report(&mut self, advance: &Advance) {
-        if cfg!(feature = "fault-count-ticks") {
+        if is(Deliberate::CountTicks) {
             self.0 += u64::from(advance.packets_completed > 0);
         }
     }
 
     /// The count to tell.
-    pub(crate) const fn count(&self, count: u64) -> u64 {
-        if cfg!(feature = "fault-count-ticks") {
+    pub(crate) fn count(&self, count: u64) -> u64 {
+        if is(Deliberate::CountTicks) {
             self.0
         } else {
             count
@@ -140,143 +176,16 @@ impl Ticks {
     }
 }
 
-/// `fault-crossed-taps`: the cable whose audio a tap really gives out.
+/// `crossed-taps`: the cable whose audio a tap really gives out.
 pub(crate) fn tapped(cable: CableNumber) -> CableNumber {
     let crossed = match cable.get() {
         1 => 2,
         2 => 1,
         other => other,
     };
-    if cfg!(feature = "fault-crossed-taps") {
+    if is(Deliberate::CrossedTaps) {
         CableNumber::new(crossed).unwrap_or(cable)
     } else {
         cable
-    }
-}
-
-/// What goes wrong when one buffer is read.
-pub(crate) struct Fault {
-    taken: usize,
-    frame_bytes: usize,
-    packet_bytes: usize,
-}
-
-impl Fault {
-    pub(crate) const fn none() -> Self {
-        Self {
-            taken: 0,
-            frame_bytes: 0,
-            packet_bytes: 0,
-        }
-    }
-
-    pub(crate) fn new(geometry: &Geometry) -> Self {
-        let frame_bytes = usize::from(geometry.frame_bytes());
-        let frames = geometry.packet().map_or(geometry.frames(), Into::into);
-        Self {
-            taken: 0,
-            frame_bytes,
-            packet_bytes: frame_bytes.saturating_mul(frames as usize),
-        }
-    }
-
-    /// The faults that end a machine, each at the first take after the healthy start, at DISPATCH_LEVEL.
-    pub(crate) fn strike(&self, base: *mut u8, len: usize) {
-        if self.taken < HEALTHY_BYTES {
-            return;
-        }
-        if cfg!(feature = "fault-wild-write") {
-            // SAFETY: none, on purpose: a byte behind the buffer's last page.
-            unsafe { base.add(len.next_multiple_of(4096)).write_volatile(1) };
-        }
-        if cfg!(feature = "fault-panic") {
-            panic!("on purpose");
-        }
-        while cfg!(feature = "fault-endless-loop") {
-            core::hint::spin_loop();
-        }
-    }
-
-    /// `fault-slip-frame`: where bytes at `offset` are really taken from. One frame is skipped once, so all later ones are
-    /// shifted.
-    pub(crate) fn place(&self, offset: usize, len: usize) -> usize {
-        if cfg!(feature = "fault-slip-frame") && self.taken >= HEALTHY_BYTES {
-            return (offset + self.frame_bytes)
-                .checked_rem(len)
-                .unwrap_or(offset);
-        }
-        offset
-    }
-
-    /// `fault-stale-lap`: whether what was taken stays in the buffer, to be played again when nobody writes.
-    pub(crate) fn stays(&self) -> bool {
-        cfg!(feature = "fault-stale-lap") && self.taken >= HEALTHY_BYTES
-    }
-
-    /// Fills what lies behind the buffer's end: with zeros, and for `fault-slip-frame` from its start.
-    pub(crate) fn wrap(&self, beyond: &mut [u8], from_start: impl FnOnce(&mut [u8])) {
-        if cfg!(feature = "fault-slip-frame") && self.taken >= HEALTHY_BYTES {
-            from_start(beyond);
-        } else {
-            beyond.fill(0);
-        }
-    }
-
-    /// `fault-drop-period`: the bytes just taken. Those of one notification period vanish.
-    pub(crate) fn taken(&mut self, out: &mut [u8]) {
-        if !cfg!(feature = "fault") {
-            return;
-        }
-        let from = self.taken;
-        self.taken = from.saturating_add(out.len());
-        if cfg!(feature = "fault-drop-period") {
-            let dropped = HEALTHY_BYTES..HEALTHY_BYTES + self.packet_bytes;
-            for (at, byte) in (from..).zip(out) {
-                if dropped.contains(&at) {
-                    *byte = 0;
-                }
-            }
-        }
-    }
-}
-
-/// A capture stream's buffer, with what goes wrong there.
-pub(crate) struct Recorded<'a, M> {
-    pub(crate) memory: &'a mut M,
-    pub(crate) geometry: Option<Geometry>,
-}
-
-impl<M: CyclicMemory> CyclicMemory for Recorded<'_, M> {
-    fn take(&mut self, offset: usize, out: &mut [u8]) {
-        self.memory.take(offset, out);
-    }
-
-    /// `fault-record-late`: everything is recorded one frame late. `fault-record-gather`: half a buffer late, as by a driver that
-    /// gathers what is played before it gives any of it.
-    fn put(&mut self, offset: usize, from: &[u8]) {
-        let Some(geometry) = self.geometry.filter(|_| cfg!(feature = "fault")) else {
-            return self.memory.put(offset, from);
-        };
-        let frames = if cfg!(feature = "fault-record-late") {
-            1
-        } else if cfg!(feature = "fault-record-gather") {
-            geometry.frames() as usize / 2
-        } else {
-            0
-        };
-        let bytes = geometry.bytes() as usize;
-        let offset = (offset + frames * usize::from(geometry.frame_bytes()))
-            .checked_rem(bytes)
-            .unwrap_or(offset);
-        let (front, back) = from.split_at((bytes - offset).min(from.len()));
-        self.memory.put(offset, front);
-        self.memory.put(0, back);
-    }
-
-    /// `fault-record-stale`: where nothing is played, the lap before stays.
-    fn clear(&mut self, offset: usize, len: usize) {
-        if !cfg!(feature = "fault-record-stale") {
-            self.memory.clear(offset, len);
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! Requests, as far as the driver looks into them; the inline functions of wdm.h are spelled out here.
 
 use crate::event::Event;
+use crate::fault::{self, Deliberate};
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 use waverig_engine::tap::share::{SharedMemory, Target};
-use waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
+use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_PENDING};
 use wdk_sys::_MEMORY_CACHING_TYPE::MmCached;
 use wdk_sys::_MODE::KernelMode;
 use wdk_sys::ntddk::{IofCompleteRequest, MmMapLockedPagesSpecifyCache};
@@ -60,7 +61,10 @@ impl Irp {
         status
     }
 
-    fn set_status(self, status: NTSTATUS, information: usize) {
+    fn set_status(self, mut status: NTSTATUS, information: usize) {
+        if fault::is(Deliberate::CompletePending) {
+            status = STATUS_PENDING;
+        }
         // SAFETY: the driver owns the request.
         unsafe {
             (*self.as_ptr()).IoStatus.__bindgen_anon_1.Status = status;
@@ -70,6 +74,9 @@ impl Irp {
 
     /// The request will be completed later (`IoMarkIrpPending`); the dispatch routine returns `STATUS_PENDING`.
     pub(crate) fn mark_pending(self) {
+        if fault::is(Deliberate::UnmarkedPending) {
+            return;
+        }
         // SAFETY: as in `stack`; the location is the driver's to write.
         unsafe {
             let stack = (*self.as_ptr())
@@ -320,6 +327,9 @@ impl Completions {
                 next = Irp::new((*irp.context::<1>()).cast());
                 drop(Event::from_raw(*irp.context::<2>()));
                 IofCompleteRequest(irp.as_ptr(), 0);
+                if fault::is(Deliberate::CompleteTwice) {
+                    IofCompleteRequest(irp.as_ptr(), 0);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Property requests: lengths checked, answers written by the rules of KS. All at PASSIVE_LEVEL.
 
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use waverig_portcls::status::{
     STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST,
 };
@@ -100,7 +100,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// `STATUS_BUFFER_TOO_SMALL` when there are too few bytes.
     pub(crate) fn plain_value<T: Plain>(&self) -> Result<T, NTSTATUS> {
-        if self.value().len() < size_of::<T>() && !fault::trusts_lengths() {
+        if self.value().len() < size_of::<T>() && !fault::is(Deliberate::TrustLength) {
             return Err(STATUS_BUFFER_TOO_SMALL);
         }
         // SAFETY: there are enough bytes (unless a fault is built in), and any are plain data.

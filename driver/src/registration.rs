@@ -2,6 +2,7 @@
 //! lock held.
 
 use crate::adapter::SharedAdapter;
+use crate::fault::{self, Deliberate};
 use crate::portcls::{
     PcGetPhysicalDeviceObject, PcNewPort, PcRegisterAdapterPnpManagement,
     PcRegisterAdapterPowerManagement, PcRegisterPhysicalConnection, PcRegisterSubdevice,
@@ -171,6 +172,13 @@ impl Subdevice {
 
 impl Drop for Subdevice {
     fn drop(&mut self) {
+        if fault::is(Deliberate::KeepPort) {
+            core::mem::forget(self.port.clone());
+        }
+        if fault::is(Deliberate::ReleasePort) {
+            // SAFETY: none, on purpose: the second owner of one reference.
+            drop(unsafe { core::ptr::read(&self.port) });
+        }
         if let Ok(unregister) = self.port.query::<IUnregisterSubdevice>() {
             // SAFETY: registered by `register`. There is nothing to be done about an error.
             unsafe {

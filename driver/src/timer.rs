@@ -1,6 +1,6 @@
 //! A high-resolution one-shot timer. Its callback runs at DISPATCH_LEVEL.
 
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use waverig_engine::Hns;
@@ -49,7 +49,7 @@ impl Timer {
 impl Drop for Timer {
     /// PASSIVE_LEVEL, no lock held.
     fn drop(&mut self) {
-        if fault::keeps_timers() {
+        if fault::is(Deliberate::KeepTimer) {
             return;
         }
         // SAFETY: the timer is owned.

@@ -66,6 +66,11 @@ impl Layout {
         self.root.join("target").join("certificate")
     }
 
+    /// The catalogue of faulty drivers and packages.
+    pub(crate) fn mutants(&self) -> PathBuf {
+        self.root.join("ci").join("mutants.toml")
+    }
+
     /// `ci/scenarios`.
     pub(crate) fn scenarios(&self) -> PathBuf {
         self.root.join("ci").join("scenarios")

@@ -6,8 +6,10 @@
 mod bench;
 mod context;
 mod exec;
+mod fault;
 mod layout;
 mod machine;
+mod mutant;
 mod play;
 mod setup;
 mod stop;

@@ -3,7 +3,7 @@
 use super::reads::{Read, Reads};
 use super::share::Sharing;
 use crate::cable::Ring;
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::irp::{Completions, Irp};
 use crate::pool::PoolBox;
 use crate::trace::{self, Source};
@@ -142,7 +142,7 @@ impl Client {
         self.reads.forget(irp);
         let mut sharing = self
             .sharing
-            .take_if(|sharing| sharing.is_of(irp) && !fault::writes_on())?;
+            .take_if(|sharing| sharing.is_of(irp) && !fault::is(Deliberate::ShareOutlives))?;
         sharing.end();
         sharing.note_end(source, self.number, STATUS_CANCELLED);
         Some(sharing)

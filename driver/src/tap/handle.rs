@@ -6,7 +6,7 @@
 use super::client::Client;
 use crate::cable::{Cable, SharedCable};
 use crate::device::Extension;
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::irp::Irp;
 use crate::trace;
 use core::ffi::c_void;
@@ -114,13 +114,13 @@ unsafe fn tap_number(file: PFILE_OBJECT) -> Option<CableNumber> {
 /// The last handle of a file is closed: its pended reads are given back, and the clock goes back to nominal if it steered it.
 pub(super) fn cleanup(cable: &Cable, irp: Irp) -> NTSTATUS {
     cable.at_now(|state, now, done| {
-        if !fault::clock::keeps_rate() {
+        if !fault::is(Deliberate::KeepRate) {
             state
                 .owner
                 .release(irp.file(), cable.source, &mut state.clock, now);
         }
         if let Some(client) = state.clients.find(irp.file())
-            && !fault::keeps_closed()
+            && !fault::is(Deliberate::KeepClosed)
         {
             client.close(cable.source, STATUS_CANCELLED, done);
         }

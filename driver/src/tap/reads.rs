@@ -6,7 +6,7 @@
 
 use super::wire;
 use crate::cable::{Cable, Ring};
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::irp::{Completions, Irp, Output};
 use waverig_engine::{Cursor, Frames};
 use waverig_interface::ioctl::{MAX_BLOCK_BYTES, MAX_PENDED_READS};
@@ -105,7 +105,8 @@ impl Reads {
         irp.mark_pending();
         irp.set_cancel_routine(Some(cancel));
         // Cancelled before the routine was set: whoever takes it away again completes the request.
-        if irp.is_cancelled() && !fault::misses_cancels() && irp.set_cancel_routine(None) {
+        if irp.is_cancelled() && !fault::is(Deliberate::LateCancel) && irp.set_cancel_routine(None)
+        {
             self.forget(irp);
             done.push(irp, STATUS_CANCELLED, 0);
         }
@@ -129,7 +130,7 @@ impl Reads {
                 return;
             };
             // Otherwise the cancel routine is waiting for the lock and will complete it.
-            if read.irp.set_cancel_routine(None) || fault::loses_races() {
+            if read.irp.set_cancel_routine(None) || fault::is(Deliberate::LoseRace) {
                 let most = read.most(format);
                 // SAFETY: the request is completed after this, when the lock is free.
                 let mut out = unsafe { read.output.mapped() };

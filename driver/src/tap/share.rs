@@ -8,7 +8,7 @@ use super::reads::cancel;
 use super::wire;
 use crate::cable::Ring;
 use crate::event::Event;
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::irp::{Completions, Irp, Output};
 use crate::trace::{self, Source};
 use waverig_engine::tap::share::{Layout, Share, SharedMemory, Target, Wish};
@@ -109,7 +109,9 @@ impl Sharing {
 
     /// Cancelling was asked for before there was a routine for it, and none is on its way.
     pub(super) fn is_cancelled(&self) -> bool {
-        self.irp.is_cancelled() && !fault::misses_cancels() && self.irp.set_cancel_routine(None)
+        self.irp.is_cancelled()
+            && !fault::is(Deliberate::LateCancel)
+            && self.irp.set_cancel_routine(None)
     }
 
     pub(super) fn is_of(&self, irp: Irp) -> bool {

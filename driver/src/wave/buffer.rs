@@ -1,7 +1,7 @@
 //! The memory that a client and the driver share. PASSIVE_LEVEL.
 
 use crate::cable::Buffer;
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use waverig_engine::{BufferError, Geometry};
 use waverig_portcls::com::Com;
 use waverig_portcls::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
@@ -41,7 +41,7 @@ pub(super) fn allocate(
             fault::mapped((table.MapAllocatedPages)(port.this(), mdl, MmCached))
         };
         let Some(base) = base else {
-            if !fault::forgets_pages() {
+            if !fault::is(Deliberate::ForgetUnwind) {
                 (table.FreePagesFromMdl)(port.this(), mdl);
             }
             return Err(STATUS_INSUFFICIENT_RESOURCES);

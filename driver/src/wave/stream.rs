@@ -2,7 +2,7 @@
 
 use super::{buffer, format, stream_table};
 use crate::cable::{Buffer, Cable, Line, Playing, Recording, Ring, SharedCable};
-use crate::fault;
+use crate::fault::{self, Deliberate};
 use crate::pool::{Pool, PoolBox};
 use crate::trace;
 use core::marker::PhantomData;
@@ -110,8 +110,8 @@ impl<L: Line> Stream<L> {
             .ok()
             .and_then(PlayState::from_ks)
             .ok_or(STATUS_INVALID_PARAMETER)?;
-        if wanted == PlayState::Pause && fault::runs_through_pauses()
-            || wanted == PlayState::Stop && fault::stops_like_pauses()
+        if wanted == PlayState::Pause && fault::is(Deliberate::RunThroughPause)
+            || wanted == PlayState::Stop && fault::is(Deliberate::StopPauses)
         {
             return Ok(());
         }
@@ -248,7 +248,7 @@ impl Stream<Playing> {
     /// Content that must not be copied, or not leave through a digital output, does not get into the tap. PASSIVE_LEVEL.
     pub(super) fn set_rights(&self, rights: DRMRIGHTS) -> Result<(), NTSTATUS> {
         let protected = rights.CopyProtect != 0 || rights.DigitalOutputDisable != 0;
-        let protected = protected && !fault::copies_all();
+        let protected = protected && !fault::is(Deliberate::CopyAll);
         self.at_now(|playing, clock, ring, now| playing.set_protected(protected, now, clock, ring))
     }
 }

@@ -97,8 +97,14 @@ rules! {
         "Pool is freed with the tag it was allocated with.",
         "wdm/nf-wdm-exfreepoolwithtag; bug check 0xC2 BAD_POOL_CALLER (0x0A)";
     POOL_OVERRUN: "pool-overrun", true,
-        "A driver writes only inside its allocations.",
-        "bug check 0xC1 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION";
+        "Nothing behind the end of an allocation is read or written.",
+        "bug checks 0xC1 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION and 0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION";
+    POOL_UNDERRUN: "pool-underrun", true,
+        "Nothing before the start of an allocation is read or written.",
+        "bug check 0xC1 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION; \"Special Pool\", Verify Start";
+    POOL_FREED: "pool-freed", true,
+        "Freed pool is not used.",
+        "bug check 0xD5 DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL";
     POOL_ZERO: "pool-zero-size", false,
         "An allocation has at least one byte, a tag, and flags that name one pool.",
         "wdm/nf-wdm-exallocatepool2";

@@ -67,7 +67,7 @@ fn memory_that_is_not_there_is_explained() {
     fails(
         "read-behind",
         code,
-        "access-violation",
+        "pool-overrun",
         &[
             "reads memory",
             "0 bytes behind the end of a live allocation of 32 bytes",
@@ -82,11 +82,11 @@ fn memory_that_is_not_there_is_explained() {
     fails(
         "write-behind",
         code,
-        "access-violation",
+        "pool-overrun",
         &[
             "writes memory",
             "8 bytes behind the end",
-            "0x50 PAGE_FAULT_IN_NONPAGED_AREA",
+            "0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
         ],
     );
     // mov rbx, rax; mov rcx, rax; free; mov eax, [rbx]
@@ -99,7 +99,7 @@ fn memory_that_is_not_there_is_explained() {
     fails(
         "after-free",
         code,
-        "access-violation",
+        "pool-freed",
         &[
             "0 bytes into a freed allocation",
             "freed at after-free.sys+0x",

@@ -7,6 +7,7 @@ use waverig_kit::{Arch, BuildOptions, Built};
 
 use super::{Options, Verb};
 use crate::context::Context;
+use crate::fault;
 use crate::setup;
 use crate::stop::Usage;
 
@@ -16,45 +17,6 @@ pub(super) const VERB: Verb = Verb {
     options: "[--arch x64|arm64] [--out FOLDER] [--fault NAME]",
     run,
 };
-
-/// The drivers with a deliberate fault that a test may ask for: Cargo features of the driver's package, whose images
-/// carry [`FAULT_MARK`]. Packaging refuses them unless it is told the same name.
-pub(crate) const FAULTS: &[&str] = &[
-    "fault-drop-period",
-    "fault-slip-frame",
-    "fault-leak-pool",
-    "fault-wild-write",
-    "fault-panic",
-    "fault-endless-loop",
-    "fault-record-gather",
-    "fault-record-late",
-    "fault-record-stale",
-    "fault-crossed-taps",
-    "fault-trust-length",
-    "fault-keep-reads",
-    "fault-keep-closed",
-    "fault-lose-race",
-    "fault-late-cancel",
-    "fault-share-outlives",
-    "fault-keep-timer",
-    "fault-forget-unwind",
-    "fault-unchecked-mapping",
-    "fault-run-through-pause",
-    "fault-stop-pauses",
-    "fault-open-always",
-    "fault-copy-all",
-    "fault-millisecond-clock",
-    "fault-32-bit-clock",
-    "fault-steer-jump",
-    "fault-keep-rate",
-    "fault-any-packet",
-    "fault-packet-end",
-    "fault-count-ticks",
-    "fault-stale-lap",
-];
-
-/// The bytes that every image with a deliberate fault carries (`driver/src/fault.rs`).
-pub(crate) const FAULT_MARK: &[u8] = b"WAVERIG-DELIBERATE-FAULT";
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
@@ -67,26 +29,28 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 /// Sets the host up and builds the driver, with a deliberate fault if one is named.
 ///
 /// # Errors
-/// An unknown fault is wrong use; a host that lacks something and may not be changed, a compiler error.
+/// A fault that the driver does not have is wrong use; a host that lacks something and may not be changed, a compiler error.
 pub(crate) fn build(context: &Context, arch: Arch, fault: Option<&str>) -> Result<Built> {
-    let features = match fault {
-        None => Vec::new(),
-        Some(name) if FAULTS.contains(&name) => vec![name.to_owned()],
-        Some(name) => {
-            return Err(Usage(format!(
-                "there is no fault {name:?}; there are {}",
-                FAULTS.join(", ")
-            ))
-            .into());
-        }
-    };
+    let built = build_with_faults(context, arch, fault.is_some())?;
+    if let Some(name) = fault {
+        fault::choose_in(&built.sys, name)?;
+    }
+    Ok(built)
+}
+
+/// [`build`], with the switch for deliberate faults or without; it is off.
+pub(crate) fn build_with_faults(context: &Context, arch: Arch, faults: bool) -> Result<Built> {
     setup::driver(context, arch)?;
-    let what = match fault {
-        None => format!("waverig.sys for {}", arch.name()),
-        Some(name) => format!(
-            "waverig.sys for {} with the deliberate fault {name}",
-            arch.name()
-        ),
+    let with = if faults {
+        " with deliberate faults"
+    } else {
+        ""
+    };
+    let what = format!("waverig.sys for {}{with}", arch.name());
+    let features = if faults {
+        vec![fault::FEATURE.to_owned()]
+    } else {
+        Vec::new()
     };
     context.ui.step("build", &what, || {
         waverig_kit::build(&*context.exec, &kit_options(context, arch, features))

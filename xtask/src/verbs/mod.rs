@@ -9,6 +9,7 @@ pub(crate) mod faults;
 mod follow;
 mod fuzz;
 mod inspect;
+mod mutants;
 pub(crate) mod package;
 mod sim;
 mod test;
@@ -44,6 +45,7 @@ const VERBS: &[Verb] = &[
     inspect::VERB,
     fuzz::VERB,
     faults::VERB,
+    mutants::VERB,
     follow::VERB,
     bench::VERB,
     doctor::VERB,

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: the signed driver package: .sys, .inf, .cat, .pdb.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Error, Result};
@@ -11,10 +11,11 @@ use waverig_package::inf::DriverVersion;
 use waverig_package::package::{Inputs, Package};
 use waverig_package::{Arch, Date, OsBuild, UnixTime, package, pe};
 
-use super::build::{self, FAULT_MARK};
+use super::build;
 use super::{Options, Verb};
 use crate::context::Context;
-use crate::layout;
+use crate::fault;
+use crate::layout::{self, Layout};
 
 pub(super) const VERB: Verb = Verb {
     name: "package",
@@ -118,9 +119,52 @@ pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
 /// [`make`] for an architecture; others than x64 are packaged in a folder of their own.
 fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> Result<Package> {
     let built = build::build(context, arch, fault)?;
-    let read =
-        |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let manifest = context.layout.root().join("driver/Cargo.toml");
+    context.ui.step("package", "waverig.inf, waverig.cat", || {
+        let parts = Parts {
+            image: &read(&built.sys)?,
+            pdb: &read(&built.pdb)?,
+            inx: &read(&inx(context))?,
+            arch,
+            faulty: fault.is_some(),
+        };
+        let folder = context.layout.package_for(arch);
+        write(&context.layout, &folder, &parts, &identity(context)?)
+    })
+}
+
+/// The INF before stamping.
+pub(crate) fn inx(context: &Context) -> PathBuf {
+    context.layout.root().join("driver/waverig.inx")
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// What a package is made of.
+pub(crate) struct Parts<'a> {
+    /// The image as linked.
+    pub(crate) image: &'a [u8],
+    /// Its symbols.
+    pub(crate) pdb: &'a [u8],
+    /// The INF before stamping.
+    pub(crate) inx: &'a [u8],
+    pub(crate) arch: waverig_kit::Arch,
+    /// Whether the image may have a deliberate fault.
+    pub(crate) faulty: bool,
+}
+
+/// Signs and writes the package into `folder`, which is emptied before.
+///
+/// # Errors
+/// An image or INF that breaks a rule, with the rule; a folder that cannot be written.
+pub(crate) fn write(
+    layout: &Layout,
+    folder: &Path,
+    parts: &Parts<'_>,
+    identity: &Identity,
+) -> Result<Package> {
+    let manifest = layout.root().join("driver/Cargo.toml");
     let metadata = toml::from_str::<DriverManifest>(&fs::read_to_string(&manifest)?)
         .with_context(|| {
             format!(
@@ -133,30 +177,27 @@ fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> 
         .inf;
     let date: Date = metadata.date.parse().map_err(Error::msg)?;
     let version: DriverVersion = metadata.version.parse().map_err(Error::msg)?;
-    context.ui.step("package", "waverig.inf, waverig.cat", || {
-        let folder = context.layout.package_for(arch);
-        layout::fresh(&folder)?;
-        let forbidden: &[&[u8]] = if fault.is_some() { &[] } else { &[FAULT_MARK] };
-        Ok(package::build(
-            &folder,
-            &Inputs {
-                name: NAME,
-                image: &read(&built.sys)?,
-                pdb: Some(&read(&built.pdb)?),
-                inx: &read(&context.layout.root().join("driver/waverig.inx"))?,
-                version,
-                date,
-                arch: in_package(arch),
-                min_build: MIN_BUILD,
-                rules: pe::Rules {
-                    arch: in_package(arch),
-                    imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
-                    exports: &[],
-                    forbidden,
-                },
-                identity: &identity(context)?,
-                time: date.midnight(),
+    let arch = in_package(parts.arch);
+    layout::fresh(folder)?;
+    Ok(package::build(
+        folder,
+        &Inputs {
+            name: NAME,
+            image: parts.image,
+            pdb: Some(parts.pdb),
+            inx: parts.inx,
+            version,
+            date,
+            arch,
+            min_build: MIN_BUILD,
+            rules: pe::Rules {
+                arch,
+                imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
+                exports: &[],
+                forbidden: if parts.faulty { &[] } else { &[fault::MARK] },
             },
-        )?)
-    })
+            identity,
+            time: date.midnight(),
+        },
+    )?)
 }

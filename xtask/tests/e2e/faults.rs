@@ -3,7 +3,7 @@
 use crate::rig::Rig;
 
 fn check(fault: &str, rule: &str, place: &str) {
-    let rig = Rig::new(fault);
+    let rig = Rig::new(&format!("faults-{fault}"));
     rig.xtask(&["package", "--fault", fault]).expect(0, &[]);
     let only = ["faults", "--filter", "faults-shared", "--count", "0"];
     let first = rig.xtask(&only).expect(
@@ -60,13 +60,13 @@ fn a_good_driver_refuses_cleanly_or_goes_on() {
 
 #[test]
 fn pages_that_are_forgotten_when_they_cannot_be_mapped_are_found() {
-    check("fault-forget-unwind", "were not freed", "buffer-leak");
+    check("forget-unwind", "were not freed", "buffer-leak");
 }
 
 #[test]
 fn pages_that_are_used_without_being_mapped_are_found() {
     check(
-        "fault-unchecked-mapping",
+        "unchecked-mapping",
         "access-violation",
         "driver/src/wave/buffer.rs",
     );

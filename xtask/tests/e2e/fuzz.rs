@@ -19,7 +19,7 @@ fn a_good_driver_survives() {
 #[test]
 fn a_driver_that_trusts_a_length_is_caught_and_the_same_request_catches_it_again() {
     let rig = Rig::new("fuzz-trust-length");
-    rig.xtask(&["package", "--fault", "fault-trust-length"])
+    rig.xtask(&["package", "--fault", "trust-length"])
         .expect(0, &[]);
     // Pins are asked for such values too; of both, the stack of a filter's names the line.
     let only = ["--filter", "property"];

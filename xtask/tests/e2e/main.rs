@@ -11,4 +11,3 @@ mod misuse;
 mod mutants;
 mod reproducible;
 mod rig;
-mod tamper;

@@ -19,13 +19,6 @@ fn an_unknown_machine_is_wrong_use() {
 }
 
 #[test]
-fn an_unknown_fault_is_wrong_use() {
-    Rig::new("misuse-fault")
-        .xtask(&["build", "--fault", "none-such"])
-        .expect(2, &["none-such", "fault-drop-period"]);
-}
-
-#[test]
 fn an_output_folder_that_cannot_be_written_is_named() {
     let rig = Rig::new("misuse-out");
     let file = rig.folder.join("a-file");

@@ -12,8 +12,10 @@ use crate::kernel::kernel;
 use crate::nt::{dpc, spinlock};
 use crate::rules;
 
+mod place;
 mod rows;
 
+pub(crate) use place::{broken, describe, knows};
 pub(crate) use rows::IMPORTS;
 
 /// Address space taken at once; it is never given back. Tools that run programs for themselves, such as valgrind, have
@@ -314,7 +316,7 @@ fn release(mut block: Block) {
     let touched = |range: std::ops::Range<usize>| content[range.clone()] != AROUND[..range.len()];
     if touched(0..offset) {
         finding::fatal(
-            &rules::POOL_OVERRUN,
+            &rules::POOL_UNDERRUN,
             format!("bytes before the allocation were written: {block}"),
         );
     }
@@ -372,55 +374,10 @@ fn check_poison(first_page: usize, length: usize) {
     let content = unsafe { std::slice::from_raw_parts(first_page as *const u8, length) };
     if content.chunks(PAGE_SIZE).any(|page| page != FREED) {
         finding::fatal(
-            &rules::POOL_OVERRUN,
+            &rules::POOL_FREED,
             format!("memory of the kernel at {first_page:#x} was written after it had been freed"),
         );
     }
-}
-
-/// What the pool knows of an address, in words, for reports.
-pub(crate) fn describe(address: usize) -> String {
-    let state = &kernel().nt.pool;
-    let near = |block: &Block| {
-        let end = block.address + block.size;
-        let limit = block.first_page + pages(block.size.max(1)) + PAGE_SIZE;
-        (block.first_page..limit)
-            .contains(&address)
-            .then(|| match address {
-                _ if (block.address..end).contains(&address) => {
-                    format!("{} bytes into", address - block.address)
-                }
-                _ if address >= end => format!("{} bytes behind the end of", address - end),
-                _ => format!("{} bytes before", block.address - address),
-            })
-    };
-    let live = state.live.borrow();
-    if let Some((_, block)) = live.range(..=address).next_back()
-        && let Some(place) = near(block)
-    {
-        return format!("lies {place} a live allocation of {block}");
-    }
-    for block in state.freed.borrow().iter().rev() {
-        if let Some(place) = near(block) {
-            let site = block.freed_at.map_or_else(String::new, |site| {
-                format!(", freed at {}", image::describe(site))
-            });
-            return format!("lies {place} a freed allocation of {block}{site}");
-        }
-    }
-    match address {
-        0..0x10000 => "is a null pointer or close to one".to_owned(),
-        _ => "belongs to no pool allocation".to_owned(),
-    }
-}
-
-/// Whether an address lies in a live allocation.
-pub(crate) fn knows(address: usize) -> bool {
-    let live = kernel().nt.pool.live.borrow();
-    let block = live.range(..=address).next_back();
-    block.is_some_and(|(_, block)| {
-        (block.first_page..block.first_page + pages(block.size.max(1))).contains(&address)
-    })
 }
 
 /// Reports everything that the driver has not given back.
@@ -522,28 +479,5 @@ mod tests {
             "{}",
             found[0].text
         );
-    }
-
-    #[test]
-    fn an_address_is_explained() {
-        Kernel::boot(Options::default());
-        let block = allocate(32, *b"Test", Owner::Driver) as usize;
-        assert!(
-            describe(block + 8).starts_with("lies 8 bytes into a live allocation"),
-            "{}",
-            describe(block + 8)
-        );
-        assert!(
-            describe(block + 40).starts_with("lies 8 bytes behind the end of a live"),
-            "{}",
-            describe(block + 40)
-        );
-        free(block as *mut u8);
-        assert!(
-            describe(block).starts_with("lies 0 bytes into a freed allocation"),
-            "{}",
-            describe(block)
-        );
-        assert_eq!(describe(8), "is a null pointer or close to one");
     }
 }

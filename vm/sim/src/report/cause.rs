@@ -45,6 +45,8 @@ const NAMES: &[(u32, &str)] = &[
         "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS",
     ),
     (0xD1, "DRIVER_IRQL_NOT_LESS_OR_EQUAL"),
+    (0xD5, "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL"),
+    (0xD6, "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION"),
     (0xDA, "SYSTEM_PTE_MISUSE"),
     (0xE2, "MANUALLY_INITIATED_CRASH"),
     (0xE6, "DRIVER_VERIFIER_DMA_VIOLATION"),
@@ -244,12 +246,15 @@ fn memory_fault(
                 actor(rip),
                 place(address)
             );
+            let write = u64::from(access == Access::Write);
+            if let Some((rule, code)) = pool::broken(address) {
+                return (rule, text, code, [at, write, rip, 0]);
+            }
             let code = if level >= u64::from(Irql::DISPATCH.0) {
                 0xD1
             } else {
                 0x50
             };
-            let write = u64::from(access == Access::Write);
             let parameters = if code == 0xD1 {
                 [at, level, write, rip]
             } else {
