@@ -2,6 +2,7 @@
 
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
+use crate::nt::wait;
 use crate::sched;
 use crate::time::{Hns, QPC_FREQUENCY};
 
@@ -59,8 +60,8 @@ extern "win64" fn ke_delay_execution_thread(
 ) -> i32 {
     // SAFETY: the driver passed the interval; a bad address faults into a report.
     let interval = unsafe { interval.read_unaligned() };
-    let end = crate::nt::wait::due_time(interval);
-    sched::run_until(|| false, Some(end));
+    wait::check(Some(interval), "KeDelayExecutionThread");
+    sched::run_until(|| false, Some(wait::due_time(interval)));
     0
 }
 

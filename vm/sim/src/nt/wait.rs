@@ -53,7 +53,8 @@ pub(crate) fn try_acquire(object: *mut DispatcherHeader) -> bool {
     }
 }
 
-fn check(timeout: Option<i64>, what: &str) {
+/// A wait is allowed here: at DISPATCH_LEVEL and with a lock held only one that looks and does not wait.
+pub(crate) fn check(timeout: Option<i64>, what: &str) {
     let level = irql::current();
     if level >= Irql::DISPATCH && timeout != Some(0) {
         let words = timeout.map_or_else(
