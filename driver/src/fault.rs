@@ -128,11 +128,8 @@ pub(crate) fn is(fault: Deliberate) -> bool {
 
 /// `unchecked-mapping`: pages are taken to be mapped, wherever that is.
 pub(crate) fn mapped(base: *mut c_void) -> Option<NonNull<c_void>> {
-    if is(Deliberate::UncheckedMapping) {
-        // SAFETY: none; that is the fault.
-        return Some(unsafe { NonNull::new_unchecked(base) });
-    }
-    NonNull::new(base)
+    let anywhere = is(Deliberate::UncheckedMapping).then(NonNull::dangling);
+    NonNull::new(base).or(anywhere)
 }
 
 /// `any-packet`: every packet is taken, whatever the engine says of it.
