@@ -4,6 +4,7 @@
 //! comes through here first, and only requests on other handles go on to the handler that PortCls installed.
 
 use crate::device::Extension;
+use crate::fault::{self, Deliberate};
 use crate::irp::Irp;
 use crate::portcls::PcDispatchIrp;
 use crate::{etw, tap, trace};
@@ -129,6 +130,16 @@ unsafe extern "C" fn pnp(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
                 extension.remove();
             }
             _ => {}
+        }
+        let refused = [
+            (Deliberate::RefuseSurprise, IRP_MN_SURPRISE_REMOVAL),
+            (Deliberate::RefuseRemoval, IRP_MN_REMOVE_DEVICE),
+        ];
+        let refused = refused.map(|(fault, of)| fault::is(fault) && minor == Some(of));
+        if refused.contains(&true)
+            && let Some(request) = Irp::new(irp)
+        {
+            return request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);
         }
         let status = PcDispatchIrp(device, irp);
         // After the devices below, as a cancelled removal asks for; only a removal makes the device go.

@@ -3,9 +3,11 @@
 
 mod buffer;
 pub(crate) mod clock;
+mod description;
 mod kernel;
 
 pub(crate) use buffer::{Fault, Recorded};
+pub(crate) use description::{constraints, described};
 pub(crate) use kernel::{at_stop, in_timer};
 
 use core::ffi::c_void;
@@ -92,6 +94,20 @@ faults! {
     ReleasePort "release-port" "a reference on a port is released once too often";
     KeepProvider "keep-provider" "the ETW provider is not unregistered";
     KeepKey "keep-key" "a registry key is not closed";
+    DescriptionVersion "description-version" "a filter's description has a version that there is not";
+    ItemSize "item-size" "an automation table's items are smaller than an item is";
+    OpenBridge "open-bridge" "a bridge pin can be opened";
+    UntypedNode "untyped-node" "a node has no type";
+    LooseConnection "loose-connection" "a connection comes from a pin that there is not";
+    NoAttributes "no-attributes" "a data range says that attributes follow, and none do";
+    ValueSize "value-size" "a property is said to be longer than it is";
+    JackCount "jack-count" "a jack description counts an item that does not follow";
+    MonoJack "mono-jack" "a jack has one channel, whatever the endpoint has";
+    LowConstraint "low-constraint" "a packet lasts no longer than the least period";
+    OneConstraint "one-constraint" "the packet constraints name one mode of two";
+    PacketAhead "packet-ahead" "a packet to read is told with a time to come";
+    RefuseSurprise "refuse-surprise" "a surprise removal is refused";
+    RefuseRemoval "refuse-removal" "a removal is refused";
 }
 
 /// What packaging finds by its mark and sets (`xtask/src/fault.rs`).
@@ -140,13 +156,18 @@ pub(crate) fn packet(taken: Result<(), PacketError>) -> Result<(), PacketError> 
     taken
 }
 
-/// `packet-end`: a packet to read is told with the time of its end.
+/// `packet-end`: a packet to read is told with the time of its end; `packet-ahead`: a packet later.
 pub(crate) fn packet_begin(packet: &ReadPacket, geometry: Option<&Geometry>) -> Frames {
     let length = geometry.and_then(Geometry::packet);
-    match length.filter(|_| is(Deliberate::PacketEnd)) {
-        Some(frames) => packet.first.saturating_add(Frames(frames.get())),
-        None => packet.first,
-    }
+    let packets = if is(Deliberate::PacketEnd) {
+        1
+    } else if is(Deliberate::PacketAhead) {
+        2
+    } else {
+        0
+    };
+    let frames = length.map_or(0, |frames| packets * frames.get());
+    packet.first.saturating_add(Frames(frames))
 }
 
 /// `count-ticks`: packets are counted one per notification, as some public samples do, so that a late one loses some.

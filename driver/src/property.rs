@@ -130,7 +130,7 @@ impl<'a> Request<'a> {
                 place = place.add(part.len());
             }
         }
-        self.0.ValueSize = wanted as u32;
+        self.0.ValueSize = wanted as u32 + 4 * u32::from(fault::is(Deliberate::ValueSize));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod stream_table;
 mod write_position;
 
 use crate::cable::{Direction, SharedCable};
+use crate::fault;
 use crate::registration::{InterfaceLink, Name, Names, name_of, numbered};
 use miniport::Wave;
 use waverig_interface::CableNumber;
@@ -79,6 +80,6 @@ pub(crate) fn miniport(
 pub(crate) fn set_packet_constraints(link: &InterfaceLink) -> Result<(), NTSTATUS> {
     link.set_property(
         &DEVPKEY_KsAudio_PacketSize_Constraints2,
-        &PACKET_CONSTRAINTS,
+        &fault::constraints(PACKET_CONSTRAINTS),
     )
 }

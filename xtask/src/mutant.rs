@@ -49,6 +49,7 @@ pub(crate) enum Kind {
     Locking,
     State,
     Pnp,
+    Description,
     Inf,
     Signature,
 }

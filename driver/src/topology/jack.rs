@@ -3,6 +3,7 @@
 use super::filter::{PIN_IN, PIN_OUT};
 use super::miniport::Topology;
 use crate::cable::Direction;
+use crate::fault::{self, Deliberate};
 use crate::property::{Plain, Request, Verb, bytes_of, status};
 use waverig_engine::default_mask;
 use waverig_portcls::status::{
@@ -42,7 +43,11 @@ unsafe impl Plain for KSMULTIPLE_ITEM {}
 pub(super) unsafe extern "efiapi" fn description(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: called by PortCls.
     let (request, topology) = unsafe { Topology::target(request) };
-    let description = describe(topology.capability().preferred().channels);
+    let channels = match topology.capability().preferred().channels {
+        _ if fault::is(Deliberate::MonoJack) => 1,
+        channels => channels,
+    };
+    let description = describe(channels);
     status(answer(request, topology, &description))
 }
 
@@ -70,7 +75,7 @@ fn answer<T: Plain>(
                 let bytes = size_of::<KSMULTIPLE_ITEM>() + size_of::<T>();
                 let header = KSMULTIPLE_ITEM {
                     Size: bytes as u32,
-                    Count: 1,
+                    Count: 1 + u32::from(fault::is(Deliberate::JackCount)),
                 };
                 request.answer(&[bytes_of(&header), bytes_of(item)])
             }

@@ -2,6 +2,7 @@
 
 use super::{Controls, filter};
 use crate::cable::{Direction, SharedCable};
+use crate::fault;
 use crate::names::NameOf;
 use crate::pool::Pool;
 use crate::property::Request;
@@ -81,7 +82,8 @@ unsafe extern "efiapi" fn get_description(
     // SAFETY: called through the table, with a place for a pointer.
     unsafe {
         let topology = Object::<Topology, 1>::value(this);
-        *out = filter::description(topology.cable.number, topology.direction, topology.name);
+        let right = filter::description(topology.cable.number, topology.direction, topology.name);
+        *out = fault::described(right);
     }
     STATUS_SUCCESS
 }

@@ -3,6 +3,7 @@
 use super::{propose, write_position};
 use crate::cable::Direction;
 use crate::description::{self, bridge, connection, pin, properties};
+use crate::fault::{self, Deliberate};
 use crate::pool::PoolBox;
 use core::ptr::null;
 use waverig_engine::{AudioRange, Capability};
@@ -136,7 +137,12 @@ impl Filter {
             filter,
         } = &mut *parts;
         for (pair, range) in entries.chunks_exact_mut(2).zip(&*ranges) {
-            pair.copy_from_slice(&[(&raw const *range).cast(), (&raw const MODE_LIST).cast()]);
+            let list = if fault::is(Deliberate::NoAttributes) {
+                null()
+            } else {
+                (&raw const MODE_LIST).cast()
+            };
+            pair.copy_from_slice(&[(&raw const *range).cast(), list]);
         }
         let [stream, _] = &mut *pins;
         stream.KsPinDescriptor.DataRangesCount = entries.len() as u32;

@@ -4,6 +4,7 @@ use super::filter::{Filter, PIN_BRIDGE, PIN_STREAM};
 use super::stream::Stream;
 use super::{MODES, format};
 use crate::cable::{Direction, Playing, Recording, SharedCable};
+use crate::fault;
 use crate::pool::Pool;
 use crate::trace;
 use core::ffi::c_void;
@@ -82,7 +83,7 @@ unsafe extern "efiapi" fn get_description(
     out: *mut *const PCFILTER_DESCRIPTOR,
 ) -> NTSTATUS {
     // SAFETY: the port calls through this class's table, and gives a place for a pointer.
-    unsafe { *out = Object::<Wave, 2>::value(this).filter.description() };
+    unsafe { *out = fault::described(Object::<Wave, 2>::value(this).filter.description()) };
     STATUS_SUCCESS
 }
 
