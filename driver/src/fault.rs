@@ -108,6 +108,18 @@ faults! {
     PacketAhead "packet-ahead" "a packet to read is told with a time to come";
     RefuseSurprise "refuse-surprise" "a surprise removal is refused";
     RefuseRemoval "refuse-removal" "a removal is refused";
+    TouchCompleted "touch-completed" "a request is read after it was completed";
+    LongAnswer "long-answer" "a request is completed with more bytes than there is room for";
+    InvertedLocks "inverted-locks" "two spin locks are acquired in one order, later in the other";
+    TouchPaged "touch-paged" "paged pool is written at DISPATCH_LEVEL";
+    LongCallback "long-callback" "the timer's callback takes 200 microseconds";
+    KeepRounding "keep-rounding" "the timer's callback leaves another rounding mode behind";
+    KeepDirection "keep-direction" "the timer's callback leaves the direction flag set";
+    KeepRegion "keep-region" "a critical region is not left";
+    UserWait "user-wait" "a wait in user mode is for an event on the stack";
+    BufferRest "buffer-rest" "a byte is written behind the buffer, in its last page";
+    KeepMdl "keep-mdl" "an MDL is not freed";
+    KeepWorkItem "keep-work-item" "a work item is not freed";
 }
 
 /// What packaging finds by its mark and sets (`xtask/src/fault.rs`).

@@ -58,10 +58,17 @@ impl Irp {
         self.set_status(status, information);
         // SAFETY: the driver owns the request and gives it up here.
         unsafe { IofCompleteRequest(self.as_ptr(), 0) };
+        if fault::is(Deliberate::TouchCompleted) {
+            // SAFETY: none, on purpose: the request is gone.
+            unsafe { (&raw const (*self.as_ptr()).IoStatus.Information).read_volatile() };
+        }
         status
     }
 
-    fn set_status(self, mut status: NTSTATUS, information: usize) {
+    fn set_status(self, mut status: NTSTATUS, mut information: usize) {
+        if fault::is(Deliberate::LongAnswer) && information > 0 {
+            information += 4096;
+        }
         if fault::is(Deliberate::CompletePending) {
             status = STATUS_PENDING;
         }

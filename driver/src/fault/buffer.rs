@@ -41,6 +41,10 @@ impl Fault {
             // SAFETY: none, on purpose: a byte behind the buffer's last page.
             unsafe { base.add(len.next_multiple_of(4096)).write_volatile(1) };
         }
+        if is(Deliberate::BufferRest) && !len.is_multiple_of(4096) {
+            // SAFETY: none, on purpose: behind the buffer, and in its last page.
+            unsafe { base.add(len).write_volatile(1) };
+        }
         if is(Deliberate::Panic) {
             panic!("on purpose");
         }

@@ -8,11 +8,12 @@ use core::mem::{forget, zeroed};
 use core::ptr::null_mut;
 use wdk_sys::_EVENT_TYPE::NotificationEvent;
 use wdk_sys::_KWAIT_REASON::Executive;
-use wdk_sys::_MODE::KernelMode;
+use wdk_sys::_MODE::{KernelMode, UserMode};
 use wdk_sys::ntddk::{
-    ExAllocatePool2, ExFreePoolWithTag, IoAllocateMdl, IoFreeMdl, KeAcquireSpinLockRaiseToDpc,
-    KeDelayExecutionThread, KeFlushQueuedDpcs, KeInitializeEvent, KeInsertQueueDpc, KeLowerIrql,
-    KeReleaseSpinLock, KeWaitForSingleObject, MmBuildMdlForNonPagedPool, MmUnmapLockedPages,
+    ExAllocatePool2, ExFreePoolWithTag, IoAllocateMdl, IoAllocateWorkItem, IoFreeMdl,
+    KeAcquireSpinLockRaiseToDpc, KeDelayExecutionThread, KeEnterCriticalRegion, KeFlushQueuedDpcs,
+    KeInitializeEvent, KeInsertQueueDpc, KeLowerIrql, KeReleaseSpinLock, KeStallExecutionProcessor,
+    KeWaitForSingleObject, MmBuildMdlForNonPagedPool, MmUnmapLockedPages,
 };
 use wdk_sys::{
     KDPC, KEVENT, KSPIN_LOCK, LARGE_INTEGER, PASSIVE_LEVEL, POOL_FLAG_NON_PAGED,
@@ -62,6 +63,21 @@ pub(crate) fn in_timer() {
         if is(Deliberate::LowerIrql) {
             KeLowerIrql(PASSIVE_LEVEL as u8);
         }
+        if is(Deliberate::LongCallback) {
+            for _ in 0..5 {
+                KeStallExecutionProcessor(40);
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is(Deliberate::KeepRounding) {
+            // Round towards zero.
+            let control = 0x7F80_u32;
+            core::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is(Deliberate::KeepDirection) {
+            core::arch::asm!("std");
+        }
     }
 }
 
@@ -105,6 +121,9 @@ unsafe fn pool() {
     }
 }
 
+/// A lock that outlives the routine.
+static mut LASTING: [KSPIN_LOCK; 2] = [0; 2];
+
 unsafe fn locks() {
     let (mut first, mut second): (KSPIN_LOCK, KSPIN_LOCK) = (0, 0);
     // SAFETY: none, on purpose.
@@ -118,6 +137,25 @@ unsafe fn locks() {
         }
         if is(Deliberate::ReleaseFree) {
             KeReleaseSpinLock(&mut first, PASSIVE_LEVEL as u8);
+        }
+        if is(Deliberate::InvertedLocks) {
+            let [one, other] = [&raw mut LASTING[0], &raw mut LASTING[1]];
+            for (outer, inner) in [(one, other), (other, one)] {
+                let before = KeAcquireSpinLockRaiseToDpc(outer);
+                let between = KeAcquireSpinLockRaiseToDpc(inner);
+                KeReleaseSpinLock(inner, between);
+                KeReleaseSpinLock(outer, before);
+            }
+        }
+        if is(Deliberate::TouchPaged) {
+            let block = ExAllocatePool2(POOL_FLAG_PAGED, BYTES as u64, TAG);
+            let before = KeAcquireSpinLockRaiseToDpc(&mut first);
+            block.cast::<u8>().write_volatile(1);
+            KeReleaseSpinLock(&mut first, before);
+            ExFreePoolWithTag(block, TAG);
+        }
+        if is(Deliberate::KeepRegion) {
+            KeEnterCriticalRegion();
         }
         if is(Deliberate::CrossedLocks) {
             let outer = KeAcquireSpinLockRaiseToDpc(&mut first);
@@ -136,6 +174,21 @@ unsafe fn objects() {
             KeInitializeEvent(&mut event, NotificationEvent, 0);
             let object = (&raw mut event).cast::<c_void>();
             let _ = KeWaitForSingleObject(object, Executive, KernelMode as i8, 0, null_mut());
+        }
+        if is(Deliberate::UserWait) {
+            let mut event: KEVENT = zeroed();
+            KeInitializeEvent(&mut event, NotificationEvent, 1);
+            let object = (&raw mut event).cast::<c_void>();
+            let _ = KeWaitForSingleObject(object, Executive, UserMode as i8, 0, null_mut());
+        }
+        if is(Deliberate::KeepMdl) {
+            let block = block();
+            let mdl = IoAllocateMdl(block.cast(), BYTES as u32, 0, 0, null_mut());
+            MmBuildMdlForNonPagedPool(mdl);
+            ExFreePoolWithTag(block.cast(), TAG);
+        }
+        if is(Deliberate::KeepWorkItem) {
+            IoAllocateWorkItem(null_mut());
         }
         if is(Deliberate::UninitialisedDpc) {
             let mut dpc: KDPC = zeroed();

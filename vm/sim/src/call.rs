@@ -7,12 +7,15 @@ use crate::finding;
 use crate::host::watchdog;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
-use crate::nt::spinlock;
+use crate::nt::processor::State;
+use crate::nt::{mutex, spinlock};
 use crate::rules;
-use crate::time::Qpc;
+use crate::time::{Hns, Qpc};
 
 /// Size of a kernel stack on x64 (KERNEL_STACK_SIZE, ntddk.h).
 const STACK_LIMIT: usize = 0x6000;
+/// How long a routine may have the processor at DISPATCH_LEVEL ("Guidelines for Writing DPC Routines").
+const DISPATCH_LIMIT: Hns = Hns::from_micros(100);
 /// Calls that a report shows.
 const REMEMBERED: usize = 160;
 
@@ -177,6 +180,17 @@ impl Calls {
     /// Open calls, outermost first.
     pub(crate) fn nest(&self) -> Vec<Frame> {
         self.nest.borrow().clone()
+    }
+
+    /// Whether an address lies in the part of the stack that driver code and its calls use now.
+    pub(crate) fn on_stack(&self, address: usize) -> bool {
+        let here = 0_u8;
+        let nest = self.nest.borrow();
+        let top = nest.iter().find_map(|frame| match frame {
+            Frame::IntoDriver { stack, .. } => Some(*stack),
+            Frame::IntoKernel { .. } => None,
+        });
+        top.is_some_and(|top| ((&raw const here) as usize..top).contains(&address))
     }
 
     /// How many calls are open.
@@ -387,16 +401,22 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
     balance: Balance,
 ) -> Function::Output {
     let calls = &kernel().calls;
-    let before = irql::current();
-    let locks = spinlock::held_count();
+    let before = Before {
+        irql: irql::current(),
+        locks: spinlock::held_count(),
+        regions: mutex::regions(),
+        at: kernel().now(),
+        processor: State::take(),
+    };
     if calls.depth() == 0 {
         watchdog::progress(true);
     }
     calls.enter_driver(name, function.address(), Function::bits(&arguments));
     // SAFETY: the caller vouches for pointer and signature.
     let output = unsafe { function.invoke(arguments) };
+    check_processor(name, &before);
     if balance == Balance::Kept {
-        check_balance(name, before, locks);
+        check_balance(name, &before);
     }
     calls.leave_driver(name, bits_of(&output));
     if calls.depth() == 0 {
@@ -405,7 +425,52 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
     output
 }
 
-fn check_balance(name: &str, before: Irql, locks: usize) {
+/// What was so when a driver routine was called.
+struct Before {
+    irql: Irql,
+    locks: usize,
+    regions: u32,
+    at: Qpc,
+    processor: State,
+}
+
+/// What every routine leaves as it was, and how long it took.
+fn check_processor(name: &str, before: &Before) {
+    let after = State::take();
+    if after != before.processor {
+        let text = format!(
+            "{name} was called with {} and returned with {after}",
+            before.processor
+        );
+        finding::raise(&rules::PROCESSOR_STATE, text);
+        before.processor.restore();
+    }
+    let end = before.at + DISPATCH_LIMIT;
+    if before.irql >= Irql::DISPATCH && kernel().now() > end {
+        let text = format!(
+            "{name}, called at {}, had the processor for {} ticks of 100 ns",
+            before.irql,
+            kernel().now().0 - before.at.0
+        );
+        finding::raise(&rules::DISPATCH_TIME, text);
+    }
+}
+
+fn check_balance(name: &str, before: &Before) {
+    let Before {
+        irql: before,
+        locks,
+        regions,
+        ..
+    } = *before;
+    let open = mutex::regions();
+    if open != regions {
+        finding::raise(
+            &rules::CRITICAL_REGION,
+            format!("{name} was called in {regions} critical regions and returned in {open}"),
+        );
+        mutex::set_regions(regions);
+    }
     let after = irql::current();
     if spinlock::held_count() != locks {
         finding::raise(

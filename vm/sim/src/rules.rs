@@ -78,6 +78,15 @@ rules! {
     IRQL_ORDER: "irql-order", false,
         "KeRaiseIrql never lowers, KeLowerIrql never raises.",
         "wdm/nf-wdm-kelowerirql; bug check 0xC4 (0x30, 0x31, 0x32)";
+    DISPATCH_TIME: "dispatch-time", false,
+        "A routine that is called at DISPATCH_LEVEL returns within 100 microseconds.",
+        "\"Guidelines for Writing DPC Routines\"";
+    PROCESSOR_STATE: "processor-state", false,
+        "A routine returns with the direction flag clear, and with MXCSR, the x87 control word and the x87 stack as they were.",
+        "x64 calling convention: callee-saved registers, x87 and MXCSR; \"Using Floating Point in a WDM Driver\"";
+    PAGEABLE_TOUCHED: "pageable-touched", true,
+        "Paged pool and pageable code are not used at DISPATCH_LEVEL.",
+        "\"Making Drivers Pageable\"; bug check 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL; \"Force IRQL Checking\"";
     ETW_LEAK: "etw-leak", false,
         "A driver unregisters its ETW providers before it is unloaded.",
         "wdm/nf-wdm-etwunregister";
@@ -123,9 +132,18 @@ rules! {
     LOCK_ORDER: "lock-order", false,
         "Spin locks are released last first, and each with the IRQL that its acquisition gave.",
         "wdm/nf-wdm-kereleasespinlock";
+    LOCK_HIERARCHY: "lock-hierarchy", false,
+        "Spin locks that are held together are acquired in one order, whoever acquires them.",
+        "\"Deadlock Detection\"; bug check 0xC4 (0x1001)";
     LOCK_HELD_AT_RETURN: "lock-held", false,
         "No spin lock is held when a driver routine returns, and none when it waits.",
         "\"Introduction to Spin Locks\"";
+    CRITICAL_REGION: "critical-region", false,
+        "A driver leaves the critical regions that it entered, no others, and before its routine returns.",
+        "ntddk/nf-ntddk-keleavecriticalregion; bug check 0xC4 (0x3E, 0xC5)";
+    WAIT_USER_MODE: "wait-user-mode", false,
+        "A wait in user mode is for no object on the stack.",
+        "wdm/nf-wdm-kewaitforsingleobject; bug check 0xC4 (0x123)";
     WAIT_AT_DISPATCH: "wait-at-dispatch", true,
         "At DISPATCH_LEVEL a wait has a time-out of zero.",
         "wdm/nf-wdm-kewaitforsingleobject; bug check 0xC4 (0x3B), 0xB8 ATTEMPTED_SWITCH_FROM_DPC";
@@ -156,6 +174,12 @@ rules! {
     IRP_CANCEL_ROUTINE: "irp-cancel-routine", false,
         "No cancel routine is set when an IRP is completed.",
         "\"Removing a Cancel Routine\"; bug check 0x48 CANCEL_STATE_IN_COMPLETED_IRP";
+    IRP_TOUCHED: "irp-touched", true,
+        "An IRP and its system buffer are not touched after the IRP was completed.",
+        "wdm/nf-wdm-iocompleterequest; \"Completing IRPs\"; bug check 0xD5 with special pool";
+    IRP_INFORMATION: "irp-information", false,
+        "A buffered request is not completed with more bytes than its output has room for.",
+        "wdm/ns-wdm-_io_status_block; \"Buffer Descriptions for I/O Control Codes\", METHOD_BUFFERED";
     IRP_LOST: "irp-lost", false,
         "Every IRP is completed before its device goes away.",
         "bug check 0xC9 (0x23A and following); \"Completing IRPs\"";
@@ -168,6 +192,18 @@ rules! {
     MDL_DOUBLE_MAP: "mdl-double-map", false,
         "Pages of an MDL are mapped once and unmapped before they are freed.",
         "bug check 0xC4 (0x71004, 0x71009), 0xDA SYSTEM_PTE_MISUSE";
+    MDL_OUTSIDE: "mdl-outside", true,
+        "Nothing before or behind the memory that an MDL describes is touched: a cyclic buffer, the buffer of a request.",
+        "bug check 0x50 PAGE_FAULT_IN_NONPAGED_AREA; wdm/nf-wdm-mmmaplockedpagesspecifycache";
+    MDL_UNMAPPED: "mdl-unmapped", true,
+        "Memory is not touched through a mapping that was undone.",
+        "wdm/nf-wdm-mmunmaplockedpages; bug check 0x50 PAGE_FAULT_IN_NONPAGED_AREA";
+    MDL_LEAK: "mdl-leak", false,
+        "A driver frees the MDLs that it allocated before it is unloaded.",
+        "wdm/nf-wdm-ioallocatemdl";
+    WORK_ITEM_LEAK: "work-item-leak", false,
+        "No work item of a driver is queued or allocated when it is unloaded.",
+        "wdm/nf-wdm-iofreeworkitem; bug check 0xCE DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS";
     OBJECT_REFERENCES: "object-references", true,
         "Every reference to an object is given back once.",
         "bug check 0x18 REFERENCE_BY_POINTER";

@@ -11,6 +11,7 @@ use super::{Image, keep};
 use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
+use crate::nt::pageable;
 use crate::profile;
 
 /// Maps the file at `path` and binds its imports.
@@ -154,6 +155,10 @@ fn protect(headers: &Headers, base: usize) -> Result<()> {
             section.name
         );
         set(section.rva, section.virtual_size, protection)?;
+        // "Making Drivers Pageable": the name says it.
+        if section.name.starts_with("PAGE") {
+            pageable::add(base + section.rva, section.virtual_size, protection);
+        }
     }
     Ok(())
 }

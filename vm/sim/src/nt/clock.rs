@@ -1,13 +1,18 @@
 //! The clocks that drivers read.
 
+use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::wait;
+use crate::rules;
 use crate::sched;
 use crate::time::{Hns, QPC_FREQUENCY};
 
 /// Length of a clock tick in 100 ns: 15.625 ms, the default of current Windows (wdm/nf-wdm-kequerytimeincrement).
 const TICK: u64 = 156_250;
+
+/// The longest that a driver may keep the processor busy, in microseconds (ntifs/nf-ntifs-kestallexecutionprocessor, Remarks).
+const STALL_LIMIT: u32 = 50;
 
 /// Writes through a pointer that may be null.
 fn store<T>(place: *mut T, value: T) {
@@ -48,6 +53,12 @@ extern "win64" fn ke_query_tick_count(count: *mut u64) {
 }
 
 extern "win64" fn ke_stall_execution_processor(microseconds: u32) {
+    if microseconds > STALL_LIMIT {
+        let text = format!(
+            "KeStallExecutionProcessor for {microseconds} microseconds; more than {STALL_LIMIT} are for a thread that waits"
+        );
+        finding::raise(&rules::BAD_ARGUMENT, text);
+    }
     // The processor is busy: time passes, and nothing else happens on it meanwhile.
     let end = kernel().now() + Hns::from_micros(u64::from(microseconds));
     kernel().clock.advance_to(end);

@@ -13,6 +13,7 @@ use crate::kernel::kernel;
 use crate::nt::layout::{
     AddDevice, DeviceObject, Dispatch, DriverExtension, DriverObject, Irp, UnicodeString,
 };
+use crate::nt::pageable;
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_INVALID_DEVICE_REQUEST};
 use crate::nt::timer;
@@ -132,6 +133,7 @@ pub fn unload(driver: Driver) -> Result<()> {
     sched::settle();
     check_leftovers(driver.object);
     let image = driver.image;
+    pageable::remove_in(image.base, image.size);
     // SAFETY: nobody may run or read the image any more; a late call into it faults into a report.
     unsafe {
         memory::decommit(
@@ -154,6 +156,8 @@ fn check_leftovers(driver: *mut DriverObject) {
     crate::nt::extimer::check_leaks();
     crate::nt::etw::check_leaks();
     crate::nt::irp::check_lost();
+    crate::nt::mdl::check_leaks();
+    crate::nt::workitem::check_leaks();
     crate::nt::object::check_handles();
     // SAFETY: the driver object is the kernel's own memory, still allocated.
     let device = unsafe { (*driver).device_object };

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
-use crate::nt::dpc;
+use crate::nt::{dpc, pageable};
 use crate::rules;
 
 /// An interrupt request level.
@@ -65,6 +65,7 @@ pub fn current() -> Irql {
 /// Sets the level without any of the effects of lowering it.
 pub(crate) fn set(level: Irql) {
     kernel().nt.irql.current.set(level);
+    pageable::level_is(level);
 }
 
 /// Raises to `level` and gives the level before; a finding when that would lower it.

@@ -4,17 +4,18 @@
 mod rows;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
 use crate::finding;
 use crate::host::memory::{SharedPages, View};
 use crate::host::{PAGE_SIZE, Protection, pages};
+use crate::imports::call_site;
 use crate::kernel::kernel;
 use crate::nt::layout::Mdl;
 use crate::nt::pool::{self, Owner};
-use crate::rules;
+use crate::rules::{self, Rule};
 
 pub(crate) use rows::IMPORTS;
 
@@ -26,6 +27,9 @@ pub(crate) const SOURCE_IS_NONPAGED_POOL: i16 = 0x0004;
 /// First page frame number that is given out; real machines do not start at 0 either.
 const FIRST_FRAME: u64 = 0x10_0000;
 
+/// Undone mappings that are remembered, for reports.
+const REMEMBERED: usize = 64;
+
 /// What stands behind an MDL.
 #[derive(Debug)]
 struct Record {
@@ -33,12 +37,16 @@ struct Record {
     pages: Option<Rc<SharedPages>>,
     /// The kernel's mapping.
     kernel_view: Option<View>,
+    /// The driver called IoAllocateMdl for it, here.
+    site: Option<usize>,
 }
 
 /// All MDLs.
 #[derive(Debug, Default)]
 pub(crate) struct MdlState {
     live: RefCell<HashMap<usize, Record>>,
+    /// Mappings that were undone: where they were, how long.
+    undone: RefCell<VecDeque<(usize, usize)>>,
     frames: Cell<u64>,
 }
 
@@ -92,6 +100,7 @@ pub fn describe_pages(shared: Rc<SharedPages>, bytes: usize, owner: Owner) -> *m
         Record {
             pages: Some(shared),
             kernel_view: None,
+            site: None,
         },
     );
     mdl
@@ -106,6 +115,7 @@ pub fn for_buffer(address: usize, length: usize) -> *mut Mdl {
         Record {
             pages: None,
             kernel_view: None,
+            site: call_site(),
         },
     );
     mdl
@@ -177,9 +187,89 @@ pub fn unmap(address: *mut u8, mdl: *mut Mdl) {
             format!("{address:p} is unmapped, but the MDL at {mdl:p} is not mapped there"),
         );
     }
-    with(mdl, "unmapping", |record| record.kernel_view = None);
+    let view = with(mdl, "unmapping", |record| record.kernel_view.take());
+    if let Some(view) = view {
+        check_rest(mdl, &view);
+        remember(&view);
+    }
     // SAFETY: as above.
     unsafe { (*mdl).flags &= !MAPPED_TO_SYSTEM_VA };
+}
+
+/// Notes a mapping that is undone.
+fn remember(view: &View) {
+    let mut undone = state().undone.borrow_mut();
+    if undone.len() == REMEMBERED {
+        undone.pop_front();
+    }
+    undone.push_back((view.address() as usize, view.length()));
+}
+
+/// Nothing was written behind the end of what the MDL describes, in its last page.
+fn check_rest(mdl: *mut Mdl, view: &View) {
+    // SAFETY: the caller's MDL, which is known.
+    let used = unsafe { (*mdl).byte_offset as usize + (*mdl).byte_count as usize };
+    let rest = view.length().saturating_sub(used);
+    // SAFETY: the view is live and `length` bytes long.
+    let rest =
+        unsafe { std::slice::from_raw_parts(view.address().add(view.length() - rest), rest) };
+    if let Some(at) = rest.iter().position(|byte| *byte != 0) {
+        let text =
+            format!("byte {at} behind the {used} that the MDL at {mdl:p} describes was written");
+        finding::fatal(&rules::MDL_OUTSIDE, text);
+    }
+}
+
+/// The mapping that an address lies in or just beside, and the rule that an access there breaks.
+fn nearest(address: usize) -> Option<(&'static Rule, usize, usize)> {
+    let beside = |start: usize, length: usize| {
+        (start - PAGE_SIZE..start + length + PAGE_SIZE).contains(&address)
+    };
+    let live = state().live.borrow();
+    let mapped = live.values().find_map(|record| {
+        let view = record.kernel_view.as_ref()?;
+        let (start, length) = (view.address() as usize, view.length());
+        beside(start, length).then_some((&rules::MDL_OUTSIDE, start, length))
+    });
+    mapped.or_else(|| {
+        let undone = state().undone.borrow();
+        let found = undone
+            .iter()
+            .rev()
+            .find(|(start, length)| beside(*start, *length));
+        found.map(|(start, length)| (&rules::MDL_UNMAPPED, *start, *length))
+    })
+}
+
+/// The rule that a faulting access to the address breaks, and the bug check that it ends in.
+pub(crate) fn broken(address: usize) -> Option<(&'static Rule, u32)> {
+    nearest(address).map(|(rule, ..)| (rule, 0x50))
+}
+
+/// The address in words, when it lies in or beside a mapping.
+pub(crate) fn describe(address: usize) -> Option<String> {
+    let (rule, start, length) = nearest(address)?;
+    let state = if std::ptr::eq(rule, &rules::MDL_UNMAPPED) {
+        "was undone"
+    } else {
+        "is there"
+    };
+    Some(format!(
+        "lies {} bytes from the start of the {length} that an MDL mapped; the mapping {state}",
+        address as i64 - start as i64
+    ))
+}
+
+/// Reports MDLs that the driver did not free.
+pub(crate) fn check_leaks() {
+    let live = state().live.borrow();
+    let mut left: Vec<usize> = live.values().filter_map(|record| record.site).collect();
+    drop(live);
+    left.sort_unstable();
+    for site in left {
+        let text = "an MDL of IoAllocateMdl is left at unload";
+        finding::raise_at(&rules::MDL_LEAK, text, Some(site));
+    }
 }
 
 /// Gives the pages back. The structure stays, for whoever has to free it.
@@ -200,7 +290,10 @@ pub fn free_pages(mdl: *mut Mdl) {
 
 /// Gives back an MDL of the kernel, structure and all, as the I/O manager does at the end of a request.
 pub fn release(mdl: *mut Mdl) {
-    state().live.borrow_mut().remove(&(mdl as usize));
+    let gone = state().live.borrow_mut().remove(&(mdl as usize));
+    if let Some(view) = gone.and_then(|record| record.kernel_view) {
+        remember(&view);
+    }
     pool::free(mdl.cast());
 }
 

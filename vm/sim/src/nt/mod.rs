@@ -14,12 +14,15 @@ pub mod io;
 pub mod irp;
 pub mod irql;
 pub mod layout;
+pub(crate) mod lock_order;
 pub mod mdl;
 pub mod mutex;
 pub mod names;
 pub mod object;
+pub(crate) mod pageable;
 pub mod pdo;
 pub mod pool;
+pub(crate) mod processor;
 pub mod registry;
 pub mod rtl;
 pub mod spinlock;
@@ -45,10 +48,13 @@ pub(crate) struct NtState {
     pub(crate) interfaces: interface::InterfaceState,
     pub(crate) irps: irp::IrpState,
     pub(crate) irql: irql::IrqlState,
+    pub(crate) lock_order: lock_order::LockOrder,
     pub(crate) locks: spinlock::LockState,
     pub(crate) mdls: mdl::MdlState,
+    pub(crate) mutexes: mutex::MutexState,
     pub(crate) names: names::NameState,
     pub(crate) objects: object::ObjectState,
+    pub(crate) pageable: pageable::PageableState,
     pub(crate) pdos: pdo::PdoState,
     pub(crate) pool: pool::PoolState,
     pub(crate) registry: registry::RegistryState,

@@ -1,7 +1,10 @@
 //! Mutexes, fast mutexes, semaphores and critical regions. With one thread a mutex is owned by it or by nobody.
 
+use std::cell::Cell;
+
 use crate::finding;
 use crate::imports::nt_rows;
+use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
 use crate::rules;
@@ -19,6 +22,22 @@ struct FastMutex {
     contention: u32,
     event: [u64; 3],
     old_irql: u32,
+}
+
+/// The critical regions that are open.
+#[derive(Debug, Default)]
+pub(crate) struct MutexState {
+    regions: Cell<u32>,
+}
+
+/// How many critical regions are open.
+pub(crate) fn regions() -> u32 {
+    kernel().nt.mutexes.regions.get()
+}
+
+/// Goes on as if so many were open, after it was told that others are.
+pub(crate) fn set_regions(open: u32) {
+    kernel().nt.mutexes.regions.set(open);
 }
 
 fn initialize(header: *mut DispatcherHeader, kind: u8, words: u8, state: i32) {
@@ -143,8 +162,19 @@ extern "win64" fn ke_release_guarded_mutex(mutex: *mut FastMutex) {
     give(mutex, "KeReleaseGuardedMutex");
 }
 
-extern "win64" fn critical_region() {
-    // Holds off APCs, of which this machine has none.
+// They hold off APCs, of which this machine has none: what can be seen is their balance.
+extern "win64" fn ke_enter_critical_region() {
+    set_regions(regions() + 1);
+}
+
+extern "win64" fn ke_leave_critical_region() {
+    match regions().checked_sub(1) {
+        Some(open) => set_regions(open),
+        None => finding::raise(
+            &rules::CRITICAL_REGION,
+            "KeLeaveCriticalRegion was called, and no critical region is open",
+        ),
+    }
 }
 
 nt_rows! {
@@ -158,8 +188,8 @@ nt_rows! {
     "KeInitializeGuardedMutex" initialize_fast_mutex    APC      "wdm/nf-wdm-keinitializeguardedmutex";
     "KeAcquireGuardedMutex"    ke_acquire_guarded_mutex APC      "wdm/nf-wdm-keacquireguardedmutex";
     "KeReleaseGuardedMutex"    ke_release_guarded_mutex APC      "wdm/nf-wdm-kereleaseguardedmutex";
-    "KeEnterCriticalRegion"    critical_region          APC      "ntddk/nf-ntddk-keentercriticalregion";
-    "KeLeaveCriticalRegion"    critical_region          APC      "ntddk/nf-ntddk-keleavecriticalregion";
+    "KeEnterCriticalRegion"    ke_enter_critical_region APC      "ntddk/nf-ntddk-keentercriticalregion";
+    "KeLeaveCriticalRegion"    ke_leave_critical_region APC      "ntddk/nf-ntddk-keleavecriticalregion";
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::host::{PAGE_SIZE, Protection, memory, pages};
 use crate::image;
 use crate::imports::call_site;
 use crate::kernel::kernel;
-use crate::nt::{dpc, spinlock};
+use crate::nt::{dpc, lock_order, pageable, spinlock};
 use crate::rules;
 
 mod place;
@@ -237,6 +237,9 @@ pub(crate) fn place(request: Request) -> *mut u8 {
         poisoned: false,
     };
     state.live.borrow_mut().insert(first_page, block);
+    if paged {
+        pageable::add(first_page, length, Protection::ReadWrite);
+    }
     address as *mut u8
 }
 
@@ -311,6 +314,9 @@ fn refuse(address: usize) -> ! {
 fn release(mut block: Block) {
     let length = pages(block.size.max(1));
     let offset = block.address - block.first_page;
+    if block.paged {
+        pageable::remove(block.first_page);
+    }
     // SAFETY: the block is live, so its pages are committed.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
     let touched = |range: std::ops::Range<usize>| content[range.clone()] != AROUND[..range.len()];
@@ -340,6 +346,7 @@ fn release(mut block: Block) {
             format!("memory with a queued DPC or a set timer is freed: {block}"),
         );
     }
+    lock_order::forget(block.address, block.size);
     let state = &kernel().nt.pool;
     state.live.borrow_mut().remove(&block.first_page);
     // SAFETY: nobody may use the block any more; whoever does gets a fault, which is the point.

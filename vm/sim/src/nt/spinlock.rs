@@ -9,6 +9,7 @@ use crate::image;
 use crate::imports::{call_site, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
+use crate::nt::lock_order;
 use crate::rules;
 
 /// KSPIN_LOCK: one pointer-sized word.
@@ -108,11 +109,11 @@ pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
         ),
     }
     write(lock, 1);
-    state().borrow_mut().push(Held {
-        lock,
-        before,
-        site: call_site(),
-    });
+    let site = call_site();
+    for held in state().borrow().iter() {
+        lock_order::acquired(held.lock as usize, lock as usize, site);
+    }
+    state().borrow_mut().push(Held { lock, before, site });
 }
 
 /// Gives a lock back; `after` is the level the caller asks for.

@@ -20,6 +20,9 @@ const MUTEX: u8 = 2;
 const SEMAPHORE: u8 = 5;
 const SYNCHRONIZATION_TIMER: u8 = 9;
 
+/// A wait during which the stack may be paged out (`UserMode`, wdm.h).
+const USER_MODE: i8 = 1;
+
 /// The moment that a time-out means: negative values count from now, others are system time.
 pub(crate) fn due_time(time: i64) -> Qpc {
     let now = kernel().now();
@@ -108,10 +111,16 @@ fn optional(timeout: *const i64) -> Option<i64> {
 extern "win64" fn ke_wait_for_single_object(
     object: *mut DispatcherHeader,
     _reason: i32,
-    _mode: i8,
+    mode: i8,
     _alertable: u8,
     timeout: *const i64,
 ) -> NtStatus {
+    if mode == USER_MODE && kernel().calls.on_stack(object as usize) {
+        finding::raise(
+            &rules::WAIT_USER_MODE,
+            format!("the object at {object:p} lies on the stack, which may be paged out meanwhile"),
+        );
+    }
     wait_for(object, optional(timeout), "KeWaitForSingleObject")
 }
 

@@ -35,6 +35,23 @@ fn items() -> &'static RefCell<HashMap<usize, Item>> {
     &kernel().nt.work.items
 }
 
+/// Reports items that the driver did not free.
+pub(crate) fn check_leaks() {
+    let mut left: Vec<(usize, bool)> = items()
+        .borrow()
+        .iter()
+        .map(|(item, state)| (*item, state.queued))
+        .collect();
+    left.sort_unstable();
+    for (item, queued) in left {
+        let state = if queued { "queued" } else { "not freed" };
+        finding::raise(
+            &rules::WORK_ITEM_LEAK,
+            format!("the work item at {item:#x} is {state} at unload"),
+        );
+    }
+}
+
 /// Marks an item queued and gives its device; a finding when it is queued already.
 fn enqueue(item: usize, what: &str) -> Option<*mut c_void> {
     let found = items().borrow().get(&item).copied();

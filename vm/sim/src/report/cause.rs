@@ -7,7 +7,7 @@ use crate::host::{Access, Fault, FaultKind, RCX, RSP, Registers};
 use crate::image;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
-use crate::nt::pool;
+use crate::nt::{mdl, pageable, pool};
 use crate::rules::{self, Rule};
 
 /// A bug check.
@@ -212,6 +212,20 @@ fn memory_fault(
                 format!("the stack is exhausted: {access:?} of {address:#x} with rsp {stack:#x}");
             (&rules::STACK_OVERFLOW, text, 0x7F, [8, 0, 0, 0])
         }
+        _ if pageable::hides(address) => {
+            let text = format!(
+                "pageable memory is used at {}: {}",
+                irql::current(),
+                place(address)
+            );
+            let (write, at_level) = (u64::from(access == Access::Write), level);
+            (
+                &rules::PAGEABLE_TOUCHED,
+                text,
+                0xD1,
+                [at, at_level, write, rip],
+            )
+        }
         Access::Execute if image::contains(address) || pool::knows(address) => {
             let text = format!("data is executed: {}", place(address));
             (&rules::EXECUTE_DATA, text, 0xFC, [at, 0, 0, 0])
@@ -247,7 +261,7 @@ fn memory_fault(
                 place(address)
             );
             let write = u64::from(access == Access::Write);
-            if let Some((rule, code)) = pool::broken(address) {
+            if let Some((rule, code)) = pool::broken(address).or_else(|| mdl::broken(address)) {
                 return (rule, text, code, [at, write, rip, 0]);
             }
             let code = if level >= u64::from(Irql::DISPATCH.0) {
@@ -284,7 +298,10 @@ fn place(address: usize) -> String {
             image::offset_name(image.base.max(address))
         );
     }
-    format!("{address:#x} {}", pool::describe(address))
+    match mdl::describe(address) {
+        Some(words) => format!("{address:#x} {words}"),
+        None => format!("{address:#x} {}", pool::describe(address)),
+    }
 }
 
 /// The bytes at an address that execution reached, for reports.

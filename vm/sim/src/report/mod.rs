@@ -118,6 +118,7 @@ pub fn end(cause: Cause) -> ! {
         );
         fault::exit_now(EXIT_REPORT_FAILED);
     }
+    crate::nt::pageable::reveal();
     let report = build(&cause);
     if let Some(sink) = SINK.get() {
         sink(&report);

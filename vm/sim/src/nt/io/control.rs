@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::{File, KERNEL_MODE, USER_MODE, last, stack_size};
+use crate::finding;
 use crate::host::memory::{SharedPages, View};
 use crate::host::{Protection, pages};
 use crate::nt::irp;
@@ -12,6 +13,7 @@ use crate::nt::layout::{IoStatus, Irp, Mdl};
 use crate::nt::mdl;
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_BUFFER_OVERFLOW};
+use crate::rules;
 use crate::sched;
 use crate::time::Hns;
 use std::sync::atomic::AtomicU64;
@@ -356,6 +358,9 @@ fn send(
     irp::dispatch(file.device(), irp, move |result| {
         inside.set(std::ptr::null_mut());
         last::let_go(object);
+        if code & 3 == METHOD_BUFFERED {
+            check_information(result, output_length);
+        }
         let bytes = take(buffers, result, output_length);
         on_done(result, bytes);
     });
@@ -395,6 +400,18 @@ fn prepare(method: u32, input: &[u8], output: &[u8]) -> Buffers {
         }
     }
     buffers
+}
+
+/// As many bytes as the driver says are copied from the system buffer to the client's, unless the status is an error.
+fn check_information(result: IoStatus, length: usize) {
+    let copied = result.status.is_ok() || result.status == STATUS_BUFFER_OVERFLOW;
+    if copied && result.information > length {
+        let text = format!(
+            "a request with room for {length} bytes is completed with {} bytes",
+            result.information
+        );
+        finding::raise(&rules::IRP_INFORMATION, text);
+    }
 }
 
 /// The output of a finished request; frees what it used.

@@ -53,6 +53,12 @@ extern "win64" fn io_free_mdl(mdl: *mut Mdl) {
             format!("the MDL at {mdl:p} is freed with its pages locked"),
         );
     }
+    if flags(mdl) & MAPPED_TO_SYSTEM_VA != 0 {
+        finding::raise(
+            &rules::MDL_DOUBLE_MAP,
+            format!("the MDL at {mdl:p} is freed while mapped"),
+        );
+    }
     release(mdl);
 }
 

@@ -68,8 +68,10 @@ pub(crate) fn describe(address: usize) -> String {
 
 /// The rule that a faulting access to the address breaks, and the bug check with which special pool would end it.
 pub(crate) fn broken(address: usize) -> Option<(&'static Rule, u32)> {
-    let (place, _, live) = nearest(address)?;
+    let (place, block, live) = nearest(address)?;
     Some(match (live, place) {
+        // The I/O manager frees a packet and its buffer when the request has been completed.
+        (false, _) if matches!(&block.tag, b"Irp " | b"IoSB") => (&rules::IRP_TOUCHED, 0xD5),
         (false, _) => (&rules::POOL_FREED, 0xD5),
         (true, Place::Before(_)) => (&rules::POOL_UNDERRUN, 0xD6),
         (true, Place::Behind(_)) => (&rules::POOL_OVERRUN, 0xD6),
