@@ -1,5 +1,6 @@
 //! An event object of a client's.
 
+use crate::fault::{self, Deliberate};
 use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use waverig_portcls::NTSTATUS;
@@ -68,6 +69,9 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
+        if fault::is(Deliberate::KeepEvent) {
+            return;
+        }
         // SAFETY: the reference is this value's own.
         unsafe { ObfDereferenceObject(self.0.as_ptr()) };
     }

@@ -8,7 +8,7 @@ mod kernel;
 
 pub(crate) use buffer::{Fault, Recorded};
 pub(crate) use description::{constraints, described};
-pub(crate) use kernel::{at_stop, in_timer};
+pub(crate) use kernel::{at_stop, in_timer, under_lock};
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
@@ -120,6 +120,8 @@ faults! {
     BufferRest "buffer-rest" "a byte is written behind the buffer, in its last page";
     KeepMdl "keep-mdl" "an MDL is not freed";
     KeepWorkItem "keep-work-item" "a work item is not freed";
+    CompleteLocked "complete-locked" "a request is completed under a spin lock";
+    KeepEvent "keep-event" "a reference on a program's event is kept";
 }
 
 /// What packaging finds by its mark and sets (`xtask/src/fault.rs`).

@@ -124,6 +124,17 @@ unsafe fn pool() {
 /// A lock that outlives the routine.
 static mut LASTING: [KSPIN_LOCK; 2] = [0; 2];
 
+/// Does something under a spin lock. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn under_lock(action: impl FnOnce()) {
+    let mut lock: KSPIN_LOCK = 0;
+    // SAFETY: the lock is there, and initialised, until the end.
+    unsafe {
+        let before = KeAcquireSpinLockRaiseToDpc(&mut lock);
+        action();
+        KeReleaseSpinLock(&mut lock, before);
+    }
+}
+
 unsafe fn locks() {
     let (mut first, mut second): (KSPIN_LOCK, KSPIN_LOCK) = (0, 0);
     // SAFETY: none, on purpose.

@@ -105,6 +105,9 @@ rules! {
     POOL_WRONG_TAG: "pool-wrong-tag", true,
         "Pool is freed with the tag it was allocated with.",
         "wdm/nf-wdm-exfreepoolwithtag; bug check 0xC2 BAD_POOL_CALLER (0x0A)";
+    MEMCPY_OVERLAP: "memcpy-overlap", false,
+        "Memory that is copied by RtlCopyMemory or memcpy does not overlap its target.",
+        "wdm/nf-wdm-rtlcopymemory; bug check 0xC4 (0xF0)";
     POOL_OVERRUN: "pool-overrun", true,
         "Nothing behind the end of an allocation is read or written.",
         "bug checks 0xC1 SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION and 0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION";
@@ -180,6 +183,15 @@ rules! {
     IRP_INFORMATION: "irp-information", false,
         "A buffered request is not completed with more bytes than its output has room for.",
         "wdm/ns-wdm-_io_status_block; \"Buffer Descriptions for I/O Control Codes\", METHOD_BUFFERED";
+    IRP_COMPLETED_LOCKED: "irp-completed-locked", false,
+        "No spin lock is held when an IRP is completed: completion routines run in that call.",
+        "Driver Verifier, DDI compliance: SpinLockSafe; wdm/nf-wdm-iocompleterequest";
+    IRP_NOT_FORWARDED: "irp-not-forwarded", false,
+        "A function driver completes no PnP, power or WMI request that the driver below has not seen, unless it is a query that it refuses.",
+        "Driver Verifier, DDI compliance: PnpIrpCompletion, WmiForward; kernel: Rules for Handling Power IRPs";
+    IRP_FORWARDED: "irp-forwarded", false,
+        "An IRP is passed down without a cancel routine; a PnP or power request that has failed is completed instead.",
+        "bug check 0xC9 (0x203, 0x215, 0x219)";
     IRP_LOST: "irp-lost", false,
         "Every IRP is completed before its device goes away.",
         "bug check 0xC9 (0x23A and following); \"Completing IRPs\"";
@@ -207,6 +219,9 @@ rules! {
     OBJECT_REFERENCES: "object-references", true,
         "Every reference to an object is given back once.",
         "bug check 0x18 REFERENCE_BY_POINTER";
+    OBJECT_LEAK: "object-leak", false,
+        "A driver gives back the references that it took on objects before it is unloaded.",
+        "wdm/nf-wdm-obreferenceobjectbyhandle; Driver Verifier, DDI compliance: DanglingDeviceObjectReference";
     HANDLE_BAD: "handle-bad", false,
         "A handle that is used is open.",
         "bug check 0x93 INVALID_KERNEL_HANDLE";

@@ -192,3 +192,20 @@ fn a_chain_of_calls_stays_within_the_kernel_stack() {
         .success();
     finds("deep", deep, &["stack-use", "bytes of stack are in use"]);
 }
+
+#[test]
+fn copied_memory_does_not_overlap_its_target() {
+    // lea rdx, [rcx + distance]; mov r8d, 16
+    let copy = |distance, routine| {
+        Code::driver()
+            .rcx_data(0)
+            .bytes(&[0x48, 0x8D, 0x51, distance])
+            .bytes(&[0x41, 0xB8, 16, 0, 0, 0])
+            .import(routine)
+    };
+    finds(
+        "overlap",
+        copy(8, "memcpy").success(),
+        &["memcpy-overlap", "16 bytes are copied", "8 bytes away"],
+    );
+}

@@ -159,6 +159,7 @@ fn check_leftovers(driver: *mut DriverObject) {
     crate::nt::mdl::check_leaks();
     crate::nt::workitem::check_leaks();
     crate::nt::object::check_handles();
+    crate::nt::object::check_references();
     // SAFETY: the driver object is the kernel's own memory, still allocated.
     let device = unsafe { (*driver).device_object };
     if !device.is_null() {

@@ -1,5 +1,6 @@
 //! I/O request packets: sent down a device stack, completed on the way up, each exactly once.
 
+mod by_driver;
 mod cancel;
 mod complete;
 pub(crate) mod csq;
@@ -60,6 +61,8 @@ struct Record {
     /// What happens at the end, for the kernel's own.
     on_done: Option<OnDone>,
     site: Option<usize>,
+    /// The lowest stack location that a driver has had.
+    lowest: i8,
 }
 
 /// A dispatch routine that runs now, and what became of its stack location meanwhile.
@@ -141,6 +144,7 @@ pub fn allocate(stack_size: i8, owner: Owner) -> *mut Irp {
         completed: false,
         on_done: None,
         site: call_site(),
+        lowest: stack_size + 1,
     };
     state().live.borrow_mut().insert(irp as usize, record);
     irp

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::c_void;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::{Import, Levels, call_site};
 use crate::kernel::kernel;
 use crate::nt::registry::Key;
 use crate::nt::status::{
@@ -52,6 +52,8 @@ struct Object {
 pub(crate) struct ObjectState {
     objects: RefCell<HashMap<usize, Object>>,
     handles: RefCell<BTreeMap<usize, (Target, HandleOwner)>>,
+    /// References that the driver took and has not given back, and where it took the last.
+    taken: RefCell<BTreeMap<usize, (i64, Option<usize>)>>,
     next: Cell<usize>,
 }
 
@@ -125,12 +127,29 @@ pub fn dereference<T>(object: *mut T) -> i64 {
         ),
     };
     if left == 0 {
+        state().taken.borrow_mut().remove(&address);
         let record = state().objects.borrow_mut().remove(&address);
         if let Some(on_destroy) = record.and_then(|record| record.on_destroy) {
             on_destroy();
         }
     }
     left
+}
+
+/// Notes that the driver took a reference.
+fn taken(object: *mut c_void) {
+    let mut taken = state().taken.borrow_mut();
+    let entry = taken.entry(object as usize).or_default();
+    *entry = (entry.0 + 1, call_site());
+}
+
+/// Reports references of the driver's on objects that are still there.
+pub(crate) fn check_references() {
+    let left: Vec<(i64, Option<usize>)> = state().taken.borrow().values().copied().collect();
+    for (count, site) in left.into_iter().filter(|(count, _)| *count > 0) {
+        let text = format!("{count} reference(s) on an object are not given back at unload");
+        finding::raise_at(&rules::OBJECT_LEAK, text, site);
+    }
 }
 
 fn insert(target: Target, owner: HandleOwner) -> usize {
@@ -254,6 +273,7 @@ extern "win64" fn ob_reference_object_by_handle(
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     reference(object);
+    taken(object);
     // SAFETY: the driver's place for the result; a bad address faults into a report.
     unsafe { result.write(object) };
     STATUS_SUCCESS
@@ -269,14 +289,20 @@ extern "win64" fn ob_reference_object_by_pointer(
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
     reference(object);
+    taken(object);
     STATUS_SUCCESS
 }
 
 extern "win64" fn obf_reference_object(object: *mut c_void) -> i64 {
+    taken(object);
     reference(object)
 }
 
 extern "win64" fn obf_dereference_object(object: *mut c_void) -> i64 {
+    // References that other routines gave with an object are given back here too, so the count may fall below what was taken.
+    if let Some((count, _)) = state().taken.borrow_mut().get_mut(&(object as usize)) {
+        *count -= 1;
+    }
     dereference(object)
 }
 

@@ -40,6 +40,18 @@ extern "win64" fn memory_copy(target: *mut u8, source: *const u8, length: usize)
     target
 }
 
+/// For callers that say that the ranges do not overlap. Compilers copy a value onto itself with it, too.
+extern "win64" fn memory_copy_apart(target: *mut u8, source: *const u8, length: usize) -> *mut u8 {
+    let apart = (target as usize).abs_diff(source as usize);
+    if apart != 0 && apart < length {
+        finding::raise(
+            &rules::MEMCPY_OVERLAP,
+            format!("{length} bytes are copied from {source:p} to {target:p}, {apart} bytes away"),
+        );
+    }
+    memory_copy(target, source, length)
+}
+
 extern "win64" fn memory_set(target: *mut u8, value: i32, length: usize) -> *mut u8 {
     reach(target, length, true);
     // SAFETY: the driver's range; a bad one faults into a report.
@@ -120,7 +132,7 @@ extern "win64" fn check_stack() {
 pub(crate) static IMPORTS: &[Import] = &[
     Import::memory(
         "memcpy",
-        memory_copy as *const (),
+        memory_copy_apart as *const (),
         "wdm/nf-wdm-rtlcopymemory",
     ),
     Import::memory(
@@ -140,7 +152,7 @@ pub(crate) static IMPORTS: &[Import] = &[
     ),
     Import::memory(
         "RtlCopyMemory",
-        memory_copy as *const (),
+        memory_copy_apart as *const (),
         "wdm/nf-wdm-rtlcopymemory",
     ),
     Import::memory(

@@ -113,6 +113,13 @@ impl Node {
         io::pnp(self.pdo, minor, |_| {}).status.is_ok()
     }
 
+    /// Sends a request that cannot be refused.
+    fn must(&self, minor: u8, name: &str) {
+        if !self.send(minor) {
+            finding::raise(&rules::MUST_SUCCEED, format!("{name} was refused"));
+        }
+    }
+
     /// Loads the driver if there is none, adds the device and starts it.
     ///
     /// # Errors
@@ -151,12 +158,10 @@ impl Node {
     /// Stops the device for a rebalance of resources; `false` when its drivers refuse, and it goes on.
     pub(crate) fn stop(&self) -> bool {
         if !self.send(QUERY_STOP_DEVICE) {
-            self.send(CANCEL_STOP_DEVICE);
+            self.must(CANCEL_STOP_DEVICE, "IRP_MN_CANCEL_STOP_DEVICE");
             return false;
         }
-        if !self.send(STOP_DEVICE) {
-            finding::raise(&rules::MUST_SUCCEED, "IRP_MN_STOP_DEVICE was refused");
-        }
+        self.must(STOP_DEVICE, "IRP_MN_STOP_DEVICE");
         self.state.set(State::Stopped);
         true
     }
@@ -179,7 +184,7 @@ impl Node {
                 // handles after the IRP_MN_QUERY_REMOVE_DEVICE completes."
                 let free = file::open_on(node.pdo) == 0;
                 if !(agreed && free) {
-                    node.send(CANCEL_REMOVE_DEVICE);
+                    node.must(CANCEL_REMOVE_DEVICE, "IRP_MN_CANCEL_REMOVE_DEVICE");
                 }
                 then(agreed && free);
             },
@@ -222,9 +227,7 @@ impl Node {
 
     /// The device is gone without a warning. Its device objects follow when the last handle is closed; `then` runs after that.
     pub(crate) fn surprise_remove(self: &Rc<Self>, then: impl FnOnce() + 'static) {
-        if !self.send(SURPRISE_REMOVAL) {
-            finding::raise(&rules::MUST_SUCCEED, "IRP_MN_SURPRISE_REMOVAL was refused");
-        }
+        self.must(SURPRISE_REMOVAL, "IRP_MN_SURPRISE_REMOVAL");
         self.state.set(State::SurpriseRemoved);
         self.check_interfaces("IRP_MN_SURPRISE_REMOVAL");
         self.probe(&rules::OPEN_WHEN_GONE);

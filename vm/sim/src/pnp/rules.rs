@@ -12,8 +12,8 @@ macro_rules! rules {
 
 rules! {
     MUST_SUCCEED: "pnp-must-succeed",
-        "A stop that was agreed to, a surprise removal and a new power state cannot be refused.",
-        "kernel: Handling an IRP_MN_SURPRISE_REMOVAL Request; Handling IRP_MN_SET_POWER for Device Power States";
+        "A stop that was agreed to, the end of a question, a surprise removal and a new power state cannot be refused.",
+        "Driver Verifier, DDI compliance: PnpRemove, bug check 0xC4 (0x00043006); kernel: Handling an IRP_MN_SURPRISE_REMOVAL Request; Handling IRP_MN_SET_POWER for Device Power States";
     OPEN_WHILE_PENDING: "pnp-open-while-pending",
         "Once a driver has agreed to a removal it refuses every new open.",
         "kernel: Handling an IRP_MN_QUERY_REMOVE_DEVICE Request";

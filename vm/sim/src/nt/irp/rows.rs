@@ -1,5 +1,6 @@
 //! The IRP routines that drivers import.
 
+use super::by_driver;
 use super::{
     acquire_cancel_lock, allocate, call_driver, cancel, complete, free, initialize,
     release_cancel_lock,
@@ -30,11 +31,13 @@ extern "win64" fn io_free_irp(irp: *mut Irp) {
     free(irp);
 }
 
-extern "win64" fn iof_call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+pub(super) extern "win64" fn iof_call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    by_driver::forwards(irp);
     call_driver(device, irp)
 }
 
-extern "win64" fn iof_complete_request(irp: *mut Irp, _boost: i8) {
+pub(super) extern "win64" fn iof_complete_request(irp: *mut Irp, _boost: i8) {
+    by_driver::completes(irp);
     complete(irp);
 }
 

@@ -45,6 +45,9 @@ pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
             (*irp).current_location,
         )
     };
+    if let Some(record) = state().live.borrow_mut().get_mut(&(irp as usize)) {
+        record.lowest = record.lowest.min(location);
+    }
     let Some(routine) = routine else {
         finding::fatal(
             &rules::IRP_BAD,

@@ -331,3 +331,40 @@ fn completion_routines_run_on_the_way_up() {
         machine.findings.all()
     );
 }
+
+unsafe extern "win64" fn refuse_all(_: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    // SAFETY: called with a live IRP.
+    unsafe { (*irp).io_status.status = STATUS_UNSUCCESSFUL };
+    rows::iof_complete_request(irp, 0);
+    STATUS_UNSUCCESSFUL
+}
+
+unsafe extern "win64" fn refuse_and_pass(_: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    // SAFETY: called with a live IRP of two locations.
+    unsafe {
+        (*irp).io_status.status = STATUS_UNSUCCESSFUL;
+        (*irp).cancel_routine = Some(on_cancel);
+        next_stack(irp).write(*current_stack(irp));
+        (*next_stack(irp)).control = 0;
+    }
+    rows::iof_call_driver(BELOW.get(), irp)
+}
+
+/// Sends a plug and play request through a function driver; the broken rules.
+fn passed(routine: Dispatch, minor: u8, expect: &[&str]) {
+    let machine = Kernel::boot(Options::default());
+    let below = device_with(at_once);
+    BELOW.set(device::attach(device_with(routine), below));
+    io::pnp(below, minor, |_| {});
+    let found = machine.findings.all().into_iter();
+    let found: Vec<String> = found.map(|finding| finding.rule).collect();
+    assert_eq!(found, expect, "{minor:#x}");
+}
+
+#[test]
+fn a_function_driver_passes_requests_on() {
+    passed(pass_down, 2, &[]);
+    passed(refuse_all, 2, &["irp-not-forwarded"]);
+    passed(refuse_all, 1, &[]);
+    passed(refuse_and_pass, 2, &["irp-forwarded", "irp-cancel-routine"]);
+}
