@@ -9,6 +9,7 @@ use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::processor::State;
 use crate::nt::{mutex, spinlock};
+use crate::processor::{self, Side};
 use crate::rules;
 use crate::time::{Hns, Qpc};
 
@@ -78,13 +79,16 @@ struct Record {
     at: Qpc,
     irql: Irql,
     depth: usize,
+    side: Side,
     event: Event,
 }
 
 /// The nest of calls, and the last of them.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
+    /// Of the processor that runs, and of the one that does not.
     nest: RefCell<Vec<Frame>>,
+    nest_elsewhere: RefCell<Vec<Frame>>,
     ring: RefCell<VecDeque<Record>>,
 }
 
@@ -173,6 +177,7 @@ impl Calls {
             at: kernel().now(),
             irql: irql::current(),
             depth,
+            side: processor::side(),
             event,
         });
     }
@@ -191,6 +196,22 @@ impl Calls {
             Frame::IntoKernel { .. } => None,
         });
         top.is_some_and(|top| ((&raw const here) as usize..top).contains(&address))
+    }
+
+    /// Whether the innermost call is into the kernel and fills no record.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let nest = self.nest.borrow();
+        matches!(nest.last(), Some(Frame::IntoKernel { quiet: true, .. }))
+    }
+
+    /// Open calls of the processor that does not run, outermost first.
+    pub(crate) fn nest_elsewhere(&self) -> Vec<Frame> {
+        self.nest_elsewhere.borrow().clone()
+    }
+
+    /// The other processor runs from now on.
+    pub(crate) fn exchange(&self) {
+        self.nest.swap(&self.nest_elsewhere);
     }
 
     /// How many calls are open.
@@ -286,7 +307,11 @@ fn record_line(record: &Record) -> String {
             format!("{} = {result:#x}", kernel().imports.name(*import))
         }
     };
-    format!("{} irql {} {indent}{what}", record.at, record.irql.0)
+    let side = match record.side {
+        Side::First => "",
+        Side::Second => " second processor",
+    };
+    format!("{} irql {}{side} {indent}{what}", record.at, record.irql.0)
 }
 
 /// A function pointer into the driver with up to ten arguments.
@@ -406,9 +431,11 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
         locks: spinlock::held_count(),
         regions: mutex::regions(),
         at: kernel().now(),
+        turns: processor::turns(),
         processor: State::take(),
     };
     if calls.depth() == 0 {
+        processor::boundary();
         watchdog::progress(true);
     }
     calls.enter_driver(name, function.address(), Function::bits(&arguments));
@@ -421,6 +448,7 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
     calls.leave_driver(name, bits_of(&output));
     if calls.depth() == 0 {
         watchdog::progress(false);
+        processor::between_calls();
     }
     output
 }
@@ -431,6 +459,8 @@ struct Before {
     locks: usize,
     regions: u32,
     at: Qpc,
+    /// Turns that the second processor had had.
+    turns: u64,
     processor: State,
 }
 
@@ -446,7 +476,8 @@ fn check_processor(name: &str, before: &Before) {
         before.processor.restore();
     }
     let end = before.at + DISPATCH_LIMIT;
-    if before.irql >= Irql::DISPATCH && kernel().now() > end {
+    let alone = processor::turns() == before.turns && processor::side() == Side::First;
+    if before.irql >= Irql::DISPATCH && alone && kernel().now() > end {
         let text = format!(
             "{name}, called at {}, had the processor for {} ticks of 100 ns",
             before.irql,

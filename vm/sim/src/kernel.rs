@@ -10,6 +10,7 @@ use crate::call::Calls;
 use crate::finding::Findings;
 use crate::imports::ImportState;
 use crate::nt::NtState;
+use crate::processor::Processors;
 use crate::random::Random;
 use crate::sched::Schedule;
 use crate::time::{Clock, Hns, Qpc};
@@ -50,6 +51,7 @@ pub struct Kernel {
     pub(crate) imports: ImportState,
     pub(crate) calls: Calls,
     pub(crate) nt: NtState,
+    pub(crate) processors: Processors,
 }
 
 thread_local! {
@@ -83,6 +85,7 @@ impl Kernel {
             imports: ImportState::default(),
             calls: Calls::default(),
             nt: NtState::default(),
+            processors: Processors::default(),
             options,
         }));
         KERNEL.set(Some(machine));

@@ -1,8 +1,8 @@
 //! The embedded test machine: a process that maps the unmodified `.sys`, binds its imports to functions of this
 //! crate, and plays the NT kernel, the port class driver and the audio client in virtual time.
 //!
-//! One process is one machine with one simulated processor and one thread. Addresses of this process are the
-//! addresses of the simulated kernel.
+//! One process is one machine with one thread: one simulated processor, or two that take turns (`processor`). Addresses of
+//! this process are the addresses of the simulated kernel.
 // A pointer that a driver hands over is as good as the driver. A bad one faults, and the fault ends the run with
 // a report that names the place, so functions that follow such pointers are not marked unsafe one by one.
 #![allow(clippy::not_unsafe_ptr_arg_deref)]
@@ -25,6 +25,7 @@ pub mod nt;
 pub mod parent;
 pub mod pnp;
 mod portcls;
+mod processor;
 mod profile;
 pub mod program;
 pub mod random;

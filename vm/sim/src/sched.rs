@@ -10,6 +10,7 @@ use crate::finding;
 use crate::host::watchdog;
 use crate::kernel::kernel;
 use crate::nt::{dpc, irql};
+use crate::processor::{self, Side};
 use crate::rules;
 use crate::time::{Hns, Qpc};
 
@@ -115,8 +116,11 @@ pub fn soon(name: &'static str, action: impl FnOnce() + 'static) {
 
 /// Runs one thing that needs no time: queued DPCs first, then ready work, then events that are due.
 fn step_now() -> bool {
-    if dpc::drain() {
+    if dpc::drain() || processor::go_on() {
         return true;
+    }
+    if processor::side() == Side::Second {
+        return false;
     }
     let schedule = &kernel().schedule;
     let ready = schedule.ready.borrow_mut().pop_front();
@@ -141,6 +145,22 @@ fn step_now() -> bool {
     }
 }
 
+/// Takes the first event with this name, if one is scheduled before `latest`, and moves the clock to its due time if that is still to
+/// come: the caller does what it stands for, now. Others that are due by then happen late.
+pub(crate) fn take(name: &str, latest: Qpc) -> Option<Box<dyn FnOnce()>> {
+    let mut events = kernel().schedule.events.borrow_mut();
+    let found = events
+        .iter()
+        .find(|(id, task)| task.name == name && id.due <= latest)
+        .map(|(id, _)| *id)?;
+    let task = events.remove(&found)?;
+    drop(events);
+    if found.due > kernel().now() {
+        kernel().clock.advance_to(found.due);
+    }
+    Some(task.action)
+}
+
 fn run(task: Task) {
     watchdog::event();
     let before = irql::current();
@@ -155,6 +175,9 @@ pub fn settle() {
 
 /// Runs the machine until `condition` holds. `deadline` is a moment of virtual time.
 pub fn run_until(mut condition: impl FnMut() -> bool, deadline: Option<Qpc>) -> Waited {
+    if processor::side() == Side::Second {
+        return processor::run_until(&mut condition, deadline);
+    }
     loop {
         if condition() {
             return Waited::Met;

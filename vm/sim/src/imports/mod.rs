@@ -12,6 +12,7 @@ use crate::host::watchdog;
 use crate::kernel::kernel;
 use crate::nt;
 use crate::nt::irql::{self, Irql};
+use crate::processor;
 use crate::report;
 use crate::rules;
 
@@ -341,6 +342,9 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
     if watchdog::must_stop() {
         report::end(report::Cause::runaway());
     }
+    if !quiet {
+        processor::boundary();
+    }
     match target {
         Target::Served {
             name,
@@ -374,7 +378,11 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
 
 /// The one place that every call from the driver into the kernel passes, after the routine ran.
 fn leave(result: u64) -> usize {
-    kernel().calls.leave_kernel(result)
+    let calls = &kernel().calls;
+    if processor::is_armed() && !calls.is_quiet() {
+        processor::boundary();
+    }
+    calls.leave_kernel(result)
 }
 
 /// File of the table that a missing import belongs to.

@@ -10,6 +10,7 @@ use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DpcRoutine, KDpc};
+use crate::processor;
 use crate::rules;
 
 /// Kind of a DPC object (`KOBJECTS`, ntddk.h: DpcObject).
@@ -23,12 +24,22 @@ enum Queued {
     Kernel(Box<dyn FnOnce()>),
 }
 
-/// The queue of the processor.
+/// The queue of the processor that runs, and of the one that does not ("Organization of DPC Queues": each has its own, and a DPC is
+/// queued on the processor that asks for it).
 #[derive(Default)]
 pub(crate) struct DpcState {
     queue: RefCell<VecDeque<Queued>>,
     /// Whether a DPC runs now: DPCs do not nest.
     running: Cell<bool>,
+    queue_elsewhere: RefCell<VecDeque<Queued>>,
+    running_elsewhere: Cell<bool>,
+}
+
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    let state = &kernel().nt.dpcs;
+    state.queue.swap(&state.queue_elsewhere);
+    state.running.swap(&state.running_elsewhere);
 }
 
 impl std::fmt::Debug for DpcState {
@@ -79,10 +90,14 @@ pub fn insert(dpc: *mut KDpc, argument1: *mut c_void, argument2: *mut c_void) ->
 
 /// Takes a DPC out of the queue; `false` when it was not in it.
 pub fn remove(dpc: *mut KDpc) -> bool {
-    let mut queue = kernel().nt.dpcs.queue.borrow_mut();
-    let before = queue.len();
-    queue.retain(|queued| !matches!(queued, Queued::Dpc(known) if *known == dpc));
-    if queue.len() == before {
+    let state = &kernel().nt.dpcs;
+    let take = |queue: &RefCell<VecDeque<Queued>>| {
+        let mut queue = queue.borrow_mut();
+        let before = queue.len();
+        queue.retain(|queued| !matches!(queued, Queued::Dpc(known) if *known == dpc));
+        queue.len() < before
+    };
+    if !take(&state.queue) && !take(&state.queue_elsewhere) {
         return false;
     }
     // SAFETY: a queued DPC is memory of the driver; a bad address faults into a report.
@@ -145,9 +160,10 @@ fn run(dpc: *mut KDpc) {
 
 /// DPCs in the queue whose object lies in this range of memory.
 pub(crate) fn queued_in(start: usize, length: usize) -> usize {
-    let queue = kernel().nt.dpcs.queue.borrow();
+    let state = &kernel().nt.dpcs;
+    let (here, elsewhere) = (state.queue.borrow(), state.queue_elsewhere.borrow());
     let inside = |queued: &&Queued| matches!(queued, Queued::Dpc(dpc) if (start..start + length).contains(&(*dpc as usize)));
-    queue.iter().filter(inside).count()
+    here.iter().chain(elsewhere.iter()).filter(inside).count()
 }
 
 extern "win64" fn ke_initialize_dpc(
@@ -170,8 +186,13 @@ extern "win64" fn ke_remove_queue_dpc(dpc: *mut KDpc) -> bool {
     remove(dpc)
 }
 
+/// Returns when every DPC that was queued on any processor has run to its end.
 extern "win64" fn ke_flush_queued_dpcs() {
     drain();
+    processor::wait("KeFlushQueuedDpcs, for the other processor", || {
+        let state = &kernel().nt.dpcs;
+        !state.running_elsewhere.get() && state.queue_elsewhere.borrow().is_empty()
+    });
 }
 
 extern "win64" fn ke_set_importance_dpc(dpc: *mut KDpc, importance: i32) {

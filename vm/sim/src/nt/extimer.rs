@@ -12,6 +12,7 @@ use crate::nt::dpc;
 use crate::nt::irql::{self, Irql};
 use crate::nt::pool::{self, Owner};
 use crate::nt::wait;
+use crate::processor;
 use crate::rules;
 use crate::sched::{self, EventId};
 use crate::time::{Hns, Qpc};
@@ -25,7 +26,7 @@ const TICK: u64 = 156_250;
 const SIZE: usize = 0x40;
 
 /// Timer callback: timer, context.
-type Callback = unsafe extern "win64" fn(*mut c_void, *mut c_void);
+pub(crate) type Callback = unsafe extern "win64" fn(*mut c_void, *mut c_void);
 
 /// `EXT_DELETE_PARAMETERS`.
 #[repr(C)]
@@ -53,8 +54,19 @@ struct Timer {
 #[derive(Debug, Default)]
 pub(crate) struct ExTimerState {
     timers: RefCell<HashMap<usize, Timer>>,
-    /// The timer whose callback runs now.
+    /// The timer whose callback runs now, and the one whose callback the other processor is in.
     running: Cell<usize>,
+    running_elsewhere: Cell<usize>,
+}
+
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    state().running.swap(&state().running_elsewhere);
+}
+
+/// Waits until the other processor is not in this timer's callback.
+fn wait_for_callback(address: usize, what: &'static str) {
+    processor::wait(what, || state().running_elsewhere.get() != address);
 }
 
 fn state() -> &'static ExTimerState {
@@ -110,6 +122,11 @@ fn expire(address: usize) {
         schedule(address, &next);
     }
     if let Some(callback) = timer.callback {
+        // The callback of one timer does not run on two processors at once (inferred: its page says neither).
+        wait_for_callback(address, "the timer's callback on the other processor");
+        if !state().timers.borrow().contains_key(&address) {
+            return;
+        }
         let before = state().running.replace(address);
         // SAFETY: the callback is the one that the driver gave for this timer.
         unsafe {
@@ -239,6 +256,14 @@ extern "win64" fn ex_delete_timer(
     let was_set = timer.event.is_some();
     if cancel != 0 {
         stop(address, &timer);
+        if wait != 0 {
+            wait_for_callback(address, "ExDeleteTimer, for the callback on the other processor");
+            // The callback may have set the timer again, which has no effect by then ("Deleting a System-Allocated Timer Object").
+            let set = state().timers.borrow().get(&address).copied();
+            if let Some(set) = set {
+                stop(address, &set);
+            }
+        }
         remove(address);
     } else if was_set {
         // The timer may expire once more before it goes away.
@@ -293,6 +318,20 @@ nt_rows! {
     "ExSetTimer"      ex_set_timer      DISPATCH "wdm/nf-wdm-exsettimer";
     "ExCancelTimer"   ex_cancel_timer   DISPATCH "wdm/nf-wdm-excanceltimer";
     "ExDeleteTimer"   ex_delete_timer   DISPATCH "wdm/nf-wdm-exdeletetimer";
+}
+
+/// A high-resolution timer that is set for a millisecond from now.
+#[cfg(test)]
+pub(crate) fn allocate_for_test(callback: Callback) -> usize {
+    let timer = ex_allocate_timer(Some(callback), std::ptr::null_mut(), HIGH_RESOLUTION);
+    ex_set_timer(timer, -10_000, 0, std::ptr::null());
+    timer
+}
+
+/// Cancels it and waits.
+#[cfg(test)]
+pub(crate) fn delete_for_test(timer: usize) {
+    ex_delete_timer(timer, 1, 1, std::ptr::null());
 }
 
 #[cfg(test)]

@@ -31,7 +31,24 @@ pub const USER_MODE: i8 = 1;
 pub struct File {
     object: *mut FileObject,
     device: *mut DeviceObject,
-    open: bool,
+    open: Cell<bool>,
+}
+
+/// A request that a program sends: as long as the program's thread is in it, the file object has one reference more (inferred for
+/// requests that are completed before the driver's routine has returned).
+pub(crate) struct InUse(*mut FileObject);
+
+impl InUse {
+    fn of(object: *mut FileObject) -> Self {
+        last::hold(object);
+        Self(object)
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        last::let_go(self.0);
+    }
 }
 
 /// Sends a request whose stack location `fill` completes, and waits for its end.
@@ -132,7 +149,7 @@ pub fn open_with(
         return Ok(File {
             object,
             device,
-            open: true,
+            open: Cell::new(true),
         });
     }
     object::dereference(object);
@@ -150,13 +167,19 @@ impl File {
         self.device
     }
 
+    /// A thread of the program's is in a request.
+    pub(crate) fn in_use(&self) -> InUse {
+        InUse::of(self.object)
+    }
+
     /// Closes the file: cleanup now, close when its last reference is gone.
-    pub fn close(mut self) {
+    pub fn close(self) {
         self.shut();
     }
 
-    fn shut(&mut self) {
-        if !std::mem::replace(&mut self.open, false) {
+    /// As [`Self::close`], while other threads of the program may be in requests.
+    pub(crate) fn shut(&self) {
+        if !self.open.replace(false) {
             return;
         }
         send(

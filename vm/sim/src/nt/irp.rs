@@ -78,7 +78,9 @@ struct Watch {
 #[derive(Default)]
 pub(crate) struct IrpState {
     live: RefCell<HashMap<usize, Record>>,
+    /// Of the processor that runs, innermost last, and of the one that does not.
     watches: RefCell<Vec<Watch>>,
+    watches_elsewhere: RefCell<Vec<Watch>>,
     cancel_lock: KSpinLockWord,
 }
 
@@ -90,6 +92,11 @@ impl std::fmt::Debug for IrpState {
 
 fn state() -> &'static IrpState {
     &kernel().nt.irps
+}
+
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    state().watches.swap(&state().watches_elsewhere);
 }
 
 /// Name of a major function code.
@@ -232,6 +239,13 @@ pub(crate) fn pended_on(device: *mut DeviceObject) -> Vec<&'static str> {
         .collect();
     pended.sort_unstable();
     pended.into_iter().map(|(_, name)| name).collect()
+}
+
+/// Whether an IRP lives and was not completed.
+fn is_with_driver(irp: *mut Irp) -> bool {
+    let live = state().live.borrow();
+    live.get(&(irp as usize))
+        .is_some_and(|record| !record.completed)
 }
 
 /// Reports IRPs that were never completed, and IRPs of the driver that it did not free.

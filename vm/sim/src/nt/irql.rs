@@ -1,4 +1,4 @@
-//! Interrupt request levels of the one processor.
+//! Interrupt request levels, of each processor its own.
 
 use std::cell::Cell;
 use std::fmt;
@@ -43,16 +43,18 @@ impl fmt::Debug for Irql {
     }
 }
 
-/// The processor's level.
+/// The level of the processor that runs, and of the one that does not.
 #[derive(Debug)]
 pub(crate) struct IrqlState {
     current: Cell<Irql>,
+    elsewhere: Cell<Irql>,
 }
 
 impl Default for IrqlState {
     fn default() -> Self {
         Self {
             current: Cell::new(Irql::PASSIVE),
+            elsewhere: Cell::new(Irql::PASSIVE),
         }
     }
 }
@@ -60,6 +62,12 @@ impl Default for IrqlState {
 /// The level now.
 pub fn current() -> Irql {
     kernel().nt.irql.current.get()
+}
+
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    let state = &kernel().nt.irql;
+    state.current.swap(&state.elsewhere);
 }
 
 /// Sets the level without any of the effects of lowering it.

@@ -24,10 +24,17 @@ struct FastMutex {
     old_irql: u32,
 }
 
-/// The critical regions that are open.
+/// The critical regions that are open on the processor that runs, and on the one that does not.
 #[derive(Debug, Default)]
 pub(crate) struct MutexState {
     regions: Cell<u32>,
+    regions_elsewhere: Cell<u32>,
+}
+
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    let state = &kernel().nt.mutexes;
+    state.regions.swap(&state.regions_elsewhere);
 }
 
 /// How many critical regions are open.

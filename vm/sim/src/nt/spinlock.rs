@@ -1,6 +1,7 @@
 //! Spin locks: which are held, by whom they were taken, in which order they are given back.
 //!
-//! With one processor a lock that is acquired while held can never become free: that is a deadlock.
+//! A lock that a processor acquires while it holds it can never become free: that is a deadlock. One that the other processor
+//! holds is spun on, which here means that the other processor runs until it is free.
 
 use std::cell::RefCell;
 
@@ -10,6 +11,7 @@ use crate::imports::{call_site, nt_rows};
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::lock_order;
+use crate::processor;
 use crate::rules;
 
 /// KSPIN_LOCK: one pointer-sized word.
@@ -23,14 +25,23 @@ struct Held {
     site: Option<usize>,
 }
 
-/// Locks held by the processor, in the order of acquisition.
+/// Locks held by the processor that runs, and by the one that does not, in the order of acquisition.
 #[derive(Debug, Default)]
 pub(crate) struct LockState {
     held: RefCell<Vec<Held>>,
+    held_elsewhere: RefCell<Vec<Held>>,
 }
 
-fn state() -> &'static RefCell<Vec<Held>> {
-    &kernel().nt.locks.held
+/// The other processor runs from now on.
+pub(crate) fn exchange() {
+    let locks = &kernel().nt.locks;
+    locks.held.swap(&locks.held_elsewhere);
+}
+
+/// The holder of a lock, when that is the processor that does not run.
+fn elsewhere(lock: *mut SpinLock) -> Option<Held> {
+    let held = kernel().nt.locks.held_elsewhere.borrow();
+    held.iter().find(|held| held.lock == lock).copied()
 }
 
 /// How many locks are held.
@@ -64,9 +75,10 @@ pub(crate) fn forget_beyond(known: usize) {
 
 /// Whether a held lock lies in this range of memory.
 pub(crate) fn held_in(start: usize, length: usize) -> bool {
-    state()
-        .borrow()
-        .iter()
+    let locks = &kernel().nt.locks;
+    let (here, elsewhere) = (locks.held.borrow(), locks.held_elsewhere.borrow());
+    here.iter()
+        .chain(elsewhere.iter())
         .any(|held| (start..start + length).contains(&(held.lock as usize)))
 }
 
@@ -99,6 +111,9 @@ pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
             format!("the spin lock at {lock:p} is acquired while this processor holds it{site}"),
         );
     }
+    if elsewhere(lock).is_some() {
+        processor::spin(lock as usize, || elsewhere(lock).is_none());
+    }
     match read(lock) {
         0 => {}
         value => finding::raise(
@@ -119,10 +134,17 @@ pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
 /// Gives a lock back; `after` is the level the caller asks for.
 pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
     let Some(held) = is_held(lock) else {
-        finding::fatal(
-            &rules::LOCK_NOT_HELD,
-            format!("the spin lock at {lock:p} is released but not held"),
-        );
+        let text = match elsewhere(lock) {
+            Some(held) => format!(
+                "the spin lock at {lock:p} is released by another processor than the one that holds it{}",
+                held.site.map_or_else(String::new, |site| format!(
+                    ", which acquired it at {}",
+                    image::offset_name(site)
+                ))
+            ),
+            None => format!("the spin lock at {lock:p} is released but not held"),
+        };
+        finding::fatal(&rules::LOCK_NOT_HELD, text);
     };
     let last = state()
         .borrow()
@@ -143,18 +165,20 @@ pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
     }
     write(lock, 0);
     state().borrow_mut().retain(|held| held.lock != lock);
+    processor::freed(lock as usize);
     if let Some(level) = after {
         irql::lower_to(level);
     }
 }
 
 extern "win64" fn ke_initialize_spin_lock(lock: *mut SpinLock) {
-    if is_held(lock).is_some() {
+    if is_held(lock).or_else(|| elsewhere(lock)).is_some() {
         finding::raise(
             &rules::LOCK_ORDER,
             format!("the spin lock at {lock:p} is initialised while held"),
         );
     }
+    lock_order::forget(lock as usize, size_of::<SpinLock>());
     write(lock, 0);
 }
 
@@ -177,7 +201,7 @@ extern "win64" fn ke_release_spin_lock_from_dpc_level(lock: *mut SpinLock) {
 }
 
 extern "win64" fn ke_try_to_acquire_spin_lock_at_dpc_level(lock: *mut SpinLock) -> bool {
-    if is_held(lock).is_some() {
+    if is_held(lock).or_else(|| elsewhere(lock)).is_some() {
         return false;
     }
     acquire(lock, None);
@@ -185,7 +209,7 @@ extern "win64" fn ke_try_to_acquire_spin_lock_at_dpc_level(lock: *mut SpinLock) 
 }
 
 extern "win64" fn ke_test_spin_lock(lock: *mut SpinLock) -> bool {
-    is_held(lock).is_none()
+    is_held(lock).or_else(|| elsewhere(lock)).is_none()
 }
 
 nt_rows! {

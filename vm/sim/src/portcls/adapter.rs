@@ -9,6 +9,7 @@ use waverig_portcls::status::{
 };
 use waverig_portcls::{NTSTATUS, PORT_CLASS_DEVICE_EXTENSION_SIZE};
 
+use super::device_lock::DeviceLock;
 use super::pin::Pin;
 use super::pnp::{Life, Phase};
 use super::power::Power;
@@ -38,6 +39,8 @@ pub(crate) struct Adapter {
     pub(super) start_device: StartDevice,
     pub(super) life: Life,
     pub(super) power: Power,
+    /// What it does for programs it does one at a time.
+    pub(super) lock: Rc<DeviceLock>,
     most_subdevices: u32,
     pub(super) subdevices: RefCell<Vec<Rc<Subdevice>>>,
     pub(super) connections: RefCell<Vec<PhysicalConnection>>,
@@ -204,6 +207,7 @@ pub(crate) extern "win64" fn pc_add_adapter_device(
         start_device,
         life: Life::new(),
         power: Power::new(),
+        lock: Rc::default(),
         most_subdevices,
         subdevices: RefCell::default(),
         connections: RefCell::default(),

@@ -94,6 +94,7 @@ pub(super) extern "win64" fn pc_dispatch_irp(
     let Some(adapter) = adapter::named(device, "PcDispatchIrp") else {
         return finish(request, STATUS_NO_SUCH_DEVICE, 0);
     };
+    let _lock = adapter.lock.take();
     match usize::from(stack.major_function) {
         CREATE if pnp::hold_open(&adapter, request) => NtStatus(STATUS_PENDING),
         CREATE => open(&adapter, request),

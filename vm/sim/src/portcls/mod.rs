@@ -16,6 +16,7 @@ pub(crate) mod adapter;
 pub(crate) mod automation;
 pub(crate) mod com;
 pub(crate) mod description;
+mod device_lock;
 mod dispatch;
 mod filter;
 mod format;

@@ -15,7 +15,17 @@ pub(super) fn walk(kernel: &Kernel, fault: Option<&Registers>) -> Vec<StackFrame
     if let Some(registers) = fault {
         start_at_fault(registers, &mut frames);
     }
-    for frame in kernel.calls.nest().iter().rev() {
+    nest(kernel, &kernel.calls.nest(), &mut frames);
+    let elsewhere = kernel.calls.nest_elsewhere();
+    if !elsewhere.is_empty() {
+        frames.push(step("the other processor meanwhile".into()));
+        nest(kernel, &elsewhere, &mut frames);
+    }
+    frames
+}
+
+fn nest(kernel: &Kernel, nest: &[Frame], frames: &mut Vec<StackFrame>) {
+    for frame in nest.iter().rev() {
         match frame {
             Frame::IntoKernel {
                 import,
@@ -28,13 +38,12 @@ pub(super) fn walk(kernel: &Kernel, fault: Option<&Registers>) -> Vec<StackFrame
                 driver_frames(
                     &resume(*return_address, *stack, registers),
                     true,
-                    &mut frames,
+                    frames,
                 );
             }
             Frame::IntoDriver { name, .. } => frames.push(step(format!("the kernel calls {name}"))),
         }
     }
-    frames
 }
 
 fn step(function: String) -> StackFrame {

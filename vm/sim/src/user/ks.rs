@@ -18,7 +18,7 @@ use crate::sched;
 pub(crate) struct Handle {
     file: File,
     /// The name of a pin, which is no text; it lives as long as the file object.
-    name: Option<UnicodeString>,
+    name: Cell<Option<UnicodeString>>,
     /// I/O controls that were sent through it.
     sent: Cell<u32>,
     /// Those of them that the driver refused.
@@ -38,7 +38,7 @@ impl Handle {
     pub(crate) fn open(link: &str) -> Result<Self, NtStatus> {
         Ok(Self {
             file: io::open(link)?,
-            name: None,
+            name: Cell::new(None),
             sent: Cell::new(0),
             refused: Cell::new(0),
         })
@@ -65,7 +65,7 @@ impl Handle {
         match opened {
             Ok(file) => Ok(Self {
                 file,
-                name: Some(name),
+                name: Cell::new(Some(name)),
                 sent: Cell::new(0),
                 refused: Cell::new(0),
             }),
@@ -101,6 +101,7 @@ impl Handle {
         }
         let done = Rc::new(Cell::new(None));
         let later = Rc::clone(&done);
+        let _in_use = self.file.in_use();
         irp::dispatch(device, request, move |status: IoStatus| {
             later.set(Some(status))
         });
@@ -237,8 +238,13 @@ impl Handle {
 
     /// Closes the handle: requests that are pended on it are to end.
     pub(crate) fn close(self) {
-        self.file.close();
-        if let Some(name) = self.name {
+        self.shut();
+    }
+
+    /// As [`Self::close`], while other threads of the program may be in requests.
+    pub(crate) fn shut(&self) {
+        self.file.shut();
+        if let Some(name) = self.name.take() {
             pool::free(name.buffer.cast());
         }
     }

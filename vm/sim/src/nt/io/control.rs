@@ -354,6 +354,7 @@ fn send(
     };
     let inside = Rc::clone(&pending.irp);
     let object = file.object();
+    let _in_use = file.in_use();
     last::hold(object);
     irp::dispatch(file.device(), irp, move |result| {
         inside.set(std::ptr::null_mut());

@@ -1,6 +1,6 @@
 //! Cancelling: the cancel spin lock, and the routine that a driver set.
 
-use super::{check_live, current_stack, state};
+use super::{check_live, current_stack, is_with_driver, state};
 use crate::call;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{CancelRoutine, Irp};
@@ -33,7 +33,13 @@ pub fn cancel(irp: *mut Irp) -> bool {
 pub(crate) fn begin_cancel(irp: *mut Irp) -> Option<CancelRoutine> {
     check_live(irp, "IoCancelIrp");
     let before = acquire_cancel_lock();
-    // SAFETY: the IRP lives, and nothing of the driver runs meanwhile: there is one processor.
+    if !is_with_driver(irp) {
+        // The other processor completed it while this one waited for the lock. The I/O manager frees a packet in the thread that
+        // sent it, which is the one that cancels: it would find a packet without a cancel routine.
+        release_cancel_lock(before);
+        return None;
+    }
+    // SAFETY: the IRP lives, and nothing of the driver runs meanwhile: no import is called.
     let routine = unsafe {
         (*irp).cancel = 1;
         (*irp).cancel_routine.take()

@@ -79,11 +79,13 @@ fn wants(control: u8, status: NtStatus, cancelled: bool) -> bool {
 
 /// Every dispatch routine that runs with this location learns what became of it.
 fn note(irp: *mut Irp, location: i8, pending: bool, status: NtStatus) {
-    let mut watches = state().watches.borrow_mut();
-    let same = watches
-        .iter_mut()
-        .filter(|watch| watch.irp == irp as usize && watch.location == location);
-    same.for_each(|watch| watch.completed = Some((pending, status)));
+    for watches in [&state().watches, &state().watches_elsewhere] {
+        let mut watches = watches.borrow_mut();
+        let same = watches
+            .iter_mut()
+            .filter(|watch| watch.irp == irp as usize && watch.location == location);
+        same.for_each(|watch| watch.completed = Some((pending, status)));
+    }
 }
 
 fn begin(irp: *mut Irp) {
