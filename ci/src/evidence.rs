@@ -127,11 +127,13 @@ impl Evidence {
                 self.ended_early(&refusal.reason);
                 self.refused = Some(refusal.reason);
             }
-            // Hostile programs are not judged here.
+            // Hostile programs, services that fail and interleavings are not judged here.
             Reply::Done
             | Reply::FuzzFound { .. }
             | Reply::Lived(_)
             | Reply::FaultFound { .. }
+            | Reply::InterleaveFound { .. }
+            | Reply::Interleaved(_)
             | Reply::Fuzzed(_) => {}
         }
     }

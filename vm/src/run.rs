@@ -7,6 +7,7 @@ use std::time::Duration;
 use waverig_protocol::device::Device;
 use waverig_protocol::fault::Lives;
 use waverig_protocol::fuzz::Round;
+use waverig_protocol::interleave::Order;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
 
@@ -32,6 +33,8 @@ pub struct Job<'a> {
     pub round: Option<&'a Round>,
     /// Lives in which services fail.
     pub lives: Option<&'a Lives>,
+    /// Which interleavings of two processors are tried afterwards.
+    pub order: Option<&'a Order>,
     /// Seeds what the machine may choose freely.
     pub seed: u64,
     /// How long each step may take.
@@ -150,6 +153,10 @@ fn steps(
         if let Some(lives) = job.lives {
             let lives = Box::new(lives.clone());
             guest.ask("faults", &Request::Faults { lives }, &[])?;
+        }
+        if let Some(order) = job.order {
+            let order = order.clone();
+            guest.ask("interleave", &Request::Interleave { order }, &[])?;
         }
         guest.ask("remove", &Request::Remove, &[])?;
     }

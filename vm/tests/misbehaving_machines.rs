@@ -30,6 +30,7 @@ fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
         inspect: false,
         round: None,
         lives: None,
+        order: None,
         seed: 0,
         deadline,
     };
@@ -94,6 +95,7 @@ fn a_program_that_does_not_exist_is_named() {
         inspect: false,
         round: None,
         lives: None,
+        order: None,
         seed: 0,
         deadline: Duration::from_secs(30),
     };

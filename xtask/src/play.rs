@@ -97,6 +97,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         inspect: false,
         round: None,
         lives: None,
+        order: None,
         seed: plan.seed,
         deadline: DEADLINE,
     };
@@ -147,6 +148,7 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
         inspect: true,
         round: None,
         lives: None,
+        order: None,
         seed: 1,
         deadline: DEADLINE,
     };

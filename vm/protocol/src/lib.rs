@@ -11,6 +11,7 @@ pub mod fault;
 pub mod frame;
 pub mod fuzz;
 pub mod inspection;
+pub mod interleave;
 mod message;
 mod program;
 pub mod scenario;

@@ -7,6 +7,7 @@ use crate::device::Device;
 use crate::fault::{Failed, Life, Lives};
 use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
+use crate::interleave::{Order, Schedule, Tally as Tried};
 use crate::scenario::{Format, Scenario};
 use crate::timeline::Stamped;
 
@@ -58,6 +59,12 @@ pub enum Request {
     Faults {
         /// What is played, and what fails.
         lives: Box<Lives>,
+    },
+    /// Tries interleavings of two processors. Answered by [`Reply::InterleaveFound`] when one breaks a rule, then
+    /// [`Reply::Interleaved`].
+    Interleave {
+        /// Which.
+        order: Order,
     },
     /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
     Remove,
@@ -114,6 +121,15 @@ pub enum Reply {
         /// Those that did.
         failed: Vec<Failed>,
     },
+    /// An interleaving broke a rule, which [`Reply::Finding`] or [`Reply::Fault`] tells.
+    InterleaveFound {
+        /// Which one.
+        schedule: Schedule,
+        /// Where the processors were, and what went wrong for programs.
+        what: String,
+    },
+    /// The interleavings of an order were tried.
+    Interleaved(Box<Tried>),
     /// A line for the machine's log.
     Log {
         /// The line, without its end.
@@ -148,12 +164,14 @@ impl Reply {
             | Self::Inspected { .. }
             | Self::Refused(_)
             | Self::Fuzzed(_)
+            | Self::Interleaved(_)
             | Self::Fault { .. } => true,
             Self::Events { .. }
             | Self::Capture { .. }
             | Self::FuzzFound { .. }
             | Self::Lived(_)
             | Self::FaultFound { .. }
+            | Self::InterleaveFound { .. }
             | Self::Log { .. }
             | Self::Recorded { .. }
             | Self::Finding(_) => false,

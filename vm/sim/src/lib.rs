@@ -17,6 +17,7 @@ mod fuzz;
 pub mod host;
 pub mod image;
 pub mod imports;
+mod interleave;
 pub mod kernel;
 mod lives;
 #[cfg(test)]

@@ -77,6 +77,8 @@ pub(crate) struct Processors {
     stack: Cell<Option<DefaultStack>>,
     /// How often the second went on.
     turns: Cell<u64>,
+    /// How often one had to wait for the other.
+    waits: Cell<u64>,
 }
 
 impl Default for Processors {
@@ -92,6 +94,7 @@ impl Default for Processors {
             wanted: Cell::new(0),
             stack: Cell::new(None),
             turns: Cell::new(0),
+            waits: Cell::new(0),
         }
     }
 }
@@ -247,6 +250,7 @@ fn can_go_on() -> bool {
 
 /// On the second processor: until `condition` holds, which is asked on the first.
 fn block(what: &'static str, condition: &mut dyn FnMut() -> bool) {
+    waited();
     let condition: *mut (dyn FnMut() -> bool + '_) = condition;
     // SAFETY: only the lifetime changes: the condition is used while this function stands in `give_up`, and no longer.
     let condition: *mut (dyn FnMut() -> bool + 'static) = unsafe { std::mem::transmute(condition) };
@@ -268,7 +272,10 @@ pub(crate) fn wait(what: &'static str, mut condition: impl FnMut() -> bool) {
     }
     if side() == Side::Second {
         block(what, &mut condition);
-    } else if irql::current() < Irql::DISPATCH {
+        return;
+    }
+    waited();
+    if irql::current() < Irql::DISPATCH {
         sched::must(what, condition);
     } else {
         while !condition() {
@@ -285,6 +292,7 @@ pub(crate) fn spin(lock: usize, mut free: impl FnMut() -> bool) {
         block("a spin lock that this processor holds", &mut free);
         return;
     }
+    waited();
     let before = state().wanted.replace(lock);
     while !free() {
         if !go_on() {
@@ -292,6 +300,15 @@ pub(crate) fn spin(lock: usize, mut free: impl FnMut() -> bool) {
         }
     }
     state().wanted.set(before);
+}
+
+fn waited() {
+    state().waits.set(state().waits.get() + 1);
+}
+
+/// How often one processor had to wait for the other so far.
+pub(crate) fn waits() -> u64 {
+    state().waits.get()
 }
 
 fn deadlock(what: &str) -> ! {
@@ -330,10 +347,7 @@ fn go_on_if_blocked() {
 }
 
 /// A wait of the second processor's: it does not run the machine.
-pub(crate) fn run_until(
-    condition: &mut dyn FnMut() -> bool,
-    deadline: Option<Qpc>,
-) -> Waited {
+pub(crate) fn run_until(condition: &mut dyn FnMut() -> bool, deadline: Option<Qpc>) -> Waited {
     loop {
         if condition() {
             return Waited::Met;

@@ -145,6 +145,13 @@ fn step_now() -> bool {
     }
 }
 
+/// Whether an event with this name is scheduled before `latest`.
+pub(crate) fn is_scheduled(name: &str, latest: Qpc) -> bool {
+    let events = kernel().schedule.events.borrow();
+    let mut before = events.iter().take_while(|(id, _)| id.due <= latest);
+    before.any(|(_, task)| task.name == name)
+}
+
 /// Takes the first event with this name, if one is scheduled before `latest`, and moves the clock to its due time if that is still to
 /// come: the caller does what it stands for, now. Others that are due by then happen late.
 pub(crate) fn take(name: &str, latest: Qpc) -> Option<Box<dyn FnOnce()>> {

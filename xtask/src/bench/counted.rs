@@ -110,6 +110,7 @@ fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<V
         inspect: false,
         round: None,
         lives: None,
+        order: None,
         device: &device,
         deadline: DEADLINE,
     };

@@ -52,7 +52,8 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         package::make(context, None)?;
     }
     let seed = options.seed.unwrap_or(1);
-    let tally = match &options.replay {
+    let replayed = options.replay.as_deref().map(super::numbers).transpose()?;
+    let tally = match &replayed {
         Some(plan) => {
             let [file] = &files[..] else {
                 let text = "--replay takes the scenario, too: --filter NAME";
@@ -298,6 +299,7 @@ impl<'a> Lab<'a> {
             inspect: false,
             round: None,
             lives: Some(&lives),
+            order: None,
             seed: self.seed,
             deadline: DEADLINE,
         };

@@ -72,7 +72,8 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         package::make(context, None)?;
     }
     let certificate = package::identity(context)?.certificate().der().to_vec();
-    let (first, end) = match options.replay.as_deref() {
+    let replayed = options.replay.as_deref().map(super::numbers).transpose()?;
+    let (first, end) = match replayed.as_deref() {
         Some([iteration]) => (iteration / ROUND * ROUND, iteration + 1),
         Some(_) => return Err(Usage("--replay takes the number of one request".into()).into()),
         None => (0, options.count.unwrap_or(USUAL)),
@@ -218,6 +219,7 @@ fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<
         inspect: false,
         round: Some(round),
         lives: None,
+        order: None,
         seed: round.seed,
         deadline: DEADLINE,
     };

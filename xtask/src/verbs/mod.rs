@@ -9,6 +9,7 @@ pub(crate) mod faults;
 mod follow;
 mod fuzz;
 mod inspect;
+mod interleave;
 mod mutants;
 pub(crate) mod package;
 mod sim;
@@ -46,6 +47,7 @@ const VERBS: &[Verb] = &[
     fuzz::VERB,
     faults::VERB,
     mutants::VERB,
+    interleave::VERB,
     follow::VERB,
     bench::VERB,
     doctor::VERB,
@@ -75,8 +77,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `--count N`
     pub(crate) count: Option<u64>,
-    /// `--replay N`, or several with commas between them
-    pub(crate) replay: Option<Vec<u64>>,
+    /// `--replay WHAT`: one thing again; what it is called is the verb's affair.
+    pub(crate) replay: Option<String>,
 }
 
 /// Runs the verb that the command line names.
@@ -124,7 +126,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "filter" => options.filter = Some(args.value()?.string()?),
             "seed" => options.seed = Some(args.value()?.parse()?),
             "count" => options.count = Some(args.value()?.parse()?),
-            "replay" => options.replay = Some(numbers(&args.value()?.string()?)?),
+            "replay" => options.replay = Some(args.value()?.string()?),
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "json" => options.json = true,
@@ -137,6 +139,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
     Ok(Some(options))
 }
 
+/// The numbers that `--replay` names, with commas between them.
 fn numbers(text: &str) -> Result<Vec<u64>> {
     let all: Result<Vec<u64>, _> = text
         .split(',')
@@ -165,7 +168,7 @@ fn help() -> String {
     let mut text = String::from("usage: cargo xtask VERB [options]\n\n");
     for verb in VERBS {
         text += &format!(
-            "  {:<9} {}\n            {}\n",
+            "  {:<10} {}\n             {}\n",
             verb.name, verb.about, verb.options
         );
     }

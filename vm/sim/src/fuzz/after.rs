@@ -23,11 +23,22 @@ impl Sink for Kept {
     }
 }
 
+/// Milliseconds that are played after a round.
+const USUAL: u32 = 20;
+
 /// Plays some milliseconds and compares what comes out of the tap.
 ///
 /// # Errors
 /// In words for people, when the device no longer does what it should.
 pub(crate) fn plays(target: &Target) -> Result<(), String> {
+    plays_for(target, USUAL)
+}
+
+/// As [`plays`], for so many milliseconds.
+///
+/// # Errors
+/// As there.
+pub(crate) fn plays_for(target: &Target, duration_ms: u32) -> Result<(), String> {
     let format = Format {
         rate: 48_000,
         // However the device is set up, it has one.
@@ -35,7 +46,7 @@ pub(crate) fn plays(target: &Target) -> Result<(), String> {
         sample: Sample::Pcm24,
     };
     let client = Client::EventDriven { packet_frames: 96 };
-    let scenario = Scenario::of(Signal::Counter, format, client, 20);
+    let scenario = Scenario::of(Signal::Counter, format, client, duration_ms);
     let kept = Kept::default();
     let journal = Journal::new(kept.clone());
     user::play(&scenario, target, None, &journal).map_err(|error| error.to_string())?;

@@ -257,7 +257,10 @@ extern "win64" fn ex_delete_timer(
     if cancel != 0 {
         stop(address, &timer);
         if wait != 0 {
-            wait_for_callback(address, "ExDeleteTimer, for the callback on the other processor");
+            wait_for_callback(
+                address,
+                "ExDeleteTimer, for the callback on the other processor",
+            );
             // The callback may have set the timer again, which has no effect by then ("Deleting a System-Allocated Timer Object").
             let set = state().timers.borrow().get(&address).copied();
             if let Some(set) = set {

@@ -1,7 +1,7 @@
 //! File objects: an open of a device, and how many opens a device has.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::kernel::kernel;
 use crate::nt::layout::{DeviceObject, FileObject, UnicodeString};
@@ -15,6 +15,30 @@ const FILE_OBJECT: i16 = 5;
 #[derive(Debug, Default)]
 pub(crate) struct FileState {
     open: RefCell<HashMap<usize, u32>>,
+    /// Devices that are being removed.
+    going: RefCell<HashSet<usize>>,
+}
+
+/// From now on a device cannot be opened, or can be again. The I/O manager sees to it before IRP_MN_REMOVE_DEVICE: no driver could refuse
+/// a request that reaches its device object after that is gone (inferred; "Handling an IRP_MN_REMOVE_DEVICE Request" speaks of requests
+/// that the driver has already).
+pub(crate) fn set_going(device: *mut DeviceObject, going: bool) {
+    let mut all = kernel().nt.files.going.borrow_mut();
+    if going {
+        all.insert(device as usize);
+    } else {
+        all.remove(&(device as usize));
+    }
+}
+
+/// Whether a device is being removed.
+pub(crate) fn is_going(device: *mut DeviceObject) -> bool {
+    kernel()
+        .nt
+        .files
+        .going
+        .borrow()
+        .contains(&(device as usize))
 }
 
 /// How many file objects a device has: opens that were not closed, or that somebody still refers to.

@@ -87,20 +87,33 @@ fn stack_size(device: *mut DeviceObject) -> i8 {
     unsafe { (*device::top_of_stack(device)).stack_size }
 }
 
+thread_local! {
+    /// Plug and play requests on their way.
+    static CHANGES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a plug and play request is on its way: a driver may have begun to refuse what it will refuse from then on.
+pub(crate) fn is_changing() -> bool {
+    CHANGES.get() > 0
+}
+
 /// Sends a plug and play request.
 pub fn pnp(
     device: *mut DeviceObject,
     minor: u8,
     fill: impl FnOnce(&mut IoStackLocation),
 ) -> IoStatus {
-    send(
+    CHANGES.set(CHANGES.get() + 1);
+    let status = send(
         device,
         std::ptr::null_mut(),
         irp::MJ_PNP,
         minor,
         KERNEL_MODE,
         fill,
-    )
+    );
+    CHANGES.set(CHANGES.get() - 1);
+    status
 }
 
 /// Opens a device by a name: a symbolic link of an interface, or a device name, each with more path behind it. `\\?\`
@@ -139,6 +152,9 @@ pub fn open_with(
     // FILE_OPEN in the options, FILE_SHARE_READ | FILE_SHARE_WRITE in the upper half of the third word.
     const FILE_OPEN: u64 = 1 << 24;
     const SHARE: u64 = 3 << 16;
+    if file::is_going(device) {
+        return Err(STATUS_OBJECT_NAME_NOT_FOUND);
+    }
     let object = file::create(device, name);
     let result = send(device, object, irp::MJ_CREATE, 0, USER_MODE, |stack| {
         stack.parameters[1] = FILE_OPEN;

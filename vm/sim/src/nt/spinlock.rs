@@ -44,6 +44,10 @@ fn elsewhere(lock: *mut SpinLock) -> Option<Held> {
     held.iter().find(|held| held.lock == lock).copied()
 }
 
+fn state() -> &'static RefCell<Vec<Held>> {
+    &kernel().nt.locks.held
+}
+
 /// How many locks are held.
 pub(crate) fn held_count() -> usize {
     state().borrow().len()

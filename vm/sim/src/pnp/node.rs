@@ -125,6 +125,7 @@ impl Node {
     /// # Errors
     /// What failed, in the words of Device Manager; the node is then left without a driver.
     pub(crate) fn start(&self) -> Result<(), String> {
+        file::set_going(self.pdo, false);
         if self.state.get() == State::Removed {
             let image = self.image.borrow().clone();
             let name = image.file_name().unwrap_or_default().to_string_lossy();
@@ -183,6 +184,7 @@ impl Node {
                 // "Windows 2000 and later versions of Windows track open handles and fail the query if there are open
                 // handles after the IRP_MN_QUERY_REMOVE_DEVICE completes."
                 let free = file::open_on(node.pdo) == 0;
+                file::set_going(node.pdo, agreed && free);
                 if !(agreed && free) {
                     node.must(CANCEL_REMOVE_DEVICE, "IRP_MN_CANCEL_REMOVE_DEVICE");
                 }
@@ -196,6 +198,7 @@ impl Node {
     /// # Errors
     /// When the driver cannot be unloaded.
     pub(crate) fn remove(&self) -> Result<(), String> {
+        file::set_going(self.pdo, true);
         let status = io::pnp(self.pdo, REMOVE_DEVICE, |_| {}).status;
         if !status.is_ok() {
             finding::raise(

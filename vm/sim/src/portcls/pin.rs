@@ -26,6 +26,7 @@ use super::port_stream::PortStream;
 use super::property::{Answer, Incoming, Scratch};
 use super::rtaudio::Buffer;
 use super::rules;
+use crate::nt::io;
 use crate::nt::layout::KEvent;
 use crate::{call, finding};
 
@@ -302,7 +303,10 @@ impl Pin {
                     "SetState({next}) in state {} returned {status:#010x}",
                     self.state.get()
                 );
-                finding::raise(&rules::STATE_REFUSED, text);
+                // A driver hears of a stop or a removal before PortCls does, and may refuse to run from then on.
+                if !(next == KSSTATE_RUN && io::is_changing()) {
+                    finding::raise(&rules::STATE_REFUSED, text);
+                }
                 return Err(status);
             }
             self.state.set(next);

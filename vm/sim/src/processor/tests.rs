@@ -42,7 +42,10 @@ fn ends(expect: &[&str]) {
     disarm();
     assert_eq!(LOG.take(), expect);
     assert_eq!(kernel().findings.all(), []);
-    assert_eq!((irql::current(), spinlock::held_count()), (Irql::PASSIVE, 0));
+    assert_eq!(
+        (irql::current(), spinlock::held_count()),
+        (Irql::PASSIVE, 0)
+    );
 }
 
 fn lock(lock: *mut usize) -> Irql {

@@ -35,11 +35,7 @@ fn nest(kernel: &Kernel, nest: &[Frame], frames: &mut Vec<StackFrame>) {
                 ..
             } => {
                 frames.push(step(format!("{} (kernel)", kernel.imports.name(*import))));
-                driver_frames(
-                    &resume(*return_address, *stack, registers),
-                    true,
-                    frames,
-                );
+                driver_frames(&resume(*return_address, *stack, registers), true, frames);
             }
             Frame::IntoDriver { name, .. } => frames.push(step(format!("the kernel calls {name}"))),
         }

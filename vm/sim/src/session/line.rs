@@ -8,6 +8,7 @@ use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Program, Reply, frame};
 
 use crate::fuzz;
+use crate::interleave;
 use crate::lives;
 use crate::report::{Report, StackFrame};
 use crate::session::staging;
@@ -39,6 +40,9 @@ pub(super) fn fault(report: &Report) {
     }
     if let Some((plan, failed)) = lives::current() {
         send(&Reply::FaultFound { plan, failed }, &[]);
+    }
+    if let Some((schedule, what)) = interleave::current() {
+        send(&Reply::InterleaveFound { schedule, what }, &[]);
     }
     let reply = Reply::Fault {
         summary: format!("{} [{}]{}", report.text, report.rule, place(report)),

@@ -16,7 +16,7 @@ use crate::pnp::Device;
 use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{fuzz, lives, profile, program, report, sched};
+use crate::{fuzz, interleave, lives, profile, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -171,6 +171,17 @@ impl Session {
                 }
                 lives::end(device)?;
                 Ok(Reply::Done)
+            }
+            Request::Interleave { order } => {
+                let device = self
+                    .devices
+                    .first()
+                    .ok_or("nothing can be interleaved before a package is installed")?;
+                let played = interleave::play(device, &order)?;
+                if let Some((schedule, what)) = played.found {
+                    line::send(&Reply::InterleaveFound { schedule, what }, &[]);
+                }
+                Ok(Reply::Interleaved(Box::new(played.tally)))
             }
             Request::Remove => {
                 if self.devices.is_empty() {
