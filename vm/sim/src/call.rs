@@ -434,11 +434,14 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
         turns: processor::turns(),
         processor: State::take(),
     };
-    if calls.depth() == 0 {
-        processor::boundary();
+    let outermost = calls.depth() == 0;
+    if outermost {
         watchdog::progress(true);
     }
     calls.enter_driver(name, function.address(), Function::bits(&arguments));
+    if outermost {
+        processor::boundary();
+    }
     // SAFETY: the caller vouches for pointer and signature.
     let output = unsafe { function.invoke(arguments) };
     check_processor(name, &before);

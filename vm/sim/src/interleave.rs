@@ -87,16 +87,11 @@ pub(crate) fn current() -> Option<(Schedule, String)> {
 impl Current {
     fn words(&self) -> String {
         let one = |(activity, during, place): &(Activity, String, Option<usize>)| {
-            let during = if during.is_empty() {
-                "while the first was about to call the driver".to_owned()
-            } else {
-                format!("while the first was in {during}")
-            };
             let place = place.map_or_else(String::new, |place| {
                 format!(", at {}", image::describe(place))
             });
             format!(
-                "the second processor began {} {during}{place}",
+                "the second processor began {} while the first was in {during}{place}",
                 activity.name()
             )
         };

@@ -387,6 +387,11 @@ pub(crate) fn finish(deadline: Qpc) -> Result<(), &'static str> {
     }
 }
 
+/// Whether the processor that does not run is in the middle of a call of the driver, or about to make one for a request.
+pub(crate) fn is_under_way_elsewhere() -> bool {
+    !kernel().calls.nest_elsewhere().is_empty() || irp::is_dispatching_elsewhere()
+}
+
 /// Between two calls into the driver the second processor goes on with what it was held up in.
 #[inline]
 pub(crate) fn between_calls() {

@@ -45,6 +45,9 @@ pub(crate) struct Found {
     text: String,
 }
 
+/// What was tried, and the first thing that was found.
+type Outcome = (Tally, Option<Found>);
+
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let orders = orders(options)?;
@@ -134,10 +137,10 @@ impl Lab {
     }
 
     /// Carries out every order, as many at a time as the host has processors, until one finds something.
-    fn explore(&self, context: &Context, orders: &[Order]) -> Result<(Tally, Option<Found>)> {
+    fn explore(&self, context: &Context, orders: &[Order]) -> Result<Outcome> {
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let stop = AtomicBool::new(false);
-        let results: Mutex<Vec<(usize, Result<(Tally, Option<Found>)>)>> = Mutex::default();
+        let results: Mutex<Vec<(usize, Result<Outcome>)>> = Mutex::default();
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let runs = context.layout.runs(self.machine.kind());
         let ui = &context.ui;
@@ -191,7 +194,7 @@ impl Lab {
     }
 
     /// Carries out an order on a fresh machine.
-    fn order(&self, order: &Order, folder: &Path) -> Result<(Tally, Option<Found>)> {
+    fn order(&self, order: &Order, folder: &Path) -> Result<Outcome> {
         layout::fresh(folder)?;
         let device = Device::default();
         let job = Job {

@@ -241,6 +241,11 @@ pub(crate) fn pended_on(device: *mut DeviceObject) -> Vec<&'static str> {
     pended.into_iter().map(|(_, name)| name).collect()
 }
 
+/// Whether the processor that does not run is sending a request.
+pub(crate) fn is_dispatching_elsewhere() -> bool {
+    !state().watches_elsewhere.borrow().is_empty()
+}
+
 /// Whether an IRP lives and was not completed.
 fn is_with_driver(irp: *mut Irp) -> bool {
     let live = state().live.borrow();

@@ -17,6 +17,7 @@ use crate::nt::io::{self, PowerKind};
 use crate::nt::layout::DeviceObject;
 use crate::nt::{device, file, interface, irp};
 use crate::portcls::{com, rules as port_rules};
+use crate::processor;
 use crate::sched;
 use crate::time::{Hns, Qpc};
 use waverig_portcls::{PowerDeviceD0, PowerDeviceD3, PowerSystemSleeping3, PowerSystemWorking};
@@ -234,6 +235,10 @@ impl Node {
         self.state.set(State::SurpriseRemoved);
         self.check_interfaces("IRP_MN_SURPRISE_REMOVAL");
         self.probe(&rules::OPEN_WHEN_GONE);
+        // What another processor was in the middle of when the request came comes to its end first.
+        processor::wait("calls of the other processor that were under way", || {
+            !processor::is_under_way_elsewhere()
+        });
         let fdo = device::top_of_stack(self.pdo);
         let pended = irp::pended_on(fdo);
         if !pended.is_empty() {

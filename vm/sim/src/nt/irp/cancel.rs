@@ -20,30 +20,26 @@ pub(crate) fn release_cancel_lock(level: Irql) {
 
 /// Cancels an IRP (`IoCancelIrp`): `true` when it had a cancel routine, which was called.
 pub fn cancel(irp: *mut Irp) -> bool {
-    match begin_cancel(irp) {
+    check_live(irp, "IoCancelIrp");
+    let before = acquire_cancel_lock();
+    match take_routine(irp) {
         Some(routine) => {
-            end_cancel(irp, routine);
+            call_routine(irp, routine, before);
             true
         }
-        None => false,
+        None => {
+            release_cancel_lock(before);
+            false
+        }
     }
 }
 
-/// The first half of it: the IRP is marked, and its cancel routine taken out, which from then on owns the IRP.
+/// The first half of it, for a processor that is held up in the middle: the IRP is marked, and its cancel routine taken out, which from
+/// then on owns the IRP.
 pub(crate) fn begin_cancel(irp: *mut Irp) -> Option<CancelRoutine> {
     check_live(irp, "IoCancelIrp");
     let before = acquire_cancel_lock();
-    if !is_with_driver(irp) {
-        // The other processor completed it while this one waited for the lock. The I/O manager frees a packet in the thread that
-        // sent it, which is the one that cancels: it would find a packet without a cancel routine.
-        release_cancel_lock(before);
-        return None;
-    }
-    // SAFETY: the IRP lives, and nothing of the driver runs meanwhile: no import is called.
-    let routine = unsafe {
-        (*irp).cancel = 1;
-        (*irp).cancel_routine.take()
-    };
+    let routine = take_routine(irp);
     release_cancel_lock(before);
     routine
 }
@@ -52,8 +48,26 @@ pub(crate) fn begin_cancel(irp: *mut Irp) -> Option<CancelRoutine> {
 /// itself.
 pub(crate) fn end_cancel(irp: *mut Irp, routine: CancelRoutine) {
     check_live(irp, "a cancel routine");
-    let before = acquire_cancel_lock();
-    // SAFETY: the IRP lives.
+    call_routine(irp, routine, acquire_cancel_lock());
+}
+
+/// Marks an IRP, under the cancel lock.
+fn take_routine(irp: *mut Irp) -> Option<CancelRoutine> {
+    // The other processor may have completed it while this one waited for the lock. The I/O manager frees a packet in the thread that
+    // sent it, which is the one that cancels: it would find a packet without a cancel routine.
+    if !is_with_driver(irp) {
+        return None;
+    }
+    // SAFETY: the IRP lives, and nothing of the driver runs meanwhile: no import is called.
+    unsafe {
+        (*irp).cancel = 1;
+        (*irp).cancel_routine.take()
+    }
+}
+
+/// Calls a cancel routine, with the cancel lock held, which was taken at `before`.
+fn call_routine(irp: *mut Irp, routine: CancelRoutine, before: Irql) {
+    // SAFETY: the IRP lives: its cancel routine owns it.
     let device = unsafe {
         (*irp).cancel_irql = before;
         let in_driver = (*irp).current_location <= (*irp).stack_count;
