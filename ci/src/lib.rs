@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod clock;
+pub mod coverage;
 mod evidence;
 pub mod expected;
 pub mod explain;

@@ -15,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) layout: Layout,
     pub(crate) exec: Box<dyn Runner>,
     pub(crate) ui: Ui,
+    /// Folder in which machines note what of the driver they execute, when they are to.
+    pub(crate) coverage: Option<PathBuf>,
     /// Held while a verb writes to the output folder; released by the operating system whatever happens.
     lock: Option<File>,
 }
@@ -26,6 +28,7 @@ impl Context {
             layout: Layout::new(out)?,
             exec: Box::new(Exec::new()?),
             ui: Ui::new(),
+            coverage: None,
             lock: None,
         })
     }

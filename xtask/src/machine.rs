@@ -1,10 +1,12 @@
 //! Which test machine a run takes.
 
 use std::env;
+use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use waverig_vm::{Machine, Sim};
 
+use crate::context::Context;
 use crate::stop::Usage;
 use crate::verbs::SIMULATOR;
 
@@ -12,12 +14,16 @@ use crate::verbs::SIMULATOR;
 ///
 /// # Errors
 /// A name that is not a machine is wrong use.
-pub(crate) fn select(name: &str) -> Result<Box<dyn Machine>> {
+pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> {
     match name {
         "auto" | "sim" => {
             let this = env::current_exe()
                 .context("this program cannot find its own file to start the simulator")?;
-            Ok(Box::new(Sim::new(this, [SIMULATOR])))
+            let mut args = vec![OsString::from(SIMULATOR)];
+            if let Some(folder) = &context.coverage {
+                args.extend(["--coverage".into(), folder.into()]);
+            }
+            Ok(Box::new(Sim::new(this, args)))
         }
         other => Err(Usage(format!(
             "there is no machine {other:?}; there are auto and sim (the only one so far)"

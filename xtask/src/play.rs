@@ -42,7 +42,7 @@ impl Plan {
     /// A name that does not exist is wrong use; a scenario file that is wrong is named with its line.
     pub(crate) fn new(context: &Context, options: &Options) -> Result<Self> {
         let machine = options.machine.clone().unwrap_or_else(|| "auto".into());
-        machine::select(&machine)?;
+        machine::select(context, &machine)?;
         let all = load_all(&context.layout.scenarios())?;
         let files =
             select(&all, options.filter.as_deref()).map_err(|error| Usage(error.to_string()))?;

@@ -11,6 +11,9 @@ use crate::kit::{Kit, prepare};
 use crate::toolchain::Toolchain;
 use crate::{Arch, Invocation, Runner, Workspace, files, link};
 
+/// What the workspace is called in the PDB, so that no folder of this host stands there.
+pub const SOURCES: &str = "/waverig";
+
 /// The package and the profile (both in the workspace's manifests).
 const PACKAGE: &str = "waverig";
 const PROFILE: &str = "driver";
@@ -168,7 +171,7 @@ fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsStrin
     // The last prefix that fits wins: the vendored sources lie inside the workspace.
     let std = format!("/rustc/{}", toolchain.commit);
     remap(&toolchain.library_sources(), &std);
-    remap(workspace.root(), "/waverig");
+    remap(workspace.root(), SOURCES);
     for folder in &kit.dependency_folders {
         remap(folder, "/dependencies");
     }

@@ -30,7 +30,7 @@ mod wdk;
 mod workspace;
 
 pub use arch::Arch;
-pub use driver::{BuildOptions, Built, build, lint};
+pub use driver::{BuildOptions, Built, SOURCES, build, lint};
 pub use requirements::{Privilege, Requirement, install, install_line, privilege, requirements};
 pub use runner::{Invocation, Output, Runner, Stdio, SystemRunner};
 pub use workspace::Workspace;

@@ -11,6 +11,7 @@
 compile_error!("the simulator runs x86-64 driver code directly: build it for an x86-64 host");
 
 pub mod call;
+pub mod coverage;
 pub mod endpoints;
 pub mod finding;
 mod fuzz;

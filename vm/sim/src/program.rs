@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::kernel::{Kernel, Options};
 use crate::nt::driver;
 use crate::report;
+use crate::session::Setup;
 
-const USAGE: &str =
-    "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]\n       waverig-sim session";
+const USAGE: &str = "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]\n       waverig-sim session [--coverage FOLDER]";
 
 /// Runs the verb that the arguments name.
 ///
@@ -20,7 +20,10 @@ const USAGE: &str =
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     match arguments.split_first() {
         Some((verb, rest)) if verb == "load" => load(rest),
-        Some((verb, _)) if verb == "session" => Ok(crate::session::main_stdio()),
+        Some((verb, rest)) if verb == "session" => {
+            let setup = Setup::from(rest).map_err(|what| anyhow!("{what}\n{USAGE}"))?;
+            Ok(crate::session::main_stdio(&setup))
+        }
         Some((verb, _)) => bail!("there is no verb {verb}\n{USAGE}"),
         None => bail!("{USAGE}"),
     }

@@ -21,7 +21,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let plan = Plan::new(context, options)?;
     package::make(context, None)?;
-    let played = play::play(context, &*machine::select(&plan.machine)?, &plan)?;
+    let played = play::play(context, &*machine::select(context, &plan.machine)?, &plan)?;
     if let Some(problem) = played.problems.first() {
         bail!("{}: {}", problem.title, problem.text);
     }

@@ -190,7 +190,7 @@ struct Batch {
 
 impl<'a> Lab<'a> {
     fn new(context: &'a Context, seed: u64) -> Result<Self> {
-        let machine = machine::select("sim")?;
+        let machine = machine::select(context, "sim")?;
         Ok(Self {
             ui: &context.ui,
             runs: context.layout.runs(machine.kind()),

@@ -45,7 +45,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }
-    let machine = machine::select(&plan.machine)?;
+    let machine = machine::select(context, &plan.machine)?;
     let played = play::play(context, &*machine, &plan)?;
     if let Some(problem) = played.problems.first() {
         bail!("{}: {}", problem.title, problem.text);

@@ -67,7 +67,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         ))
         .into());
     }
-    let machine = machine::select("sim")?;
+    let machine = machine::select(context, "sim")?;
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }
@@ -89,6 +89,25 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         filter,
     };
     attack(context, &plan)
+}
+
+/// Sends so many requests of every kind: whether no rule was broken.
+///
+/// # Errors
+/// When the package cannot be read.
+pub(crate) fn some(context: &Context, count: u64, seed: u64) -> Result<bool> {
+    let machine = machine::select(context, "sim")?;
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let plan = Plan {
+        machine: &*machine,
+        package: &context.layout.package(),
+        certificate: &certificate,
+        seed,
+        first: 0,
+        end: count,
+        filter: None,
+    };
+    attack(context, &plan).map(|code| code == ExitCode::SUCCESS)
 }
 
 /// Plays every round of the plan, as many at a time as the host has processors, until one finds something.

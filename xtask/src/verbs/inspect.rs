@@ -17,7 +17,7 @@ pub(super) const VERB: Verb = Verb {
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
-    let machine = machine::select(options.machine.as_deref().unwrap_or("auto"))?;
+    let machine = machine::select(context, options.machine.as_deref().unwrap_or("auto"))?;
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }

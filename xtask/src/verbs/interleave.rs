@@ -130,7 +130,7 @@ struct Lab {
 impl Lab {
     fn new(context: &Context) -> Result<Self> {
         Ok(Self {
-            machine: machine::select("sim")?,
+            machine: machine::select(context, "sim")?,
             package: context.layout.package(),
             certificate: package::identity(context)?.certificate().der().to_vec(),
         })

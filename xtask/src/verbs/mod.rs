@@ -4,10 +4,11 @@ mod bench;
 mod bless;
 pub(crate) mod build;
 mod ci;
+mod coverage;
 mod doctor;
 pub(crate) mod faults;
 mod follow;
-mod fuzz;
+pub(crate) mod fuzz;
 mod inspect;
 mod interleave;
 mod mutants;
@@ -46,6 +47,7 @@ const VERBS: &[Verb] = &[
     inspect::VERB,
     fuzz::VERB,
     faults::VERB,
+    coverage::VERB,
     mutants::VERB,
     interleave::VERB,
     follow::VERB,
@@ -88,7 +90,10 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode> {
             print!("{}", help());
             return Ok(ExitCode::SUCCESS);
         }
-        Some(Arg::Value(name)) if name == sim::NAME => return Ok(sim::run()),
+        Some(Arg::Value(name)) if name == sim::NAME => {
+            let words: Result<Vec<String>, _> = args.raw_args()?.map(ValueExt::string).collect();
+            return sim::run(&words?);
+        }
         Some(Arg::Value(name)) => find(&name)?,
         Some(other) => return Err(Usage(format!("{}\n{}", other.unexpected(), help())).into()),
     };

@@ -40,7 +40,7 @@ pub(crate) enum Faults {
 /// # Errors
 /// When the package or the folder for evidence cannot be used; whatever the machine does is a verdict, not an error.
 pub(crate) fn test(context: &Context, plan: &Plan, faults: &Faults) -> Result<ExitCode> {
-    let machine = machine::select(&plan.machine)?;
+    let machine = machine::select(context, &plan.machine)?;
     let played = play::play(context, &*machine, plan)?;
     let mut report = judged(plan, played);
     // A driver that cannot be played on would only break the same rules again and again.

@@ -4,6 +4,7 @@
 
 mod arm64;
 mod chain;
+mod coverage;
 mod docs;
 mod faults;
 mod fuzz;

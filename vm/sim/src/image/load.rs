@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::pe::{Headers, SECTION_DISCARDABLE, SECTION_EXECUTE, SECTION_WRITE};
 use super::unwind::Function;
 use super::{Image, keep};
+use crate::coverage;
 use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
@@ -68,6 +69,7 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
     protect(&headers, address)?;
     watchdog::note_image(address, size);
     profile::note_image(address);
+    coverage::plant(file, address, size)?;
     Ok(keep(image))
 }
 

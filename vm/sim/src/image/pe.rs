@@ -187,6 +187,17 @@ impl Headers {
         self.directories.get(index).copied().unwrap_or_default()
     }
 
+    /// The bytes of executable code from one relative address to another, as they stand in the file.
+    pub(crate) fn code<'a>(&self, file: &'a [u8], start: u32, end: u32) -> Option<&'a [u8]> {
+        let (start, end) = (start as usize, end as usize);
+        let section = self.sections.iter().find(|section| {
+            section.characteristics & SECTION_EXECUTE != 0
+                && (section.rva..section.rva + section.file_size).contains(&start)
+        })?;
+        let from = section.file_offset + (start - section.rva);
+        file.get(from..from + end.checked_sub(start)?)
+    }
+
     /// The table of functions and their unwind data.
     pub(crate) fn exceptions(&self) -> Directory {
         self.directory(DIRECTORY_EXCEPTION)

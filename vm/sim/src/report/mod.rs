@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::coverage;
 use crate::finding::Finding;
 use crate::host::{REGISTER_NAMES, fault, watchdog};
 use crate::kernel::try_kernel;
@@ -89,7 +90,7 @@ pub fn set_sink(sink: Sink) {
 /// # Errors
 /// When the host refuses stacks or handlers.
 pub fn install(runaway_after: Duration) -> std::io::Result<()> {
-    fault::install(cause::on_fault, cause::emulate)?;
+    fault::install(cause::on_fault, cause::emulate, coverage::hit)?;
     panic::set_hook(Box::new(|info| {
         if try_kernel().is_some() {
             end(Cause::rule(&rules::SIMULATOR_DEFECT, info.to_string()));
@@ -120,6 +121,7 @@ pub fn end(cause: Cause) -> ! {
     }
     crate::nt::pageable::reveal();
     let report = build(&cause);
+    coverage::write();
     if let Some(sink) = SINK.get() {
         sink(&report);
     }

@@ -4,6 +4,7 @@ mod evidence;
 mod line;
 mod staging;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use waverig_protocol::device::Device as Settings;
@@ -16,14 +17,50 @@ use crate::pnp::Device;
 use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user::{self, journal::Journal};
-use crate::{fuzz, interleave, lives, profile, program, report, sched};
+use crate::{coverage, fuzz, interleave, lives, profile, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
+/// What its program is told on the command line beside the line itself.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Folder with what is to be noted when it is executed, and for what was: [`coverage`].
+    pub coverage: Option<PathBuf>,
+}
+
+impl Setup {
+    /// Reads the words behind the verb.
+    ///
+    /// # Errors
+    /// On a word that means nothing.
+    pub fn from(words: &[String]) -> Result<Self, String> {
+        let mut setup = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let folder = words.next().map(PathBuf::from);
+            match (word.as_str(), folder) {
+                ("--coverage", Some(folder)) => setup.coverage = Some(folder),
+                _ => {
+                    return Err(format!(
+                        "{word} means nothing to a session, or lacks a folder"
+                    ));
+                }
+            }
+        }
+        Ok(setup)
+    }
+}
+
 /// Serves the protocol on standard input and output until the host says `Shutdown` or closes the line.
-pub fn main_stdio() -> ExitCode {
+pub fn main_stdio(setup: &Setup) -> ExitCode {
     line::open(std::io::stdout());
     report::set_sink(line::fault);
+    if let Some(folder) = &setup.coverage
+        && let Err(error) = coverage::start(folder)
+    {
+        eprintln!("the machine cannot note what is executed: {error:#}");
+        return ExitCode::FAILURE;
+    }
     if let Err(error) = program::start(Options::default()) {
         eprintln!("the machine cannot start: {error:#}");
         return ExitCode::FAILURE;
@@ -35,6 +72,7 @@ pub fn main_stdio() -> ExitCode {
             Ok((Request::Shutdown, _)) => {
                 // Before the answer: the host may end the process as soon as it has that.
                 drop(session);
+                coverage::write();
                 line::send(&Reply::Done, &[]);
                 return ExitCode::SUCCESS;
             }

@@ -18,6 +18,8 @@ const REPORT_STACK: usize = 4 * 1024 * 1024;
 const ERROR_WRITE: i64 = 1 << 1;
 /// Bit of the page-fault error code: the access was an instruction fetch.
 const ERROR_FETCH: i64 = 1 << 4;
+/// Vector of the breakpoint exception (int3): a trap, so rip is behind the instruction.
+const TRAP_BREAKPOINT: i64 = 3;
 /// Vector of a general-protection exception.
 const TRAP_GENERAL_PROTECTION: i64 = 13;
 
@@ -35,6 +37,7 @@ static THREAD: AtomicI32 = AtomicI32::new(0);
 static REPORT_TOP: AtomicUsize = AtomicUsize::new(0);
 static ON_FAULT: AtomicUsize = AtomicUsize::new(0);
 static ON_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
+static ON_BREAKPOINT: AtomicUsize = AtomicUsize::new(0);
 
 /// Exit code when writing the report itself failed.
 pub const EXIT_REPORT_FAILED: i32 = 98;
@@ -44,6 +47,9 @@ pub type OnFault = fn(&Fault) -> !;
 /// Called in the signal handler for an instruction that the host refuses: may emulate it and answer `true`.
 /// Must only touch registers, code bytes and plain memory of this thread.
 pub type OnInstruction = fn(&mut Registers) -> bool;
+/// Called in the signal handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
+/// Under the same limits.
+pub type OnBreakpoint = fn(usize) -> bool;
 
 /// Order of the general registers in `gregs`, by the numbers of instruction encoding.
 const GENERAL: [libc::c_int; 16] = [
@@ -74,7 +80,11 @@ fn thread_id() -> i32 {
 ///
 /// # Errors
 /// When the host refuses a stack or a handler.
-pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<()> {
+pub fn install(
+    on_fault: OnFault,
+    on_instruction: OnInstruction,
+    on_breakpoint: OnBreakpoint,
+) -> io::Result<()> {
     let signal_stack = memory::reserve(SIGNAL_STACK)?;
     let report_stack = memory::reserve(REPORT_STACK)?;
     // SAFETY: both ranges were just reserved here; the first page of each stays a guard.
@@ -101,6 +111,7 @@ pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<(
     );
     ON_FAULT.store(on_fault as usize, Ordering::SeqCst);
     ON_INSTRUCTION.store(on_instruction as usize, Ordering::SeqCst);
+    ON_BREAKPOINT.store(on_breakpoint as usize, Ordering::SeqCst);
     THREAD.store(thread_id(), Ordering::SeqCst);
     // SAFETY: the stack is committed and never given back.
     if unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } != 0 {
@@ -170,6 +181,15 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         rip: gregs[libc::REG_RIP as usize].cast_unsigned(),
         rflags: gregs[libc::REG_EFL as usize].cast_unsigned(),
     };
+    if signal == libc::SIGTRAP && gregs[libc::REG_TRAPNO as usize] == TRAP_BREAKPOINT {
+        registers.rip -= 1;
+        // SAFETY: `install` stored a function of this type before any handler was set.
+        let go_on: OnBreakpoint = unsafe { mem::transmute(ON_BREAKPOINT.load(Ordering::SeqCst)) };
+        if go_on(registers.rip as usize) {
+            gregs[libc::REG_RIP as usize] = registers.rip.cast_signed();
+            return;
+        }
+    }
     let kind = match signal {
         libc::SIGSEGV | libc::SIGBUS => {
             if gregs[libc::REG_TRAPNO as usize] == TRAP_GENERAL_PROTECTION {

@@ -53,6 +53,7 @@ static THREAD: AtomicU32 = AtomicU32::new(0);
 static REPORT_TOP: AtomicUsize = AtomicUsize::new(0);
 static ON_FAULT: AtomicUsize = AtomicUsize::new(0);
 static ON_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
+static ON_BREAKPOINT: AtomicUsize = AtomicUsize::new(0);
 
 /// Exit code when writing the report itself failed.
 pub const EXIT_REPORT_FAILED: i32 = 98;
@@ -61,12 +62,18 @@ pub const EXIT_REPORT_FAILED: i32 = 98;
 pub type OnFault = fn(&Fault) -> !;
 /// Called in the exception handler for an instruction that the host refuses: may emulate it and answer `true`.
 pub type OnInstruction = fn(&mut Registers) -> bool;
+/// Called in the exception handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
+pub type OnBreakpoint = fn(usize) -> bool;
 
 /// Makes this thread the kernel's: its faults go to `on_fault`.
 ///
 /// # Errors
 /// When the host refuses a stack or a handler.
-pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<()> {
+pub fn install(
+    on_fault: OnFault,
+    on_instruction: OnInstruction,
+    on_breakpoint: OnBreakpoint,
+) -> io::Result<()> {
     let report_stack = memory::reserve(REPORT_STACK)?;
     // SAFETY: the range was just reserved here; its first page stays a guard. The handler has the right signature.
     unsafe {
@@ -81,6 +88,7 @@ pub fn install(on_fault: OnFault, on_instruction: OnInstruction) -> io::Result<(
         );
         ON_FAULT.store(on_fault as usize, Ordering::SeqCst);
         ON_INSTRUCTION.store(on_instruction as usize, Ordering::SeqCst);
+        ON_BREAKPOINT.store(on_breakpoint as usize, Ordering::SeqCst);
         if THREAD.swap(GetCurrentThreadId(), Ordering::SeqCst) == 0
             && AddVectoredExceptionHandler(FIRST, Some(handler)).is_null()
         {
@@ -266,6 +274,14 @@ unsafe extern "system" fn handler(pointers: *mut EXCEPTION_POINTERS) -> i32 {
         return CONTINUE_SEARCH;
     }
     let mut registers = registers_of(context);
+    if kind == FaultKind::Breakpoint {
+        // The system has set rip back to the instruction.
+        // SAFETY: `install` stored a function of this type before the handler was added.
+        let go_on: OnBreakpoint = unsafe { mem::transmute(ON_BREAKPOINT.load(Ordering::SeqCst)) };
+        if go_on(registers.rip as usize) {
+            return CONTINUE_EXECUTION;
+        }
+    }
     let refused = matches!(
         kind,
         FaultKind::Memory {
