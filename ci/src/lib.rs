@@ -14,6 +14,7 @@ pub mod explain;
 pub mod faults;
 mod follow;
 pub mod golden;
+pub mod interleave;
 mod limits;
 mod recorded;
 pub mod report;

@@ -19,6 +19,7 @@ pub use terminal::terminal;
 use waverig_protocol::Finding;
 
 use crate::faults::Tally;
+use crate::interleave::Interleaved;
 use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
 
 /// What a whole run found.
@@ -32,6 +33,8 @@ pub struct RunReport {
     pub problems: Vec<Problem>,
     /// What came of services that failed, when that was tried.
     pub faults: Option<Tally>,
+    /// What came of interleavings of two processors, when that was tried.
+    pub interleaved: Option<Interleaved>,
     /// How long each scenario took on the host, in the same order; may be empty.
     pub durations: Vec<Duration>,
 }
@@ -67,6 +70,8 @@ impl RunReport {
             .faults
             .as_ref()
             .is_some_and(|tally| !tally.broken.is_empty());
+        let found = self.interleaved.as_ref();
+        let broken = broken || found.is_some_and(|run| run.found.is_some());
         if !self.problems.is_empty() || broken {
             return Verdict::Failed;
         }

@@ -47,6 +47,7 @@ faults! {
     KeepClosed "keep-closed" "requests pended on a handle are not given back when that is closed";
     LoseRace "lose-race" "a read is completed although its cancel routine is on its way to do that";
     LateCancel "late-cancel" "a request that was cancelled before the driver had it is pended all the same";
+    UnlockedState "unlocked-state" "whether the device is there is looked at before the lock is taken under which a read is pended";
     ShareOutlives "share-outlives" "memory is written into when the request that brought it was cancelled";
     KeepTimer "keep-timer" "a stream's timer is not deleted";
     ForgetUnwind "forget-unwind" "pages that cannot be mapped are not freed";

@@ -6,6 +6,7 @@ use junit_report::{
 
 use super::{RunReport, escape};
 use crate::faults::Tally;
+use crate::interleave::Interleaved;
 use crate::verdict::{CheckResult, ScenarioReport, Verdict};
 
 /// The run as a JUnit file.
@@ -29,6 +30,9 @@ pub fn junit(report: &RunReport) -> Result<Vec<u8>, junit_report::Error> {
     }
     if let Some(tally) = &report.faults {
         builder.add_testsuite(faults(tally));
+    }
+    if let Some(run) = &report.interleaved {
+        builder.add_testsuite(interleaved(run));
     }
     if !report.problems.is_empty() {
         let mut suite = TestSuiteBuilder::new("machine");
@@ -68,6 +72,31 @@ fn faults(tally: &Tally) -> TestSuite {
         let (name, text) = (escape::xml(&broken.replay()), escape::xml(&broken.words()));
         let mut case = TestCaseBuilder::failure(&name, Duration::ZERO, "failed", &text);
         suite.add_testcase(case.set_classname("faults").build());
+    }
+    suite.build()
+}
+
+/// A test case for each activity: that it was interleaved broke no rule; and one for what did.
+fn interleaved(run: &Interleaved) -> TestSuite {
+    let mut suite = TestSuiteBuilder::new("interleave");
+    suite.set_timestamp(OffsetDateTime::UNIX_EPOCH);
+    for (name, row) in run.rows() {
+        let told = format!(
+            "{} schedules at {} boundaries, {} waited",
+            row.schedules, row.boundaries, row.waited
+        );
+        let mut case = TestCaseBuilder::success(name, Duration::ZERO);
+        case.set_classname("interleave").set_system_out(&told);
+        suite.add_testcase(case.build());
+    }
+    if run.found.is_some() {
+        let name = escape::xml(
+            &run.replay()
+                .unwrap_or_else(|| "between interleavings".into()),
+        );
+        let text = escape::xml(&run.words());
+        let mut case = TestCaseBuilder::failure(&name, Duration::ZERO, "failed", &text);
+        suite.add_testcase(case.set_classname("interleave").build());
     }
     suite.build()
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{RunReport, escape};
 use crate::faults::{Row, Tally};
+use crate::interleave::Interleaved;
 use crate::verdict::{ScenarioReport, Verdict};
 
 /// The checks whose measurement stands in the table, with the heading of its column.
@@ -55,6 +56,9 @@ pub fn markdown(report: &RunReport) -> String {
     if let Some(tally) = &report.faults {
         faults(&mut out, tally);
     }
+    if let Some(run) = &report.interleaved {
+        interleaved(&mut out, run);
+    }
     complaints(&mut out, report);
     out
 }
@@ -86,6 +90,30 @@ fn faults(out: &mut String, tally: &Tally) {
     }
     for broken in &tally.broken {
         let _ = writeln!(out, "\n```\n{}```", broken.words());
+    }
+}
+
+fn interleaved(out: &mut String, run: &Interleaved) {
+    let verdict = if run.found.is_none() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    };
+    let _ = writeln!(
+        out,
+        "\n{} {}\n\n| on the second processor | boundaries | schedules | waited | impossible |\n|---|---|---|---|---|",
+        mark(verdict),
+        run.line()
+    );
+    for (name, row) in run.rows() {
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {} | {} |",
+            row.boundaries, row.schedules, row.waited, row.impossible
+        );
+    }
+    if run.found.is_some() {
+        let _ = writeln!(out, "\n```\n{}```", run.words());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{RunReport, escape};
+use crate::interleave::Interleaved;
 use crate::verdict::Verdict;
 
 /// The run as text; coloured when the caller says that a terminal will show it.
@@ -57,6 +58,12 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
         }
         let _ = writeln!(out, "{}", escape::terminal(&tally.line()));
     }
+    if let Some(run) = &report.interleaved {
+        for line in run.words().lines() {
+            let _ = writeln!(out, "{}", escape::terminal(line));
+        }
+        let _ = writeln!(out, "{}", escape::terminal(&run.line()));
+    }
     let passed = report.count(Verdict::Passed);
     let _ = writeln!(
         out,
@@ -79,6 +86,9 @@ fn next(report: &RunReport) -> Option<String> {
     }
     if let Some(broken) = report.faults.iter().flat_map(|tally| &tally.broken).next() {
         return Some(broken.replay());
+    }
+    if let Some(replay) = report.interleaved.as_ref().and_then(Interleaved::replay) {
+        return Some(replay);
     }
     let (scenario, check) = report.complaints().max_by_key(|(_, check)| check.verdict)?;
     // The explanation of a golden that cannot be used names its own command.

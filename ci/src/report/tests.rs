@@ -14,6 +14,7 @@ fn report(doctor: fn(&mut Evidence)) -> RunReport {
         run: run_info(),
         scenarios: vec![judge(&file, &evidence, Ok(&golden), &run_info())],
         faults: None,
+        interleaved: None,
         problems: Vec::new(),
         durations: vec![Duration::from_millis(250)],
     }

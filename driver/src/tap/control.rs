@@ -5,6 +5,7 @@ use super::reads::Read;
 use super::share::Sharing;
 use super::{steer, wire};
 use crate::cable::Cable;
+use crate::fault::{self, Deliberate};
 use crate::irp::Irp;
 use crate::trace;
 use waverig_interface::wire::Wire;
@@ -116,8 +117,9 @@ fn read(cable: &Cable, irp: Irp) -> Result<(), NTSTATUS> {
     let request = ReadRequest::from_wire(irp.input()).ok_or(STATUS_INVALID_PARAMETER)?;
     let output = irp.direct_output()?;
     irp.set_owner(core::ptr::from_ref(cable).cast());
+    let seen = fault::is(Deliberate::UnlockedState) && cable.state(|state| state.present);
     cable.at_now(|state, _, done| {
-        if !state.present {
+        if !state.present && !seen {
             return Err(STATUS_DEVICE_NOT_CONNECTED);
         }
         let client = state

@@ -244,6 +244,14 @@ impl Tally {
         &mut self.rows[activity as usize]
     }
 
+    /// Counts an interleaving, and nothing else of it.
+    pub fn add(&mut self, schedule: Schedule) {
+        match schedule {
+            Schedule::At { activity, .. } => self.row(activity).schedules += 1,
+            Schedule::Seed(_) => self.long += 1,
+        }
+    }
+
     /// Those of another tally too.
     pub fn merge(&mut self, other: &Self) {
         for (row, other) in self.rows.iter_mut().zip(&other.rows) {

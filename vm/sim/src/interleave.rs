@@ -359,7 +359,7 @@ impl Explorer<'_> {
             }
         }
         for tap in &taps {
-            let (frames, silent) = tap.heard(&world.signal)?;
+            let (frames, silent) = tap.heard(&world.signal, world.behind.get())?;
             let told = world.told.get() * PACKET;
             if !world.excused.get() && frames < told {
                 return Err(format!(

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use waverig_ci::interleave::{Found, Interleaved};
 use waverig_protocol::device::Device;
-use waverig_protocol::interleave::{ACTIVITIES, Activity, Life, Order, Schedule, Tally};
+use waverig_protocol::interleave::{ACTIVITIES, Activity, Life, Order, Tally};
 use waverig_protocol::{Reply, Severity};
 use waverig_vm::Machine;
 use waverig_vm::run::{Ending, Job, run as run_job};
@@ -30,20 +31,16 @@ pub(super) const VERB: Verb = Verb {
 };
 
 /// Machines that share the boundaries of a short life.
-const PARTS: u32 = 8;
+const PARTS: u32 = 32;
 /// How often the first processor goes on in the middle of an activity, at each boundary: in another place of it each time.
 const BACKS: u32 = 1;
+/// Boundaries of which one is tried for every change: no divisor of what repeats in a life.
+const SOME: u32 = 37;
 /// Long lives without `--count`, and those of one machine.
 const USUAL: u64 = 2_000;
 const BATCH: u64 = 100;
 /// How long a machine may take for one step.
 const DEADLINE: Duration = Duration::from_secs(600);
-
-/// An interleaving that broke a rule.
-pub(crate) struct Found {
-    schedule: Option<Schedule>,
-    text: String,
-}
 
 /// What was tried, and the first thing that was found.
 type Outcome = (Tally, Option<Found>);
@@ -54,23 +51,53 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }
-    let start = Instant::now();
-    let (tally, found) = Lab::new(context)?.explore(context, &orders)?;
-    print!("{}", table(&tally));
-    let Some(found) = found else {
-        let seconds = start.elapsed().as_secs_f64();
-        println!(
-            "passed: {} in {seconds:.1} s, {:.0} in a second",
-            line(&tally),
-            tally.total() as f64 / seconds.max(0.001)
-        );
-        return Ok(ExitCode::SUCCESS);
-    };
-    println!("failed: {}", found.text);
-    if let Some(schedule) = found.schedule {
-        println!("next: cargo xtask interleave --replay {schedule}");
+    let run = explore(context, &orders)?;
+    print!("{}", run.table());
+    print!("{}", run.words());
+    println!("{}", run.line());
+    if let Some(replay) = run.replay() {
+        println!("next: {replay}");
     }
-    Ok(ExitCode::from(stop::FAILED))
+    Ok(if run.found.is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(stop::FAILED)
+    })
+}
+
+/// A fixed part of all interleavings, for every change: each activity at every so many boundaries, and some long lives.
+///
+/// # Errors
+/// As [`explore`].
+pub(crate) fn some(context: &Context) -> Result<Interleaved> {
+    let mut orders = Vec::new();
+    for part in 0..2 {
+        for life in Life::SHORT {
+            orders.push(Order::Short {
+                life,
+                filter: None,
+                first: part * SOME,
+                step: 2 * SOME,
+                backs: 0,
+            });
+        }
+    }
+    orders.extend(long(1, BATCH));
+    explore(context, &orders)
+}
+
+/// Carries out orders until one finds something.
+///
+/// # Errors
+/// When the package cannot be read.
+fn explore(context: &Context, orders: &[Order]) -> Result<Interleaved> {
+    let start = Instant::now();
+    let (tally, found) = Lab::new(context)?.explore(context, orders)?;
+    Ok(Interleaved {
+        tally,
+        found,
+        seconds: start.elapsed().as_secs_f64(),
+    })
 }
 
 /// What the options ask for, one order for each machine.
@@ -245,6 +272,10 @@ impl Lab {
             texts.push(format!("at {step}: {reason}"));
         }
         let schedule = found.as_ref().map(|(schedule, _)| *schedule);
+        if let Some(schedule) = schedule.filter(|_| tally == Tally::default()) {
+            // The machine ended in it, and can no longer tell of those before it.
+            tally.add(schedule);
+        }
         if let Some((schedule, what)) = found {
             texts.insert(0, format!("{schedule}: {what}"));
         }
@@ -259,35 +290,4 @@ impl Lab {
             }),
         ))
     }
-}
-
-/// What was tried, in a line.
-fn line(tally: &Tally) -> String {
-    format!(
-        "{} interleavings of two processors broke no rule ({} of them long, with {} switches)",
-        tally.total(),
-        tally.long,
-        tally.switches
-    )
-}
-
-/// A row for each activity.
-fn table(tally: &Tally) -> String {
-    let mut text = format!(
-        "{:<18} {:>10} {:>10} {:>8} {:>11}\n",
-        "activity", "boundaries", "schedules", "waited", "impossible"
-    );
-    for (activity, row) in ACTIVITIES.iter().zip(&tally.rows) {
-        if row.boundaries + row.impossible + row.schedules > 0 {
-            text += &format!(
-                "{:<18} {:>10} {:>10} {:>8} {:>11}\n",
-                activity.name(),
-                row.boundaries,
-                row.schedules,
-                row.waited,
-                row.impossible
-            );
-        }
-    }
-    text
 }

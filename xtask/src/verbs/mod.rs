@@ -10,7 +10,7 @@ pub(crate) mod faults;
 mod follow;
 pub(crate) mod fuzz;
 mod inspect;
-mod interleave;
+pub(crate) mod interleave;
 mod mutants;
 pub(crate) mod package;
 mod sim;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use waverig_ci::report::{self, RunReport};
 use waverig_ci::{Verdict, golden, judge, sweep};
 
-use super::{Options, Verb, faults, package};
+use super::{Options, Verb, faults, interleave, package};
 use crate::context::Context;
 use crate::machine;
 use crate::play::{self, Plan, Played};
@@ -28,10 +28,10 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     test(context, &plan, &Faults::None)
 }
 
-/// Whether services are to fail, too.
+/// Whether services are to fail, too, and processors to be interleaved.
 pub(crate) enum Faults {
     None,
-    /// Each of those of the scenarios for that once.
+    /// Each of those of the scenarios for that once, and some interleavings.
     Once,
 }
 
@@ -47,6 +47,7 @@ pub(crate) fn test(context: &Context, plan: &Plan, faults: &Faults) -> Result<Ex
     if matches!(faults, Faults::Once) && report.verdict() == Verdict::Passed {
         let files = faults::all_scenarios(context)?;
         report.faults = Some(faults::exhaust(context, &files, plan.seed, 0)?);
+        report.interleaved = Some(interleave::some(context)?);
     }
     report::write_run(context.layout.rig(), &report)?;
     print!("{}", report::terminal(&report, context.ui.colour()));
@@ -72,6 +73,7 @@ fn judged(plan: &Plan, played: Played) -> RunReport {
         scenarios: Vec::new(),
         problems: played.problems,
         faults: None,
+        interleaved: None,
         durations: Vec::new(),
     };
     for run in played.runs {

@@ -8,6 +8,7 @@ mod coverage;
 mod docs;
 mod faults;
 mod fuzz;
+mod interleave;
 mod misuse;
 mod mutants;
 mod reproducible;

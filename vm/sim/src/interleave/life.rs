@@ -156,6 +156,7 @@ pub(super) fn long(world: &Rc<World>, random: &Random, steps: u32) {
     // A stream may be stopped and its device changed in the middle of anything.
     world.late.set(true);
     world.excused.set(true);
+    world.behind.set(true);
     for _ in 0..steps {
         match random.up_to(19) {
             0 | 1 if world.tap().is_none() => world.listen(),

@@ -31,6 +31,8 @@ pub(super) const FRAME: usize = 3;
 pub(super) const PACKET: usize = 96;
 /// Packets in the buffer.
 const PACKETS: usize = 2;
+/// Frames in it.
+pub(super) const LAP: usize = PACKETS * PACKET;
 /// `KSPROPERTY_CONNECTION_STATE` (ks.h).
 const CONNECTION_STATE: u32 = 0;
 

@@ -45,6 +45,8 @@ pub(super) struct World {
     pub(super) excused: Cell<bool>,
     /// Programs may come too late: time passed in the middle of something.
     pub(super) late: Cell<bool>,
+    /// The stream's program may write whole laps too late: it does other things while the stream runs.
+    pub(super) behind: Cell<bool>,
     /// Requests that were refused; whether they may be is known in the end.
     pub(super) refusals: RefCell<Vec<String>>,
     /// What went wrong whatever happened.
@@ -85,6 +87,7 @@ impl World {
             changing: Cell::new(false),
             excused: Cell::new(false),
             late: Cell::new(false),
+            behind: Cell::new(false),
             refusals: RefCell::default(),
             wrong: RefCell::default(),
             told: Cell::new(0),
