@@ -8,6 +8,7 @@
 pub mod check;
 pub mod clock;
 pub mod coverage;
+pub mod digest;
 mod evidence;
 pub mod expected;
 pub mod explain;

@@ -113,6 +113,7 @@ impl ScenarioFile {
             client: file.client.into_inner(),
             mode: file.mode,
             soak: file.soak.map(Spanned::into_inner),
+            digest_frames: None,
             tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
             disturbances: plain(file.disturbances),
             recorders: plain(file.recorders),

@@ -408,6 +408,8 @@ impl Stream {
             | Event::Steer { .. }
             | Event::Clock { .. } => {}
             Event::Device { change } => self.change(qpc, change),
+            // Runs that are folded have a judge of their own.
+            Event::Digest { .. } => {}
             Event::Closed | Event::Kept => {
                 self.clock.halt(qpc);
                 self.closed = true;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Frames(pub u64);
 
 /// A span of time in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Nanos(pub i64);
 

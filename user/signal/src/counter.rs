@@ -5,12 +5,15 @@
 //! samples are equal and none is 0. The factor spreads neighbours over all bits: a byte that is lost, swapped or
 //! shifted shows at once, also in the upper bytes of short runs.
 
-use waverig_protocol::scenario::Format;
+use waverig_protocol::scenario::{Format, Sample};
 
 use crate::sample::{self, code_bits};
 
 /// Odd, from the golden ratio, which spreads multiples evenly.
 const FACTOR: u32 = 0x9E37_79B1;
+
+/// Samples that are counted side by side, for compilers that make vectors of them.
+const LANES: usize = 16;
 
 /// The counting pattern in one format.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,37 @@ impl Counter {
         }
     }
 
+    /// Writes the frames from `first` on. Hours of signal are written for long runs, so the usual formats have a loop of their own
+    /// that divides once.
+    pub(crate) fn fill(&self, first: u64, out: &mut [u8]) {
+        let frame_bytes = self.format.frame_bytes();
+        if self.format.sample != Sample::Pcm16 {
+            let frames = out.chunks_exact_mut(frame_bytes);
+            return (first..)
+                .zip(frames)
+                .for_each(|(frame, out)| self.put(frame, out));
+        }
+        let (mut at, mut rest) = (first % self.period, out);
+        while rest.len() >= frame_bytes {
+            let lap = usize::try_from(self.period - at).unwrap_or(usize::MAX);
+            let frames = lap.min(rest.len() / frame_bytes);
+            let (now, later) = rest.split_at_mut(frames * frame_bytes);
+            // Below 2^16: the pattern's period has fewer samples.
+            let count = (at * u64::from(self.format.channels)) as u16;
+            // The lower half of a product is that of the lower halves: 16 bits are all that is kept.
+            let mut code = count.wrapping_add(1).wrapping_mul(FACTOR as u16);
+            for samples in now.as_chunks_mut().0.chunks_mut(LANES) {
+                for (lane, sample) in (0..).zip(samples) {
+                    *sample = code
+                        .wrapping_add((FACTOR as u16).wrapping_mul(lane))
+                        .to_le_bytes();
+                }
+                code = code.wrapping_add((FACTOR as u16).wrapping_mul(LANES as u16));
+            }
+            (at, rest) = (0, later);
+        }
+    }
+
     /// Writes frame `frame` to the first bytes of `out`.
     pub(crate) fn put(&self, frame: u64, out: &mut [u8]) {
         let sample = self.format.sample;
@@ -49,11 +83,9 @@ impl Counter {
 mod tests {
     use std::collections::HashSet;
 
-    use proptest::prelude::*;
-    use waverig_protocol::scenario::Sample;
-
     use super::*;
     use crate::sample::ALL;
+    use proptest::prelude::*;
 
     fn counter(channels: u16, sample: Sample) -> (Counter, Vec<u8>) {
         let format = Format {
@@ -91,6 +123,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_frames_are_each_of_them(
+            frame in 0_u64..1 << 40,
+            frames in 0_usize..200,
+            channels in 1_u16..=16,
+            near in any::<bool>(),
+        ) {
+            for sample in ALL {
+                let (counter, one) = counter(channels, sample);
+                // Often where the pattern begins again.
+                let first = if near { counter.period - 50 } else { frame };
+                let mut all = vec![0; one.len() * frames];
+                counter.fill(first, &mut all);
+                let mut each = vec![0; all.len()];
+                for (frame, out) in (first..).zip(each.chunks_exact_mut(one.len())) {
+                    counter.put(frame, out);
+                }
+                prop_assert_eq!(all, each);
+            }
+        }
+
         #[test]
         fn frames_of_a_period_differ_in_every_channel(
             frame in 0_u64..1 << 40,

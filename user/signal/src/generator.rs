@@ -91,12 +91,7 @@ impl Generator {
     pub fn fill(&self, first: u64, out: &mut [u8]) {
         match &self.kind {
             Kind::Sine(sine) => sine.put(first, out),
-            Kind::Counter(counter) => {
-                let frames = out.chunks_exact_mut(self.format.frame_bytes());
-                for (frame, out) in (first..).zip(frames) {
-                    counter.put(frame, out);
-                }
-            }
+            Kind::Counter(counter) => counter.fill(first, out),
             Kind::Intermittent(counter, on, off) => {
                 let frames = out.chunks_exact_mut(self.format.frame_bytes());
                 for (frame, out) in (first..).zip(frames) {

@@ -43,6 +43,10 @@ pub struct Scenario {
     /// The main client looks at its stream for days instead of playing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soak: Option<Soak>,
+    /// Packets, positions and blocks of the main player are not told one by one but folded, for so many frames at a time: for runs
+    /// that are too long to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest_frames: Option<u64>,
     /// What reads the tap.
     #[serde(default)]
     pub tap: Tap,
@@ -75,6 +79,7 @@ impl Scenario {
             client,
             mode: None,
             soak: None,
+            digest_frames: None,
             tap: Tap::default(),
             disturbances: Vec::new(),
             recorders: Vec::new(),

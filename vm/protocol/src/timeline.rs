@@ -1,8 +1,12 @@
 //! What was observed during a run, with times; one line of `timeline.jsonl` each.
 
+mod digest;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
+
+pub use digest::{Digest, Times};
 
 /// An observation and its time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -211,6 +215,11 @@ pub enum Event {
     Kept,
     /// The client closed its stream.
     Closed,
+    /// What happened in a stretch of the run, folded (see `Scenario::digest_frames`).
+    Digest {
+        /// What.
+        digest: Box<Digest>,
+    },
     /// Something happened to the device.
     Device {
         /// What.

@@ -10,6 +10,7 @@
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("the simulator runs x86-64 driver code directly: build it for an x86-64 host");
 
+mod address;
 pub mod call;
 pub mod coverage;
 pub mod endpoints;

@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 mod inspect;
 pub(crate) mod interleave;
 mod mutants;
+mod pace;
 pub(crate) mod package;
 mod sim;
 mod test;
@@ -52,6 +53,7 @@ const VERBS: &[Verb] = &[
     interleave::VERB,
     follow::VERB,
     bench::VERB,
+    pace::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -81,6 +83,8 @@ pub(crate) struct Options {
     pub(crate) count: Option<u64>,
     /// `--replay WHAT`: one thing again; what it is called is the verb's affair.
     pub(crate) replay: Option<String>,
+    /// `--minutes N`
+    pub(crate) minutes: Option<u64>,
 }
 
 /// Runs the verb that the command line names.
@@ -132,6 +136,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "seed" => options.seed = Some(args.value()?.parse()?),
             "count" => options.count = Some(args.value()?.parse()?),
             "replay" => options.replay = Some(args.value()?.string()?),
+            "minutes" => options.minutes = Some(args.value()?.parse()?),
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "json" => options.json = true,

@@ -11,5 +11,6 @@ mod fuzz;
 mod interleave;
 mod misuse;
 mod mutants;
+mod pace;
 mod reproducible;
 mod rig;

@@ -1,9 +1,9 @@
 //! Events (KEVENT): set, reset, watched by clients of the machine.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
@@ -28,7 +28,7 @@ type Observer = Rc<RefCell<dyn FnMut(Qpc)>>;
 /// Who wants to know of which event.
 #[derive(Default)]
 pub(crate) struct EventState {
-    observers: RefCell<HashMap<usize, Vec<Observer>>>,
+    observers: RefCell<ByAddress<Vec<Observer>>>,
 }
 
 impl std::fmt::Debug for EventState {

@@ -1,9 +1,9 @@
 //! Timers of ExAllocateTimer: high resolution, expiring at or a little after their due time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ffi::c_void;
 
+use crate::address::ByAddress;
 use crate::call;
 use crate::finding;
 use crate::imports::{call_site, nt_rows};
@@ -53,7 +53,7 @@ struct Timer {
 /// All timers, by address.
 #[derive(Debug, Default)]
 pub(crate) struct ExTimerState {
-    timers: RefCell<HashMap<usize, Timer>>,
+    timers: RefCell<ByAddress<Timer>>,
     /// The timer whose callback runs now, and the one whose callback the other processor is in.
     running: Cell<usize>,
     running_elsewhere: Cell<usize>,

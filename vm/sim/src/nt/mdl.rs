@@ -4,10 +4,11 @@
 mod rows;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::host::memory::{SharedPages, View};
 use crate::host::{PAGE_SIZE, Protection, pages};
@@ -44,10 +45,25 @@ struct Record {
 /// All MDLs.
 #[derive(Debug, Default)]
 pub(crate) struct MdlState {
-    live: RefCell<HashMap<usize, Record>>,
+    live: RefCell<ByAddress<Record>>,
     /// Mappings that were undone: where they were, how long.
     undone: RefCell<VecDeque<(usize, usize)>>,
+    /// Mappings of client's pages that are over, by those pages: [`keep`].
+    kept: RefCell<ByAddress<View>>,
     frames: Cell<u64>,
+}
+
+/// Mappings that are kept at most; beyond that all go.
+const MOST_KEPT: usize = 256;
+
+/// In a long run (`PoolState::protect_every`) a mapping of a client's pages may stay for the next request in the same pages: mapping
+/// and unmapping would take most of its time. Every so often all go, so that a late access meets one that is gone.
+fn keep(pages: &Rc<SharedPages>, view: View) {
+    let mut kept = state().kept.borrow_mut();
+    if kept.len() >= MOST_KEPT {
+        kept.clear();
+    }
+    kept.insert(Rc::as_ptr(pages) as usize, view);
 }
 
 fn state() -> &'static MdlState {
@@ -133,6 +149,27 @@ pub fn page_address(mdl: *mut Mdl, index: usize) -> Option<u64> {
     (index < page_count(mdl)).then(|| unsafe { mdl.add(1).cast::<u64>().add(index).read() << 12 })
 }
 
+/// A client's pages are given back: no mapping of them is kept.
+pub(crate) fn forget(pages: &Rc<SharedPages>) {
+    let view = state()
+        .kept
+        .borrow_mut()
+        .remove(&(Rc::as_ptr(pages) as usize));
+    drop(view);
+}
+
+/// A mapping of pages: one that was kept, or a new one.
+fn view_of(shared: &Rc<SharedPages>) -> io::Result<View> {
+    let kept = state()
+        .kept
+        .borrow_mut()
+        .remove(&(Rc::as_ptr(shared) as usize));
+    match kept {
+        Some(view) => Ok(view),
+        None => shared.map(Protection::ReadWrite),
+    }
+}
+
 /// Maps the pages into the kernel; null when that fails.
 pub fn map(mdl: *mut Mdl) -> *mut u8 {
     // SAFETY: the caller's MDL; a bad address faults into a report.
@@ -158,7 +195,7 @@ pub fn map(mdl: *mut Mdl) -> *mut u8 {
     let address = with(mdl, "a mapping", |record| match &record.pages {
         // Pool is mapped already.
         None => (start + offset) as *mut u8,
-        Some(shared) => match shared.map(Protection::ReadWrite) {
+        Some(shared) => match view_of(shared) {
             Ok(view) => {
                 let address = view.address().wrapping_add(offset);
                 record.kernel_view = Some(view);
@@ -290,9 +327,17 @@ pub fn free_pages(mdl: *mut Mdl) {
 
 /// Gives back an MDL of the kernel, structure and all, as the I/O manager does at the end of a request.
 pub fn release(mdl: *mut Mdl) {
-    let gone = state().live.borrow_mut().remove(&(mdl as usize));
-    if let Some(view) = gone.and_then(|record| record.kernel_view) {
-        remember(&view);
+    let record = state().live.borrow_mut().remove(&(mdl as usize));
+    if let Some(Record {
+        pages,
+        kernel_view: Some(view),
+        ..
+    }) = record
+    {
+        match pages {
+            Some(pages) if kernel().nt.pool.is_sampling() => keep(&pages, view),
+            _ => remember(&view),
+        }
     }
     pool::free(mdl.cast());
 }

@@ -1,9 +1,10 @@
 //! Reference counts of kernel objects, and the handles that lead to them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::c_void;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::{Import, Levels, call_site};
 use crate::kernel::kernel;
@@ -50,7 +51,7 @@ struct Object {
 /// Objects by address, handles by number.
 #[derive(Default)]
 pub(crate) struct ObjectState {
-    objects: RefCell<HashMap<usize, Object>>,
+    objects: RefCell<ByAddress<Object>>,
     handles: RefCell<BTreeMap<usize, (Target, HandleOwner)>>,
     /// References that the driver took and has not given back, and where it took the last.
     taken: RefCell<BTreeMap<usize, (i64, Option<usize>)>>,

@@ -25,14 +25,12 @@ const ARENA: usize = 4 << 30;
 const REMEMBERED: usize = 4096;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
 const ALIGNMENT: usize = 16;
-/// Fills what lies around an allocation in its own pages.
+/// Fills what lies around an allocation in its own pages, and freed memory that stays accessible ([`PoolState::protect_every`]).
 const FILL_AROUND: u8 = 0xFA;
 /// What lies around an allocation, at most a page on either side.
 static AROUND: [u8; PAGE_SIZE] = [FILL_AROUND; PAGE_SIZE];
 /// Freed allocations of more bytes give their memory back to the host; smaller ones are only made inaccessible, which costs a third.
 const KEPT: usize = 4 * PAGE_SIZE;
-/// What freed memory holds that stays accessible ([`PoolState::protect_every`]).
-static FREED: [u8; PAGE_SIZE] = [0xDD; PAGE_SIZE];
 /// Fills memory whose content is undefined.
 const FILL_FRESH: u8 = 0xCD;
 
@@ -67,7 +65,7 @@ pub(crate) struct Block {
     first_page: usize,
     site: Option<usize>,
     freed_at: Option<usize>,
-    /// Freed, and its pages hold [`FREED`].
+    /// Freed, and its pages hold [`FILL_AROUND`].
     poisoned: bool,
 }
 
@@ -78,7 +76,7 @@ enum Pages {
     Fresh,
     /// Anything, once they are committed.
     Used,
-    /// They are accessible and hold [`FREED`].
+    /// They are accessible and hold [`FILL_AROUND`].
     Poisoned,
 }
 
@@ -104,8 +102,8 @@ pub(crate) struct PoolState {
     /// Live ones by the address of their first page.
     live: RefCell<BTreeMap<usize, Block>>,
     freed: RefCell<VecDeque<Block>>,
-    /// First pages of allocations that were freed long ago, by the bytes of their pages.
-    recycled: RefCell<BTreeMap<usize, Vec<(usize, bool)>>>,
+    /// Allocations that were freed long ago, by the bytes of their pages, which are used again.
+    recycled: RefCell<BTreeMap<usize, Vec<Block>>>,
     /// The kernel's own freed memory becomes inaccessible only every so many times when this is not 0; otherwise it is filled, and looked
     /// at when it is used again.
     sampling: Cell<u32>,
@@ -132,6 +130,20 @@ impl PoolState {
         self.sampling.set(times);
     }
 
+    /// Whether mappings of the kernel's own, too, are kept for a while when they are over.
+    pub(crate) fn is_sampling(&self) -> bool {
+        self.sampling.get() > 0
+    }
+
+    /// How many freed allocations are remembered. When most stay accessible, few, so that they stay in the processor's cache.
+    fn remembered(&self) -> usize {
+        if self.is_sampling() {
+            REMEMBERED / 64
+        } else {
+            REMEMBERED
+        }
+    }
+
     /// Whether a block that is freed stays accessible.
     fn samples(&self, block: &Block, length: usize) -> bool {
         let times = self.sampling.get();
@@ -145,18 +157,19 @@ impl PoolState {
 
     /// The first page for `length` bytes of pages followed by a page that stays inaccessible, and what they hold.
     fn take_pages(&self, length: usize) -> (usize, Pages) {
-        if let Some((first, poisoned)) = self
+        let recycled = self
             .recycled
             .borrow_mut()
             .get_mut(&length)
-            .and_then(Vec::pop)
-        {
-            let left = if poisoned {
+            .and_then(Vec::pop);
+        if let Some(old) = recycled {
+            let left = if old.poisoned {
+                check_poison(&old);
                 Pages::Poisoned
             } else {
                 Pages::Used
             };
-            return (first, left);
+            return (old.first_page, left);
         }
         let whole = length + PAGE_SIZE;
         if self.next.get() + whole > self.end.get() {
@@ -199,9 +212,6 @@ pub(crate) fn place(request: Request) -> *mut u8 {
     let state = &kernel().nt.pool;
     let length = pages(size.max(1));
     let (first_page, left) = state.take_pages(length);
-    if left == Pages::Poisoned {
-        check_poison(first_page, length);
-    }
     // Small ones end at the guard page; those of a page or more start at a page, as on Windows.
     let offset = if size >= PAGE_SIZE {
         0
@@ -215,10 +225,12 @@ pub(crate) fn place(request: Request) -> *mut u8 {
         if left != Pages::Poisoned {
             memory::commit(start, length, Protection::ReadWrite).expect("memory for the pool");
         }
-        start.write_bytes(FILL_AROUND, offset);
-        start
-            .add(offset + size)
-            .write_bytes(FILL_AROUND, length - offset - size);
+        if left != Pages::Poisoned {
+            start.write_bytes(FILL_AROUND, offset);
+            start
+                .add(offset + size)
+                .write_bytes(FILL_AROUND, length - offset - size);
+        }
         if !zeroed {
             start.add(offset).write_bytes(FILL_FRESH, size);
         } else if left != Pages::Fresh {
@@ -354,7 +366,8 @@ fn release(mut block: Block) {
         let start = block.first_page as *mut u8;
         block.poisoned = state.samples(&block, length);
         if block.poisoned {
-            start.write_bytes(FREED[0], length);
+            // What lies around was just seen to hold it.
+            start.add(offset).write_bytes(FILL_AROUND, block.size);
         } else if length > KEPT {
             memory::decommit(start, length).expect("own pages can be given back");
         } else {
@@ -363,26 +376,29 @@ fn release(mut block: Block) {
     };
     block.freed_at = call_site();
     let mut freed = state.freed.borrow_mut();
-    if freed.len() == REMEMBERED
+    if freed.len() >= state.remembered()
         && let Some(old) = freed.pop_front()
     {
         let mut recycled = state.recycled.borrow_mut();
         recycled
             .entry(pages(old.size.max(1)))
             .or_default()
-            .push((old.first_page, old.poisoned));
+            .push(old);
     }
     freed.push_back(block);
 }
 
-/// Whether freed memory that stayed accessible was left alone.
-fn check_poison(first_page: usize, length: usize) {
+/// Whether freed memory that stayed accessible was left alone; what lies around it is looked at when it is freed again.
+fn check_poison(block: &Block) {
     // SAFETY: the pages are the pool's, accessible, and nobody else's now.
-    let content = unsafe { std::slice::from_raw_parts(first_page as *const u8, length) };
-    if content.chunks(PAGE_SIZE).any(|page| page != FREED) {
+    let content = unsafe { std::slice::from_raw_parts(block.address as *const u8, block.size) };
+    if content
+        .chunks(PAGE_SIZE)
+        .any(|part| part != &AROUND[..part.len()])
+    {
         finding::fatal(
             &rules::POOL_FREED,
-            format!("memory of the kernel at {first_page:#x} was written after it had been freed"),
+            format!("memory was written after it had been freed: {block}"),
         );
     }
 }

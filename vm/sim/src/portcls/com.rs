@@ -13,6 +13,7 @@ use waverig_portcls::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use waverig_portcls::{Guid, IUnknown, IUnknownVtbl, NTSTATUS, id};
 
 use super::rules;
+use crate::address::ByAddress;
 use crate::imports::{self, Levels};
 use crate::{call, finding};
 
@@ -64,7 +65,7 @@ struct Owner {
 }
 
 thread_local! {
-    static OWNERS: RefCell<HashMap<usize, &'static Owner>> = RefCell::default();
+    static OWNERS: RefCell<ByAddress<&'static Owner>> = RefCell::default();
     static TABLES: RefCell<HashMap<Guid, *const *const ()>> = RefCell::default();
 }
 

@@ -1,7 +1,6 @@
 //! IRPs of an audio device: opening and closing filters and pins, properties, Plug and Play, power.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 
@@ -17,6 +16,7 @@ use super::pin::Pin;
 use super::pnp::{self, Phase};
 use super::power;
 use super::property::{IOCTL_KS_PROPERTY, Incoming};
+use crate::address::ByAddress;
 use crate::imports::{self, Levels};
 use crate::nt::irp;
 use crate::nt::layout::{
@@ -48,7 +48,7 @@ enum Opened {
 }
 
 thread_local! {
-    static FILES: RefCell<HashMap<usize, Opened>> = RefCell::default();
+    static FILES: RefCell<ByAddress<Opened>> = RefCell::default();
 }
 
 /// Puts PortCls's routines into a driver object.

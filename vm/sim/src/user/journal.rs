@@ -1,5 +1,7 @@
 //! What the programs saw, in order, on its way out of the machine.
 
+mod digest;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
@@ -8,6 +10,7 @@ use waverig_protocol::Program;
 use waverig_protocol::timeline::{Event, Stamped};
 
 use crate::kernel::kernel;
+pub(crate) use digest::Digester;
 
 /// Observations that are sent together.
 const EVENTS: usize = 512;
@@ -32,6 +35,8 @@ pub(crate) struct Journal {
 struct Inner {
     events: RefCell<Vec<Stamped>>,
     pieces: RefCell<BTreeMap<Program, Piece>>,
+    /// Folds what the main player sees.
+    digester: RefCell<Option<Digester>>,
     sink: Box<dyn Sink>,
 }
 
@@ -63,6 +68,7 @@ impl Journal {
         let inner = Rc::new(Inner {
             events: RefCell::default(),
             pieces: RefCell::default(),
+            digester: RefCell::default(),
             sink: Box::new(sink),
         });
         CURRENT.with_borrow_mut(|current| *current = Rc::downgrade(&inner));
@@ -80,12 +86,37 @@ impl Journal {
         }
     }
 
+    /// From now on what the main player sees is folded.
+    pub(crate) fn fold(&self, digester: Digester) {
+        self.inner.digester.replace(Some(digester));
+    }
+
     /// Notes what happens now.
     pub(crate) fn note(&self, event: Event) {
-        let mut events = self.inner.events.borrow_mut();
         // Virtual time fits: it starts at 0 and counts 100 ns.
+        let qpc = kernel().now().0.cast_signed();
+        let folded = |digester: &mut Digester| {
+            let digest = digester.ends_with(&event);
+            (digest, digester.take(qpc, &event))
+        };
+        let mut told = true;
+        if self.program == Program::Main
+            && let Some((digest, taken)) = self.inner.digester.borrow_mut().as_mut().map(folded)
+        {
+            if let Some(digest) = digest {
+                self.tell(qpc, Event::Digest { digest });
+            }
+            told = !taken;
+        }
+        if told {
+            self.tell(qpc, event);
+        }
+    }
+
+    fn tell(&self, qpc: i64, event: Event) {
+        let mut events = self.inner.events.borrow_mut();
         events.push(Stamped {
-            qpc: kernel().now().0.cast_signed(),
+            qpc,
             program: self.program,
             event,
         });
@@ -99,6 +130,11 @@ impl Journal {
     pub(crate) fn capture(&self, first: u64, frames: u64, bytes: &[u8]) {
         if frames == 0 {
             return;
+        }
+        if self.program == Program::Main
+            && let Some(digester) = self.inner.digester.borrow_mut().as_mut()
+        {
+            return digester.capture(first, frames, bytes);
         }
         let mut pieces = self.inner.pieces.borrow_mut();
         let piece = pieces.entry(self.program).or_default();

@@ -70,8 +70,10 @@ impl Buffer {
     /// Keeps it for later.
     fn retire(self) {
         SPARES.with_borrow_mut(|spares| {
-            if spares.len() == 2 * SPARE {
-                spares.pop_front();
+            if spares.len() == 2 * SPARE
+                && let Some(old) = spares.pop_front()
+            {
+                mdl::forget(&old.pages);
             }
             spares.push_back(self);
         });
@@ -166,7 +168,15 @@ pub fn device_control(
     output_length: usize,
     on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
 ) -> Pending {
-    request(file, code, input, &vec![0; output_length], on_done)
+    let buffers = prepare(code & 3, input, &[], output_length);
+    send(
+        file,
+        Origin::USER,
+        code,
+        (input.len(), output_length),
+        buffers,
+        on_done,
+    )
 }
 
 /// Memory of a program's.
@@ -240,7 +250,7 @@ pub fn request(
     output: &[u8],
     on_done: impl FnOnce(IoStatus, Vec<u8>) + 'static,
 ) -> Pending {
-    let buffers = prepare(code & 3, input, output);
+    let buffers = prepare(code & 3, input, output, output.len());
     send(
         file,
         Origin::USER,
@@ -259,8 +269,7 @@ pub fn device_control_cancelled(
     output_length: usize,
     on_done: impl FnOnce(IoStatus) + 'static,
 ) -> Pending {
-    let output = vec![0; output_length];
-    let buffers = prepare(code & 3, input, &output);
+    let buffers = prepare(code & 3, input, &[], output_length);
     let origin = Origin {
         cancelled: true,
         ..Origin::USER
@@ -278,7 +287,7 @@ pub fn device_control_cancelled(
 pub fn kernel_request(file: &File, code: u32, input: &[u8], output: &[u8]) -> NtStatus {
     let answer = Rc::new(Cell::new(None));
     let inside = Rc::clone(&answer);
-    let buffers = prepare(code & 3, input, output);
+    let buffers = prepare(code & 3, input, output, output.len());
     send(
         file,
         Origin {
@@ -368,7 +377,8 @@ fn send(
     pending
 }
 
-fn prepare(method: u32, input: &[u8], output: &[u8]) -> Buffers {
+/// The buffers of a request: its input, and room for `room` bytes of output, which hold `output` and zeros behind it.
+fn prepare(method: u32, input: &[u8], output: &[u8], room: usize) -> Buffers {
     let mut buffers = Buffers {
         system: None,
         output: None,
@@ -383,19 +393,19 @@ fn prepare(method: u32, input: &[u8], output: &[u8]) -> Buffers {
     };
     match method {
         METHOD_BUFFERED => {
-            let length = input.len().max(output.len());
+            let length = input.len().max(room);
             buffers.system = (length > 0).then(|| system(length));
         }
         METHOD_NEITHER => {
             buffers.input = (!input.is_empty()).then(|| Buffer::new(input.len(), input));
-            buffers.output = (!output.is_empty()).then(|| Buffer::new(output.len(), output));
+            buffers.output = (room > 0).then(|| Buffer::new(room, output));
         }
         _ => {
             buffers.system = (!input.is_empty()).then(|| system(input.len()));
-            if !output.is_empty() {
-                let buffer = Buffer::spare(output.len(), output);
+            if room > 0 {
+                let buffer = Buffer::spare(room, output);
                 let pages = Rc::clone(&buffer.pages);
-                buffers.mdl = Some(mdl::describe_pages(pages, output.len(), Owner::System));
+                buffers.mdl = Some(mdl::describe_pages(pages, room, Owner::System));
                 buffers.output = Some(buffer);
             }
         }

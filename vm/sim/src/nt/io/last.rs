@@ -2,8 +2,8 @@
 //! cancel routine completes it ("DispatchClose Routines").
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use crate::address::ByAddress;
 use crate::nt::layout::FileObject;
 use crate::sched;
 
@@ -11,7 +11,7 @@ type Then = Box<dyn FnOnce()>;
 
 thread_local! {
     /// By file object: requests that are not completed, and what happens after the last.
-    static HELD: RefCell<HashMap<usize, (usize, Option<Then>)>> = RefCell::default();
+    static HELD: RefCell<ByAddress<(usize, Option<Then>)>> = RefCell::default();
 }
 
 /// A request is sent.

@@ -1,0 +1,180 @@
+//! `cargo xtask pace`: how long the simulator takes for a day of a stream, every rule on and every frame judged.
+//!
+//! The day is played in as many parts as the host has processors, each on a machine of its own that was booted as long before as the
+//! parts before it last.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use waverig_ci::Limits;
+use waverig_ci::digest::{Folded, Judge};
+use waverig_protocol::device::Device;
+use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
+use waverig_protocol::{Reply, Severity};
+use waverig_vm::Machine;
+use waverig_vm::run::{Ending, Job, run as run_job};
+
+use super::package::{self, HARDWARE_ID, INF};
+use super::{Options, Verb};
+use crate::context::Context;
+use crate::stop::{self, Usage};
+use crate::{layout, machine};
+
+pub(super) const VERB: Verb = Verb {
+    name: "pace",
+    about: "Plays a day of 48 kHz stereo on the simulator, every rule on and every frame judged, and says how long that takes.",
+    options: "[--minutes N] [--out FOLDER]",
+    run,
+};
+
+/// A day.
+const MINUTES: u64 = 24 * 60;
+/// A machine that takes longer than this for its part has hung.
+const DEADLINE: Duration = Duration::from_secs(1_800);
+/// A minute: what is folded into one digest.
+const DIGEST_FRAMES: u64 = 60 * 48_000;
+/// What a tap read waits for, as well as a packet: 10 ms.
+const PACKET_FRAMES: u32 = 480;
+
+/// A player, and a tap client that reads what it plays.
+fn scenario(start_ms: u32, duration_ms: u32) -> Scenario {
+    let format = Format {
+        rate: 48_000,
+        channels: 2,
+        sample: Sample::Pcm16,
+    };
+    let client = Client::EventDriven {
+        packet_frames: PACKET_FRAMES,
+    };
+    Scenario {
+        name: "pace".into(),
+        start_ms,
+        tap: Tap {
+            read_frames: PACKET_FRAMES,
+            reads: 2,
+        },
+        digest_frames: Some(DIGEST_FRAMES),
+        ..Scenario::of(Signal::Counter, format, client, duration_ms)
+    }
+}
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    let minutes = options.minutes.unwrap_or(MINUTES);
+    // What a scenario's 32 bits of milliseconds hold three times over.
+    if !(1..=20_000).contains(&minutes) {
+        return Err(Usage(format!("--minutes {minutes}; allowed: 1 to 20000")).into());
+    }
+    let machine = machine::select(context, "sim")?;
+    if !context.layout.package().is_dir() {
+        package::make(context, None)?;
+    }
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let folder = context.layout.package();
+    let runs = context.layout.runs(machine.kind());
+    let parts = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let parts = parts.min(minutes);
+    context.ui.say(
+        "play",
+        &format!("{minutes} minutes of 48 kHz stereo in {parts} parts"),
+    );
+    let start = Instant::now();
+    let results: Vec<Result<Folded>> = thread::scope(|scope| {
+        let spawned: Vec<_> = (0..parts)
+            .map(|part| {
+                let (from, to) = (minutes * part / parts, minutes * (part + 1) / parts);
+                let ms = |minutes: u64| u32::try_from(minutes * 60_000).unwrap_or(u32::MAX);
+                let scenario = scenario(ms(from), ms(to - from));
+                let out = runs.join(format!("pace-{part}"));
+                let (machine, folder, certificate) = (&*machine, &folder, &certificate);
+                scope.spawn(move || play(machine, folder, certificate, &scenario, &out))
+            })
+            .collect();
+        let joined = spawned.into_iter().map(|thread| thread.join());
+        joined
+            .map(|joined| joined.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))))
+            .collect()
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    let mut all = Folded::default();
+    for result in results {
+        match result {
+            Ok(part) => all.merge(&part),
+            Err(error) => {
+                println!("failed: {error:#}");
+                return Ok(ExitCode::from(stop::FAILED));
+            }
+        }
+    }
+    println!(
+        "passed: {minutes} minutes ({} frames, {} notifications, {} positions, {} blocks) were right in every frame; the latest notification \
+         came {} after its packet",
+        all.frames, all.notifications, all.positions, all.blocks, all.latest
+    );
+    println!(
+        "{seconds:.1} s on {parts} processors: {:.0} times as fast as it sounds, {:.1} us of a processor for a packet of 10 ms",
+        minutes as f64 * 60.0 / seconds,
+        seconds * parts as f64 * 1e6 / all.notifications.max(1) as f64
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One part on a fresh machine, judged while it is played.
+fn play(
+    machine: &dyn Machine,
+    package: &Path,
+    certificate: &[u8],
+    scenario: &Scenario,
+    folder: &Path,
+) -> Result<Folded> {
+    layout::fresh(folder)?;
+    let device = Device::default();
+    let job = Job {
+        package,
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate,
+        device: &device,
+        scenarios: std::slice::from_ref(scenario),
+        inspect: false,
+        round: None,
+        lives: None,
+        order: None,
+        seed: 1,
+        deadline: DEADLINE,
+    };
+    let mut judge = None;
+    let mut wrong = Vec::new();
+    let ending = run_job(machine, &job, folder, &mut |_, reply, _| match reply {
+        Reply::Ready(info) => match Judge::new(scenario, &Limits::default(), info.qpc_frequency) {
+            Ok(new) => judge = Some(new),
+            Err(error) => wrong.push(error),
+        },
+        Reply::Events { events } => {
+            if wrong.is_empty()
+                && let Some(judge) = &mut judge
+                && let Err(what) = judge.take(&events)
+            {
+                wrong.push(what);
+            }
+        }
+        Reply::Finding(finding) if finding.severity == Severity::Error => {
+            wrong.push(format!("{}: {}", finding.rule, finding.text));
+        }
+        Reply::Fault { summary, .. } => wrong.push(summary),
+        Reply::Refused(refusal) => wrong.push(refusal.reason),
+        _ => {}
+    })
+    .with_context(|| format!("cannot read the package in {}", package.display()))?;
+    if let Ending::Broken { step, reason, .. } = ending {
+        wrong.push(format!("at {step}: {reason}"));
+    }
+    let folded = judge.context("the machine never was ready")?.end();
+    if wrong.is_empty() {
+        return folded.map_err(anyhow::Error::msg);
+    }
+    anyhow::bail!("{}", wrong.join("\n"))
+}
