@@ -238,9 +238,12 @@ fn can_go_on() -> bool {
         Blocked::No => return true,
         Blocked::Until(_, condition) => *condition,
     };
+    // It may take what it waits for, and does so for the second processor.
     exchange();
+    state().side.set(Side::Second);
     // SAFETY: the condition lives on the stack of the second processor, which stands in `give_up`.
     let ready = unsafe { (*condition)() };
+    state().side.set(Side::First);
     exchange();
     if ready {
         state().blocked.replace(Blocked::No);

@@ -1,12 +1,14 @@
-//! Mutexes, fast mutexes, semaphores and critical regions. With one thread a mutex is owned by it or by nobody.
+//! Mutexes, fast mutexes, semaphores and critical regions. A mutex is owned by the thread of one of the processors or by nobody.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
+use crate::processor::{self, Side};
 use crate::rules;
 
 /// Kinds of objects (`KOBJECTS`, ntddk.h).
@@ -29,6 +31,26 @@ struct FastMutex {
 pub(crate) struct MutexState {
     regions: Cell<u32>,
     regions_elsewhere: Cell<u32>,
+    /// Which processor's thread owns a mutex that is owned.
+    owners: RefCell<HashMap<usize, Side>>,
+}
+
+/// Takes a mutex that is free, or owned by the thread that asks for it, which may do so again.
+pub(crate) fn try_own(mutex: *mut DispatcherHeader) -> bool {
+    // SAFETY: the driver's mutex; a bad address faults into a report.
+    let header = unsafe { &mut *mutex };
+    let mut owners = kernel().nt.mutexes.owners.borrow_mut();
+    let own = processor::side();
+    if header.signal_state <= 0
+        && owners
+            .get(&(mutex as usize))
+            .is_some_and(|side| *side != own)
+    {
+        return false;
+    }
+    owners.insert(mutex as usize, own);
+    header.signal_state -= 1;
+    true
 }
 
 /// The other processor runs from now on.
@@ -67,6 +89,12 @@ extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32) {
         mutex.cast::<u8>().write_bytes(0, size_of::<KMutex>());
         initialize(&raw mut (*mutex).header, MUTEX, 14, 1);
     }
+    kernel()
+        .nt
+        .mutexes
+        .owners
+        .borrow_mut()
+        .remove(&(mutex as usize));
 }
 
 extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
@@ -78,8 +106,21 @@ extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
             format!("the mutex at {mutex:p} is released but not owned"),
         );
     }
+    let mut owners = kernel().nt.mutexes.owners.borrow_mut();
+    if owners
+        .get(&(mutex as usize))
+        .is_some_and(|side| *side != processor::side())
+    {
+        finding::fatal(
+            &rules::LOCK_NOT_HELD,
+            format!("the mutex at {mutex:p} is released by a thread that does not own it"),
+        );
+    }
     let before = *state;
     *state += 1;
+    if *state == 1 {
+        owners.remove(&(mutex as usize));
+    }
     before
 }
 
@@ -123,8 +164,16 @@ extern "win64" fn initialize_fast_mutex(mutex: *mut FastMutex) {
     };
 }
 
+/// A thread's name in a fast mutex.
+fn owner() -> usize {
+    1 + processor::side() as usize
+}
+
 fn take(mutex: *mut FastMutex, what: &str) {
     // SAFETY: the driver's mutex; a bad address faults into a report.
+    let elsewhere = || unsafe { (*mutex).count == 0 && ![0, owner()].contains(&(*mutex).owner) };
+    processor::wait("a fast mutex that the other owns", || !elsewhere());
+    // SAFETY: as above.
     let mutex_state = unsafe { &mut *mutex };
     if mutex_state.count != 1 {
         finding::fatal(
@@ -133,6 +182,7 @@ fn take(mutex: *mut FastMutex, what: &str) {
         );
     }
     mutex_state.count = 0;
+    mutex_state.owner = owner();
 }
 
 fn give(mutex: *mut FastMutex, what: &str) {
@@ -145,6 +195,7 @@ fn give(mutex: *mut FastMutex, what: &str) {
         );
     }
     mutex_state.count = 1;
+    mutex_state.owner = 0;
 }
 
 extern "win64" fn ex_acquire_fast_mutex(mutex: *mut FastMutex) {
@@ -197,6 +248,25 @@ nt_rows! {
     "KeReleaseGuardedMutex"    ke_release_guarded_mutex APC      "wdm/nf-wdm-kereleaseguardedmutex";
     "KeEnterCriticalRegion"    ke_enter_critical_region APC      "ntddk/nf-ntddk-keentercriticalregion";
     "KeLeaveCriticalRegion"    ke_leave_critical_region APC      "ntddk/nf-ntddk-keleavecriticalregion";
+}
+
+/// A mutex that is initialised.
+#[cfg(test)]
+pub(crate) fn mutex_for_test() -> *mut KMutex {
+    let mutex = crate::nt::pool::allocate(
+        size_of::<KMutex>(),
+        *b"Test",
+        crate::nt::pool::Owner::System,
+    )
+    .cast();
+    ke_initialize_mutex(mutex, 0);
+    mutex
+}
+
+/// Gives it back.
+#[cfg(test)]
+pub(crate) fn release_for_test(mutex: *mut KMutex) {
+    ke_release_mutex(mutex, 0);
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::kernel::kernel;
 use crate::nt::event;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KEvent};
-use crate::nt::spinlock;
 use crate::nt::status::{NtStatus, STATUS_SUCCESS, STATUS_TIMEOUT};
+use crate::nt::{mutex, spinlock};
 use crate::rules;
 use crate::sched::{self, Waited};
 use crate::time::{Hns, Qpc, SYSTEM_TIME_AT_BOOT};
@@ -42,11 +42,7 @@ pub(crate) fn try_acquire(object: *mut DispatcherHeader) -> bool {
     let header = unsafe { &mut *object };
     match header.kind {
         kind if kind <= SYNCHRONIZATION_EVENT => event::try_consume(object.cast::<KEvent>()),
-        // One thread: it owns every mutex that is owned, and may take it again.
-        MUTEX => {
-            header.signal_state -= 1;
-            true
-        }
+        MUTEX => mutex::try_own(object),
         SEMAPHORE | SYNCHRONIZATION_TIMER => {
             let free = header.signal_state > 0;
             header.signal_state -= i32::from(free);

@@ -4,7 +4,7 @@ use super::*;
 use crate::kernel::{Kernel, Options};
 use crate::nt::event::{self, EventKind};
 use crate::nt::pool::{self, Owner};
-use crate::nt::{extimer, wait};
+use crate::nt::{extimer, mutex, wait};
 use crate::time::Hns;
 
 thread_local! {
@@ -245,4 +245,27 @@ fn deleting_a_timer_waits_for_its_callback_on_the_other_processor() {
         "the callback ends",
         "it is gone",
     ]);
+}
+
+#[test]
+fn a_mutex_of_the_first_processor_is_waited_for_on_the_second() {
+    Kernel::boot(Options::default());
+    let shared = mutex::mutex_for_test();
+    begin(
+        move || {
+            log("second wants it");
+            assert!(wait::wait_for(shared.cast(), None, "test").is_ok());
+            log("second has it");
+            mutex::release_for_test(shared);
+        },
+        0,
+    );
+    for _ in 0..2 {
+        assert!(wait::wait_for(shared.cast(), None, "test").is_ok());
+    }
+    boundary();
+    log("first gives it back");
+    mutex::release_for_test(shared);
+    mutex::release_for_test(shared);
+    ends(&["second wants it", "first gives it back", "second has it"]);
 }
