@@ -25,6 +25,7 @@ pub mod steered;
 pub mod steering;
 pub mod stream;
 pub mod sweep;
+pub mod timing;
 pub mod units;
 mod verdict;
 mod written;

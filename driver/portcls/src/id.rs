@@ -2,10 +2,13 @@
 
 use crate::Guid;
 
-// Interfaces (portcls.h, drmk.h, unknwn.h)
+// Interfaces (portcls.h, drmk.h, punknown.h)
 
-/// Identifies [`IUnknown`](crate::IUnknown).
-pub const IID_IUnknown: Guid = Guid::new(0x00000000_0000_0000_C000_000000000046);
+/// Identifies [`IUnknown`](crate::IUnknown) in the kernel: what punknown.h defines, and what drivers that are built with it compare with.
+/// Two bytes stand elsewhere than in COM's.
+pub const IID_IUnknown: Guid = Guid::new(0x00000000_0000_0000_0000_C00000000046);
+/// COM's (unknwn.h, `__uuidof(IUnknown)`): a driver that includes that header first compares with this one.
+pub const IID_IUnknown_COM: Guid = Guid::new(0x00000000_0000_0000_C000_000000000046);
 /// Identifies [`IMiniport`](crate::IMiniport).
 pub const IID_IMiniport: Guid = Guid::new(0xB4C90A24_5791_11D0_86F9_00A0C911B544);
 /// Identifies [`IPort`](crate::IPort).

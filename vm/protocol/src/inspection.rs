@@ -18,6 +18,12 @@ pub struct Inspection {
     pub instance: String,
     /// The service that drives it.
     pub service: String,
+    /// What was passed over in its INF: file, line and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
+    /// Imports of its driver that nothing serves, as `dll!name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_imports: Vec<String>,
     /// Its device interfaces, in the order of registration.
     pub interfaces: Vec<Interface>,
     /// Its filters, in the order in which the driver registered them.
@@ -179,6 +185,8 @@ pub struct MissingEndpoint {
     pub rule: String,
     /// What is wrong, with names and numbers.
     pub text: String,
+    /// Where it stands: a line of the INF, or the driver's descriptor.
+    pub place: String,
     /// The document that states the rule.
     pub source: String,
 }

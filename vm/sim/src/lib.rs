@@ -11,6 +11,7 @@
 compile_error!("the simulator runs x86-64 driver code directly: build it for an x86-64 host");
 
 mod address;
+pub mod alone;
 pub mod call;
 pub mod coverage;
 pub mod endpoints;
@@ -19,6 +20,7 @@ mod fuzz;
 pub mod host;
 pub mod image;
 pub mod imports;
+mod inlined;
 mod interleave;
 pub mod kernel;
 mod lives;
@@ -38,5 +40,6 @@ pub mod sched;
 pub mod session;
 pub mod time;
 pub mod user;
+mod wdf;
 
 pub use kernel::{Kernel, Options, kernel};

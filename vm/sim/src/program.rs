@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::alone::{self, USAGE};
 use crate::kernel::{Kernel, Options};
 use crate::nt::driver;
 use crate::report;
 use crate::session::Setup;
-
-const USAGE: &str = "usage: waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]\n       waverig-sim session [--coverage FOLDER]";
 
 /// Runs the verb that the arguments name.
 ///
@@ -24,7 +23,11 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
             let setup = Setup::from(rest).map_err(|what| anyhow!("{what}\n{USAGE}"))?;
             Ok(crate::session::main_stdio(&setup))
         }
-        Some((verb, _)) => bail!("there is no verb {verb}\n{USAGE}"),
+        Some((word, _)) if word == "--help" || word == "-h" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(_) => alone::run(arguments),
         None => bail!("{USAGE}"),
     }
 }

@@ -57,9 +57,18 @@ rules! {
     BUG_CHECK: "bug-check", true,
         "A driver does not stop the machine.",
         "wdm/nf-wdm-kebugcheckex";
+    ASSERTION: "assertion", true,
+        "What the driver asserts holds (ASSERT, NT_ASSERT).",
+        "wdm/nf-wdm-rtlassert; STATUS_ASSERTION_FAILURE, which stops a machine without a debugger";
+    EXCEPTION: "exception", true,
+        "A driver raises no exception.",
+        "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED, when nothing catches it";
     FAST_FAIL: "fast-fail", true,
         "No corruption is found that the compiler's or the library's own checks stop at (int 0x29).",
         "bug check 0x139 KERNEL_SECURITY_CHECK_FAILURE; __fastfail intrinsic";
+    PURE_CALL: "pure-call", true,
+        "No pure virtual function is called.",
+        "_purecall, C run-time library reference";
     MISSING_IMPORT: "missing-import", true,
         "The simulator has every function that the driver calls.",
         "imports/mod.rs";
@@ -93,6 +102,9 @@ rules! {
     ETW_EVENT: "etw-event", false,
         "An event is written to a registered provider, and in a form that tools can decode.",
         "wdm/nf-wdm-etwwritetransfer; TraceLoggingProvider.h, evntprov.h";
+    NOTIFICATION_LEAK: "notification-leak", false,
+        "A driver unregisters its Plug and Play notifications before it is unloaded.",
+        "wdm/nf-wdm-ioregisterplugplaynotification";
     POOL_LEAK: "pool-leak", false,
         "A driver frees what it allocated before it is unloaded.",
         "bug check 0xC4 (0x60, 0x62), Driver Verifier, Pool Tracking";
@@ -102,7 +114,7 @@ rules! {
     POOL_BAD_FREE: "pool-bad-free", true,
         "Only addresses that the pool gave out are freed.",
         "bug check 0xC2 BAD_POOL_CALLER (0x46)";
-    POOL_WRONG_TAG: "pool-wrong-tag", true,
+    POOL_WRONG_TAG: "pool-wrong-tag", false,
         "Pool is freed with the tag it was allocated with.",
         "wdm/nf-wdm-exfreepoolwithtag; bug check 0xC2 BAD_POOL_CALLER (0x0A)";
     MEMCPY_OVERLAP: "memcpy-overlap", false,
@@ -237,6 +249,15 @@ rules! {
     BAD_ARGUMENT_FATAL: "bad-object", true,
         "A routine gets an object that exists and is in the state it needs.",
         "the parameter table on each routine's page";
+    WDF_VERSION: "wdf-version", false,
+        "A driver binds to a version of KMDF that is there, as the miniport of a port driver.",
+        "wdfdriver/ne-wdfdriver-_wdf_driver_init_flags; fxldr.h";
+    WDF_OBJECT: "wdf-object", true,
+        "A KMDF function gets a handle of the right kind that was not deleted.",
+        "bug check 0x10D WDF_VIOLATION (0x5)";
+    WDF_LEAK: "wdf-leak", false,
+        "A miniport deletes its WDFDRIVER, and with it every framework object, when it is unloaded.",
+        "wdfminiport/nf-wdfminiport-wdfdriverminiportunload";
     SIMULATOR_DEFECT: "simulator-defect", true,
         "The simulator itself works.",
         "vm/sim";

@@ -77,6 +77,10 @@ pub(crate) struct Options {
     pub(crate) goldens: Option<PathBuf>,
     /// `--frame N`: which frame of a stream.
     pub(crate) frame: Option<u64>,
+    /// `--driver FILE`: a driver that is not ours.
+    pub(crate) driver: Option<PathBuf>,
+    /// `--inf FILE`: the INF that installs it.
+    pub(crate) inf: Option<PathBuf>,
     /// `--json`: for programs.
     pub(crate) json: bool,
     /// `--count N`
@@ -139,6 +143,8 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "minutes" => options.minutes = Some(args.value()?.parse()?),
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
+            "driver" => options.driver = Some(args.value()?.into()),
+            "inf" => options.inf = Some(args.value()?.into()),
             "json" => options.json = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "arch" => options.arch = Some(args.value()?.string()?),
@@ -229,6 +235,7 @@ mod tests {
         check(&["build", "--machine", "sim"], "usage: cargo xtask build");
         check(&["ci", "surplus"], "surplus");
         check(&["vm-test", "--seed", "x"], "x");
+        check(&["inspect", "--driver", "x.sys"], "go together");
         check(&["--frobnicate"], "usage: cargo xtask VERB");
     }
 }

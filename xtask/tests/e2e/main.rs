@@ -7,6 +7,7 @@ mod chain;
 mod coverage;
 mod docs;
 mod faults;
+mod foreign;
 mod fuzz;
 mod interleave;
 mod misuse;

@@ -1,5 +1,6 @@
 //! An INF as sections of entries, with `%tokens%` replaced and a line number on everything.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::error::{InfError, Line};
@@ -80,6 +81,8 @@ pub struct Inf {
     by_name: HashMap<String, usize>,
     /// Strings that no entry uses.
     unused: Vec<(String, Line)>,
+    /// What is passed over, for an INF that is taken as it is found; `None` for one that must be right.
+    passed_over: Option<RefCell<Vec<InfError>>>,
 }
 
 impl Inf {
@@ -100,6 +103,7 @@ impl Inf {
             sections: Vec::new(),
             by_name: HashMap::new(),
             unused: Vec::new(),
+            passed_over: None,
         };
         let mut current = None;
         for (line, logical) in
@@ -119,6 +123,36 @@ impl Inf {
         }
         inf.replace_tokens()?;
         Ok(inf)
+    }
+
+    /// Takes the INF as it is found: what a plan would refuse although Windows may take it (legacy directives, other registry roots,
+    /// sections of Windows that this crate does not know) is passed over and noted.
+    #[must_use]
+    pub fn as_found(self) -> Self {
+        Self {
+            passed_over: Some(RefCell::default()),
+            ..self
+        }
+    }
+
+    /// What was passed over so far.
+    pub fn passed_over(&self) -> Vec<InfError> {
+        let notes = self.passed_over.as_ref();
+        notes.map_or_else(Vec::new, |notes| notes.borrow().clone())
+    }
+
+    /// Notes what is passed over.
+    ///
+    /// # Errors
+    /// The same, for an INF that must be right.
+    pub(super) fn pass_over(&self, error: InfError) -> Result<(), InfError> {
+        match &self.passed_over {
+            Some(notes) => {
+                notes.borrow_mut().push(error);
+                Ok(())
+            }
+            None => Err(error),
+        }
     }
 
     fn open(&mut self, name: String, line: Line) -> usize {

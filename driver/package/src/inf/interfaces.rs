@@ -31,10 +31,11 @@ pub(super) fn add_interface(inf: &Inf, directive: &Entry) -> Result<Interface, I
         for entry in &inf.referenced(directive.field(2), directive.line)?.entries {
             if !entry.is("AddReg") {
                 let key = entry.key.as_deref().unwrap_or_default();
-                return Err(inf.error(
+                inf.pass_over(inf.error(
                     entry.line,
                     format!("{key:?} is not known in an add-interface section; only AddReg is"),
-                ));
+                ))?;
+                continue;
             }
             registry.extend(add_reg(inf, entry, RegistryKey::Interface)?);
         }

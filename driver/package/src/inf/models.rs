@@ -224,6 +224,27 @@ pub(super) fn install_section(
         })
 }
 
+/// The hardware ids that a machine of this architecture and build would install, in the order of the file.
+///
+/// # Errors
+/// When `[Manufacturer]` or a models section that it names cannot be read.
+pub fn hardware_ids(inf: &Inf, arch: Arch, build: OsBuild) -> Result<Vec<String>, InfError> {
+    let target = Target {
+        hardware_id: "",
+        arch,
+        build,
+    };
+    let mut ids = Vec::new();
+    for models in all(inf)? {
+        if models.decoration.is_some_and(|one| one.fits(&target)) {
+            let section = inf.referenced(&models.section, models.line)?;
+            let names = section.entries.iter();
+            ids.extend(names.flat_map(|entry| entry.names().skip(1).map(str::to_owned)));
+        }
+    }
+    Ok(ids)
+}
+
 /// Every hardware id in the models sections decorated for `arch`, with the section's oldest build.
 pub(super) fn devices(inf: &Inf, arch: Arch) -> Result<Vec<(&str, OsBuild)>, InfError> {
     let mut result = Vec::new();

@@ -105,7 +105,10 @@ pub fn plan(inf: &Inf, target: &Target) -> Result<InstallPlan, InfError> {
             .map_err(|message: String| inf.error(class_guid.line, message))?,
         date,
         version: driver_version,
-        catalog: version("CatalogFile")?.field(0).to_owned(),
+        catalog: match version("CatalogFile") {
+            Ok(entry) => entry.field(0).to_owned(),
+            Err(error) => inf.pass_over(error).map(|()| String::new())?,
+        },
         hardware_id: choice.hardware_id.to_owned(),
         section: choice.section.clone(),
         files: Vec::new(),
@@ -193,7 +196,7 @@ impl InstallPlan {
                 self.registry
                     .extend(add_reg(inf, entry, RegistryKey::Driver)?);
             } else if !WITHOUT_EFFECT.iter().any(|name| entry.is(name)) {
-                return Err(unknown(inf, section, entry));
+                inf.pass_over(unknown(inf, section, entry))?;
             }
         }
         Ok(())
@@ -215,7 +218,7 @@ impl InstallPlan {
                 Part::Interfaces if entry.is("AddInterface") => {
                     self.interfaces.push(add_interface(inf, entry)?)
                 }
-                _ => return Err(unknown(inf, section, entry)),
+                _ => inf.pass_over(unknown(inf, section, entry))?,
             }
         }
         Ok(())
@@ -231,10 +234,10 @@ impl InstallPlan {
         if entry.is("Include") {
             if let Some(name) = entry.names().find(|name| !system::knows_inf(name)) {
                 let known = system::known_names();
-                return Err(inf.error(
+                inf.pass_over(inf.error(
                     entry.line,
                     format!("Include of {name}: not known here; known are {known}"),
-                ));
+                ))?;
             }
             return Ok(true);
         }
@@ -242,13 +245,14 @@ impl InstallPlan {
             return Ok(false);
         }
         for name in entry.names() {
-            let known = system::find(name).ok_or_else(|| {
+            let Some(known) = system::find(name) else {
                 let known = system::known_names();
-                inf.error(
+                inf.pass_over(inf.error(
                     entry.line,
                     format!("Needs of {name}: not known here; known are {known}"),
-                )
-            })?;
+                ))?;
+                continue;
+            };
             let mut included = section
                 .entries
                 .iter()
@@ -259,7 +263,7 @@ impl InstallPlan {
                     "Needs of {name} without Include={} in the same section (infverif 1313)",
                     known.inf
                 );
-                return Err(inf.error(entry.line, message));
+                inf.pass_over(inf.error(entry.line, message))?;
             }
             self.system.push(known);
         }
@@ -331,10 +335,10 @@ fn destination(inf: &Inf, section: &str, from: Line) -> Result<DirId, InfError> 
         )
     })?;
     if !entry.field(1).is_empty() {
-        return Err(inf.error(
+        inf.pass_over(inf.error(
             entry.line,
             "a subfolder is not known here; put the files beside the INF",
-        ));
+        ))?;
     }
     Ok(DirId(id))
 }

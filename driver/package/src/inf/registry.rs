@@ -17,6 +17,8 @@ pub enum RegistryKey {
     Interface,
     /// The service's key: `AddReg` of a service-install section.
     Service,
+    /// `HKEY_LOCAL_MACHINE`, which only an INF that is taken as it is found may name.
+    Machine,
 }
 
 /// A registry value's type and data.
@@ -80,7 +82,10 @@ pub(super) fn add_reg(
     let mut values = Vec::new();
     for name in directive.names() {
         for entry in &inf.referenced(name, directive.line)?.entries {
-            values.push(value(inf, entry, key)?);
+            match value(inf, entry, key) {
+                Ok(value) => values.push(value),
+                Err(error) => inf.pass_over(error)?,
+            }
         }
     }
     Ok(values)
@@ -94,10 +99,16 @@ fn value(inf: &Inf, entry: &Entry, key: RegistryKey) -> Result<RegistryValue, In
             "`=` in a registry line; the form is HKR,subkey,name,flags,value".into(),
         ));
     }
+    let mut key = key;
     if !root.eq_ignore_ascii_case("HKR") {
-        return Err(error(format!(
+        let outside = error(format!(
             "registry root {root}: an isolated package writes below HKR only (infverif 1304)"
-        )));
+        ));
+        if !root.eq_ignore_ascii_case("HKLM") {
+            return Err(outside);
+        }
+        inf.pass_over(outside)?;
+        key = RegistryKey::Machine;
     }
     let flags = number(entry.field(3)).map_err(&error)? as u32;
     if flags & (DELVAL | APPEND) != 0 {

@@ -123,10 +123,10 @@ pub(super) fn add_service(inf: &Inf, directive: &Entry) -> Result<Option<Service
             "displayname" | "description" | "servicetype" | "starttype" | "errorcontrol"
             | "servicebinary" | "loadordergroup" | "dependencies" | "security" => {}
             other => {
-                return Err(error(
+                inf.pass_over(error(
                     entry.line,
                     format!("{other:?} is not known in a service-install section"),
-                ));
+                ))?;
             }
         }
     }

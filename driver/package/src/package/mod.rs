@@ -1,10 +1,12 @@
 //! A driver package as a whole: building one, and deciding about one as a test-signing Windows machine would.
 
 mod build;
+mod given;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
 pub use build::{Inputs, Package, PackageError, PackagedFile, build};
+pub use given::given;
 pub use verify::{Refusal, Verified, verify};

@@ -59,8 +59,10 @@ pub struct Verified {
     pub image_sha256: Sha256Digest,
     /// The symbols beside the image, where there are some. No signature covers them.
     pub pdb: Option<PathBuf>,
-    /// Who signed the catalog.
+    /// Who signed the catalog; nobody, when signatures were not looked at.
     pub signer: String,
+    /// What was passed over in the INF.
+    pub notes: Vec<inf::InfError>,
 }
 
 /// Decides about the package in `dir` whose INF is `inf_name`, for a device on a machine with this trust.
@@ -168,6 +170,7 @@ pub(super) fn decide(
         image_sha256,
         pdb: None,
         signer: catalog.signer.subject(),
+        notes: Vec::new(),
     })
 }
 

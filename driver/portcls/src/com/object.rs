@@ -187,7 +187,8 @@ pub unsafe extern "efiapi" fn query_interface<T: Class<N>, const N: usize>(
     unsafe {
         let iid = *iid;
         let wanted = |table: &Table| table.iids.contains(&&iid);
-        let index = if iid == crate::id::IID_IUnknown {
+        let unknown = [crate::id::IID_IUnknown, crate::id::IID_IUnknown_COM];
+        let index = if unknown.contains(&iid) {
             Some(0)
         } else {
             T::TABLES.iter().position(wanted)

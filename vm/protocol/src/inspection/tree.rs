@@ -53,6 +53,7 @@ impl Inspection {
                 format!("no endpoint for {}", self.pin(one.bridge)),
                 vec![
                     leaf(one.text.clone()),
+                    leaf(one.place.clone()),
                     leaf(format!("rule {} ({})", one.rule, one.source)),
                 ],
             )
@@ -322,6 +323,8 @@ mod tests {
         };
         let at = |filter, pin| FilterPin { filter, pin };
         Inspection {
+            passed_over: Vec::new(),
+            missing_imports: Vec::new(),
             device: "a device".into(),
             hardware_id: "Root\\x".into(),
             instance: "ROOT\\MEDIA\\0000".into(),
@@ -392,12 +395,14 @@ a device (Root\\x, ROOT\\MEDIA\\0000, service x)
             bridge: FilterPin { filter: 1, pin: 1 },
             rule: "endpoint-path".into(),
             text: "the path ends at pin 0 of Topo".into(),
+            place: "card.inf:12".into(),
             source: "a document".into(),
         });
         let text = inspection.to_string();
         for words in [
             "no endpoint for pin 1 of Topo",
             "the path ends at pin 0",
+            "card.inf:12",
             "rule endpoint-path (a document)",
         ] {
             assert!(text.contains(words), "{words:?} is not in\n{text}");

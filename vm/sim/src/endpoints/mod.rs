@@ -47,6 +47,22 @@ pub struct Missing {
     pub rule: &'static Rule,
     /// What is wrong, with names and numbers.
     pub text: String,
+    /// Where that stands.
+    pub at: Fault,
+}
+
+/// Where the reason for a missing endpoint stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// In the descriptor of a pin.
+    Pin(End),
+    /// In the INF: it registers no interface of this category for the filter of this index.
+    Interface {
+        /// Index of the filter.
+        filter: usize,
+        /// The category.
+        category: waverig_portcls::Guid,
+    },
 }
 
 /// What the builder made of a topology.
@@ -69,11 +85,12 @@ pub fn build(topology: &Topology) -> Built {
             }
             match endpoint(topology, end) {
                 Ok(endpoint) => built.endpoints.push(endpoint),
-                Err((rule, text)) => built.missing.push(Missing {
+                Err((rule, text, at)) => built.missing.push(Missing {
                     filter,
                     pin,
                     rule,
                     text,
+                    at,
                 }),
             }
         }
@@ -81,7 +98,7 @@ pub fn build(topology: &Topology) -> Built {
     built
 }
 
-type Failure = (&'static Rule, String);
+type Failure = (&'static Rule, String, Fault);
 
 fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
     let filter = &topology.filters[end.filter];
@@ -97,6 +114,7 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
                 "{name} is an unconnected bridge pin with {category}, which stands for no kind of endpoint; connect it \
                  with PcRegisterPhysicalConnection, or give it a category such as KSNODETYPE_SPEAKER"
             ),
+            Fault::Pin(end),
         ));
     };
     let render = pin.flow == Flow::Out;
@@ -104,7 +122,7 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
         (KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO"),
         (KSCATEGORY_TOPOLOGY, "KSCATEGORY_TOPOLOGY"),
     ] {
-        enabled(filter, &category, what)?;
+        enabled(topology, end.filter, &category, what)?;
     }
     let host = match trace(topology, end) {
         Path::Host(host) => host,
@@ -115,17 +133,18 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
                     "the path from {name} ends at {}: {reason}",
                     topology.name(at)
                 ),
+                Fault::Pin(at),
             ));
         }
     };
-    let wave = &topology.filters[host.filter];
     let (category, what) = if render {
         (KSCATEGORY_RENDER, "KSCATEGORY_RENDER")
     } else {
         (KSCATEGORY_CAPTURE, "KSCATEGORY_CAPTURE")
     };
-    enabled(wave, &KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO")?;
-    enabled(wave, &category, what)?;
+    let wave = host.filter;
+    enabled(topology, wave, &KSCATEGORY_AUDIO, "KSCATEGORY_AUDIO")?;
+    enabled(topology, wave, &category, what)?;
     Ok(Endpoint {
         filter: end.filter,
         pin: end.pin,
@@ -135,7 +154,13 @@ fn endpoint(topology: &Topology, end: End) -> Result<Endpoint, Failure> {
     })
 }
 
-fn enabled(filter: &Filter, category: &waverig_portcls::Guid, what: &str) -> Result<(), Failure> {
+fn enabled(
+    topology: &Topology,
+    index: usize,
+    category: &waverig_portcls::Guid,
+    what: &str,
+) -> Result<(), Failure> {
+    let filter = &topology.filters[index];
     if filter.interfaces.contains(category) {
         return Ok(());
     }
@@ -146,5 +171,9 @@ fn enabled(filter: &Filter, category: &waverig_portcls::Guid, what: &str) -> Res
              given to PcRegisterSubdevice must be the same reference string",
             filter.name
         ),
+        Fault::Interface {
+            filter: index,
+            category: *category,
+        },
     ))
 }

@@ -68,6 +68,8 @@ pub enum FaultKind {
     Arithmetic,
     /// A breakpoint.
     Breakpoint,
+    /// One instruction was executed with the trap flag set.
+    Step,
     /// The watchdog stopped code that does not return.
     Runaway,
 }

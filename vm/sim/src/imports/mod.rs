@@ -190,7 +190,7 @@ macro_rules! nt_rows {
 pub(crate) use nt_rows;
 
 /// Every table of rows.
-pub static TABLES: &[&[&[Import]]] = &[nt::TABLES, crate::portcls::TABLES];
+pub static TABLES: &[&[&[Import]]] = &[nt::TABLES, crate::portcls::TABLES, crate::wdf::TABLES];
 
 /// The row for `name`. hal.dll forwards to the kernel, so both names find the kernel's rows.
 pub fn find(dll: &str, name: &str) -> Option<&'static Import> {
@@ -389,6 +389,8 @@ fn leave(result: u64) -> usize {
 fn table_for(dll: &str, name: &str) -> &'static str {
     match (dll.to_ascii_lowercase().as_str(), name) {
         ("portcls.sys" | "ks.sys", _) => "vm/sim/src/portcls/",
+        ("wdfldr.sys", _) => "vm/sim/src/wdf/loader.rs",
+        ("wdf01000.sys", _) => "the file of its topic in vm/sim/src/wdf/",
         (_, name) if name.starts_with("Rtl") => {
             "vm/sim/src/nt/unicode.rs or the file of its topic in vm/sim/src/nt/"
         }

@@ -9,7 +9,7 @@ use crate::sched;
 use crate::time::{Hns, QPC_FREQUENCY};
 
 /// Length of a clock tick in 100 ns: 15.625 ms, the default of current Windows (wdm/nf-wdm-kequerytimeincrement).
-const TICK: u64 = 156_250;
+pub(crate) const TICK: u64 = 156_250;
 
 /// The longest that a driver may keep the processor busy, in microseconds (ntifs/nf-ntifs-kestallexecutionprocessor, Remarks).
 const STALL_LIMIT: u32 = 50;

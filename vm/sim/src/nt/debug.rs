@@ -46,9 +46,18 @@ fn bytes(text: *const u8) -> String {
         .into_owned()
 }
 
+/// Formats the zero-terminated `template` as the kernel's printf does.
+pub(crate) fn formatted(template: *const u8, arguments: impl Iterator<Item = u64>) -> String {
+    format(&bytes(template), arguments, false)
+}
+
+/// The same as a routine for wide strings does it: `%s` is a wide one, `%S` one of bytes.
+pub(crate) fn format_wide(template: &str, arguments: impl Iterator<Item = u64>) -> String {
+    format(template, arguments, true)
+}
+
 /// Formats as the kernel's printf does ("Format specification syntax", Microsoft Learn).
-fn format(template: &str, arguments: &[u64]) -> String {
-    let mut arguments = arguments.iter().copied();
+fn format(template: &str, mut arguments: impl Iterator<Item = u64>, wide: bool) -> String {
     let mut output = String::new();
     let mut rest = template;
     while let Some(at) = rest.find('%') {
@@ -86,11 +95,12 @@ fn format(template: &str, arguments: &[u64]) -> String {
             b'X' => format!("{:X}", low(next())),
             b'p' => format!("{:016X}", next()),
             b'c' => char::from(next().to_le_bytes()[0]).to_string(),
-            b's' if spec.contains(['w', 'l']) => {
+            b's' | b'S'
+                if spec.contains(['w', 'l']) || !spec.contains('h') && (kind == b's') == wide =>
+            {
                 String::from_utf16_lossy(unicode::terminated(next() as *const u16))
             }
-            b'S' => String::from_utf16_lossy(unicode::terminated(next() as *const u16)),
-            b's' => bytes(next() as *const u8),
+            b's' | b'S' => bytes(next() as *const u8),
             b'Z' if spec.contains('w') => unicode::text(next() as *const UnicodeString),
             other => format!("%{spec}{}", char::from(other)),
         };
@@ -128,7 +138,7 @@ extern "win64" fn dbg_print(
     a9: u64,
 ) -> u32 {
     let arguments: [u64; ARGUMENTS] = [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9];
-    print(format(&bytes(template), &arguments));
+    print(formatted(template, arguments.into_iter()));
     0
 }
 
@@ -146,7 +156,8 @@ extern "win64" fn dbg_print_ex(
     a6: u64,
     a7: u64,
 ) -> u32 {
-    print(format(&bytes(template), &[a0, a1, a2, a3, a4, a5, a6, a7]));
+    let arguments = [a0, a1, a2, a3, a4, a5, a6, a7];
+    print(formatted(template, arguments.into_iter()));
     0
 }
 
@@ -202,7 +213,8 @@ mod tests {
             ("50%", &[], "50%"),
         ];
         for (template, arguments, expected) in cases {
-            assert_eq!(format(template, arguments), *expected, "{template}");
+            let arguments = arguments.iter().copied();
+            assert_eq!(format(template, arguments, false), *expected, "{template}");
         }
     }
 }

@@ -146,6 +146,8 @@ pub fn unload(driver: Driver) -> Result<()> {
 
 /// Everything that a driver must have given back.
 fn check_leftovers(driver: *mut DriverObject) {
+    crate::portcls::helpers::check_leaks();
+    crate::wdf::check_leaks();
     pool::check_leaks();
     if let Some(set) = timer::all_set().first() {
         finding::fatal(
@@ -155,6 +157,8 @@ fn check_leftovers(driver: *mut DriverObject) {
     }
     crate::nt::extimer::check_leaks();
     crate::nt::etw::check_leaks();
+    crate::nt::wmi::check_leaks();
+    crate::nt::notify::check_leaks();
     crate::nt::irp::check_lost();
     crate::nt::mdl::check_leaks();
     crate::nt::workitem::check_leaks();

@@ -98,6 +98,7 @@ extern "win64" fn register(
 extern "win64" fn unregister(handle: u64) -> NtStatus {
     match state().providers.borrow_mut().remove(&handle) {
         Some(_) => STATUS_SUCCESS,
+        None if crate::nt::wmi::unregister_classic(handle) => STATUS_SUCCESS,
         None => unknown(handle),
     }
 }

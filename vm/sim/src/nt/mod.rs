@@ -1,23 +1,28 @@
 //! The NT kernel: one file per topic, each with its rows of the import table.
 
 pub mod clock;
+pub mod crt;
 pub mod debug;
 pub mod device;
 pub mod dpc;
 pub mod driver;
 pub mod etw;
 pub mod event;
+pub mod exception;
 pub mod extimer;
 pub mod file;
+pub mod files;
 pub mod interface;
 pub mod io;
 pub mod irp;
 pub mod irql;
 pub mod layout;
+pub mod lists;
 pub(crate) mod lock_order;
 pub mod mdl;
 pub mod mutex;
 pub mod names;
+pub mod notify;
 pub mod object;
 pub(crate) mod pageable;
 pub mod pdo;
@@ -31,6 +36,7 @@ pub mod system;
 pub mod timer;
 pub mod unicode;
 pub mod wait;
+pub mod wmi;
 pub mod workitem;
 
 use crate::imports::Import;
@@ -39,6 +45,7 @@ use crate::imports::Import;
 #[derive(Debug, Default)]
 pub(crate) struct NtState {
     pub(crate) debug: debug::DebugState,
+    pub(crate) disk: files::DiskState,
     pub(crate) dpcs: dpc::DpcState,
     pub(crate) etw: etw::EtwState,
     pub(crate) events: event::EventState,
@@ -53,39 +60,49 @@ pub(crate) struct NtState {
     pub(crate) mdls: mdl::MdlState,
     pub(crate) mutexes: mutex::MutexState,
     pub(crate) names: names::NameState,
+    pub(crate) notifications: notify::NotifyState,
     pub(crate) objects: object::ObjectState,
     pub(crate) pageable: pageable::PageableState,
     pub(crate) pdos: pdo::PdoState,
     pub(crate) pool: pool::PoolState,
     pub(crate) registry: registry::RegistryState,
     pub(crate) timers: timer::TimerState,
+    pub(crate) wdf: crate::wdf::WdfState,
+    pub(crate) wmi: wmi::WmiState,
     pub(crate) work: workitem::WorkState,
 }
 
 /// Tables of the rows of ntoskrnl.exe.
 pub(crate) static TABLES: &[&[Import]] = &[
     clock::IMPORTS,
+    crt::IMPORTS,
     debug::IMPORTS,
     device::IMPORTS,
     dpc::IMPORTS,
     etw::IMPORTS,
     event::IMPORTS,
+    exception::IMPORTS,
     extimer::IMPORTS,
+    files::IMPORTS,
     interface::IMPORTS,
     irp::IMPORTS,
     irp::csq::IMPORTS,
     irql::IMPORTS,
+    lists::IMPORTS,
     mdl::IMPORTS,
     mutex::IMPORTS,
+    notify::IMPORTS,
     object::IMPORTS,
     pdo::IMPORTS,
     pool::IMPORTS,
     registry::IMPORTS,
+    registry::query::IMPORTS,
     rtl::IMPORTS,
     spinlock::IMPORTS,
     system::IMPORTS,
     timer::IMPORTS,
     unicode::IMPORTS,
     wait::IMPORTS,
+    wmi::IMPORTS,
     workitem::IMPORTS,
 ];

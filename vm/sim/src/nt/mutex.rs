@@ -83,7 +83,7 @@ fn initialize(header: *mut DispatcherHeader, kind: u8, words: u8, state: i32) {
     }
 }
 
-extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32) {
+pub(crate) extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32) {
     // SAFETY: the driver's memory for a KMUTEX; a bad address faults into a report.
     unsafe {
         mutex.cast::<u8>().write_bytes(0, size_of::<KMutex>());
@@ -97,7 +97,7 @@ extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32) {
         .remove(&(mutex as usize));
 }
 
-extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
+pub(crate) extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
     // SAFETY: the driver's mutex; a bad address faults into a report.
     let state = unsafe { &mut (*mutex).header.signal_state };
     if *state >= 1 {

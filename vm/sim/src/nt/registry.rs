@@ -1,5 +1,6 @@
 //! The registry: one hive in memory, shared by drivers and by what installs them.
 
+pub(crate) mod query;
 mod rows;
 
 use std::cell::RefCell;

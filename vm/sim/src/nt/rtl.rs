@@ -1,10 +1,9 @@
 //! Memory routines, and what compilers call by themselves.
 
 use std::arch::{asm, naked_asm};
-use std::ffi::c_void;
 
 use crate::finding;
-use crate::imports::{Import, Levels};
+use crate::imports::Import;
 use crate::rules;
 
 /// A null pointer of the driver faults here as any bad address does; Rust's own routines would take it for a defect of the simulator.
@@ -92,18 +91,6 @@ extern "win64" fn wide_length(text: *const u16) -> usize {
     super::unicode::terminated(text).len()
 }
 
-extern "win64" fn c_specific_handler(
-    _record: *mut c_void,
-    _frame: *mut c_void,
-    _context: *mut c_void,
-    _dispatcher: *mut c_void,
-) -> i32 {
-    finding::fatal(
-        &rules::MISSING_IMPORT,
-        "structured exception handling: the simulator ends a run at the first exception",
-    )
-}
-
 /// The size of a frame comes in rax; every page of it is touched in order, so that the guard page is met. Changes
 /// no register.
 #[unsafe(naked)]
@@ -184,12 +171,6 @@ pub(crate) static IMPORTS: &[Import] = &[
         "wcslen",
         wide_length as *const (),
         "C run-time library, wcslen",
-    ),
-    Import::nt(
-        "__C_specific_handler",
-        c_specific_handler as *const (),
-        Levels::ANY,
-        "\"x64 exception handling\", Microsoft Learn",
     ),
     Import::raw(
         "ntoskrnl.exe",

@@ -59,7 +59,44 @@ extern "win64" fn ps_get_current_process_id() -> usize {
     4
 }
 
+extern "win64" fn ke_get_current_thread() -> usize {
+    crate::inlined::current_thread()
+}
+
+extern "win64" fn io_is_wdm_version_available(major: u8, minor: u8) -> bool {
+    // 6.0 is what Windows Vista and everything after it answer to.
+    (major, minor) <= (6, 0)
+}
+
+extern "win64" fn ps_get_version(
+    major: *mut u32,
+    minor: *mut u32,
+    build: *mut u32,
+    service_pack: *mut UnicodeString,
+) -> bool {
+    for (place, value) in [major, minor, build].into_iter().zip(VERSION) {
+        if !place.is_null() {
+            // SAFETY: the driver's variable; a bad address faults into a report.
+            unsafe { place.write(value) };
+        }
+    }
+    if !service_pack.is_null() {
+        // SAFETY: as above.
+        unsafe { service_pack.write(UnicodeString::empty()) };
+    }
+    false
+}
+
+extern "win64" fn mm_is_address_valid(address: usize) -> bool {
+    crate::host::memory::read_word(address as u64).is_some()
+}
+
 nt_rows! {
+    "KeGetCurrentThread"            ke_get_current_thread              ANY     "wdm/nf-wdm-kegetcurrentthread";
+    "PsGetCurrentThread"            ke_get_current_thread              ANY     "wdm/nf-wdm-psgetcurrentthread";
+    "IoIsWdmVersionAvailable"       io_is_wdm_version_available        ANY     "wdm/nf-wdm-ioiswdmversionavailable";
+    "PsGetVersion"                  ps_get_version                     ANY     "ntddk/nf-ntddk-psgetversion";
+    "MmIsAddressValid"              mm_is_address_valid                DISPATCH "ntddk/nf-ntddk-mmisaddressvalid";
     "RtlGetVersion"                 rtl_get_version                    PASSIVE "wdm/nf-wdm-rtlgetversion";
     "KeQueryActiveProcessorCount"   ke_query_active_processor_count    ANY     "ntddk/nf-ntddk-kequeryactiveprocessorcount";
     "KeQueryActiveProcessorCountEx" ke_query_active_processor_count_ex ANY     "ntddk/nf-ntddk-kequeryactiveprocessorcountex";

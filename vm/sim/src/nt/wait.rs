@@ -99,7 +99,7 @@ pub(crate) fn wait_for(
 }
 
 /// Reads an optional time-out.
-fn optional(timeout: *const i64) -> Option<i64> {
+pub(crate) fn optional(timeout: *const i64) -> Option<i64> {
     // SAFETY: null, or the driver's time-out; a bad address faults into a report.
     (!timeout.is_null()).then(|| unsafe { timeout.read_unaligned() })
 }

@@ -11,7 +11,7 @@ use waverig_protocol::inspection::{
     MissingEndpoint, Node, NodePin, Pin, Property, Range,
 };
 
-use super::{Device, names, words};
+use super::{Device, blame, names, words};
 use crate::endpoints::End;
 use crate::nt::layout::DeviceObject;
 use crate::nt::{interface, pdo};
@@ -36,6 +36,8 @@ pub(super) fn of(device: &Device) -> Inspection {
         hardware_id: device.plan.hardware_id.clone(),
         instance: pdo::instance(device.node.pdo).unwrap_or_default(),
         service: service.map_or_else(String::new, |service| service.name.clone()),
+        passed_over: device.passed_over.clone(),
+        missing_imports: device.node.missing_imports(),
         interfaces: interfaces(device),
         filters: subdevices
             .iter()
@@ -77,6 +79,7 @@ pub(super) fn of(device: &Device) -> Inspection {
                 },
                 rule: missing.rule.id.into(),
                 text: missing.text.clone(),
+                place: blame::place(missing, &device.topology, &device.plan, device.node.pdo),
                 source: missing.rule.source.into(),
             })
             .collect(),

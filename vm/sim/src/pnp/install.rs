@@ -30,16 +30,14 @@ pub(super) fn guid(guid: &waverig_package::Guid) -> Guid {
     }
 }
 
-/// Carries out the plan of a verified package: a started device, whose hardware key already has `settings`. `number` counts the
+/// Carries out a plan: a started device with the driver at `image`, whose hardware key already has `settings`. `number` counts the
 /// nodes of the package from 0.
 pub(super) fn apply(
-    folder: &Path,
-    verified: &Verified,
+    image: PathBuf,
+    plan: &InstallPlan,
     settings: &Settings,
     number: u8,
 ) -> Result<Rc<Node>, String> {
-    let plan = &verified.plan;
-    let image = store(folder, verified)?;
     let service = plan
         .services
         .iter()
@@ -85,7 +83,7 @@ pub(super) fn apply(
 }
 
 /// Copies the package into the driver store; the image is the one that was verified, whatever the folder holds by now.
-fn store(folder: &Path, verified: &Verified) -> Result<PathBuf, String> {
+pub(super) fn store(folder: &Path, verified: &Verified) -> Result<PathBuf, String> {
     let name = verified.plan.inf.to_lowercase();
     let store = folder.join(format!(
         "FileRepository/{name}_amd64_{}",
@@ -164,6 +162,9 @@ fn setting(value: &Setting) -> Value {
 }
 
 fn write(key: &Key, value: &RegistryValue) {
+    let machine =
+        (value.key == RegistryKey::Machine).then(|| registry::create("\\Registry\\Machine"));
+    let key = machine.as_ref().unwrap_or(key);
     let key = if value.subkey.is_empty() {
         key.clone()
     } else {

@@ -1,5 +1,6 @@
 //! Plug and Play: a package is verified, installed and started on a root-enumerated device, and removed again.
 
+mod blame;
 mod bus;
 mod channels;
 mod constraints;
@@ -19,13 +20,13 @@ mod topology;
 mod words;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use waverig_interface::TAP_INTERFACE;
 use waverig_package::cert::{Certificate, Trust};
 use waverig_package::inf::{InstallPlan, Target};
-use waverig_package::package::verify;
+use waverig_package::package::{self, Verified, verify};
 use waverig_package::{Arch, OsBuild, UnixTime};
 use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY};
 use waverig_protocol::device::Device as Settings;
@@ -48,6 +49,8 @@ pub struct Device {
     node: Rc<Node>,
     plan: InstallPlan,
     sha256: String,
+    /// What was passed over in the INF.
+    passed_over: Vec<String>,
     topology: Topology,
     built: Built,
 }
@@ -81,10 +84,32 @@ impl Device {
         };
         let verified =
             verify(folder, inf, &trust, &target).map_err(|refusal| refusal.to_string())?;
+        let image = install::store(folder, &verified)?;
+        Self::start(image, verified, settings, number)
+    }
+
+    /// Starts `driver` by `inf` as somebody has them lying about: unsigned, in no package. Without a hardware id it is the first that
+    /// the INF lists.
+    ///
+    /// # Errors
+    /// A file that cannot be read or followed, with its line, or where starting the device failed.
+    pub fn try_out(driver: &Path, inf: &Path, hardware_id: Option<&str>) -> Result<Self, String> {
+        let given = package::given(driver, inf, hardware_id, BUILD);
+        let verified = given.map_err(|refusal| refusal.to_string())?;
+        Self::start(driver.to_owned(), verified, &Settings::default(), 0)
+    }
+
+    fn start(
+        image: PathBuf,
+        verified: Verified,
+        settings: &Settings,
+        number: u8,
+    ) -> Result<Self, String> {
         let mut device = Self {
-            node: install::apply(folder, &verified, settings, number)?,
+            node: install::apply(image, &verified.plan, settings, number)?,
             plan: verified.plan,
             sha256: verified.image_sha256.to_string(),
+            passed_over: verified.notes.iter().map(ToString::to_string).collect(),
             topology: Topology::default(),
             built: Built::default(),
         };
@@ -102,7 +127,8 @@ impl Device {
     pub(crate) fn look(&mut self) {
         self.find_endpoints();
         for missing in &self.built.missing {
-            finding::raise(missing.rule, missing.text.clone());
+            let place = blame::place(missing, &self.topology, &self.plan, self.node.pdo);
+            finding::raise(missing.rule, format!("{}; {place}", missing.text));
         }
         if self.built.endpoints.is_empty() {
             finding::raise(
@@ -175,18 +201,32 @@ impl Device {
         inspect::of(self)
     }
 
-    /// Where programs play to and capture from, by the number at the end of the filters' and taps' reference strings.
+    /// Where programs play to and capture from: by the number at the end of the filters' and taps' reference strings, or without
+    /// taps in the order of the endpoints, the first of each direction on cable 1.
     ///
     /// # Errors
     /// When a filter of an endpoint has no interface.
     pub fn target(&self) -> Result<user::Target, String> {
         let mut target = user::Target::default();
+        let class = tap_class();
+        let taps: Vec<interface::Interface> = interface::list(Some(&class))
+            .into_iter()
+            .filter(|one| one.device == self.node.pdo && one.enabled)
+            .collect();
+        let mut before = [0, 0];
         for endpoint in &self.built.endpoints {
             let (filter, pin) = endpoint.host;
             let name = &self.topology.filters[filter].name;
             let wave = link(self.node.pdo, &guid_of(&KSCATEGORY_AUDIO), name)
                 .ok_or_else(|| format!("the filter {name:?} has no interface"))?;
-            let cable = target.cables.entry(number(name)).or_default();
+            let count = &mut before[usize::from(endpoint.render)];
+            *count += 1;
+            let cable = if taps.is_empty() {
+                *count
+            } else {
+                number(name)
+            };
+            let cable = target.cables.entry(cable).or_default();
             let place = if endpoint.render {
                 &mut cable.render
             } else {
@@ -194,17 +234,9 @@ impl Device {
             };
             place.get_or_insert(user::Place { wave, pin });
         }
-        let class = Guid {
-            data1: TAP_INTERFACE.data1,
-            data2: TAP_INTERFACE.data2,
-            data3: TAP_INTERFACE.data3,
-            data4: TAP_INTERFACE.data4,
-        };
-        for one in interface::list(Some(&class)) {
-            if one.device == self.node.pdo && one.enabled {
-                let cable = target.cables.entry(number(&one.reference)).or_default();
-                cable.tap.get_or_insert(one.link);
-            }
+        for one in taps {
+            let cable = target.cables.entry(number(&one.reference)).or_default();
+            cable.tap.get_or_insert(one.link);
         }
         Ok(target)
     }
@@ -219,12 +251,7 @@ impl Device {
     /// # Errors
     /// As [`Self::target`].
     pub(crate) fn links(&self) -> Result<fuzz::Links, String> {
-        let tap = Guid {
-            data1: TAP_INTERFACE.data1,
-            data2: TAP_INTERFACE.data2,
-            data3: TAP_INTERFACE.data3,
-            data4: TAP_INTERFACE.data4,
-        };
+        let tap = tap_class();
         let of = |class: &Guid| {
             let all = interface::list(Some(class)).into_iter();
             all.filter(|one| one.device == self.node.pdo && one.enabled)
@@ -281,6 +308,16 @@ fn link(pdo: *mut DeviceObject, class: &Guid, reference: &str) -> Option<String>
         one.device == pdo && one.enabled && one.reference.eq_ignore_ascii_case(reference)
     });
     found.next().map(|one| one.link)
+}
+
+/// The class of the tap's interfaces, as the kernel spells it.
+fn tap_class() -> Guid {
+    Guid {
+        data1: TAP_INTERFACE.data1,
+        data2: TAP_INTERFACE.data2,
+        data3: TAP_INTERFACE.data3,
+        data4: TAP_INTERFACE.data4,
+    }
 }
 
 /// The number that a reference string ends with; 1 when it ends with none.

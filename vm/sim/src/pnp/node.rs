@@ -157,6 +157,12 @@ impl Node {
         Ok(())
     }
 
+    /// Imports of its driver that nothing serves, as `dll!name`.
+    pub(crate) fn missing_imports(&self) -> Vec<String> {
+        let driver = self.driver.get();
+        driver.map_or_else(Vec::new, |driver| driver.image.missing.clone())
+    }
+
     /// Stops the device for a rebalance of resources; `false` when its drivers refuse, and it goes on.
     pub(crate) fn stop(&self) -> bool {
         if !self.send(QUERY_STOP_DEVICE) {

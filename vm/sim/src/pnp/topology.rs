@@ -7,6 +7,7 @@ use waverig_portcls::{Guid, KSFILTER_NODE, KSPIN_DATAFLOW_IN};
 
 use super::{install, link};
 use crate::endpoints::{Connection, End, Filter, Flow, Link, Pin, Topology};
+use crate::nt::interface;
 use crate::nt::layout::DeviceObject;
 use crate::portcls::adapter::{self, Adapter};
 use crate::portcls::guid_of;
@@ -28,9 +29,12 @@ pub(super) fn of(pdo: *mut DeviceObject, plan: &InstallPlan) -> Topology {
         return Topology::default();
     };
     let subdevices = adapter.subdevices();
+    let names_itself = subdevices
+        .iter()
+        .any(|subdevice| is_own(pdo, plan, &subdevice.name));
     let filters = subdevices
         .iter()
-        .map(|subdevice| filter(pdo, plan, subdevice))
+        .map(|subdevice| filter(pdo, plan, names_itself, subdevice))
         .collect();
     Topology {
         filters,
@@ -38,11 +42,20 @@ pub(super) fn of(pdo: *mut DeviceObject, plan: &InstallPlan) -> Topology {
     }
 }
 
-fn filter(pdo: *mut DeviceObject, plan: &InstallPlan, subdevice: &Subdevice) -> Filter {
+fn filter(
+    pdo: *mut DeviceObject,
+    plan: &InstallPlan,
+    names_itself: bool,
+    subdevice: &Subdevice,
+) -> Filter {
     let name = subdevice.name.clone();
-    // An interface that the INF does not know has no friendly name and no class id: Windows passes it over.
+    // An interface that the INF does not know has no values: Windows passes it over. A driver that names its filters itself writes some
+    // (inferred: public drivers whose endpoints appear copy them from a template of the INF, for KSCATEGORY_AUDIO alone).
+    let mut listed = plan.interfaces.iter();
+    let own = names_itself && !listed.any(|one| one.reference.eq_ignore_ascii_case(&name));
     let known = |category: &Guid| {
-        install::registers(plan, category, &name) && link(pdo, &guid_of(category), &name).is_some()
+        (own || install::registers(plan, category, &name))
+            && link(pdo, &guid_of(category), &name).is_some()
     };
     let interfaces = CATEGORIES.into_iter().filter(known).collect();
     let Some(bound) = subdevice.port.bound() else {
@@ -75,6 +88,17 @@ fn filter(pdo: *mut DeviceObject, plan: &InstallPlan, subdevice: &Subdevice) -> 
         pins: pins.collect(),
         connections: connections.collect(),
     }
+}
+
+/// Whether the INF knows nothing of the filter, and its driver wrote itself what an INF would have.
+fn is_own(pdo: *mut DeviceObject, plan: &InstallPlan, name: &str) -> bool {
+    let mut listed = plan.interfaces.iter();
+    if listed.any(|one| one.reference.eq_ignore_ascii_case(name)) {
+        return false;
+    }
+    let audio = link(pdo, &guid_of(&CATEGORIES[0]), name);
+    let key = audio.and_then(|link| interface::registry_key(&link));
+    key.is_some_and(|key| !key.values().is_empty() || !key.subkeys().is_empty())
 }
 
 fn links(adapter: &Adapter, subdevices: &[Rc<Subdevice>]) -> Vec<Link> {

@@ -111,6 +111,9 @@ impl Adapter {
         let subdevices = self.subdevices.take();
         for subdevice in &subdevices {
             subdevice.disable();
+            // A miniport may hold its port, and the port holds the miniport: PortCls parts them (inferred: the public samples keep
+            // their port's IPortEvents until their miniport is destroyed).
+            subdevice.port.let_go();
         }
         drop(subdevices);
     }

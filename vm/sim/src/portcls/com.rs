@@ -108,7 +108,8 @@ fn owner_of<T: HostObject>(object: &Rc<T>) -> &'static Owner {
 }
 
 fn face(owner: &'static Owner, iid: &Guid) -> Option<*mut c_void> {
-    let table = if *iid == id::IID_IUnknown {
+    // Drivers know it by one of two names, by the header that they include first; that PortCls takes both is inferred.
+    let table = if [id::IID_IUnknown, id::IID_IUnknown_COM].contains(iid) {
         owner.tables.first()?
     } else {
         owner.tables.iter().find(|table| table.iid == *iid)?

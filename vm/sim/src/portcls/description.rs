@@ -25,6 +25,8 @@ pub(crate) struct Description {
 
 /// A pin factory.
 pub(crate) struct Pin {
+    /// Where its PCPIN_DESCRIPTOR lies.
+    pub(crate) place: usize,
     pub(crate) most: u32,
     pub(crate) most_per_filter: u32,
     pub(crate) automation: Automation,
@@ -102,7 +104,7 @@ pub(crate) fn read_description(filter: &str, place: *const PCFILTER_DESCRIPTOR) 
     let pins = reader.items("pins", head.Pins, head.PinCount, head.PinSize);
     let pins: Vec<Pin> = (0..)
         .zip(pins)
-        .map(|(index, place)| pin(&reader, index, &read(place)))
+        .map(|(index, place)| pin(&reader, index, place))
         .collect();
     let nodes = reader.items("nodes", head.Nodes, head.NodeCount, head.NodeSize);
     let nodes: Vec<Node> = (0..)
@@ -139,7 +141,8 @@ pub(crate) fn read_description(filter: &str, place: *const PCFILTER_DESCRIPTOR) 
     }
 }
 
-fn pin(reader: &Reader<'_>, index: u32, from: &PCPIN_DESCRIPTOR) -> Pin {
+fn pin(reader: &Reader<'_>, index: u32, place: *const PCPIN_DESCRIPTOR) -> Pin {
+    let from = &read(place);
     let ks = &from.KsPinDescriptor;
     let broken =
         |text: &str| reader.broken(&rules::PIN_DESCRIPTION, &format!("pin {index} {text}"));
@@ -173,6 +176,7 @@ fn pin(reader: &Reader<'_>, index: u32, from: &PCPIN_DESCRIPTOR) -> Pin {
         broken("has no data ranges");
     }
     Pin {
+        place: place as usize,
         most: from.MaxGlobalInstanceCount,
         most_per_filter: from.MaxFilterInstanceCount,
         automation: Automation::read(reader, &format!("pin {index}"), from.AutomationTable),

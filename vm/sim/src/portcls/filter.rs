@@ -10,18 +10,18 @@ use waverig_portcls::status::{
     STATUS_NOT_FOUND, STATUS_NOT_IMPLEMENTED, STATUS_SUCCESS,
 };
 use waverig_portcls::{
-    Guid, KSDATARANGE, KSFILTER_NODE, KSPROPERTY_PIN_DATAINTERSECTION, KSPROPERTY_TYPE_GET,
-    NTSTATUS,
+    Guid, KSDATARANGE, KSDATARANGE_AUDIO, KSFILTER_NODE, KSPROPERTY_PIN_DATAINTERSECTION,
+    KSPROPERTY_TYPE_GET, NTSTATUS,
 };
 
 use super::com::Ref;
-use super::format;
 use super::pin::Pin;
 use super::port::Bound;
 use super::property::{Answer, Incoming, Scratch};
 use super::ranges::Range;
 use super::rules;
 use super::subdevice::Subdevice;
+use super::{format, intersection};
 use crate::{call, finding};
 
 /// `KSPROPERTY_PIN_CTYPES`, `_DATAFLOW`, `_COMMUNICATION`, `_CATEGORY` (ks.h).
@@ -232,14 +232,18 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
         (status, needed)
     };
     let broken = |text: String| finding::raise(&rules::INTERSECTION, text);
+    // The ranges of bridges have nothing in common that has a format.
+    let by_port = || {
+        let asked: KSDATARANGE = super::description::read(client);
+        let wanted = (asked.FormatSize as usize >= size_of::<KSDATARANGE_AUDIO>())
+            .then(|| super::description::read(client.cast::<KSDATARANGE_AUDIO>()));
+        let both = wanted.zip(own.audio);
+        both.and_then(|(client, own)| intersection::default(&client, &own))
+            .ok_or(STATUS_NO_MATCH)
+    };
     let (status, needed) = call(0, std::ptr::null_mut());
     if status == STATUS_NOT_IMPLEMENTED {
-        // The port's own handler knows PCM alone (Default Data-Intersection Handlers). A driver that leaves PCM to it has to say
-        // so here first; the ranges of bridges have nothing in common that has a format.
-        if own.audio.is_some() {
-            super::unsupported("the default data-intersection handler", "filter.rs");
-        }
-        return Err(STATUS_NO_MATCH);
+        return by_port();
     }
     if status != STATUS_BUFFER_OVERFLOW {
         if status >= 0 {
@@ -261,6 +265,9 @@ fn ask(bound: &Bound, pin: u32, client: &mut Scratch, own: &Range) -> Result<Vec
     }
     let mut room = Scratch::new(&vec![0; needed as usize]);
     let (status, written) = call(needed, room.place().cast());
+    if status == STATUS_NOT_IMPLEMENTED {
+        return by_port();
+    }
     if status != STATUS_SUCCESS || written != needed {
         broken(format!(
             "it asked for {needed} bytes, then returned {status:#010x} and {written} bytes"

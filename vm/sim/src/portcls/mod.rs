@@ -7,6 +7,7 @@
 //! | [`pnp`], [`power`] | their life: Plug and Play, power |
 //! | [`port`], [`subdevice`] | ports, their names, interfaces and wires |
 //! | [`description`], [`ranges`], [`automation`] | a filter's description, read and checked |
+//! | [`helpers`] | what a port offers beside streaming: power, resources, ETW, notifications |
 //! | [`filter`], [`pin`], [`rtaudio`] | open filters and pins and their properties |
 //! | [`modes`] | signal-processing modes of pins |
 //! | [`port_stream`] | buffer memory for WaveRT streams |
@@ -20,6 +21,8 @@ mod device_lock;
 mod dispatch;
 mod filter;
 mod format;
+pub(crate) mod helpers;
+mod intersection;
 pub(crate) mod modes;
 mod packets;
 mod pin;
@@ -131,6 +134,21 @@ static EXPORTS: &[Import] = &[
         "PcNewPort",
         port::pc_new_port as *const (),
         "portcls/nf-portcls-pcnewport",
+    ),
+    row(
+        "PcNewMiniport",
+        port::pc_new_miniport as *const (),
+        "portcls/nf-portcls-pcnewminiport",
+    ),
+    row(
+        "PcAddStreamResource",
+        helpers::pc_add_stream_resource as *const (),
+        "portcls/nf-portcls-pcaddstreamresource",
+    ),
+    row(
+        "PcRemoveStreamResource",
+        helpers::pc_remove_stream_resource as *const (),
+        "portcls/nf-portcls-pcremovestreamresource",
     ),
     row(
         "PcRegisterSubdevice",

@@ -12,7 +12,7 @@ use waverig_portcls::{Guid, IMiniport, IMiniportTopology, IMiniportWaveRT, NTSTA
 use super::adapter;
 use super::com::{self, HostObject, Method, Ref, Table, Unknown};
 use super::description::{Description, read, read_description};
-use super::{rules, subdevice, unsupported};
+use super::{helpers, rules, subdevice, unsupported};
 use crate::imports::Levels;
 use crate::nt::layout::DeviceObject;
 use crate::{call, finding};
@@ -46,6 +46,12 @@ impl Port {
         self.bound.borrow().clone()
     }
 
+    /// Gives up the miniport.
+    pub(super) fn let_go(&self) {
+        let bound = self.bound.take();
+        drop(bound);
+    }
+
     /// The subdevice's name, when it is registered.
     pub(crate) fn name(&self) -> String {
         self.name.borrow().clone()
@@ -74,6 +80,16 @@ pub(crate) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Gu
     // SAFETY: the driver's variable; a bad address faults into a report.
     unsafe { *out = pointer };
     STATUS_SUCCESS
+}
+
+/// The miniports that PortCls itself has are those of UART and FM synthesis; none of them is here.
+pub(crate) extern "win64" fn pc_new_miniport(
+    out: *mut *mut c_void,
+    _class: *const Guid,
+) -> NTSTATUS {
+    // SAFETY: the driver's variable; a bad address faults into a report.
+    unsafe { *out = std::ptr::null_mut() };
+    STATUS_INVALID_DEVICE_REQUEST
 }
 
 extern "win64" fn init(
@@ -340,14 +356,28 @@ impl HostObject for Port {
     }
 
     fn tables(&self) -> &'static [&'static Table] {
-        static OF_WAVE: [&Table; 6] = [&WAVE, &BASE, &EVENTS, &VERSION, &UNREGISTER, &DISCONNECT];
-        static OF_TOPOLOGY: [&Table; 6] = [
+        static OF_WAVE: [&Table; 12] = [
+            &WAVE,
+            &BASE,
+            &EVENTS,
+            &VERSION,
+            &UNREGISTER,
+            &DISCONNECT,
+            &helpers::POWER,
+            &helpers::RUNTIME_POWER,
+            &helpers::ETW,
+            &helpers::RESOURCES,
+            &helpers::RESOURCES2,
+            &helpers::NOTIFICATIONS,
+        ];
+        static OF_TOPOLOGY: [&Table; 7] = [
             &TOPOLOGY,
             &BASE,
             &EVENTS,
             &VERSION,
             &UNREGISTER,
             &DISCONNECT,
+            &helpers::POWER,
         ];
         match self.kind {
             Kind::WaveRt => &OF_WAVE,

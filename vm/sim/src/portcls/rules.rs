@@ -149,6 +149,9 @@ rules! {
     READ_PACKET: "read-packet", false,
         "Packets to read come in order, without flags, with a time that has been.",
         "portcls/nf-portcls-iminiportwavertinputstream-getreadpacket";
+    REGISTRATION_LEFT: "registration-left", false,
+        "A miniport takes back what it registered with its port: stream resources, callbacks, notification buffers.",
+        "portcls/nf-portcls-iportclsstreamresourcemanager-removestreamresource";
     REMOVE_STATUS: "pnp-remove", false,
         "IRP_MN_REMOVE_DEVICE succeeds.",
         "kernel: Handling an IRP_MN_REMOVE_DEVICE Request";

@@ -1,5 +1,4 @@
-//! What ended the run, in the words of rules and bug checks; and the few instructions that user mode refuses but the
-//! kernel allows.
+//! What ended the run, in the words of rules and bug checks.
 
 use std::fmt;
 
@@ -125,6 +124,7 @@ const EXCEPTION_PRIVILEGED: u64 = 0xC000_0096;
 const EXCEPTION_ILLEGAL: u64 = 0xC000_001D;
 const EXCEPTION_DIVIDE: u64 = 0xC000_0094;
 const EXCEPTION_BREAKPOINT: u64 = 0x8000_0003;
+const EXCEPTION_ASSERTION: u64 = 0xC000_0420;
 
 fn explain(fault: &Fault) -> Cause {
     let registers = fault.registers;
@@ -151,7 +151,7 @@ fn explain(fault: &Fault) -> Cause {
                 [EXCEPTION_DIVIDE, registers.rip, 0, 0],
             )
         }
-        FaultKind::Breakpoint => {
+        FaultKind::Breakpoint | FaultKind::Step => {
             let text = "a breakpoint instruction without a debugger".to_owned();
             (
                 &rules::BREAKPOINT,
@@ -197,6 +197,11 @@ fn memory_fault(
                     fast_fail_name(code)
                 );
                 return (&rules::FAST_FAIL, text, 0x139, [code, 0, 0, 0]);
+            }
+            if is_assertion(rip) {
+                let text = "an assertion of the driver does not hold (int 2Ch)".to_owned();
+                let parameters = [EXCEPTION_ASSERTION, rip, 0, 0];
+                return (&rules::ASSERTION, text, 0x1E, parameters);
             }
             let text =
                 format!("a privileged instruction, or an address that cannot exist, in {bytes}");
@@ -319,6 +324,11 @@ fn code_bytes(address: u64) -> String {
     }
 }
 
+/// `int 0x2C`, which NT_ASSERT inlines.
+fn is_assertion(rip: u64) -> bool {
+    crate::host::memory::read_word(rip).is_some_and(|word| word & 0xFFFF == 0x2CCD)
+}
+
 /// `int 0x29` with its code in ecx.
 fn fast_fail(rip: u64, registers: &Registers) -> Option<u64> {
     let word = crate::host::memory::read_word(rip)?;
@@ -335,40 +345,5 @@ fn fast_fail_name(code: u64) -> &'static str {
         7 => "FAST_FAIL_FATAL_APP_EXIT",
         10 => "FAST_FAIL_GUARD_ICALL_CHECK_FAILURE",
         _ => "see FAST_FAIL_ in winnt.h",
-    }
-}
-
-/// Reads and writes of cr8, the IRQL, which the WDK's headers inline as KeGetCurrentIrql and KeRaiseIrql, and the
-/// interrupt flag. Called in the signal handler.
-pub(super) fn emulate(registers: &mut Registers) -> bool {
-    // The instruction bytes were just fetched by the processor, so they are readable.
-    let Some(word) = crate::host::memory::read_word(registers.rip) else {
-        return false;
-    };
-    let bytes = word.to_le_bytes();
-    match bytes {
-        // cli, sti: one processor that takes no interrupts inside driver code anyway.
-        [0xFA | 0xFB, ..] => {
-            registers.rip += 1;
-            true
-        }
-        // mov r64, cr8 / mov cr8, r64: REX.R selects cr8, REX.B the upper registers.
-        [
-            rex @ (0x44 | 0x45),
-            0x0F,
-            operation @ (0x20 | 0x22),
-            modrm,
-            ..,
-        ] if modrm & 0xF8 == 0xC0 => {
-            let register = usize::from(modrm & 7) + 8 * usize::from(rex & 1);
-            if operation == 0x20 {
-                registers.general[register] = u64::from(irql::current().0);
-            } else {
-                irql::set(Irql(registers.general[register].to_le_bytes()[0] & 15));
-            }
-            registers.rip += 4;
-            true
-        }
-        _ => false,
     }
 }

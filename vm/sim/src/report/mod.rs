@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::panic;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::coverage;
 use crate::finding::Finding;
 use crate::host::{REGISTER_NAMES, fault, watchdog};
+use crate::inlined;
 use crate::kernel::try_kernel;
 use crate::rules;
 
@@ -79,6 +81,14 @@ type Sink = fn(&Report);
 static SINK: OnceLock<Sink> = OnceLock::new();
 static INSTALLED: OnceLock<()> = OnceLock::new();
 
+/// Exit code of a run that ends with a report.
+static EXIT: AtomicI32 = AtomicI32::new(EXIT_FAULT);
+
+/// Makes a run that ends with a report exit with this code, where [`EXIT_FAULT`] means nothing.
+pub fn set_exit(code: i32) {
+    EXIT.store(code, Ordering::SeqCst);
+}
+
 /// Sets who else gets the report before the process ends; the first caller wins.
 pub fn set_sink(sink: Sink) {
     // A second sink of the same process could only be a defect; the first stays.
@@ -90,7 +100,8 @@ pub fn set_sink(sink: Sink) {
 /// # Errors
 /// When the host refuses stacks or handlers.
 pub fn install(runaway_after: Duration) -> std::io::Result<()> {
-    fault::install(cause::on_fault, cause::emulate, coverage::hit)?;
+    fault::install(cause::on_fault, inlined::emulate, coverage::hit)?;
+    inlined::install()?;
     panic::set_hook(Box::new(|info| {
         if try_kernel().is_some() {
             end(Cause::rule(&rules::SIMULATOR_DEFECT, info.to_string()));
@@ -139,7 +150,7 @@ pub fn end(cause: Cause) -> ! {
             );
         }
     }
-    fault::exit_now(EXIT_FAULT)
+    fault::exit_now(EXIT.load(Ordering::SeqCst))
 }
 
 fn build(cause: &Cause) -> Report {

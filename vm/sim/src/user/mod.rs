@@ -89,6 +89,11 @@ impl Target {
         found.ok_or_else(|| UserError(format!("cable {cable} of the device has no {what}")))
     }
 
+    /// Whether any cable has a tap.
+    pub(crate) fn has_taps(&self) -> bool {
+        self.cables.values().any(|cable| cable.tap.is_some())
+    }
+
     fn render(&self, cable: u8) -> Result<Place, UserError> {
         self.of(cable, "render endpoint to play to", |cable| {
             cable.render.clone()

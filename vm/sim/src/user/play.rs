@@ -179,11 +179,19 @@ impl Run<'_> {
         let scenario = self.scenario.clone();
         let journal = self.journal.of(Program::Main);
         let place = self.target.render(1)?;
-        let link = self.target.tap(1)?;
+        // A driver of another project has no tap: its players play all the same.
+        let tapped = self.target.has_taps();
         if let Some(soak) = scenario.soak.clone() {
             self.spawn(
                 "a soak",
-                soak::run(scenario, soak, place, link, self.node.cloned(), journal),
+                soak::run(
+                    scenario,
+                    soak,
+                    place,
+                    self.target.tap(1)?,
+                    self.node.cloned(),
+                    journal,
+                ),
             );
             return Ok(());
         }
@@ -207,11 +215,18 @@ impl Run<'_> {
         };
         let node = self.node.cloned();
         let over = self.over(1);
+        let link = tapped.then(|| self.target.tap(1)).transpose()?;
         self.spawn("the main player", async move {
-            let tap = Tap::open(&link, &reading)?;
+            let tap = match &link {
+                Some(link) => Some(Tap::open(link, &reading)?),
+                None => None,
+            };
             let mut lives = lives.into_iter();
             let Some(first) = lives.next() else {
-                return tap.finish(false).await;
+                return match tap {
+                    Some(tap) => tap.finish(false).await,
+                    None => Ok(()),
+                };
             };
             task::sleep_until(first.start).await;
             let played = match Playing::open(&first, &place) {
@@ -224,6 +239,9 @@ impl Run<'_> {
                     playing.run(lives.collect(), arrange).await
                 }
                 Err(error) => Err(error),
+            };
+            let Some(tap) = tap else {
+                return played;
             };
             if played.is_ok() && reading.lives.len() > 1 {
                 tap.last(over).await;

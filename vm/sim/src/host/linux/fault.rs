@@ -22,6 +22,10 @@ const ERROR_FETCH: i64 = 1 << 4;
 const TRAP_BREAKPOINT: i64 = 3;
 /// Vector of a general-protection exception.
 const TRAP_GENERAL_PROTECTION: i64 = 13;
+/// Vector of a debug exception: a single step.
+const TRAP_DEBUG: i64 = 1;
+/// `ARCH_SET_GS` (asm/prctl.h).
+const ARCH_SET_GS: libc::c_int = 0x1001;
 
 /// What the handler left for the report routine.
 struct Slot(UnsafeCell<Option<Fault>>);
@@ -44,9 +48,9 @@ pub const EXIT_REPORT_FAILED: i32 = 98;
 
 /// Called in ordinary code, on a stack of its own, with a fault of the kernel's thread.
 pub type OnFault = fn(&Fault) -> !;
-/// Called in the signal handler for an instruction that the host refuses: may emulate it and answer `true`.
-/// Must only touch registers, code bytes and plain memory of this thread.
-pub type OnInstruction = fn(&mut Registers) -> bool;
+/// Called in the signal handler for an access or an instruction that the host refuses, and after a single step: may emulate it and
+/// answer `true`. Must only touch registers, code bytes and plain memory of this thread.
+pub type OnInstruction = fn(&FaultKind, &mut Registers) -> bool;
 /// Called in the signal handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
 /// Under the same limits.
 pub type OnBreakpoint = fn(usize) -> bool;
@@ -139,6 +143,18 @@ pub fn install(
     Ok(())
 }
 
+/// Makes gs of this thread point to `base`.
+///
+/// # Errors
+/// When the host refuses.
+pub fn set_gs(base: usize) -> io::Result<()> {
+    // SAFETY: nothing else in this process uses gs: x86-64 Linux has its thread data in fs.
+    match unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_SET_GS, base) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Interrupts the kernel's thread as a runaway. Called by the watchdog's thread; its second call ends the run wherever
 /// the thread is.
 pub fn interrupt() {
@@ -212,6 +228,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             }
         }
         libc::SIGFPE => FaultKind::Arithmetic,
+        libc::SIGTRAP if gregs[libc::REG_TRAPNO as usize] == TRAP_DEBUG => FaultKind::Step,
         libc::SIGTRAP => FaultKind::Breakpoint,
         libc::SIGALRM => FaultKind::Runaway,
         _ => FaultKind::Instruction,
@@ -224,20 +241,18 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     }
     let refused = matches!(
         kind,
-        FaultKind::Memory {
-            access: Access::Unknown,
-            ..
-        } | FaultKind::Instruction
+        FaultKind::Memory { .. } | FaultKind::Instruction | FaultKind::Step
     );
     if refused && !reporting {
         // SAFETY: `install` stored a function of this type before any handler was set.
         let emulate: OnInstruction =
             unsafe { mem::transmute(ON_INSTRUCTION.load(Ordering::SeqCst)) };
-        if emulate(&mut registers) {
+        if emulate(&kind, &mut registers) {
             for (index, value) in GENERAL.iter().zip(registers.general) {
                 gregs[*index as usize] = value.cast_signed();
             }
             gregs[libc::REG_RIP as usize] = registers.rip.cast_signed();
+            gregs[libc::REG_EFL as usize] = registers.rflags.cast_signed();
             return;
         }
     }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::{
     CloseHandle, EXCEPTION_ACCESS_VIOLATION, EXCEPTION_BREAKPOINT, EXCEPTION_FLT_DIVIDE_BY_ZERO,
     EXCEPTION_FLT_INVALID_OPERATION, EXCEPTION_ILLEGAL_INSTRUCTION, EXCEPTION_INT_DIVIDE_BY_ZERO,
-    EXCEPTION_INT_OVERFLOW, EXCEPTION_PRIV_INSTRUCTION, EXCEPTION_STACK_OVERFLOW,
+    EXCEPTION_INT_OVERFLOW, EXCEPTION_PRIV_INSTRUCTION, EXCEPTION_SINGLE_STEP,
+    EXCEPTION_STACK_OVERFLOW,
 };
 use windows_sys::Win32::System::Diagnostics::Debug::{
     AddVectoredExceptionHandler, CONTEXT, CONTEXT_FLAGS, EXCEPTION_POINTERS, GetThreadContext,
@@ -60,8 +61,9 @@ pub const EXIT_REPORT_FAILED: i32 = 98;
 
 /// Called in ordinary code, on a stack of its own, with a fault of the kernel's thread.
 pub type OnFault = fn(&Fault) -> !;
-/// Called in the exception handler for an instruction that the host refuses: may emulate it and answer `true`.
-pub type OnInstruction = fn(&mut Registers) -> bool;
+/// Called in the exception handler for an access or an instruction that the host refuses, and after a single step: may emulate it and
+/// answer `true`.
+pub type OnInstruction = fn(&FaultKind, &mut Registers) -> bool;
 /// Called in the exception handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
 pub type OnBreakpoint = fn(usize) -> bool;
 
@@ -96,6 +98,14 @@ pub fn install(
         }
     }
     Ok(())
+}
+
+/// gs points to the thread's own block on Windows.
+///
+/// # Errors
+/// Always.
+pub fn set_gs(_base: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Interrupts the kernel's thread as a runaway. Called by the watchdog's thread; its second call ends the run wherever
@@ -211,6 +221,8 @@ fn set_registers(context: &mut CONTEXT, registers: &Registers) {
         *place = value;
     }
     context.Rip = registers.rip;
+    // The upper half of rflags is reserved.
+    context.EFlags = registers.rflags as u32;
 }
 
 /// Makes the thread go on in the report routine.
@@ -253,6 +265,7 @@ fn kind_of(code: i32, information: &[usize]) -> Option<FaultKind> {
         | EXCEPTION_FLT_DIVIDE_BY_ZERO
         | EXCEPTION_FLT_INVALID_OPERATION => FaultKind::Arithmetic,
         EXCEPTION_BREAKPOINT => FaultKind::Breakpoint,
+        EXCEPTION_SINGLE_STEP => FaultKind::Step,
         _ => return None,
     })
 }
@@ -284,16 +297,13 @@ unsafe extern "system" fn handler(pointers: *mut EXCEPTION_POINTERS) -> i32 {
     }
     let refused = matches!(
         kind,
-        FaultKind::Memory {
-            access: Access::Unknown,
-            ..
-        } | FaultKind::Instruction
+        FaultKind::Memory { .. } | FaultKind::Instruction | FaultKind::Step
     );
     if refused && !REPORTING.load(Ordering::SeqCst) {
         // SAFETY: `install` stored a function of this type before the handler was added.
         let emulate: OnInstruction =
             unsafe { mem::transmute(ON_INSTRUCTION.load(Ordering::SeqCst)) };
-        if emulate(&mut registers) {
+        if emulate(&kind, &mut registers) {
             set_registers(context, &registers);
             return CONTINUE_EXECUTION;
         }

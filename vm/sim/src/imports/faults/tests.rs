@@ -31,6 +31,11 @@ const CANNOT: &[(&str, &str)] = &[
     ("PcUnregisterAdapterPowerManagement", "it undoes"),
     ("PcUnregisterAdapterPnpManagement", "it undoes"),
     ("ZwClose", "it undoes"),
+    ("IoUnregisterPlugPlayNotification", "it undoes"),
+    ("IoUnregisterPlugPlayNotificationEx", "it undoes"),
+    ("PcRemoveStreamResource", "it undoes"),
+    ("PcNewMiniport", "the simulator has no miniport to give"),
+    ("MmIsAddressValid", "it gives what is so"),
     (
         "ObReferenceObjectByPointer",
         "the object is there; only its type may be another",
@@ -61,7 +66,10 @@ fn every_service_that_looks_fallible_is_decided() {
         assert!(names.contains(name), "{name} is no row");
         assert!(services::find(name).is_none(), "{name} is decided twice");
     }
-    for service in SERVICES.iter().filter(|one| !one.name.contains("::")) {
+    for service in SERVICES
+        .iter()
+        .filter(|one| !one.name.contains("::") && !one.name.starts_with("Wdf"))
+    {
         assert!(names.contains(&service.name), "{} is no row", service.name);
     }
 }

@@ -320,7 +320,7 @@ extern "win64" fn rtl_delete_registry_value(
 }
 
 /// The key of RTL_REGISTRY_… and a path; for RTL_REGISTRY_HANDLE the path is the handle.
-fn relative_key(relative: u32, path: *const u16, make: bool) -> Option<Key> {
+pub(super) fn relative_key(relative: u32, path: *const u16, make: bool) -> Option<Key> {
     const HANDLE: u32 = 0x4000_0000;
     const CONTROL: &str = "\\Registry\\Machine\\System\\CurrentControlSet";
     if relative & HANDLE != 0 {
