@@ -32,7 +32,7 @@ fn an_unsigned_driver_is_inspected_and_plays() {
         0,
         &[
             "signature and its catalog were not looked at",
-            "WaveRender (wave port)",
+            "WaveRender1 (wave port)",
             "passed",
         ],
     );
