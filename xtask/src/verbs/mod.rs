@@ -206,7 +206,7 @@ mod tests {
                 let option = option.trim_end_matches(']');
                 let value = match option {
                     "json" => None,
-                    "seed" | "count" | "replay" | "frame" => Some("1"),
+                    "seed" | "count" | "replay" | "frame" | "minutes" => Some("1"),
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));
