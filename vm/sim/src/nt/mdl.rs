@@ -48,22 +48,22 @@ pub(crate) struct MdlState {
     live: RefCell<ByAddress<Record>>,
     /// Mappings that were undone: where they were, how long.
     undone: RefCell<VecDeque<(usize, usize)>>,
-    /// Mappings of client's pages that are over, by those pages: [`keep`].
-    kept: RefCell<ByAddress<View>>,
+    /// Mappings of clients' pages that are over, by those pages, which they keep: [`keep`].
+    kept: RefCell<ByAddress<(Rc<SharedPages>, View)>>,
     frames: Cell<u64>,
 }
 
 /// Mappings that are kept at most; beyond that all go.
 const MOST_KEPT: usize = 256;
 
-/// In a long run (`PoolState::protect_every`) a mapping of a client's pages may stay for the next request in the same pages: mapping
+/// In a long run (`PoolState::begin_long_run`) a mapping of a client's pages may stay for the next request in the same pages: mapping
 /// and unmapping would take most of its time. Every so often all go, so that a late access meets one that is gone.
-fn keep(pages: &Rc<SharedPages>, view: View) {
+fn keep(pages: Rc<SharedPages>, view: View) {
     let mut kept = state().kept.borrow_mut();
     if kept.len() >= MOST_KEPT {
         kept.clear();
     }
-    kept.insert(Rc::as_ptr(pages) as usize, view);
+    kept.insert(Rc::as_ptr(&pages) as usize, (pages, view));
 }
 
 fn state() -> &'static MdlState {
@@ -149,15 +149,6 @@ pub fn page_address(mdl: *mut Mdl, index: usize) -> Option<u64> {
     (index < page_count(mdl)).then(|| unsafe { mdl.add(1).cast::<u64>().add(index).read() << 12 })
 }
 
-/// A client's pages are given back: no mapping of them is kept.
-pub(crate) fn forget(pages: &Rc<SharedPages>) {
-    let view = state()
-        .kept
-        .borrow_mut()
-        .remove(&(Rc::as_ptr(pages) as usize));
-    drop(view);
-}
-
 /// A mapping of pages: one that was kept, or a new one.
 fn view_of(shared: &Rc<SharedPages>) -> io::Result<View> {
     let kept = state()
@@ -165,7 +156,7 @@ fn view_of(shared: &Rc<SharedPages>) -> io::Result<View> {
         .borrow_mut()
         .remove(&(Rc::as_ptr(shared) as usize));
     match kept {
-        Some(view) => Ok(view),
+        Some((_, view)) => Ok(view),
         None => shared.map(Protection::ReadWrite),
     }
 }
@@ -335,7 +326,7 @@ pub fn release(mdl: *mut Mdl) {
     }) = record
     {
         match pages {
-            Some(pages) if kernel().nt.pool.is_sampling() => keep(&pages, view),
+            Some(pages) if kernel().nt.pool.is_long_run() => keep(pages, view),
             _ => remember(&view),
         }
     }
@@ -382,6 +373,27 @@ mod tests {
         free_pages(mdl);
         pool::free(mdl.cast());
         assert!(machine.findings.all().is_empty());
+    }
+
+    #[test]
+    fn a_mapping_outlives_its_request_in_long_runs_only_and_keeps_its_pages() {
+        let machine = Kernel::boot(Options::default());
+        let pages = Rc::new(SharedPages::create(100).expect("there is memory"));
+        let request = || {
+            let mdl = describe_pages(Rc::clone(&pages), 100, Owner::System);
+            let address = map(mdl) as usize;
+            release(mdl);
+            address
+        };
+        let pool = &machine.nt.pool;
+        let first = request();
+        pool.protect_every(8);
+        assert_ne!(request(), first);
+        assert_eq!(Rc::strong_count(&pages), 1);
+        pool.begin_long_run();
+        let kept = request();
+        assert_eq!(Rc::strong_count(&pages), 2);
+        assert_eq!(request(), kept);
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(crate) use rows::IMPORTS;
 const ARENA: usize = 4 << 30;
 /// Freed allocations that are remembered, for reports, and whose addresses stay unused.
 const REMEMBERED: usize = 4096;
+/// In long runs one in so many pieces of the kernel's own freed memory is made inaccessible; the others are filled and looked at. The
+/// driver's own memory always is.
+const LONG_RUN: u32 = 64;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
 const ALIGNMENT: usize = 16;
 /// Fills what lies around an allocation in its own pages, and freed memory that stays accessible ([`PoolState::protect_every`]).
@@ -107,6 +110,7 @@ pub(crate) struct PoolState {
     /// The kernel's own freed memory becomes inaccessible only every so many times when this is not 0; otherwise it is filled, and looked
     /// at when it is used again.
     sampling: Cell<u32>,
+    long_run: Cell<bool>,
     released: Cell<u32>,
     next: Cell<usize>,
     end: Cell<usize>,
@@ -130,14 +134,21 @@ impl PoolState {
         self.sampling.set(times);
     }
 
-    /// Whether mappings of the kernel's own, too, are kept for a while when they are over.
-    pub(crate) fn is_sampling(&self) -> bool {
-        self.sampling.get() > 0
+    /// A run begins that has millions of requests of the same few kinds: few pieces are protected, and few remembered, so that those
+    /// stay in the processor's cache.
+    pub(crate) fn begin_long_run(&self) {
+        self.protect_every(LONG_RUN);
+        self.long_run.set(true);
     }
 
-    /// How many freed allocations are remembered. When most stay accessible, few, so that they stay in the processor's cache.
+    /// Whether [`PoolState::begin_long_run`] was called.
+    pub(crate) fn is_long_run(&self) -> bool {
+        self.long_run.get()
+    }
+
+    /// How many freed allocations are remembered.
     fn remembered(&self) -> usize {
-        if self.is_sampling() {
+        if self.is_long_run() {
             REMEMBERED / 64
         } else {
             REMEMBERED
@@ -389,14 +400,12 @@ fn release(mut block: Block) {
     freed.push_back(block);
 }
 
-/// Whether freed memory that stayed accessible was left alone; what lies around it is looked at when it is freed again.
+/// Whether freed memory that stayed accessible was left alone.
 fn check_poison(block: &Block) {
+    let length = pages(block.size.max(1));
     // SAFETY: the pages are the pool's, accessible, and nobody else's now.
-    let content = unsafe { std::slice::from_raw_parts(block.address as *const u8, block.size) };
-    if content
-        .chunks(PAGE_SIZE)
-        .any(|part| part != &AROUND[..part.len()])
-    {
+    let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
+    if content.chunks(PAGE_SIZE).any(|page| page != AROUND) {
         finding::fatal(
             &rules::POOL_FREED,
             format!("memory was written after it had been freed: {block}"),

@@ -94,10 +94,6 @@ pub fn main_stdio(setup: &Setup) -> ExitCode {
     }
 }
 
-/// In long runs one in so many pieces of the kernel's own freed memory is made inaccessible; the others are filled and looked at. The
-/// driver's own memory always is.
-const LONG_RUN: u32 = 64;
-
 /// What the host has set up so far.
 #[derive(Default)]
 struct Session {
@@ -147,8 +143,7 @@ impl Session {
                 let journal = Journal::new(line::ToHost);
                 if let Some(frames) = scenario.digest_frames {
                     journal.fold(Digester::new(frames, scenario.format.rate));
-                    // Millions of requests of the same few kinds: one in so many is enough.
-                    kernel().nt.pool.protect_every(LONG_RUN);
+                    kernel().nt.pool.begin_long_run();
                 }
                 let played = user::play(&scenario, &target, Some(device.node()), &journal);
                 profile::stop(&scenario.name);

@@ -70,10 +70,8 @@ impl Buffer {
     /// Keeps it for later.
     fn retire(self) {
         SPARES.with_borrow_mut(|spares| {
-            if spares.len() == 2 * SPARE
-                && let Some(old) = spares.pop_front()
-            {
-                mdl::forget(&old.pages);
+            if spares.len() == 2 * SPARE {
+                spares.pop_front();
             }
             spares.push_back(self);
         });
