@@ -1,9 +1,6 @@
 //! Plays scenarios on a machine, several at a time, each on a fresh one.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -20,9 +17,10 @@ use waverig_vm::run::{Ending, Job, Part, run};
 use crate::context::Context;
 use crate::layout;
 use crate::machine;
+use crate::spread::spread;
 use crate::stop::Usage;
 use crate::verbs::Options;
-use crate::verbs::package::{self, HARDWARE_ID, INF, NAME};
+use crate::verbs::package::{self, NAME};
 
 /// How long a machine may take for one step. The simulator needs well under a second; the rest is for a busy host.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -87,19 +85,10 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
     layout::make(&runs)?;
     let certificate = package::identity(context)?.certificate().der().to_vec();
     let folder = context.layout.package();
+    let device = Device::default();
     let job = Job {
-        package: &folder,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: &certificate,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
         seed: plan.seed,
-        deadline: DEADLINE,
+        ..package::job(&folder, &certificate, &device, DEADLINE)
     };
     let (install, _) = one(machine, &job, &runs.join("install"), false)?;
     let installed = install.installed.as_ref();
@@ -138,19 +127,10 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
     let runs = context.layout.runs(machine.kind());
     layout::make(&runs)?;
     let certificate = package::identity(context)?.certificate().der().to_vec();
+    let (folder, device) = (context.layout.package(), Device::default());
     let job = Job {
-        package: &context.layout.package(),
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: &certificate,
-        device: &Device::default(),
-        scenarios: &[],
         inspect: true,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 1,
-        deadline: DEADLINE,
+        ..package::job(&folder, &certificate, &device, DEADLINE)
     };
     Ok(one(machine, &job, &runs.join("inspect"), false)?.0)
 }
@@ -163,38 +143,16 @@ fn all(
     plan: &Plan,
     runs: &Path,
 ) -> Result<Vec<PlayedScenario>> {
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<PlayedScenario>)>> = Mutex::default();
     let ui = &context.ui;
-    let workers = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(plan.files.len());
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = plan.files.get(index) else {
-                        return;
-                    };
-                    let result = scenario(machine, job, file, &runs.join(file.name()));
-                    if let Ok(played) = &result {
-                        let seconds = played.duration.as_secs_f32();
-                        ui.say("", &format!("{} in {seconds:.2} s", file.name()));
-                    }
-                    results
-                        .lock()
-                        .unwrap_or_else(|poisoned| poisoned.into_inner())
-                        .push((index, result));
-                }
-            });
+    let results = spread(&plan.files, |_, file| {
+        let result = scenario(machine, job, file, &runs.join(file.name()));
+        if let Ok(played) = &result {
+            let seconds = played.duration.as_secs_f32();
+            ui.say("", &format!("{} in {seconds:.2} s", file.name()));
         }
+        result
     });
-    let mut results = results
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    results.into_iter().collect()
 }
 
 fn scenario(

@@ -17,7 +17,7 @@ use super::callgrind::{Counts, Executed};
 use crate::context::Context;
 use crate::layout;
 use crate::verbs::SIMULATOR;
-use crate::verbs::package::{self, HARDWARE_ID, INF, NAME};
+use crate::verbs::package::{self, NAME};
 
 /// How long the machine may take for one step under callgrind.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -94,25 +94,15 @@ fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<V
         SIMULATOR.into(),
     ];
     let certificate = package::identity(context)?.certificate().der().to_vec();
-    let package = context.layout.package();
+    let folder_of_package = context.layout.package();
     // As many channels as there can be, whatever the driver's own choice is.
     let device = Device {
         channels: Some(Value::Number(16)),
         ..Device::default()
     };
     let job = Job {
-        package: &package,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: &certificate,
         scenarios,
-        seed: 1,
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        device: &device,
-        deadline: DEADLINE,
+        ..package::job(&folder_of_package, &certificate, &device, DEADLINE)
     };
     let mut refused = Vec::new();
     let mut timelines = vec![Vec::new(); scenarios.len()];

@@ -26,9 +26,7 @@ const HOSTILE: u64 = 20_000;
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let plan = Plan::new(context, options)?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
+    package::ensure(context)?;
     let folder = context.layout.rig().join("coverage");
     layout::fresh(&folder)?;
     let machines = folder.join("machines");

@@ -1,25 +1,21 @@
 //! `cargo xtask faults`: lives of the device in which services of the kernel fail, every one of them once, and pairs by chance.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use waverig_ci::faults::{Broken, Tally};
 use waverig_ci::scenario::{ScenarioFile, load_all};
+use waverig_protocol::Reply;
 use waverig_protocol::fault::{Failed, Life, Lives};
-use waverig_protocol::{Reply, Severity};
-use waverig_vm::Machine;
-use waverig_vm::run::{Ending, Job, run as run_job};
+use waverig_vm::run::Job;
 
-use super::package::{self, HARDWARE_ID, INF};
 use super::{Options, Verb};
 use crate::context::Context;
-use crate::layout;
-use crate::machine;
+use crate::lab::Lab;
+use crate::spread::spread;
 use crate::stop::{self, Usage};
 use crate::ui::Ui;
 
@@ -48,9 +44,6 @@ struct Plans {
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let files = scenarios(context, options.filter.as_deref())?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
     let seed = options.seed.unwrap_or(1);
     let replayed = options.replay.as_deref().map(super::numbers).transpose()?;
     let tally = match &replayed {
@@ -63,7 +56,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
             plan.sort_unstable();
             let file = file.clone();
             let plans = vec![plan];
-            Lab::new(context, seed)?.live(&[Plans { file, plans }])?
+            Living::new(context, seed)?.live(&[Plans { file, plans }])?
         }
         None => exhaust(context, &files, seed, options.count.unwrap_or(PAIRS))?,
     };
@@ -109,12 +102,12 @@ pub(crate) fn exhaust(
     pairs: u64,
 ) -> Result<Tally> {
     let start = Instant::now();
-    let lab = Lab::new(context, seed)?;
+    let living = Living::new(context, seed)?;
     let none = files.iter().map(|file| Plans {
         file: file.clone(),
         plans: vec![Vec::new()],
     });
-    let base = lab.live(&none.collect::<Vec<_>>())?;
+    let base = living.live(&none.collect::<Vec<_>>())?;
     if !base.broken.is_empty() {
         return Ok(base);
     }
@@ -137,7 +130,7 @@ pub(crate) fn exhaust(
         "faults",
         &format!("{lives} lives of the device over {} scenarios", files.len()),
     );
-    let mut tally = lab.live(&all)?;
+    let mut tally = living.live(&all)?;
     tally.merge(base);
     tally.seconds = start.elapsed().as_secs_f64();
     Ok(tally)
@@ -173,30 +166,17 @@ impl Numbers {
 }
 
 /// What lives are lived with.
-struct Lab<'a> {
+struct Living<'a> {
     ui: &'a Ui,
-    machine: Box<dyn Machine>,
-    package: PathBuf,
-    certificate: Vec<u8>,
-    runs: PathBuf,
+    lab: Lab,
     seed: u64,
 }
 
-/// Lives on one machine: a scenario's index, and which of its plans.
-struct Batch {
-    scenario: usize,
-    plans: Vec<Vec<u64>>,
-}
-
-impl<'a> Lab<'a> {
+impl<'a> Living<'a> {
     fn new(context: &'a Context, seed: u64) -> Result<Self> {
-        let machine = machine::select(context, "sim")?;
         Ok(Self {
             ui: &context.ui,
-            runs: context.layout.runs(machine.kind()),
-            machine,
-            package: context.layout.package(),
-            certificate: package::identity(context)?.certificate().der().to_vec(),
+            lab: Lab::new(context)?,
             seed,
         })
     }
@@ -204,45 +184,21 @@ impl<'a> Lab<'a> {
     /// Lives every plan, as many machines at a time as the host has processors. The order in which they end changes nothing.
     fn live(&self, all: &[Plans]) -> Result<Tally> {
         let mut batches = Vec::new();
-        for (scenario, one) in all.iter().enumerate() {
-            batches.extend(one.plans.chunks(LIVES).map(|plans| Batch {
-                scenario,
-                plans: plans.to_vec(),
-            }));
+        for one in all {
+            let plans = one.plans.chunks(LIVES);
+            batches.extend(plans.map(|plans| (&one.file, plans)));
         }
-        let next = AtomicUsize::new(0);
-        let results: Mutex<Vec<(usize, Result<Tally>)>> = Mutex::default();
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            for worker in 0..workers.min(batches.len()) {
-                let folder = self.runs.join(format!("faults-{worker}"));
-                let (next, results, batches) = (&next, &results, &batches);
-                scope.spawn(move || {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(batch) = batches.get(number) else {
-                            return;
-                        };
-                        let file = &all[batch.scenario].file;
-                        let result = self.batch(file, &batch.plans, &folder);
-                        if number > 0 && number.is_multiple_of(10) {
-                            let lives = number * LIVES;
-                            self.ui.say("", &format!("about {lives} lives"));
-                        }
-                        results
-                            .lock()
-                            .unwrap_or_else(|poisoned| poisoned.into_inner())
-                            .push((number, result));
-                    }
-                });
+        let done = AtomicUsize::new(0);
+        let results = spread(&batches, |worker, (file, plans)| {
+            let result = self.batch(file, plans, &self.lab.folder("faults", worker));
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(10) {
+                self.ui.say("", &format!("about {} lives", done * LIVES));
             }
+            result
         });
-        let mut results = results
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        results.sort_by_key(|(number, _)| *number);
         let mut tally = Tally::default();
-        for (_, result) in results {
+        for result in results {
             tally.merge(result?);
         }
         Ok(tally)
@@ -283,59 +239,23 @@ impl<'a> Lab<'a> {
         plans: &[Vec<u64>],
         folder: &Path,
     ) -> Result<(Vec<Life>, Option<Broken>)> {
-        layout::fresh(folder)?;
         let lives = Lives {
             scenario: file.scenario.clone(),
             seed: self.seed,
             plans: plans.to_vec(),
         };
         let job = Job {
-            package: &self.package,
-            inf: INF,
-            hardware_id: HARDWARE_ID,
-            certificate: &self.certificate,
-            device: &file.scenario.device,
-            scenarios: &[],
-            inspect: false,
-            round: None,
             lives: Some(&lives),
-            order: None,
             seed: self.seed,
-            deadline: DEADLINE,
+            ..self.lab.job(&file.scenario.device, DEADLINE)
         };
         let mut lived: Vec<Life> = Vec::new();
         let mut found: Option<(Vec<u64>, Vec<Failed>)> = None;
-        let mut texts = Vec::new();
-        let ending = run_job(
-            &*self.machine,
-            &job,
-            folder,
-            &mut |_, reply, _| match reply {
-                Reply::Lived(life) => lived.push(*life),
-                Reply::FaultFound { plan, failed } => found = Some((plan, failed)),
-                Reply::Finding(finding) if finding.severity == Severity::Error => {
-                    let place = finding.place.as_deref().unwrap_or("unknown place");
-                    texts.push(format!(
-                        "the rule {} was broken: {} ({place}; {})",
-                        finding.rule, finding.text, finding.source
-                    ));
-                }
-                Reply::Fault { text, .. } => texts.push(text),
-                Reply::Refused(refusal) => texts.push(refusal.reason),
-                _ => {}
-            },
-        )
-        .with_context(|| {
-            format!(
-                "cannot read the package in {}; cargo xtask package makes it anew",
-                self.package.display()
-            )
+        let texts = self.lab.run(&job, folder, &mut |reply| match reply {
+            Reply::Lived(life) => lived.push(*life),
+            Reply::FaultFound { plan, failed } => found = Some((plan, failed)),
+            _ => {}
         })?;
-        if let Ending::Broken { step, reason, .. } = ending
-            && texts.is_empty()
-        {
-            texts.push(format!("at {step}: {reason}"));
-        }
         if texts.is_empty() {
             return Ok((lived, None));
         }

@@ -42,9 +42,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         ))
         .into());
     };
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
+    package::ensure(context)?;
     let machine = machine::select(context, &plan.machine)?;
     let played = play::play(context, &*machine, &plan)?;
     if let Some(problem) = played.problems.first() {

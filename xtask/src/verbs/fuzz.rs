@@ -2,23 +2,20 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use waverig_protocol::Reply;
 use waverig_protocol::device::{Device, Value};
 use waverig_protocol::fuzz::{FAMILIES, Family, Round, Tally};
-use waverig_protocol::{Reply, Severity};
-use waverig_vm::run::{Ending, Job, run as run_job};
-use waverig_vm::{Machine, hostile};
+use waverig_vm::hostile;
+use waverig_vm::run::Job;
 
-use super::package::{self, HARDWARE_ID, INF};
 use super::{Options, Verb};
 use crate::context::Context;
-use crate::layout;
-use crate::machine;
+use crate::lab::Lab;
+use crate::spread::spread_until;
 use crate::stop::{self, Usage};
 
 pub(super) const VERB: Verb = Verb {
@@ -35,11 +32,8 @@ const USUAL: u64 = 100_000;
 /// How long a machine may take for one step.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// What is sent, and on what.
+/// What is sent.
 struct Plan<'a> {
-    machine: &'a dyn Machine,
-    package: &'a Path,
-    certificate: &'a [u8],
     seed: u64,
     /// Requests from this one on,
     first: u64,
@@ -67,22 +61,13 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         ))
         .into());
     }
-    let machine = machine::select(context, "sim")?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
-    let certificate = package::identity(context)?.certificate().der().to_vec();
     let replayed = options.replay.as_deref().map(super::numbers).transpose()?;
     let (first, end) = match replayed.as_deref() {
         Some([iteration]) => (iteration / ROUND * ROUND, iteration + 1),
         Some(_) => return Err(Usage("--replay takes the number of one request".into()).into()),
         None => (0, options.count.unwrap_or(USUAL)),
     };
-    let folder = context.layout.package();
     let plan = Plan {
-        machine: &*machine,
-        package: &folder,
-        certificate: &certificate,
         seed: options.seed.unwrap_or(1),
         first,
         end,
@@ -96,12 +81,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 /// # Errors
 /// When the package cannot be read.
 pub(crate) fn some(context: &Context, count: u64, seed: u64) -> Result<bool> {
-    let machine = machine::select(context, "sim")?;
-    let certificate = package::identity(context)?.certificate().der().to_vec();
     let plan = Plan {
-        machine: &*machine,
-        package: &context.layout.package(),
-        certificate: &certificate,
         seed,
         first: 0,
         end: count,
@@ -113,12 +93,11 @@ pub(crate) fn some(context: &Context, count: u64, seed: u64) -> Result<bool> {
 /// Plays every round of the plan, as many at a time as the host has processors, until one finds something.
 fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
     let start = Instant::now();
-    let next = AtomicU64::new(plan.first / ROUND);
-    let stop = AtomicBool::new(false);
-    let tally: Mutex<Tally> = Mutex::default();
-    let results: Mutex<Vec<Result<Found>>> = Mutex::default();
-    let runs = context.layout.runs(plan.machine.kind());
-    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let lab = Lab::new(context)?;
+    let rounds: Vec<Round> = (plan.first / ROUND..)
+        .map_while(|number| plan.round(number))
+        .collect();
+    let done = AtomicU64::new(0);
     let ui = &context.ui;
     ui.say(
         "fuzz",
@@ -127,48 +106,30 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
             plan.first, plan.end, plan.seed
         ),
     );
-    thread::scope(|scope| {
-        for worker in 0..workers {
-            let folder = runs.join(format!("fuzz-{worker}"));
-            let (next, stop, tally, results) = (&next, &stop, &tally, &results);
-            scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(round) = plan.round(number) else {
-                        return;
-                    };
-                    let outcome = play(plan, &round, &folder);
-                    let result = match outcome {
-                        Ok((sent, None)) => {
-                            let mut tally = lock(tally);
-                            tally.merge(sent);
-                            // Somebody may be waiting for it.
-                            if tally.total().is_multiple_of(100 * ROUND) {
-                                ui.say("", &format!("{} requests", tally.total()));
-                            }
-                            continue;
-                        }
-                        Ok((_, Some(found))) => Ok(found),
-                        Err(error) => Err(error),
-                    };
-                    stop.store(true, Ordering::Relaxed);
-                    lock(results).push(result);
-                }
-            });
+    let played = |worker, round: &Round| {
+        let outcome = play(&lab, round, &lab.folder("fuzz", worker));
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        // Somebody may be waiting for it.
+        if done.is_multiple_of(100) {
+            ui.say("", &format!("{} requests", done * ROUND));
         }
-    });
-    let results = results
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    let mut found = results.into_iter().collect::<Result<Vec<Found>>>()?;
-    found.sort_by_key(|found| found.iteration);
+        outcome
+    };
+    let results = spread_until(&rounds, played, |result| !matches!(result, Ok((_, None))));
+    let mut tally = Tally::default();
+    let mut found = Vec::new();
+    for result in results {
+        let (sent, one) = result?;
+        tally.merge(sent);
+        found.extend(one);
+    }
+    found.sort_by_key(|found: &Found| found.iteration);
     let Some(first) = found.first() else {
-        let tally = *lock(&tally);
         let seconds = start.elapsed().as_secs_f64();
         println!(
             "passed: {} hostile requests on {} machines broke no rule ({} properties, {} of pins, {} of the tap) in {seconds:.1} s, {:.0} in a second",
             tally.total(),
-            (plan.end - plan.first).div_ceil(ROUND),
+            rounds.len(),
             tally.property,
             tally.pin,
             tally.tap,
@@ -179,12 +140,6 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
     println!("failed: {}", first.text);
     println!("next: {}", plan.replay(first.iteration));
     Ok(ExitCode::from(stop::FAILED))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Plan<'_> {
@@ -215,8 +170,7 @@ impl Plan<'_> {
 }
 
 /// One round on a fresh machine: how much was sent, and what was found.
-fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
-    layout::fresh(folder)?;
+fn play(lab: &Lab, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
     let number = round.first / ROUND;
     // In turn as much as a device can have on two cables, so that there is more to attack, and whatever the key may hold.
     let device = if number.is_multiple_of(2) {
@@ -229,47 +183,17 @@ fn play(plan: &Plan<'_>, round: &Round, folder: &Path) -> Result<(Tally, Option<
         hostile::device(round.seed)
     };
     let job = Job {
-        package: plan.package,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: plan.certificate,
-        device: &device,
-        scenarios: &[],
-        inspect: false,
         round: Some(round),
-        lives: None,
-        order: None,
         seed: round.seed,
-        deadline: DEADLINE,
+        ..lab.job(&device, DEADLINE)
     };
     let mut tally = Tally::default();
     let mut request = None;
-    let mut texts = Vec::new();
-    let ending = run_job(plan.machine, &job, folder, &mut |_, reply, _| match reply {
+    let texts = lab.run(&job, folder, &mut |reply| match reply {
         Reply::Fuzzed(sent) => tally = sent,
         Reply::FuzzFound { iteration, what } => request = Some((iteration, what)),
-        Reply::Finding(finding) if finding.severity == Severity::Error => {
-            let place = finding.place.as_deref().unwrap_or("unknown place");
-            texts.push(format!(
-                "the rule {} was broken: {} ({place}; {})",
-                finding.rule, finding.text, finding.source
-            ));
-        }
-        Reply::Fault { text, .. } => texts.push(text),
-        Reply::Refused(refusal) => texts.push(refusal.reason),
         _ => {}
-    })
-    .with_context(|| {
-        format!(
-            "cannot read the package in {}; cargo xtask package makes it anew",
-            plan.package.display()
-        )
     })?;
-    if let Ending::Broken { step, reason, .. } = ending
-        && texts.is_empty()
-    {
-        texts.push(format!("at {step}: {reason}"));
-    }
     if texts.is_empty() {
         return Ok((tally, None));
     }

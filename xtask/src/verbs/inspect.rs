@@ -30,9 +30,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     }
     context.claim()?;
     let machine = machine::select(context, options.machine.as_deref().unwrap_or("auto"))?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
+    package::ensure(context)?;
     let evidence = play::inspect(context, &*machine)?;
     if let Some(inspection) = &evidence.inspection {
         if options.json {

@@ -1,26 +1,22 @@
 //! `cargo xtask interleave`: a second processor calls the driver while the first is in the middle of a call, at every boundary of short
 //! lives and by chance in long ones.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use waverig_ci::interleave::{Found, Interleaved};
+use waverig_protocol::Reply;
 use waverig_protocol::device::Device;
 use waverig_protocol::interleave::{ACTIVITIES, Activity, Life, Order, Tally};
-use waverig_protocol::{Reply, Severity};
-use waverig_vm::Machine;
-use waverig_vm::run::{Ending, Job, run as run_job};
+use waverig_vm::run::Job;
 
-use super::package::{self, HARDWARE_ID, INF};
 use super::{Options, Verb};
 use crate::context::Context;
-use crate::layout;
-use crate::machine;
+use crate::lab::Lab;
+use crate::spread::spread_until;
 use crate::stop::{self, Usage};
 
 pub(super) const VERB: Verb = Verb {
@@ -48,9 +44,6 @@ type Outcome = (Tally, Option<Found>);
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let orders = orders(options)?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
     let run = explore(context, &orders)?;
     print!("{}", run.table());
     print!("{}", run.words());
@@ -92,7 +85,7 @@ pub(crate) fn some(context: &Context) -> Result<Interleaved> {
 /// When the package cannot be read.
 fn explore(context: &Context, orders: &[Order]) -> Result<Interleaved> {
     let start = Instant::now();
-    let (tally, found) = Lab::new(context)?.explore(context, orders)?;
+    let (tally, found) = carry_out(context, orders)?;
     Ok(Interleaved {
         tally,
         found,
@@ -147,147 +140,69 @@ fn long(seed: u64, count: u64) -> impl Iterator<Item = Order> {
     })
 }
 
-/// What interleavings are tried with.
-struct Lab {
-    machine: Box<dyn Machine>,
-    package: PathBuf,
-    certificate: Vec<u8>,
+/// Carries out every order, as many at a time as the host has processors, until one finds something.
+fn carry_out(context: &Context, orders: &[Order]) -> Result<Outcome> {
+    let lab = Lab::new(context)?;
+    let done = AtomicUsize::new(0);
+    let ui = &context.ui;
+    ui.say(
+        "interleave",
+        &format!(
+            "{} activities at the boundaries of {} lives, and long lives, on {} machines",
+            ACTIVITIES.len(),
+            Life::SHORT.len(),
+            orders.len()
+        ),
+    );
+    let tried = |worker, order: &Order| {
+        let result = one(&lab, order, &lab.folder("interleave", worker));
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if orders.len() > 1 {
+            ui.say("", &format!("{done} of {} machines", orders.len()));
+        }
+        result
+    };
+    let results = spread_until(orders, tried, |result| !matches!(result, Ok((_, None))));
+    let mut whole = Tally::default();
+    let mut first = None;
+    for result in results {
+        let (tally, found) = result?;
+        whole.merge(&tally);
+        first = first.or(found);
+    }
+    Ok((whole, first))
 }
 
-impl Lab {
-    fn new(context: &Context) -> Result<Self> {
-        Ok(Self {
-            machine: machine::select(context, "sim")?,
-            package: context.layout.package(),
-            certificate: package::identity(context)?.certificate().der().to_vec(),
-        })
+/// Carries out an order on a fresh machine.
+fn one(lab: &Lab, order: &Order, folder: &Path) -> Result<Outcome> {
+    let device = Device::default();
+    let job = Job {
+        order: Some(order),
+        ..lab.job(&device, DEADLINE)
+    };
+    let mut tally = Tally::default();
+    let mut found = None;
+    let mut texts = lab.run(&job, folder, &mut |reply| match reply {
+        Reply::Interleaved(tried) => tally = *tried,
+        Reply::InterleaveFound { schedule, what } => found = Some((schedule, what)),
+        _ => {}
+    })?;
+    let schedule = found.as_ref().map(|(schedule, _)| *schedule);
+    if let Some(schedule) = schedule.filter(|_| tally == Tally::default()) {
+        // The machine ended in it, and can no longer tell of those before it.
+        tally.add(schedule);
     }
-
-    /// Carries out every order, as many at a time as the host has processors, until one finds something.
-    fn explore(&self, context: &Context, orders: &[Order]) -> Result<Outcome> {
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let stop = AtomicBool::new(false);
-        let results: Mutex<Vec<(usize, Result<Outcome>)>> = Mutex::default();
-        let workers = thread::available_parallelism().map_or(1, usize::from);
-        let runs = context.layout.runs(self.machine.kind());
-        let ui = &context.ui;
-        ui.say(
-            "interleave",
-            &format!(
-                "{} activities at the boundaries of {} lives, and long lives, on {} machines",
-                ACTIVITIES.len(),
-                Life::SHORT.len(),
-                orders.len()
-            ),
-        );
-        thread::scope(|scope| {
-            for worker in 0..workers.min(orders.len()) {
-                let folder = runs.join(format!("interleave-{worker}"));
-                let (next, done, stop, results) = (&next, &done, &stop, &results);
-                scope.spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(order) = orders.get(number) else {
-                            return;
-                        };
-                        let result = self.order(order, &folder);
-                        if !matches!(result, Ok((_, None))) {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                        if orders.len() > 1 {
-                            ui.say("", &format!("{done} of {} machines", orders.len()));
-                        }
-                        results
-                            .lock()
-                            .unwrap_or_else(|poisoned| poisoned.into_inner())
-                            .push((number, result));
-                    }
-                });
-            }
-        });
-        let mut results = results
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        results.sort_by_key(|(number, _)| *number);
-        let mut whole = Tally::default();
-        let mut first = None;
-        for (_, result) in results {
-            let (tally, found) = result?;
-            whole.merge(&tally);
-            first = first.or(found);
-        }
-        Ok((whole, first))
+    if let Some((schedule, what)) = found {
+        texts.insert(0, format!("{schedule}: {what}"));
     }
-
-    /// Carries out an order on a fresh machine.
-    fn order(&self, order: &Order, folder: &Path) -> Result<Outcome> {
-        layout::fresh(folder)?;
-        let device = Device::default();
-        let job = Job {
-            package: &self.package,
-            inf: INF,
-            hardware_id: HARDWARE_ID,
-            certificate: &self.certificate,
-            device: &device,
-            scenarios: &[],
-            inspect: false,
-            round: None,
-            lives: None,
-            order: Some(order),
-            seed: 1,
-            deadline: DEADLINE,
-        };
-        let mut tally = Tally::default();
-        let mut found = None;
-        let mut texts = Vec::new();
-        let ending = run_job(
-            &*self.machine,
-            &job,
-            folder,
-            &mut |_, reply, _| match reply {
-                Reply::Interleaved(tried) => tally = *tried,
-                Reply::InterleaveFound { schedule, what } => found = Some((schedule, what)),
-                Reply::Finding(finding) if finding.severity == Severity::Error => {
-                    let place = finding.place.as_deref().unwrap_or("unknown place");
-                    texts.push(format!(
-                        "the rule {} was broken: {} ({place}; {})",
-                        finding.rule, finding.text, finding.source
-                    ));
-                }
-                Reply::Fault { text, .. } => texts.push(text),
-                Reply::Refused(refusal) => texts.push(refusal.reason),
-                _ => {}
-            },
-        )
-        .with_context(|| {
-            format!(
-                "cannot read the package in {}; cargo xtask package makes it anew",
-                self.package.display()
-            )
-        })?;
-        if let Ending::Broken { step, reason, .. } = ending
-            && texts.is_empty()
-        {
-            texts.push(format!("at {step}: {reason}"));
-        }
-        let schedule = found.as_ref().map(|(schedule, _)| *schedule);
-        if let Some(schedule) = schedule.filter(|_| tally == Tally::default()) {
-            // The machine ended in it, and can no longer tell of those before it.
-            tally.add(schedule);
-        }
-        if let Some((schedule, what)) = found {
-            texts.insert(0, format!("{schedule}: {what}"));
-        }
-        if texts.is_empty() {
-            return Ok((tally, None));
-        }
-        Ok((
-            tally,
-            Some(Found {
-                schedule,
-                text: texts.join("\n"),
-            }),
-        ))
+    if texts.is_empty() {
+        return Ok((tally, None));
     }
+    Ok((
+        tally,
+        Some(Found {
+            schedule,
+            text: texts.join("\n"),
+        }),
+    ))
 }

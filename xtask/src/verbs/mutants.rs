@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 use waverig_kit::{Arch, Invocation, Runner as _};
@@ -18,6 +16,7 @@ use crate::context::Context;
 use crate::exec::Exec;
 use crate::layout::{self, Layout};
 use crate::mutant::{self, Change, Mutant, Outcome, Sources};
+use crate::spread::spread;
 use crate::{fault, stop};
 
 pub(super) const VERB: Verb = Verb {
@@ -29,7 +28,6 @@ pub(super) const VERB: Verb = Verb {
 
 /// What was seen of one.
 struct Row {
-    index: usize,
     outcome: Outcome,
     log: PathBuf,
     seconds: f32,
@@ -66,8 +64,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     let mut page =
         String::from("| mutant | kind | what goes wrong | killed by |\n|---|---|---|---|\n");
     let mut killed = 0;
-    for row in &rows {
-        let mutant = &mutants[row.index];
+    for (mutant, row) in mutants.iter().zip(&rows) {
         let (name, kind, seconds) = (&mutant.name, mutant.kind, row.seconds);
         let by = match &row.outcome {
             Outcome::Killed(by) => {
@@ -129,45 +126,18 @@ fn play(
     mutants: &[Mutant],
     folder: &Path,
 ) -> Result<Vec<Row>> {
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Result<Row>>> = Mutex::default();
-    let workers = thread::available_parallelism().map_or(1, usize::from);
     let (layout, ui) = (&context.layout, &context.ui);
     ui.say("try", &format!("{} mutants", mutants.len()));
-    thread::scope(|scope| {
-        for _ in 0..workers.min(mutants.len()) {
-            scope.spawn(|| {
-                while let Some((index, mutant)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    mutants.get(index).map(|mutant| (index, mutant))
-                } {
-                    let result =
-                        try_one(layout, sources, mutant, &folder.join(&mutant.name), index);
-                    ui.say("", &mutant.name);
-                    let mut results = results
-                        .lock()
-                        .unwrap_or_else(|poisoned| poisoned.into_inner());
-                    results.push(result);
-                }
-            });
-        }
+    let rows = spread(mutants, |_, mutant| {
+        let row = try_one(layout, sources, mutant, &folder.join(&mutant.name));
+        ui.say("", &mutant.name);
+        row
     });
-    let results = results
-        .into_inner()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
-    let mut rows = results.into_iter().collect::<Result<Vec<_>>>()?;
-    rows.sort_by_key(|row| row.index);
-    Ok(rows)
+    rows.into_iter().collect()
 }
 
 /// Makes one mutant, runs what must reject it, and judges.
-fn try_one(
-    layout: &Layout,
-    sources: &Sources,
-    mutant: &Mutant,
-    folder: &Path,
-    index: usize,
-) -> Result<Row> {
+fn try_one(layout: &Layout, sources: &Sources, mutant: &Mutant, folder: &Path) -> Result<Row> {
     let start = Instant::now();
     layout::make(folder)?;
     let (code, said) = match mutant::make(layout, sources, &mutant.change, &folder.join("package"))
@@ -179,7 +149,6 @@ fn try_one(
     let log = folder.join("output.txt");
     fs::write(&log, &said).with_context(|| format!("cannot write {}", log.display()))?;
     Ok(Row {
-        index,
         outcome: mutant::judge(&mutant.expect, code, &said),
         log,
         seconds: start.elapsed().as_secs_f32(),

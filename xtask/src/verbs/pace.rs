@@ -11,17 +11,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use waverig_ci::Limits;
 use waverig_ci::digest::{Folded, Judge};
+use waverig_protocol::Reply;
 use waverig_protocol::device::Device;
 use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal, Tap};
-use waverig_protocol::{Reply, Severity};
-use waverig_vm::Machine;
-use waverig_vm::run::{Ending, Job, run as run_job};
+use waverig_vm::run::Job;
 
-use super::package::{self, HARDWARE_ID, INF};
 use super::{Options, Verb};
 use crate::context::Context;
+use crate::lab::Lab;
+use crate::spread::spread;
 use crate::stop::{self, Usage};
-use crate::{layout, machine};
 
 pub(super) const VERB: Verb = Verb {
     name: "pace",
@@ -68,13 +67,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !(1..=20_000).contains(&minutes) {
         return Err(Usage(format!("--minutes {minutes}; allowed: 1 to 20000")).into());
     }
-    let machine = machine::select(context, "sim")?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
-    let certificate = package::identity(context)?.certificate().der().to_vec();
-    let folder = context.layout.package();
-    let runs = context.layout.runs(machine.kind());
+    let lab = Lab::new(context)?;
     let parts = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let parts = parts.min(minutes);
     context.ui.say(
@@ -82,21 +75,15 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         &format!("{minutes} minutes of 48 kHz stereo in {parts} parts"),
     );
     let start = Instant::now();
-    let results: Vec<Result<Folded>> = thread::scope(|scope| {
-        let spawned: Vec<_> = (0..parts)
-            .map(|part| {
-                let (from, to) = (minutes * part / parts, minutes * (part + 1) / parts);
-                let ms = |minutes: u64| u32::try_from(minutes * 60_000).unwrap_or(u32::MAX);
-                let scenario = scenario(ms(from), ms(to - from));
-                let out = runs.join(format!("pace-{part}"));
-                let (machine, folder, certificate) = (&*machine, &folder, &certificate);
-                scope.spawn(move || play(machine, folder, certificate, &scenario, &out))
-            })
-            .collect();
-        let joined = spawned.into_iter().map(|thread| thread.join());
-        joined
-            .map(|joined| joined.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))))
-            .collect()
+    let ms = |minutes: u64| u32::try_from(minutes * 60_000).unwrap_or(u32::MAX);
+    let scenarios: Vec<Scenario> = (0..parts)
+        .map(|part| {
+            let (from, to) = (minutes * part / parts, minutes * (part + 1) / parts);
+            scenario(ms(from), ms(to - from))
+        })
+        .collect();
+    let results = spread(&scenarios, |worker, scenario| {
+        play(&lab, scenario, &lab.folder("pace", worker))
     });
     let seconds = start.elapsed().as_secs_f64();
     let mut all = Folded::default();
@@ -123,32 +110,15 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 }
 
 /// One part on a fresh machine, judged while it is played.
-fn play(
-    machine: &dyn Machine,
-    package: &Path,
-    certificate: &[u8],
-    scenario: &Scenario,
-    folder: &Path,
-) -> Result<Folded> {
-    layout::fresh(folder)?;
+fn play(lab: &Lab, scenario: &Scenario, folder: &Path) -> Result<Folded> {
     let device = Device::default();
     let job = Job {
-        package,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate,
-        device: &device,
         scenarios: std::slice::from_ref(scenario),
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 1,
-        deadline: DEADLINE,
+        ..lab.job(&device, DEADLINE)
     };
     let mut judge = None;
     let mut wrong = Vec::new();
-    let ending = run_job(machine, &job, folder, &mut |_, reply, _| match reply {
+    let complaints = lab.run(&job, folder, &mut |reply| match reply {
         Reply::Ready(info) => match Judge::new(scenario, &Limits::default(), info.qpc_frequency) {
             Ok(new) => judge = Some(new),
             Err(error) => wrong.push(error),
@@ -161,17 +131,9 @@ fn play(
                 wrong.push(what);
             }
         }
-        Reply::Finding(finding) if finding.severity == Severity::Error => {
-            wrong.push(format!("{}: {}", finding.rule, finding.text));
-        }
-        Reply::Fault { summary, .. } => wrong.push(summary),
-        Reply::Refused(refusal) => wrong.push(refusal.reason),
         _ => {}
-    })
-    .with_context(|| format!("cannot read the package in {}", package.display()))?;
-    if let Ending::Broken { step, reason, .. } = ending {
-        wrong.push(format!("at {step}: {reason}"));
-    }
+    })?;
+    wrong.extend(complaints);
     let folded = judge.context("the machine never was ready")?.end();
     if wrong.is_empty() {
         return folded.map_err(anyhow::Error::msg);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result};
 use serde::Deserialize;
@@ -10,6 +11,8 @@ use waverig_package::cert::Identity;
 use waverig_package::inf::DriverVersion;
 use waverig_package::package::{Inputs, Package};
 use waverig_package::{Arch, Date, OsBuild, UnixTime, package, pe};
+use waverig_protocol::device::Device;
+use waverig_vm::run::Job;
 
 use super::build;
 use super::{Options, Verb};
@@ -27,9 +30,9 @@ pub(super) const VERB: Verb = Verb {
 /// Name of the package's files.
 pub(crate) const NAME: &str = "waverig";
 /// Name of the INF in the package.
-pub(crate) const INF: &str = "waverig.inf";
+const INF: &str = "waverig.inf";
 /// Hardware id of the root-enumerated device.
-pub(crate) const HARDWARE_ID: &str = r"Root\waverig";
+const HARDWARE_ID: &str = r"Root\waverig";
 
 /// Windows 10 2004: the first to export ExAllocatePool2, which wdk-alloc calls.
 const MIN_BUILD: OsBuild = OsBuild(19041);
@@ -130,6 +133,40 @@ fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> 
         let folder = context.layout.package_for(arch);
         write(&context.layout, &folder, &parts, &identity(context)?)
     })
+}
+
+/// Makes the package when there is none.
+///
+/// # Errors
+/// Those of [`make`].
+pub(crate) fn ensure(context: &Context) -> Result<()> {
+    if !context.layout.package().is_dir() {
+        make(context, None)?;
+    }
+    Ok(())
+}
+
+/// Installs and removes the package in `folder`; what else is done, the caller adds.
+pub(crate) fn job<'a>(
+    folder: &'a Path,
+    certificate: &'a [u8],
+    device: &'a Device,
+    deadline: Duration,
+) -> Job<'a> {
+    Job {
+        package: folder,
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate,
+        device,
+        scenarios: &[],
+        inspect: false,
+        round: None,
+        lives: None,
+        order: None,
+        seed: 1,
+        deadline,
+    }
 }
 
 /// The INF before stamping.

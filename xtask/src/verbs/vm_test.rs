@@ -22,9 +22,7 @@ pub(super) const VERB: Verb = Verb {
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let plan = Plan::new(context, options)?;
-    if !context.layout.package().is_dir() {
-        package::make(context, None)?;
-    }
+    package::ensure(context)?;
     test(context, &plan, &Faults::None)
 }
 

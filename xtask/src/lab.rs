@@ -1,0 +1,93 @@
+//! What verbs share that live through many machines with the package that is there, and want to know what breaks a rule.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use waverig_protocol::device::Device;
+use waverig_protocol::{Reply, Severity};
+use waverig_vm::Machine;
+use waverig_vm::run::{Ending, Job, run};
+
+use crate::context::Context;
+use crate::verbs::package;
+use crate::{layout, machine};
+
+/// The simulator, the package, and who signed it.
+pub(crate) struct Lab {
+    machine: Box<dyn Machine>,
+    package: PathBuf,
+    certificate: Vec<u8>,
+    runs: PathBuf,
+}
+
+impl Lab {
+    /// With the package that is there, else with a new one.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn new(context: &Context) -> Result<Self> {
+        package::ensure(context)?;
+        let machine = machine::select(context, "sim")?;
+        Ok(Self {
+            runs: context.layout.runs(machine.kind()),
+            machine,
+            package: context.layout.package(),
+            certificate: package::identity(context)?.certificate().der().to_vec(),
+        })
+    }
+
+    /// Where a machine of this name leaves its evidence.
+    pub(crate) fn folder(&self, name: &str, number: usize) -> PathBuf {
+        self.runs.join(format!("{name}-{number}"))
+    }
+
+    /// Installs the package on such a device; what else is done, the caller adds.
+    pub(crate) fn job<'a>(&'a self, device: &'a Device, deadline: Duration) -> Job<'a> {
+        package::job(&self.package, &self.certificate, device, deadline)
+    }
+
+    /// Runs a job on a fresh machine, whose evidence goes to `folder`; `each` gets what the machine says. What it complains of is the
+    /// result: broken rules, a crash, a refusal, and when it says nothing of that kind, that it did not come to its end.
+    ///
+    /// # Errors
+    /// When the package cannot be read.
+    pub(crate) fn run(
+        &self,
+        job: &Job<'_>,
+        folder: &Path,
+        each: &mut dyn FnMut(Reply),
+    ) -> Result<Vec<String>> {
+        layout::fresh(folder)?;
+        let mut texts = Vec::new();
+        let ending = run(
+            &*self.machine,
+            job,
+            folder,
+            &mut |_, reply, _| match reply {
+                Reply::Finding(finding) if finding.severity == Severity::Error => {
+                    let place = finding.place.as_deref().unwrap_or("unknown place");
+                    texts.push(format!(
+                        "the rule {} was broken: {} ({place}; {})",
+                        finding.rule, finding.text, finding.source
+                    ));
+                }
+                Reply::Fault { text, .. } => texts.push(text),
+                Reply::Refused(refusal) => texts.push(refusal.reason),
+                other => each(other),
+            },
+        )
+        .with_context(|| {
+            format!(
+                "cannot read the package in {}; cargo xtask package makes it anew",
+                self.package.display()
+            )
+        })?;
+        if let Ending::Broken { step, reason, .. } = ending
+            && texts.is_empty()
+        {
+            texts.push(format!("at {step}: {reason}"));
+        }
+        Ok(texts)
+    }
+}
