@@ -4,13 +4,11 @@
 //! nothing fails, must be as any other; both must play what they play right.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use waverig_protocol::Program;
 use waverig_protocol::fault::{Failed, Life, Lives, Outcome};
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::timeline::Stamped;
 use waverig_signal::Generator;
 
 use crate::imports::faults;
@@ -18,7 +16,7 @@ use crate::kernel::kernel;
 use crate::nt::etw;
 use crate::pnp::Device;
 use crate::pnp::node::State;
-use crate::user::journal::{Journal, Sink};
+use crate::user::journal::{Journal, Kept, differs};
 use crate::{sched, user};
 
 /// The life that goes on.
@@ -142,11 +140,11 @@ fn play(device: &Device, lives: &Lives) -> Result<Option<String>, String> {
     let scenario = &lives.scenario;
     let target = device.target()?;
     kernel().random.reseed(lives.seed);
-    let kept = Kept::default();
-    let journal = Journal::new(kept.clone());
+    let kept = Rc::<Kept>::default();
+    let journal = Journal::new(Rc::clone(&kept));
     user::play(scenario, &target, None, &journal).map_err(|error| error.to_string())?;
     journal.flush();
-    let heard = kept.0.take();
+    let heard = kept.captured.take();
     let generator =
         Generator::new(&scenario.signal, scenario.format).map_err(|error| error.to_string())?;
     let played = generator.bytes(0..scenario.frames());
@@ -172,30 +170,9 @@ fn wrong(scenario: &Scenario, program: Program, played: &[u8], given: &[u8]) -> 
         Program::Recorder(_) => (silent(given), silent(played)),
         _ => (0, 0),
     };
-    let (given, played) = (&given[before..], &played[first..]);
-    if given.starts_with(played) {
-        return None;
-    }
-    let same = given.iter().zip(played).take_while(|(a, b)| a == b).count();
-    Some(format!(
-        "of {} bytes that were played {program} was given {}, the first {same} of them right",
-        played.len(),
-        given.len()
-    ))
-}
-
-/// Keeps what the programs were given.
-#[derive(Clone, Default)]
-struct Kept(Rc<RefCell<BTreeMap<Program, Vec<u8>>>>);
-
-impl Sink for Kept {
-    fn events(&self, _: Vec<Stamped>) {}
-
-    fn capture(&self, program: Program, _: u64, bytes: Vec<u8>) {
-        self.0
-            .borrow_mut()
-            .entry(program)
-            .or_default()
-            .extend(bytes);
-    }
+    differs(
+        &played[first..],
+        &given[before..],
+        &format!("{program} was given"),
+    )
 }

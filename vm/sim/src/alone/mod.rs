@@ -6,7 +6,6 @@
 
 mod options;
 mod output;
-mod sink;
 
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -22,9 +21,9 @@ use crate::pnp::Device;
 use crate::program;
 use crate::report;
 use crate::time::QPC_FREQUENCY;
-use crate::user::{self, journal::Journal};
+use crate::user;
+use crate::user::journal::{Journal, Kept};
 use options::Options;
-use sink::Seen;
 
 pub use options::USAGE;
 
@@ -106,17 +105,17 @@ fn read_scenario(path: &std::path::Path) -> Result<Scenario> {
 
 /// What came of a scenario.
 struct Played {
-    seen: Rc<Seen>,
+    seen: Rc<Kept>,
     /// Why a program could not go on.
     failed: Option<String>,
     timing: Vec<timing::Timing>,
 }
 
 fn play(scenario: &Scenario, device: &Device, seed: u64) -> Played {
-    let seen = Rc::new(Seen::default());
+    let seen = Rc::<Kept>::default();
     let failed = device.target().and_then(|target| {
         kernel().random.reseed(seed);
-        let journal = Journal::new(sink::ToSeen(Rc::clone(&seen)));
+        let journal = Journal::new(Rc::clone(&seen));
         let played = user::play(scenario, &target, Some(device.node()), &journal);
         journal.flush();
         played.map_err(|error| error.to_string())

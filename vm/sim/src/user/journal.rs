@@ -1,6 +1,7 @@
 //! What the programs saw, in order, on its way out of the machine.
 
 mod digest;
+mod kept;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use waverig_protocol::timeline::{Event, Stamped};
 
 use crate::kernel::kernel;
 pub(crate) use digest::Digester;
+pub(crate) use kept::{Kept, differs};
 
 /// Observations that are sent together.
 const EVENTS: usize = 512;

@@ -4,31 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use waverig_portcls::id::KSCATEGORY_AUDIO;
-use waverig_protocol::Program;
 use waverig_protocol::scenario::{Client, Disturbance, Format, Sample, Scenario, Signal};
-use waverig_protocol::timeline::{Event, Stamped};
+use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
 
 use super::client::{Life, Playing};
-use super::journal::{Journal, Sink};
+use super::journal::{Journal, Kept};
 use super::{Place, UserError, processor, task};
 use crate::kernel::kernel;
 use crate::mock::{self, Machine, Quirk};
 use crate::nt::interface;
 use crate::portcls::guid_of;
 use crate::sched;
-
-/// Keeps what a journal gives out.
-#[derive(Clone, Default)]
-struct Kept(Rc<RefCell<Vec<Stamped>>>);
-
-impl Sink for Kept {
-    fn events(&self, events: Vec<Stamped>) {
-        self.0.borrow_mut().extend(events);
-    }
-
-    fn capture(&self, _program: Program, _first: u64, _bytes: Vec<u8>) {}
-}
 
 /// The link of a filter of the mock.
 pub(crate) fn link(machine: &Machine, name: &str) -> String {
@@ -44,8 +31,8 @@ pub(crate) fn play_on_mock(
     machine: &Machine,
     scenario: &Scenario,
 ) -> Result<Vec<Event>, UserError> {
-    let kept = Kept::default();
-    let journal = Journal::new(kept.clone());
+    let kept = Rc::<Kept>::default();
+    let journal = Journal::new(Rc::clone(&kept));
     let place = Place {
         wave: link(machine, mock::WAVE),
         pin: 0,
@@ -73,7 +60,7 @@ pub(crate) fn play_on_mock(
     result.take().expect("it ended")?;
     journal.flush();
     Ok(kept
-        .0
+        .events
         .take()
         .into_iter()
         .map(|stamped| stamped.event)
