@@ -2,7 +2,7 @@
 
 use crate::finding;
 use crate::imports::{Import, Levels};
-use crate::nt::debug;
+use crate::nt::debug::{self, variadic};
 use crate::nt::unicode;
 use crate::rules;
 
@@ -32,10 +32,15 @@ fn at<U: Unit>(text: *const U, index: usize) -> U {
     unsafe { text.add(index).read_unaligned() }
 }
 
-fn length<U: Unit>(text: *const U) -> usize {
-    (0..)
+/// Units before the terminator, of which there may be none within `most`.
+fn length_within<U: Unit>(text: *const U, most: usize) -> usize {
+    (0..most)
         .find(|index| at(text, *index) == U::default())
-        .unwrap_or(0)
+        .unwrap_or(most)
+}
+
+fn length<U: Unit>(text: *const U) -> usize {
+    length_within(text, usize::MAX)
 }
 
 fn compare<U: Unit>(a: *const U, b: *const U, most: usize, fold: fn(U) -> U) -> i32 {
@@ -57,7 +62,8 @@ fn same<U>(unit: U) -> U {
 
 /// Copies up to `most` units, and zeros up to there as strncpy does; a zero behind when `close`.
 fn copy<U: Unit>(to: *mut U, from: *const U, most: usize, close: bool) {
-    let count = length(from).min(most);
+    // What lies behind the last unit that is asked for need not be there.
+    let count = length_within(from, most);
     // SAFETY: the driver's strings; bad ones fault into a report.
     unsafe {
         to.copy_from(from, count);
@@ -96,9 +102,7 @@ macro_rules! string_routines {
     ($unit:ty: $length:ident $compare:ident $compare_most:ident $compare_fold:ident $compare_fold_most:ident $copy:ident $copy_most:ident
         $append:ident $find:ident $find_last:ident $find_text:ident) => {
         extern "win64" fn $length(text: *const $unit, most: usize) -> usize {
-            (0..most)
-                .find(|index| at(text, *index) == 0)
-                .unwrap_or(most)
+            length_within(text, most)
         }
         extern "win64" fn $compare(a: *const $unit, b: *const $unit) -> i32 {
             compare(a, b, usize::MAX, same)
@@ -188,34 +192,16 @@ fn wide(format: *const u16, arguments: impl Iterator<Item = u64>) -> Vec<u16> {
     text.encode_utf16().collect()
 }
 
-// A variadic function finds its arguments where the caller put them, so a fixed number of them reads the same places.
-macro_rules! variadic {
-    ($name:ident, $unit:ty, $make:expr) => {
-        #[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
-        extern "win64" fn $name(
-            to: *mut $unit,
-            room: usize,
-            format: *const $unit,
-            a0: u64,
-            a1: u64,
-            a2: u64,
-            a3: u64,
-            a4: u64,
-            a5: u64,
-            a6: u64,
-            a7: u64,
-        ) -> i32 {
-            let arguments = [a0, a1, a2, a3, a4, a5, a6, a7].into_iter();
-            let units: Vec<$unit> = $make(format, arguments);
-            put(to, room, &units)
-        }
-    };
+variadic! {
+    fn snprintf(to: *mut u8, room: usize, format: *const u8) -> i32, |arguments| {
+        put(to, room, debug::formatted(format, arguments).as_bytes())
+    }
 }
-variadic!(snprintf, u8, |format, arguments| debug::formatted(
-    format, arguments
-)
-.into_bytes());
-variadic!(snwprintf, u16, wide);
+variadic! {
+    fn snwprintf(to: *mut u16, room: usize, format: *const u16) -> i32, |arguments| {
+        put(to, room, &wide(format, arguments))
+    }
+}
 
 extern "win64" fn pure_call() {
     finding::fatal(
@@ -268,6 +254,8 @@ pub(crate) static IMPORTS: &[Import] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{Kernel, Options};
+    use crate::nt::pool::{self, Owner};
 
     #[test]
     fn strings_are_compared_copied_and_searched() {
@@ -286,6 +274,18 @@ mod tests {
         let part = c"let".as_ptr().cast();
         assert_eq!(strstr(b, part) as usize - b as usize, 4);
         assert!(strstr(part, b).is_null());
+    }
+
+    #[test]
+    fn a_copy_reads_no_more_than_it_is_asked_for() {
+        Kernel::boot(Options::default());
+        // It ends at the guard page.
+        let from = pool::allocate(16, *b"Test", Owner::System);
+        // SAFETY: the block is live and as long.
+        unsafe { from.write_bytes(b'x', 16) };
+        let mut to = [0_u8; 16];
+        strncpy(to.as_mut_ptr(), from, 16);
+        assert_eq!(to, [b'x'; 16]);
     }
 
     #[test]

@@ -12,9 +12,6 @@ use crate::time::Qpc;
 
 /// Lines that are kept.
 const KEPT: usize = 10_000;
-/// Variable arguments that a format may use. A variadic function reads them where the caller put them, so declaring a
-/// fixed number reads the same places.
-const ARGUMENTS: usize = 10;
 
 /// What was printed, with its time.
 #[derive(Debug, Default)]
@@ -123,42 +120,32 @@ fn low(value: u64) -> u32 {
     (value & 0xFFFF_FFFF) as u32
 }
 
-#[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
-extern "win64" fn dbg_print(
-    template: *const u8,
-    a0: u64,
-    a1: u64,
-    a2: u64,
-    a3: u64,
-    a4: u64,
-    a5: u64,
-    a6: u64,
-    a7: u64,
-    a8: u64,
-    a9: u64,
-) -> u32 {
-    let arguments: [u64; ARGUMENTS] = [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9];
-    print(formatted(template, arguments.into_iter()));
-    0
+/// A variadic function finds its arguments where the caller put them, so a fixed number of them reads the same places.
+macro_rules! variadic {
+    (fn $name:ident($($fixed:ident: $kind:ty),*) -> $result:ty, |$arguments:ident| $body:block) => {
+        #[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
+        extern "win64" fn $name(
+            $($fixed: $kind,)*
+            a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64, a6: u64, a7: u64, a8: u64, a9: u64,
+        ) -> $result {
+            let $arguments = [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9].into_iter();
+            $body
+        }
+    };
 }
+pub(crate) use variadic;
 
-#[allow(clippy::too_many_arguments, reason = "stands for a variadic function")]
-extern "win64" fn dbg_print_ex(
-    _component: u32,
-    _level: u32,
-    template: *const u8,
-    a0: u64,
-    a1: u64,
-    a2: u64,
-    a3: u64,
-    a4: u64,
-    a5: u64,
-    a6: u64,
-    a7: u64,
-) -> u32 {
-    let arguments = [a0, a1, a2, a3, a4, a5, a6, a7];
-    print(formatted(template, arguments.into_iter()));
-    0
+variadic! {
+    fn dbg_print(template: *const u8) -> u32, |arguments| {
+        print(formatted(template, arguments));
+        0
+    }
+}
+variadic! {
+    fn dbg_print_ex(_component: u32, _level: u32, template: *const u8) -> u32, |arguments| {
+        print(formatted(template, arguments));
+        0
+    }
 }
 
 /// Stops the machine with a bug check.
