@@ -104,11 +104,7 @@ impl Outcome {
         complaints: &[String],
     ) -> Judgement {
         Ok(Some(Self {
-            verdict: if complaints.is_empty() {
-                Verdict::Passed
-            } else {
-                Verdict::Failed
-            },
+            verdict: Verdict::of(complaints.is_empty()),
             limit: limit.into(),
             observed: observed.into(),
             explanation: complaints.join("; "),

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use waverig_protocol::fault::{Failed, Life, Outcome};
 
+use crate::Verdict;
+
 /// A life that broke a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -183,15 +185,17 @@ impl Tally {
         text
     }
 
+    /// Passed when no life broke a rule.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(self.broken.is_empty())
+    }
+
     /// The whole in a line.
     #[must_use]
     pub fn line(&self) -> String {
         let lives = self.singles + self.pairs + self.broken.len() as u64;
-        let verdict = if self.broken.is_empty() {
-            "passed"
-        } else {
-            "failed"
-        };
+        let verdict = self.verdict().word();
         let sum = |of: fn(&Row) -> u64| self.rows.values().map(of).sum::<u64>();
         format!(
             "{verdict}: {lives} lives in which services failed, {} broke a rule ({} of one service: {} refused, {} absorbed; {} of two, {} of them met both) in {:.1} s",

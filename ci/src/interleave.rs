@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use waverig_protocol::interleave::{ACTIVITIES, Row, Schedule, Tally};
 
+use crate::Verdict;
+
 /// An interleaving that broke a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -32,14 +34,21 @@ impl Interleaved {
         Some(format!("cargo xtask interleave --replay {schedule}"))
     }
 
+    /// Passed when nothing was found.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(self.found.is_none())
+    }
+
     /// All of it in a line.
     #[must_use]
     pub fn line(&self) -> String {
         let tally = &self.tally;
-        let (verdict, broke) = match self.found {
-            None => ("passed", "broke no rule"),
-            Some(_) => ("failed", "were tried when one broke a rule"),
+        let broke = match self.found {
+            None => "broke no rule",
+            Some(_) => "were tried when one broke a rule",
         };
+        let verdict = self.verdict().word();
         format!(
             "{verdict}: {} interleavings of two processors {broke} ({} of them long, with {} switches) in {:.1} s",
             tally.total(),

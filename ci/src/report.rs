@@ -66,13 +66,9 @@ impl From<&Finding> for Problem {
 impl RunReport {
     /// The worst verdict; a problem is a failure, and a run without scenarios proves nothing.
     pub fn verdict(&self) -> Verdict {
-        let broken = self
-            .faults
-            .as_ref()
-            .is_some_and(|tally| !tally.broken.is_empty());
-        let found = self.interleaved.as_ref();
-        let broken = broken || found.is_some_and(|run| run.found.is_some());
-        if !self.problems.is_empty() || broken {
+        let faults = self.faults.as_ref().map(Tally::verdict);
+        let interleaved = self.interleaved.as_ref().map(Interleaved::verdict);
+        if !self.problems.is_empty() || [faults, interleaved].contains(&Some(Verdict::Failed)) {
             return Verdict::Failed;
         }
         self.scenarios

@@ -23,6 +23,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Of evidence that is there: passed when it shows that all is right, else failed.
+    pub fn of(right: bool) -> Self {
+        if right { Self::Passed } else { Self::Failed }
+    }
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {

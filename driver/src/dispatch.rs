@@ -4,7 +4,7 @@
 //! comes through here first, and only requests on other handles go on to the handler that PortCls installed.
 
 use crate::device::Extension;
-use crate::fault::{self, Deliberate};
+use crate::fault;
 use crate::irp::Irp;
 use crate::portcls::PcDispatchIrp;
 use crate::{etw, tap, trace};
@@ -131,12 +131,7 @@ unsafe extern "C" fn pnp(device: PDEVICE_OBJECT, irp: PIRP) -> NTSTATUS {
             }
             _ => {}
         }
-        let refused = [
-            (Deliberate::RefuseSurprise, IRP_MN_SURPRISE_REMOVAL),
-            (Deliberate::RefuseRemoval, IRP_MN_REMOVE_DEVICE),
-        ];
-        let refused = refused.map(|(fault, of)| fault::is(fault) && minor == Some(of));
-        if refused.contains(&true)
+        if fault::refuses(minor)
             && let Some(request) = Irp::new(irp)
         {
             return request.complete(STATUS_INVALID_DEVICE_REQUEST, 0);

@@ -8,12 +8,13 @@ mod kernel;
 
 pub(crate) use buffer::{Fault, Recorded};
 pub(crate) use description::{constraints, described};
-pub(crate) use kernel::{at_stop, in_timer, under_lock};
+pub(crate) use kernel::{at_stop, in_timer, lock_at_completion};
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
 use waverig_engine::{Advance, Frames, Geometry, PacketError, ReadPacket};
 use waverig_interface::CableNumber;
+use wdk_sys::{IRP_MN_REMOVE_DEVICE, IRP_MN_SURPRISE_REMOVAL};
 
 /// A table of faults: name here, name for people, what goes wrong.
 macro_rules! faults {
@@ -161,6 +162,15 @@ pub(crate) fn is(fault: Deliberate) -> bool {
 pub(crate) fn mapped(base: *mut c_void) -> Option<NonNull<c_void>> {
     let anywhere = is(Deliberate::UncheckedMapping).then(NonNull::dangling);
     NonNull::new(base).or(anywhere)
+}
+
+/// `refuse-surprise`, `refuse-removal`: whether a PnP request with this minor function is refused.
+pub(crate) fn refuses(minor: Option<u32>) -> bool {
+    match minor {
+        Some(IRP_MN_SURPRISE_REMOVAL) => is(Deliberate::RefuseSurprise),
+        Some(IRP_MN_REMOVE_DEVICE) => is(Deliberate::RefuseRemoval),
+        _ => false,
+    }
 }
 
 /// `any-packet`: every packet is taken, whatever the engine says of it.

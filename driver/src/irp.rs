@@ -56,15 +56,10 @@ impl Irp {
     /// Completes the request. IRQL ≤ DISPATCH_LEVEL, no lock held. The request is not touched again.
     pub(crate) fn complete(self, status: NTSTATUS, information: usize) -> NTSTATUS {
         self.set_status(status, information);
-        let complete = || {
-            // SAFETY: the driver owns the request and gives it up here.
-            unsafe { IofCompleteRequest(self.as_ptr(), 0) };
-        };
-        if fault::is(Deliberate::CompleteLocked) {
-            fault::under_lock(complete);
-        } else {
-            complete();
-        }
+        let locked = fault::lock_at_completion();
+        // SAFETY: the driver owns the request and gives it up here.
+        unsafe { IofCompleteRequest(self.as_ptr(), 0) };
+        drop(locked);
         if fault::is(Deliberate::TouchCompleted) {
             // SAFETY: none, on purpose: the request is gone.
             unsafe { (&raw const (*self.as_ptr()).IoStatus.Information).read_volatile() };

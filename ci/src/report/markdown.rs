@@ -64,15 +64,10 @@ pub fn markdown(report: &RunReport) -> String {
 }
 
 fn faults(out: &mut String, tally: &Tally) {
-    let verdict = if tally.broken.is_empty() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    };
     let _ = writeln!(
         out,
         "\n{} {}\n\n| service that failed | used | refused | absorbed | broken |\n|---|---|---|---|---|",
-        mark(verdict),
+        mark(tally.verdict()),
         tally.line()
     );
     for (name, row) in &tally.rows {
@@ -94,15 +89,10 @@ fn faults(out: &mut String, tally: &Tally) {
 }
 
 fn interleaved(out: &mut String, run: &Interleaved) {
-    let verdict = if run.found.is_none() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    };
     let _ = writeln!(
         out,
         "\n{} {}\n\n| on the second processor | boundaries | schedules | waited | impossible |\n|---|---|---|---|---|",
-        mark(verdict),
+        mark(run.verdict()),
         run.line()
     );
     for (name, row) in run.rows() {

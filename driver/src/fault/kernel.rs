@@ -2,6 +2,7 @@
 //! must find it.
 
 use super::{Deliberate, is};
+use crate::lock::{Guard, SpinLock};
 use crate::pool::PoolBox;
 use core::ffi::c_void;
 use core::mem::{forget, zeroed};
@@ -124,15 +125,10 @@ unsafe fn pool() {
 /// A lock that outlives the routine.
 static mut LASTING: [KSPIN_LOCK; 2] = [0; 2];
 
-/// Does something under a spin lock. IRQL ≤ DISPATCH_LEVEL.
-pub(crate) fn under_lock(action: impl FnOnce()) {
-    let mut lock: KSPIN_LOCK = 0;
-    // SAFETY: the lock is there, and initialised, until the end.
-    unsafe {
-        let before = KeAcquireSpinLockRaiseToDpc(&mut lock);
-        action();
-        KeReleaseSpinLock(&mut lock, before);
-    }
+/// `complete-locked`: a lock that is held while a request is completed. IRQL ≤ DISPATCH_LEVEL.
+pub(crate) fn lock_at_completion() -> Option<Guard<'static, ()>> {
+    static LOCK: SpinLock<()> = SpinLock::new(());
+    is(Deliberate::CompleteLocked).then(|| LOCK.lock())
 }
 
 unsafe fn locks() {

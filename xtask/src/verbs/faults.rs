@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use waverig_ci::Verdict;
 use waverig_ci::faults::{Broken, Tally};
 use waverig_ci::scenario::{ScenarioFile, load_all};
 use waverig_protocol::Reply;
@@ -65,7 +66,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         print!("{}", broken.words());
     }
     println!("{}", tally.line());
-    Ok(if tally.broken.is_empty() {
+    Ok(if tally.verdict() == Verdict::Passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(stop::FAILED)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use waverig_ci::Verdict;
 use waverig_ci::interleave::{Found, Interleaved};
 use waverig_protocol::Reply;
 use waverig_protocol::device::Device;
@@ -51,7 +52,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if let Some(replay) = run.replay() {
         println!("next: {replay}");
     }
-    Ok(if run.found.is_none() {
+    Ok(if run.verdict() == Verdict::Passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(stop::FAILED)

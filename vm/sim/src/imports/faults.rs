@@ -44,6 +44,8 @@ pub(super) struct Service {
 /// How many fallible services ran, which of them are to fail, and which did.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
+    /// [`begin`] was called: before, nothing is counted.
+    begun: Cell<bool>,
     used: Cell<u64>,
     plan: RefCell<Vec<u64>>,
     failed: RefCell<Vec<Failed>>,
@@ -54,6 +56,7 @@ pub(crate) struct Faults {
 /// Counts anew from 0, and lets the services with these numbers fail, each once.
 pub fn begin(plan: &[u64]) {
     let faults = &kernel().nt.faults;
+    faults.begun.set(true);
     faults.used.set(0);
     faults.plan.replace(plan.to_vec());
     faults.failed.borrow_mut().clear();
@@ -86,10 +89,10 @@ pub fn failed() -> Vec<Failed> {
 
 /// The routine that answers in the place of a service, when this call of it is to fail.
 pub(super) fn instead(service: &'static Service, arguments: &[u64; 4]) -> Option<*const ()> {
-    if !(service.may)(arguments) {
+    let faults = &kernel().nt.faults;
+    if !faults.begun.get() || !(service.may)(arguments) {
         return None;
     }
-    let faults = &kernel().nt.faults;
     let number = faults.used.get();
     faults.used.set(number + 1);
     *faults.by_name.borrow_mut().entry(service.name).or_default() += 1;

@@ -97,20 +97,11 @@ impl Journal {
     pub(crate) fn note(&self, event: Event) {
         // Virtual time fits: it starts at 0 and counts 100 ns.
         let qpc = kernel().now().0.cast_signed();
-        let folded = |digester: &mut Digester| {
-            let digest = digester.ends_with(&event);
-            (digest, digester.take(qpc, &event))
+        let told = match self.inner.digester.borrow_mut().as_mut() {
+            Some(digester) if self.program == Program::Main => digester.fold(qpc, event),
+            _ => [None, Some(event)],
         };
-        let mut told = true;
-        if self.program == Program::Main
-            && let Some((digest, taken)) = self.inner.digester.borrow_mut().as_mut().map(folded)
-        {
-            if let Some(digest) = digest {
-                self.tell(qpc, Event::Digest { digest });
-            }
-            told = !taken;
-        }
-        if told {
+        for event in told.into_iter().flatten() {
             self.tell(qpc, event);
         }
     }

@@ -31,9 +31,17 @@ impl Digester {
         }
     }
 
+    /// Folds what happens now; gives what is to be told of it: the digest of a stretch that is complete, and what is told by itself.
+    pub(super) fn fold(&mut self, qpc: i64, event: Event) -> [Option<Event>; 2] {
+        let digest = self.ends_with(&event);
+        let digest = digest.map(|digest| Event::Digest { digest });
+        let folded = self.take(qpc, &event);
+        [digest, (!folded).then_some(event)]
+    }
+
     /// The digest that is complete before `event` is taken: a stretch ends with the block that fills it, the last with the
     /// tap, which is read until the stream's last block.
-    pub(super) fn ends_with(&mut self, event: &Event) -> Option<Box<Digest>> {
+    fn ends_with(&mut self, event: &Event) -> Option<Box<Digest>> {
         let full = matches!(event, Event::Block { .. }) && self.digest.frames >= self.every;
         if !full && !matches!(event, Event::TapClosed { .. }) {
             return None;
@@ -44,7 +52,7 @@ impl Digester {
     }
 
     /// Folds an observation; `false` when it is of a kind that is told by itself.
-    pub(super) fn take(&mut self, qpc: i64, event: &Event) -> bool {
+    fn take(&mut self, qpc: i64, event: &Event) -> bool {
         let since = |qpc: i64| (qpc - self.start) * self.rate;
         match event {
             Event::Notified if self.packet > 0 => {
