@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use waverig_protocol::inspection::Inspection;
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{
-    Finding, Installed, MachineInfo, PROTOCOL_VERSION, Program, Recorded, Reply,
+    Finding, Installed, MachineInfo, PROTOCOL_VERSION, Program, Recorded, Reply, Severity,
 };
 
 /// Everything a machine told about one scenario.
@@ -57,6 +57,13 @@ pub struct Fault {
     pub text: String,
     /// The report for programs; may be empty.
     pub json: Vec<u8>,
+}
+
+impl Fault {
+    /// The beginning of the report: what, where, why, and how to see it again.
+    pub fn head(&self) -> &str {
+        self.text.split("\n\n").next().unwrap_or_default()
+    }
 }
 
 impl Evidence {
@@ -143,6 +150,14 @@ impl Evidence {
             Program::Main => &mut self.capture,
             other => self.captures.entry(other).or_default(),
         }
+    }
+
+    /// The crash and the broken rules as people read them.
+    pub fn diagnostics(&self) -> Vec<String> {
+        let errors = self.findings.iter();
+        let errors = errors.filter(|finding| finding.severity == Severity::Error);
+        let crash = self.fault.iter().map(|fault| fault.head().to_owned());
+        crash.chain(errors.map(Finding::words)).collect()
     }
 
     /// What a program was given, in the order it came.

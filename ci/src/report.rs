@@ -1,5 +1,6 @@
 //! Reports: files per scenario, JUnit and a summary per run, and a summary for the terminal.
 
+pub(crate) mod diagnostics;
 mod escape;
 mod files;
 mod junit;
@@ -46,6 +47,8 @@ pub struct Problem {
     pub title: String,
     /// What exactly, where, and what to do.
     pub text: String,
+    /// The same as people read it, in several lines; may be empty.
+    pub shown: String,
 }
 
 impl From<&Finding> for Problem {
@@ -59,6 +62,7 @@ impl From<&Finding> for Problem {
         Self {
             title: finding.rule.clone(),
             text: format!("{}{place} (rule: {})", finding.text, finding.source),
+            shown: finding.words(),
         }
     }
 }

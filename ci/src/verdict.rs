@@ -107,6 +107,8 @@ pub struct ScenarioReport {
     pub checks: Vec<CheckResult>,
     /// The crash report in one line, if there was a crash.
     pub fault: Option<String>,
+    /// The crash and the broken rules as people read them, in several lines each.
+    pub diagnostics: Vec<String>,
     /// What was run.
     pub run: RunInfo,
     /// The command that runs it again.
@@ -150,6 +152,7 @@ pub fn judge(
             .unwrap_or(Verdict::NotProven),
         checks,
         fault: evidence.fault.as_ref().map(|fault| fault.summary.clone()),
+        diagnostics: evidence.diagnostics(),
         run: run.clone(),
         replay: run.replay(file.name()),
     }

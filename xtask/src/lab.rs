@@ -66,11 +66,7 @@ impl Lab {
             folder,
             &mut |_, reply, _| match reply {
                 Reply::Finding(finding) if finding.severity == Severity::Error => {
-                    let place = finding.place.as_deref().unwrap_or("unknown place");
-                    texts.push(format!(
-                        "the rule {} was broken: {} ({place}; {})",
-                        finding.rule, finding.text, finding.source
-                    ));
+                    texts.push(finding.words());
                 }
                 Reply::Fault { text, .. } => texts.push(text),
                 Reply::Refused(refusal) => texts.push(refusal.reason),

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
+use waverig_kit::SOURCES;
 use waverig_vm::{Machine, Sim};
 
 use crate::context::Context;
@@ -19,7 +20,9 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
         "auto" | "sim" => {
             let this = env::current_exe()
                 .context("this program cannot find its own file to start the simulator")?;
-            let mut args = vec![OsString::from(SIMULATOR)];
+            let mut sources = OsString::from(format!("{SOURCES}="));
+            sources.push(context.layout.root());
+            let mut args = vec![OsString::from(SIMULATOR), "--sources".into(), sources];
             if let Some(folder) = &context.coverage {
                 args.extend(["--coverage".into(), folder.into()]);
             }

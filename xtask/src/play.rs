@@ -105,7 +105,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
                 .collect(),
             cannot_prove: vec![machine.cannot_prove().into()],
         },
-        problems: install_problems(&folder, &install)?,
+        problems: install_problems(&folder, &install, &runs.join("install"))?,
         runs: Vec::new(),
     };
     // Without an endpoint nothing can be played, and each scenario would only say so again.
@@ -223,36 +223,54 @@ fn one(
     Ok((whole, parts))
 }
 
-/// What is wrong with the installation alone.
-pub(crate) fn install_problems(package: &Path, evidence: &Evidence) -> Result<Vec<Problem>> {
+/// What is wrong with the installation alone. The report of a crash goes to `folder`.
+///
+/// # Errors
+/// When the package cannot be read or that report cannot be written.
+pub(crate) fn install_problems(
+    package: &Path,
+    evidence: &Evidence,
+    folder: &Path,
+) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut problem = |title: &str, text: String| {
+    let mut shown = |title: &str, text: String, shown: String| {
         problems.push(Problem {
             title: title.into(),
             text,
+            shown,
         });
     };
+    if let Some(fault) = &evidence.fault {
+        let path = folder.join("report.txt");
+        let written = std::fs::write(&path, &fault.text)
+            .and_then(|()| std::fs::write(path.with_extension("json"), &fault.json));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+        let text = format!(
+            "{}; stack, registers and last calls: {}",
+            fault.summary,
+            path.display()
+        );
+        shown("the machine crashed", text, fault.head().to_owned());
+    }
+    for finding in &evidence.findings {
+        if finding.severity == Severity::Error {
+            let place = finding.place.as_deref().unwrap_or("unknown place");
+            shown(
+                &format!("the driver broke the rule {}", finding.rule),
+                format!("{} ({place}; {})", finding.text, finding.source),
+                finding.words(),
+            );
+        }
+    }
+    let mut problem = |title: &str, text: String| shown(title, text, String::new());
     if let Some(reason) = &evidence.refused {
         problem(
             "the machine refused the package",
             format!("{reason}; cargo xtask package makes it anew"),
         );
     }
-    match (&evidence.fault, &evidence.incomplete) {
-        (Some(fault), _) => problem("the machine crashed", fault.text.clone()),
-        (None, Some(reason)) if evidence.refused.is_none() => {
-            problem("the run did not end well", reason.clone());
-        }
-        (None, _) => {}
-    }
-    for finding in &evidence.findings {
-        if finding.severity == Severity::Error {
-            let place = finding.place.as_deref().unwrap_or("unknown place");
-            problem(
-                &format!("the driver broke the rule {}", finding.rule),
-                format!("{} ({place}; {})", finding.text, finding.source),
-            );
-        }
+    if let (None, None, Some(reason)) = (&evidence.fault, &evidence.refused, &evidence.incomplete) {
+        problem("the run did not end well", reason.clone());
     }
     if let Some(installed) = &evidence.installed {
         let image = package.join(format!("{NAME}.sys"));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::diagnostics::{self, SHOWN};
 use super::{RunReport, escape};
 use crate::faults::{Row, Tally};
 use crate::interleave::Interleaved;
@@ -49,6 +50,9 @@ pub fn markdown(report: &RunReport) -> String {
             escape::markdown(&problem.text),
         );
         let _ = writeln!(out, "\n**{title}**: {text}");
+        if !problem.shown.is_empty() {
+            fenced(&mut out, &problem.shown);
+        }
     }
     if !report.scenarios.is_empty() {
         table(&mut out, report);
@@ -59,8 +63,23 @@ pub fn markdown(report: &RunReport) -> String {
     if let Some(run) = &report.interleaved {
         interleaved(&mut out, run);
     }
+    for (text, names) in diagnostics::of_run(report).iter().take(SHOWN) {
+        fenced(&mut out, text);
+        let names = escape::markdown(&diagnostics::names(names));
+        let _ = writeln!(out, "\n{names}");
+    }
     complaints(&mut out, report);
     out
+}
+
+/// A block of text as it is.
+fn fenced(out: &mut String, text: &str) {
+    let _ = writeln!(out, "\n```");
+    for line in text.lines() {
+        // A fence in it would end the block.
+        let _ = writeln!(out, "{}", escape::terminal(line).replace('`', "\u{2bc}"));
+    }
+    let _ = writeln!(out, "```");
 }
 
 fn faults(out: &mut String, tally: &Tally) {

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use waverig_protocol::diagnostic::painted;
+
+use super::diagnostics::{self, SHOWN};
 use super::{RunReport, escape};
 use crate::interleave::Interleaved;
 use crate::verdict::Verdict;
@@ -49,6 +52,18 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
             escape::terminal(&problem.text),
         );
         let _ = writeln!(out, "{} {title}: {text}", paint(Verdict::Failed, "problem"));
+        if !problem.shown.is_empty() {
+            out += &shown(&problem.shown, colour);
+        }
+    }
+    let broken = diagnostics::of_run(report);
+    for (text, names) in broken.iter().take(SHOWN) {
+        let names = escape::terminal(&diagnostics::names(names));
+        let _ = writeln!(out, "\n{}{names}", shown(text, colour));
+    }
+    if broken.len() > SHOWN {
+        let more = broken.len() - SHOWN;
+        let _ = writeln!(out, "{more} more in verdict.json of each scenario");
     }
     if let Some(tally) = &report.faults {
         for broken in &tally.broken {
@@ -77,6 +92,13 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
         let _ = writeln!(out, "next: {next}");
     }
     out
+}
+
+/// A machine's diagnostic, line by line.
+fn shown(text: &str, colour: bool) -> String {
+    let lines = text.lines().map(|line| escape::terminal(line) + "\n");
+    let text: String = lines.collect();
+    if colour { painted(&text) } else { text }
 }
 
 /// The command to run next, when there is something to do.

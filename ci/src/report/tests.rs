@@ -105,11 +105,47 @@ fn a_run_without_evidence_is_not_green() {
 }
 
 #[test]
+fn a_broken_rule_is_shown_once_with_the_scenarios_that_broke_it() {
+    let block = |at: &str| {
+        format!(
+            "error[pool-leak]: {at} bytes\n  --> waverig::stop, driver/src/a.rs:7\n  = rule: None leaks."
+        )
+    };
+    let mut report = report(|_| {});
+    report.scenarios[0].diagnostics = vec![block("64"), block("65")];
+    let mut second = report.scenarios[0].clone();
+    second.scenario = "other".into();
+    second.diagnostics = vec![block("66"), block("67").replace(":7", ":8")];
+    report.scenarios.push(second);
+    let text = terminal(&report, false);
+    check(
+        &text,
+        &[
+            "error[pool-leak]: 64 bytes\n  --> waverig::stop, driver/src/a.rs:7\n",
+            "  = rule: None leaks.\nin sine-16bit-event, other\n",
+            "driver/src/a.rs:8",
+        ],
+        &["65 bytes", "66 bytes", "\x1b"],
+    );
+    check(
+        &terminal(&report, true),
+        &["\x1b[1;31merror[pool-leak]\x1b[0m"],
+        &[],
+    );
+    check(
+        &markdown(&report),
+        &["```\nerror[pool-leak]: 64 bytes\n"],
+        &["65 bytes"],
+    );
+}
+
+#[test]
 fn a_problem_outside_of_a_scenario_fails_the_run() {
     let mut report = report(|_| {});
     report.problems.push(Problem {
         title: "package refused".into(),
         text: "waverig.cat does not cover waverig.sys".into(),
+        shown: String::new(),
     });
     assert_eq!(report.verdict(), Verdict::Failed);
     check(

@@ -5,6 +5,7 @@ use waverig_protocol::Program;
 use crate::Evidence;
 use crate::check::{self, Context};
 use crate::golden::{GoldenError, SweepGolden, format_name, own_golden};
+use crate::report::diagnostics::distinct;
 use crate::scenario::ScenarioFile;
 use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
 
@@ -85,6 +86,12 @@ pub fn judge(
         verdict,
         checks: vec![result],
         fault: None,
+        diagnostics: distinct(
+            parts
+                .iter()
+                .chain([machine])
+                .flat_map(Evidence::diagnostics),
+        ),
         run: run.clone(),
         replay: replay.unwrap_or_else(|| run.replay(file.name())),
     }

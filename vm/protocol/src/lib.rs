@@ -7,6 +7,7 @@
 //! services are to do.
 
 pub mod device;
+pub mod diagnostic;
 pub mod fault;
 pub mod frame;
 pub mod fuzz;

@@ -267,4 +267,22 @@ pub struct Finding {
     pub place: Option<String>,
     /// The document or header that states the rule.
     pub source: String,
+    /// All of it for people, in several lines: [`crate::diagnostic`]. Empty when there is no more to say.
+    #[serde(default)]
+    pub shown: String,
+}
+
+impl Finding {
+    /// All of it for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        if !self.shown.is_empty() {
+            return self.shown.clone();
+        }
+        let Self {
+            rule, text, source, ..
+        } = self;
+        let place = self.place.as_deref().unwrap_or("unknown place");
+        format!("error[{rule}]: {text}\n --> {place}\n  = documentation: {source}")
+    }
 }

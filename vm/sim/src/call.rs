@@ -254,10 +254,16 @@ impl Calls {
 
     /// The last calls, oldest first, one line each; an import that called nothing takes one line with its result.
     pub(crate) fn history(&self) -> Vec<String> {
+        self.last(REMEMBERED)
+    }
+
+    /// The same of so many of the last lines.
+    pub(crate) fn last(&self, most: usize) -> Vec<String> {
         let ring = self.ring.borrow();
         let mut lines: Vec<String> = Vec::new();
         let mut before = None;
-        for record in ring.iter() {
+        // A line takes two records at most.
+        for record in ring.iter().skip(ring.len().saturating_sub(2 * most)) {
             match (before, record.event, lines.last_mut()) {
                 (
                     Some(Event::Import { import, .. }),
@@ -273,6 +279,7 @@ impl Calls {
             }
             before = Some(record.event);
         }
+        lines.drain(..lines.len().saturating_sub(most));
         lines
     }
 }

@@ -4,11 +4,14 @@ use std::cell::RefCell;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use waverig_protocol::diagnostic::Diagnostic;
 
 use crate::kernel::kernel;
 use crate::report;
 use crate::rules::Rule;
 
+/// Calls that a finding shows.
+const FEW: usize = 4;
 /// Different findings that are kept; beyond that only counts grow.
 const KEPT: usize = 1000;
 
@@ -27,6 +30,9 @@ pub struct Finding {
     pub at: u64,
     /// Where the rule is written.
     pub source: String,
+    /// The last calls between kernel and driver by then, oldest first.
+    #[serde(default)]
+    pub calls: Vec<String>,
     /// How often the same happened at the same place.
     pub count: u64,
     /// Address of the driver's code, for symbolising.
@@ -36,17 +42,31 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.rule, self.text)?;
-        if let Some(place) = &self.place {
-            write!(f, "\n    at {place}")?;
-        }
+        self.diagnostic().fmt(f)
+    }
+}
+
+impl Finding {
+    /// It in the form of a compiler's error.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
+        let found = self.address.and_then(report::place::of_return);
+        let told = || self.place.clone().map(report::place::told);
+        let mut notes = report::documentation(&self.rule, &self.source);
         if !self.during.is_empty() {
-            write!(f, "\n    during {}", self.during)?;
+            notes.push(("during", self.during.clone()));
+        }
+        if !self.calls.is_empty() {
+            notes.push(("last calls", self.calls.join("\n")));
         }
         if self.count > 1 {
-            write!(f, "\n    {} times", self.count)?;
+            notes.push(("seen", format!("{} times", self.count)));
         }
-        write!(f, "\n    rule: {}", self.source)
+        Diagnostic {
+            rule: self.rule.clone(),
+            text: self.text.clone(),
+            place: found.or_else(told),
+            notes,
+        }
     }
 }
 
@@ -117,6 +137,7 @@ pub(crate) fn describe(rule: &'static Rule, text: String, address: Option<usize>
         place: address.map(crate::image::offset_name),
         at: kernel.now().0,
         source: rule.source.to_owned(),
+        calls: kernel.calls.last(FEW),
         count: 1,
         address,
     }

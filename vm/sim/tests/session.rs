@@ -166,6 +166,16 @@ fn a_driver_that_crashes_is_reported_before_the_machine_ends() {
         panic!("{reply:?}")
     };
     assert!(summary.contains("[access-violation]"), "{summary}");
+    let head = text.split("\n\n").next().unwrap_or_default();
+    for part in [
+        "error[access-violation]: the driver writes",
+        "--> waverig.sys+0x",
+        "= rule: A driver touches only memory",
+        "bug-check-code-reference2",
+        "= last calls: ",
+    ] {
+        assert!(head.contains(part), "no {part:?} in the head of\n{text}");
+    }
     assert!(
         text.contains("DriverEntry") && text.contains("waverig.sys"),
         "{text}"

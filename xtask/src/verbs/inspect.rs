@@ -39,9 +39,13 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
             print!("{inspection}");
         }
     }
-    let problems = play::install_problems(&context.layout.package(), &evidence)?;
+    let folder = context.layout.runs(machine.kind()).join("inspect");
+    let problems = play::install_problems(&context.layout.package(), &evidence, &folder)?;
     for problem in &problems {
         eprintln!("{}: {}", problem.title, problem.text);
+        if !problem.shown.is_empty() {
+            eprintln!("{}", problem.shown);
+        }
     }
     Ok(if problems.is_empty() && evidence.inspection.is_some() {
         ExitCode::SUCCESS

@@ -91,6 +91,7 @@ fn judged(plan: &Plan, played: Played) -> RunReport {
             report.problems.push(report::Problem {
                 title: format!("the evidence of {} is not whole", run.file.name()),
                 text: error.to_string(),
+                shown: String::new(),
             });
         }
         report.scenarios.push(verdict);

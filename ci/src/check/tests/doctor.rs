@@ -194,6 +194,7 @@ pub(super) fn finding(severity: Severity) -> Finding {
         text: "64 bytes with tag WRig are left at unload".into(),
         place: Some("stop, stream.rs:12".into()),
         source: "ExAllocatePool2".into(),
+        shown: String::new(),
     }
 }
 

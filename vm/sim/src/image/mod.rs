@@ -1,6 +1,7 @@
 //! Driver images: mapped with their protections, found again by address, and named in reports.
 
 mod load;
+mod names;
 pub(crate) mod pe;
 pub(crate) mod symbols;
 pub(crate) mod unwind;

@@ -6,7 +6,8 @@ use std::path::Path;
 use pdb_addr2line::ContextPdbData;
 use pdb_addr2line::pdb::PDB;
 
-use super::{Image, at};
+use super::{Image, at, names};
+use crate::report::place;
 
 /// What is known of one address.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +24,8 @@ pub(crate) fn find(image: &Image, offset: usize) -> Vec<Symbol> {
         let context = data.make_context().ok()?;
         let frames = context.find_frames(u32::try_from(offset).ok()?).ok()??;
         let symbol = |frame: &pdb_addr2line::Frame<'_>| Symbol {
-            function: frame.function.clone(),
-            file: frame.file.as_ref().map(ToString::to_string),
+            function: frame.function.as_deref().map(names::short),
+            file: frame.file.as_deref().map(place::name),
             line: frame.line,
         };
         Some(frames.frames.iter().map(symbol).collect())
@@ -34,14 +35,14 @@ pub(crate) fn find(image: &Image, offset: usize) -> Vec<Symbol> {
 
 /// One address in words; `address` is one that execution returns to, so the call lies just before it.
 pub(crate) fn describe(address: usize) -> String {
-    let place = super::offset_name(address);
+    let offset = super::offset_name(address);
     let Some(image) = at(address) else {
-        return place;
+        return offset;
     };
     let symbols = find(image, (address - image.base).saturating_sub(1));
-    match symbols.iter().find(|symbol| symbol.function.is_some()) {
-        Some(symbol) => format!("{} ({place})", words(symbol)),
-        None => place,
+    match place::headline(&symbols).filter(|symbol| symbol.function.is_some()) {
+        Some(symbol) => format!("{} ({offset})", words(symbol)),
+        None => offset,
     }
 }
 

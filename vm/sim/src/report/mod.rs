@@ -1,6 +1,7 @@
 //! The end of a run that broke a fatal rule: a report with code, registers, symbolised stack and the last calls.
 
 mod cause;
+pub(crate) mod place;
 mod stack;
 mod text;
 
@@ -8,11 +9,12 @@ use std::env;
 use std::fs;
 use std::io::Write;
 use std::panic;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use waverig_protocol::diagnostic::{self, Place};
 
 use crate::coverage;
 use crate::finding::Finding;
@@ -22,6 +24,7 @@ use crate::kernel::try_kernel;
 use crate::rules;
 
 pub use cause::{BugCheck, Cause};
+pub use place::set_sources;
 
 /// Exit code of a simulator process that ended with a report.
 pub const EXIT_FAULT: i32 = 97;
@@ -60,6 +63,12 @@ pub struct Report {
     pub code: Option<String>,
     /// Its parameters, in hexadecimal.
     pub parameters: Vec<String>,
+    /// The innermost place in the driver's own sources.
+    #[serde(default)]
+    pub place: Option<Place>,
+    /// The command that plays it again, when the host has told one.
+    #[serde(default)]
+    pub replay: Option<String>,
     /// Registers by name, in hexadecimal; empty when the processor saw no fault.
     pub registers: Vec<(String, String)>,
     /// The stack, innermost first.
@@ -74,6 +83,34 @@ pub struct Report {
     pub seed: u64,
     /// Rules broken before.
     pub findings: Vec<Finding>,
+}
+
+/// The command that plays what runs now again.
+static REPLAY: Mutex<Option<String>> = Mutex::new(None);
+
+/// From now on reports name this command as the one that plays it again.
+pub fn set_replay(command: &str) {
+    *REPLAY.lock().unwrap_or_else(PoisonError::into_inner) = Some(command.to_owned());
+}
+
+fn replay() -> Option<String> {
+    let replay = REPLAY.lock().unwrap_or_else(PoisonError::into_inner);
+    replay.clone()
+}
+
+/// What a rule asks for, where that is written, and how to play it again.
+pub(crate) fn documentation(rule: &str, source: &str) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
+    if let Some(rule) = rules::find(rule) {
+        notes.push(("rule", rule.title.to_owned()));
+    }
+    let pages = diagnostic::links(source).into_iter();
+    let lines: Vec<String> = [source.to_owned()].into_iter().chain(pages).collect();
+    notes.push(("documentation", lines.join("\n")));
+    if let Some(command) = replay() {
+        notes.push(("replay", command));
+    }
+    notes
 }
 
 type Sink = fn(&Report);
@@ -179,6 +216,8 @@ fn build(cause: &Cause) -> Report {
     }
     if let Some(kernel) = try_kernel() {
         report.stack = stack::walk(kernel, cause.registers.as_ref());
+        report.place = place::of_stack(&report.stack);
+        report.replay = replay();
         report.calls = kernel.calls.history();
         report.outlook = kernel.schedule.outlook(8);
         report.at = kernel.now().0;

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use waverig_protocol::diagnostic::{self, Diagnostic};
+
 use super::{Report, StackFrame};
 use crate::time::Qpc;
+
+/// Calls that the head of a report shows; all that are remembered stand below.
+const FEW: usize = 4;
 
 impl fmt::Display for StackFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,22 +27,7 @@ impl fmt::Display for StackFrame {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error[{}]: {}", self.rule, self.text)?;
-        writeln!(f, "  rule: {}", self.title)?;
-        writeln!(f, "  from: {}", self.source)?;
-        if let Some(code) = &self.code {
-            writeln!(
-                f,
-                "  Windows would stop with {code} ({})",
-                self.parameters.join(", ")
-            )?;
-        }
-        writeln!(
-            f,
-            "  at {} of virtual time, seed {}",
-            Qpc(self.at),
-            self.seed
-        )?;
+        writeln!(f, "{}", self.diagnostic())?;
         if !self.stack.is_empty() {
             writeln!(f, "\nstack, innermost first:")?;
             for (number, frame) in self.stack.iter().enumerate() {
@@ -67,6 +57,35 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+impl Report {
+    /// The head of it, in the form of a compiler's error.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
+        let mut notes = vec![("rule", self.title.clone())];
+        let pages = diagnostic::links(&self.source).into_iter();
+        let lines: Vec<String> = [self.source.clone()].into_iter().chain(pages).collect();
+        notes.push(("documentation", lines.join("\n")));
+        if let Some(code) = &self.code {
+            let parameters = self.parameters.join(", ");
+            notes.push(("Windows would stop with", format!("{code} ({parameters})")));
+        }
+        let at = Qpc(self.at);
+        notes.push(("at", format!("{at} of virtual time, seed {}", self.seed)));
+        if !self.calls.is_empty() {
+            let few = &self.calls[self.calls.len().saturating_sub(FEW)..];
+            notes.push(("last calls", few.join("\n")));
+        }
+        if let Some(command) = &self.replay {
+            notes.push(("replay", command.clone()));
+        }
+        Diagnostic {
+            rule: self.rule.clone(),
+            text: self.text.clone(),
+            place: self.place.clone(),
+            notes,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ impl Evidence {
                     text,
                     place: finding.place.clone(),
                     source: finding.source.clone(),
+                    shown: finding.diagnostic().to_string(),
                 }),
                 &[],
             );
@@ -57,6 +58,7 @@ impl Evidence {
                 text: text.into(),
                 place: None,
                 source: "vm/sim/src/user".into(),
+                shown: String::new(),
             }),
             &[],
         );

@@ -4,13 +4,14 @@ use std::io::{Stdout, Write};
 use std::sync::Mutex;
 
 use serde::Serialize;
+use waverig_protocol::diagnostic::Place;
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{Program, Reply, frame};
 
 use crate::fuzz;
 use crate::interleave;
 use crate::lives;
-use crate::report::{Report, StackFrame};
+use crate::report::Report;
 use crate::session::staging;
 use crate::user::journal::{self, Sink};
 
@@ -52,18 +53,10 @@ pub(super) fn fault(report: &Report) {
     send(&reply, &json);
 }
 
-/// The innermost place in the driver's own sources: library code inlined there is not what one looks for.
 fn place(report: &Report) -> String {
-    let own = |frame: &&StackFrame| {
-        frame
-            .file
-            .as_ref()
-            .is_some_and(|file| !file.starts_with("/rustc/"))
-    };
-    match report.stack.iter().find(own) {
-        Some(StackFrame {
-            file: Some(file),
-            line: Some(line),
+    match &report.place {
+        Some(Place {
+            line: Some((file, line)),
             ..
         }) => format!(" at {file}:{line}"),
         _ => String::new(),

@@ -27,6 +27,8 @@ use staging::Staging;
 pub struct Setup {
     /// Folder with what is to be noted when it is executed, and for what was: [`coverage`].
     pub coverage: Option<PathBuf>,
+    /// What PDBs call the folder of the driver's sources, and where that is.
+    pub sources: Option<(String, PathBuf)>,
 }
 
 impl Setup {
@@ -41,6 +43,13 @@ impl Setup {
             let folder = words.next().map(PathBuf::from);
             match (word.as_str(), folder) {
                 ("--coverage", Some(folder)) => setup.coverage = Some(folder),
+                ("--sources", Some(pair)) => {
+                    let pair = pair.to_string_lossy();
+                    let Some((prefix, folder)) = pair.split_once('=') else {
+                        return Err(format!("--sources takes PREFIX=FOLDER, not {pair}"));
+                    };
+                    setup.sources = Some((prefix.to_owned(), folder.into()));
+                }
                 _ => {
                     return Err(format!(
                         "{word} means nothing to a session, or lacks a folder"
@@ -56,6 +65,9 @@ impl Setup {
 pub fn main_stdio(setup: &Setup) -> ExitCode {
     line::open(std::io::stdout());
     report::set_sink(line::fault);
+    if let Some((prefix, folder)) = &setup.sources {
+        report::set_sources(prefix, folder);
+    }
     if let Some(folder) = &setup.coverage
         && let Err(error) = coverage::start(folder)
     {
@@ -139,6 +151,10 @@ impl Session {
                     target.append(device.target()?);
                 }
                 kernel().random.reseed(seed);
+                report::set_replay(&format!(
+                    "cargo xtask vm-test --filter {} --seed {seed}",
+                    scenario.name
+                ));
                 profile::start();
                 let journal = Journal::new(line::ToHost);
                 if let Some(frames) = scenario.digest_frames {
