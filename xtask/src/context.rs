@@ -17,6 +17,8 @@ pub(crate) struct Context {
     pub(crate) ui: Ui,
     /// Folder in which machines note what of the driver they execute, when they are to.
     pub(crate) coverage: Option<PathBuf>,
+    /// Folder with what a debugger needs, when machines are to wait for one.
+    pub(crate) debugger: Option<PathBuf>,
     /// Held while a verb writes to the output folder; released by the operating system whatever happens.
     lock: Option<File>,
 }
@@ -29,6 +31,7 @@ impl Context {
             exec: Box::new(Exec::new()?),
             ui: Ui::new(),
             coverage: None,
+            debugger: None,
             lock: None,
         })
     }

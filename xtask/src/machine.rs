@@ -26,6 +26,9 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
             if let Some(folder) = &context.coverage {
                 args.extend(["--coverage".into(), folder.into()]);
             }
+            if let Some(folder) = &context.debugger {
+                args.extend(["--debugger".into(), folder.into()]);
+            }
             Ok(Box::new(Sim::new(this, args)))
         }
         other => Err(Usage(format!(

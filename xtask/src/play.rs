@@ -135,6 +135,37 @@ pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Eviden
     Ok(one(machine, &job, &runs.join("inspect"), false)?.0)
 }
 
+/// Plays one scenario, each step within `deadline`.
+///
+/// # Errors
+/// When the package cannot be read or evidence cannot be written.
+pub(crate) fn one_scenario(
+    context: &Context,
+    machine: &dyn Machine,
+    file: &ScenarioFile,
+    seed: u64,
+    deadline: Duration,
+) -> Result<PlayedScenario> {
+    let runs = context.layout.runs(machine.kind());
+    layout::make(&runs)?;
+    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let job = Job {
+        package: &context.layout.package(),
+        inf: INF,
+        hardware_id: HARDWARE_ID,
+        certificate: &certificate,
+        device: &Device::default(),
+        scenarios: &[],
+        inspect: false,
+        round: None,
+        lives: None,
+        order: None,
+        seed,
+        deadline,
+    };
+    scenario(machine, &job, file, &runs.join(file.name()))
+}
+
 /// Plays the scenarios, as many at a time as the host has processors.
 fn all(
     context: &Context,

@@ -84,6 +84,8 @@ struct Add {
 }
 
 const TOOLS: &[Tool] = &[
+    #[cfg(target_os = "linux")]
+    GDB,
     Tool {
         name: "osslsigncode, the independent judge of signatures",
         probe: &["osslsigncode", "--version"],
@@ -141,6 +143,25 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
         ensure(&*context.exec, &context.ui, tool)?;
     }
     Ok(())
+}
+
+/// What looking at a stopped machine needs.
+const GDB: Tool = Tool {
+    name: "gdb, the debugger",
+    probe: &["gdb", "--version"],
+    add: &[Add {
+        when: &["apt-get", "--version"],
+        command: &["apt-get", "install", "--yes", "gdb"],
+        root: true,
+    }],
+};
+
+/// Makes sure that a debugger is here.
+///
+/// # Errors
+/// [`HostLacks`] when gdb is missing and may not be added.
+pub(crate) fn debug(context: &Context) -> Result<()> {
+    ensure(&*context.exec, &context.ui, &GDB)
 }
 
 /// What counting instructions needs beside the driver's needs.

@@ -14,6 +14,7 @@ mod address;
 pub mod alone;
 pub mod call;
 pub mod coverage;
+pub mod debugger;
 pub mod endpoints;
 pub mod finding;
 mod fuzz;

@@ -5,6 +5,7 @@ mod bless;
 pub(crate) mod build;
 mod ci;
 mod coverage;
+mod debug;
 mod doctor;
 pub(crate) mod faults;
 mod follow;
@@ -49,6 +50,7 @@ const VERBS: &[Verb] = &[
     fuzz::VERB,
     faults::VERB,
     coverage::VERB,
+    debug::VERB,
     mutants::VERB,
     interleave::VERB,
     follow::VERB,

@@ -5,6 +5,7 @@
 mod arm64;
 mod chain;
 mod coverage;
+mod debug;
 mod docs;
 mod faults;
 mod foreign;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 pub const USAGE: &str = "\
 usage: waverig-sim DRIVER.sys --inf DRIVER.inf [--scenario FILE.toml] [--inspect | --json] [--hardware-id ID] [--seed N] [--out FOLDER]
        waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]
-       waverig-sim session [--coverage FOLDER] [--sources PREFIX=FOLDER]
+       waverig-sim session [--coverage FOLDER] [--sources PREFIX=FOLDER] [--debugger FOLDER]
 
 Installs a WaveRT driver in the simulator, shows what it offers (--inspect: all of it, as a tree; --json: for programs), plays a
 scenario through its endpoints and tells what it found. --out keeps the timeline, what was recorded and the files the driver wrote.

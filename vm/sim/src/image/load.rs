@@ -9,6 +9,7 @@ use super::pe::{Headers, SECTION_DISCARDABLE, SECTION_EXECUTE, SECTION_WRITE};
 use super::unwind::Function;
 use super::{Image, keep};
 use crate::coverage;
+use crate::debugger;
 use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
@@ -70,7 +71,17 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
     watchdog::note_image(address, size);
     profile::note_image(address);
     coverage::plant(file, address, size)?;
+    debugger::wait(address)?;
     Ok(keep(image))
+}
+
+impl Headers {
+    /// The sections at their places, as they stand in the file.
+    pub(crate) fn mapped(&self, file: &[u8]) -> Result<Vec<u8>> {
+        let mut image = vec![0; pages(self.size)];
+        copy(self, file, &mut image)?;
+        Ok(image)
+    }
 }
 
 fn copy(headers: &Headers, file: &[u8], image: &mut [u8]) -> Result<()> {

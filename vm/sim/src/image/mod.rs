@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 pub use load::load;
+pub(crate) use names::short as short_name;
 
 use unwind::Function;
 

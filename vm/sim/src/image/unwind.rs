@@ -1,5 +1,7 @@
 //! Walks the stack of driver code with the unwind data of its image ("x64 exception handling", Microsoft Learn).
 
+pub(crate) mod dwarf;
+
 use anyhow::Result;
 
 use super::pe::{Bytes, Headers};
@@ -27,6 +29,11 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// Where it begins and ends.
+    pub(crate) fn range(&self) -> (u32, u32) {
+        (self.begin, self.end)
+    }
+
     /// The exception directory of an image.
     pub(crate) fn table(headers: &Headers, image: &[u8]) -> Result<Vec<Self>> {
         let directory = headers.exceptions();

@@ -18,7 +18,7 @@ use crate::pnp::node::State;
 use crate::time::QPC_FREQUENCY;
 use crate::user;
 use crate::user::journal::{Digester, Journal};
-use crate::{coverage, fuzz, interleave, lives, profile, program, report, sched};
+use crate::{coverage, debugger, fuzz, interleave, lives, profile, program, report, sched};
 use evidence::Evidence;
 use staging::Staging;
 
@@ -27,6 +27,8 @@ use staging::Staging;
 pub struct Setup {
     /// Folder with what is to be noted when it is executed, and for what was: [`coverage`].
     pub coverage: Option<PathBuf>,
+    /// Folder for what a debugger needs: the machine waits for one before DriverEntry ([`debugger`]).
+    pub debugger: Option<PathBuf>,
     /// What PDBs call the folder of the driver's sources, and where that is.
     pub sources: Option<(String, PathBuf)>,
 }
@@ -43,6 +45,7 @@ impl Setup {
             let folder = words.next().map(PathBuf::from);
             match (word.as_str(), folder) {
                 ("--coverage", Some(folder)) => setup.coverage = Some(folder),
+                ("--debugger", Some(folder)) => setup.debugger = Some(folder),
                 ("--sources", Some(pair)) => {
                     let pair = pair.to_string_lossy();
                     let Some((prefix, folder)) = pair.split_once('=') else {
@@ -67,6 +70,9 @@ pub fn main_stdio(setup: &Setup) -> ExitCode {
     report::set_sink(line::fault);
     if let Some((prefix, folder)) = &setup.sources {
         report::set_sources(prefix, folder);
+    }
+    if let Some(folder) = &setup.debugger {
+        debugger::start(folder);
     }
     if let Some(folder) = &setup.coverage
         && let Err(error) = coverage::start(folder)

@@ -32,3 +32,18 @@ impl ThreadTime {
         Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
     }
 }
+
+/// Lets any process of this user attach as a debugger, where the host asks for that.
+pub fn allow_debugger() {
+    // SAFETY: a plain system call; a host without that restriction refuses it, which changes nothing.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY, 0, 0, 0) };
+}
+
+/// Whether a debugger is attached (proc(5), TracerPid).
+pub fn has_debugger() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let tracer = status
+        .lines()
+        .find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|tracer| tracer.trim() != "0")
+}

@@ -59,3 +59,12 @@ impl Drop for ThreadTime {
         unsafe { CloseHandle(self.0) };
     }
 }
+
+/// Debuggers of the same user may attach anyway.
+pub fn allow_debugger() {}
+
+/// Whether a debugger is attached.
+pub fn has_debugger() -> bool {
+    // SAFETY: no arguments.
+    unsafe { windows_sys::Win32::System::Diagnostics::Debug::IsDebuggerPresent() != 0 }
+}

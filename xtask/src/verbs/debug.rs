@@ -1,0 +1,108 @@
+//! `cargo xtask debug`: a machine that waits for gdb before DriverEntry, with the driver's symbols beside it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use waverig_kit::SOURCES;
+use waverig_sim::debugger::{self, SCRIPT, SYMBOLS};
+
+use super::package::NAME;
+use super::{Options, Verb, package};
+use crate::context::Context;
+use crate::play::{self, Plan};
+use crate::stop::Usage;
+use crate::{layout, machine, setup, stop};
+
+pub(super) const VERB: Verb = Verb {
+    name: "debug",
+    about: "Starts a machine that waits for gdb before DriverEntry, says how to attach with symbols, and then plays the scenario.",
+    options: "[--filter SCENARIO] [--seed N] [--out FOLDER]",
+    run,
+};
+
+/// How often the waiting machine is looked for.
+const LOOK: Duration = Duration::from_millis(20);
+/// Somebody thinks while the machine stands.
+const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    context.claim()?;
+    setup::debug(context)?;
+    let mut plan = Plan::new(context, options)?;
+    if options.filter.is_some() && plan.files.len() != 1 {
+        let names: Vec<&str> = plan.files.iter().map(|file| file.name()).collect();
+        let text = format!("one scenario is played; there are {}", names.join(", "));
+        return Err(Usage(text).into());
+    }
+    plan.files.truncate(1);
+    let Some(file) = plan.files.first() else {
+        bail!("there is no scenario");
+    };
+    if !context.layout.package().is_dir() {
+        package::make(context, None)?;
+    }
+    let folder = context.layout.rig().join("debug");
+    layout::fresh(&folder)?;
+    context
+        .ui
+        .step("debug", "symbols for gdb, by the driver's PDB", || {
+            symbols(context, &folder.join(SYMBOLS))
+        })?;
+    context.debugger = Some(folder.clone());
+    let machine = machine::select(context, &plan.machine)?;
+    let over = AtomicBool::new(false);
+    let played = thread::scope(|scope| {
+        scope.spawn(|| tell(&folder, &over));
+        let played = play::one_scenario(context, &*machine, file, plan.seed, DEADLINE);
+        over.store(true, Ordering::Relaxed);
+        played
+    })?;
+    let evidence = &played.evidence;
+    if let Some(fault) = &evidence.fault {
+        println!("{}", fault.head());
+    }
+    Ok(match &evidence.incomplete {
+        None => {
+            println!("{} was played to its end", file.name());
+            ExitCode::SUCCESS
+        }
+        Some(reason) => {
+            println!("{} ended early: {reason}", file.name());
+            ExitCode::from(stop::FAILED)
+        }
+    })
+}
+
+/// Says how to attach, once the machine waits.
+fn tell(folder: &Path, over: &AtomicBool) {
+    while !over.load(Ordering::Relaxed) {
+        if let Some(process) = debugger::process(folder) {
+            println!(
+                "the machine waits before DriverEntry; in another terminal, from this folder:\n  gdb -p {process} -x {}\n\
+                 then for example:\n  break driver/src/entry.rs:28\n  break waverig_sim::report::end\n  continue\n  backtrace",
+                folder.join(SCRIPT).display()
+            );
+            return;
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn symbols(context: &Context, to: &Path) -> Result<()> {
+    let package = context.layout.package();
+    let name = |file: &str| match file.strip_prefix(SOURCES) {
+        Some(inside) => inside.replace('\\', "/").trim_start_matches('/').to_owned(),
+        None => file.replace('\\', "/"),
+    };
+    debugger::write_symbols(
+        &package.join(format!("{NAME}.sys")),
+        &package.join(format!("{NAME}.pdb")),
+        context.layout.root(),
+        &name,
+        to,
+    )
+}
