@@ -149,19 +149,10 @@ pub(crate) fn one_scenario(
     let runs = context.layout.runs(machine.kind());
     layout::make(&runs)?;
     let certificate = package::identity(context)?.certificate().der().to_vec();
+    let (folder, device) = (context.layout.package(), Device::default());
     let job = Job {
-        package: &context.layout.package(),
-        inf: INF,
-        hardware_id: HARDWARE_ID,
-        certificate: &certificate,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
         seed,
-        deadline,
+        ..package::job(&folder, &certificate, &device, deadline)
     };
     scenario(machine, &job, file, &runs.join(file.name()))
 }
