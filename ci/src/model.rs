@@ -36,6 +36,9 @@ const START: i64 = 12_345;
 /// How late callbacks are: 100 us.
 const LATE: i64 = 1_000;
 
+/// No scenario of the suite has such a client: the driver has no pin for it.
+const NO_REQUESTS: &str = "a client of kind requests plays to WaveCyclic pins only";
+
 /// A scenario of `ci/scenarios`.
 pub(crate) fn scenario(name: &str) -> ScenarioFile {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -141,6 +144,7 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
         } => (period_frames * 2, period_frames),
         Client::Shared { period_frames, .. } => (period_frames * 4, 0),
         Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
+        Client::Requests { .. } => unreachable!("{NO_REQUESTS}"),
     };
     let mut machine = Machine {
         file,
@@ -209,6 +213,7 @@ fn play(file: &ScenarioFile, main: i64) -> (Machine<'_>, i64) {
         } => machine.event_driven(period_frames.into(), true),
         Client::Shared { period_frames, .. } => machine.timed(period_frames.into()),
         Client::Polling { interval_ms, .. } => machine.polling(interval_ms),
+        Client::Requests { .. } => unreachable!("{NO_REQUESTS}"),
     };
     if machine.is_told() {
         machine.look(end);

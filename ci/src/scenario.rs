@@ -139,6 +139,8 @@ fn plain<T>(spanned: Vec<Spanned<T>>) -> Vec<T> {
     spanned.into_iter().map(Spanned::into_inner).collect()
 }
 
+/// Requests that a client may have under way.
+const MOST_REQUESTS: u32 = 64;
 /// Frames in the longest packet or read that makes sense: one second at 192 kHz.
 const MOST_FRAMES: u32 = 192_000;
 
@@ -274,15 +276,22 @@ fn check_client(
     span: &Range<usize>,
 ) -> Result<(), (Range<usize>, String)> {
     let (frames, what) = match *client {
-        Client::EventDriven { packet_frames } | Client::Packet { packet_frames, .. } => {
-            (packet_frames, "packet_frames")
-        }
+        Client::EventDriven { packet_frames }
+        | Client::Packet { packet_frames, .. }
+        | Client::Requests { packet_frames, .. } => (packet_frames, "packet_frames"),
         Client::Shared { period_frames, .. } => (period_frames, "period_frames"),
         Client::Polling { buffer_frames, .. } => (buffer_frames, "buffer_frames"),
     };
     ensure((1..=MOST_FRAMES).contains(&frames), span.clone(), || {
         format!("{what} = {frames}; allowed: 1 to {MOST_FRAMES}")
     })?;
+    if let Client::Requests { requests, .. } = *client {
+        ensure(
+            (1..=MOST_REQUESTS).contains(&requests),
+            span.clone(),
+            || format!("requests = {requests}; allowed: 1 to {MOST_REQUESTS}"),
+        )?;
+    }
     if let Client::Polling {
         buffer_frames,
         interval_ms,

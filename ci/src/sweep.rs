@@ -98,6 +98,13 @@ pub(crate) fn in_format(scenario: &Scenario, format: Format) -> Scenario {
             period_frames: frames(period_frames),
             event,
         },
+        Client::Requests {
+            packet_frames,
+            requests,
+        } => Client::Requests {
+            packet_frames: frames(packet_frames),
+            requests,
+        },
         Client::Polling {
             buffer_frames,
             interval_ms,

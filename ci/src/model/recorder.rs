@@ -91,7 +91,7 @@ pub(super) fn record(machines: &[&Machine<'_>], number: u8, recorder: &Recorder)
             (2 * packet_frames, packet_frames)
         }
         Client::Polling { buffer_frames, .. } => (buffer_frames, 0),
-        Client::Shared { .. } => unreachable!("{PLAYS}"),
+        Client::Shared { .. } | Client::Requests { .. } => unreachable!("{PLAYS}"),
     };
     let by_packets = matches!(recorder.client, Client::Packet { .. });
     let (buffer_frames, packet_frames) = (u64::from(buffer), u64::from(packet));
@@ -118,7 +118,7 @@ pub(super) fn record(machines: &[&Machine<'_>], number: u8, recorder: &Recorder)
             machine.callback(tape.time(packet_frames))
         }
         Client::Polling { interval_ms, .. } => start + i64::from(interval_ms) * 10_000,
-        Client::Shared { .. } => unreachable!("{PLAYS}"),
+        Client::Shared { .. } | Client::Requests { .. } => unreachable!("{PLAYS}"),
     };
     let mut index = 1;
     while look < stop {
@@ -148,7 +148,7 @@ pub(super) fn record(machines: &[&Machine<'_>], number: u8, recorder: &Recorder)
             Client::Polling { interval_ms, .. } => {
                 machine.goes_on(look + i64::from(interval_ms) * 10_000)
             }
-            Client::Shared { .. } => unreachable!("{PLAYS}"),
+            Client::Shared { .. } | Client::Requests { .. } => unreachable!("{PLAYS}"),
         };
     }
     for (from, to) in pauses {

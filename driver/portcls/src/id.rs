@@ -47,6 +47,18 @@ pub const IID_IAdapterPowerManagement2: Guid = Guid::new(0xE0F92E5D_67F5_48EE_B5
 pub const IID_IAdapterPowerManagement3: Guid = Guid::new(0xA8C7303E_F80C_4BC9_B2E3_FB2D08BE920F);
 /// Identifies [`IAdapterPnpManagement`](crate::IAdapterPnpManagement).
 pub const IID_IAdapterPnpManagement: Guid = Guid::new(0x706F2368_4086_47F5_B913_57B76EED1A32);
+/// Identifies [`IPortWaveCyclic`](crate::IPortWaveCyclic).
+pub const IID_IPortWaveCyclic: Guid = Guid::new(0xB4C90A26_5791_11D0_86F9_00A0C911B544);
+/// Identifies [`IMiniportWaveCyclic`](crate::IMiniportWaveCyclic).
+pub const IID_IMiniportWaveCyclic: Guid = Guid::new(0xB4C90A27_5791_11D0_86F9_00A0C911B544);
+/// Identifies [`IMiniportWaveCyclicStream`](crate::IMiniportWaveCyclicStream).
+pub const IID_IMiniportWaveCyclicStream: Guid = Guid::new(0xB4C90A28_5791_11D0_86F9_00A0C911B544);
+/// Identifies [`IDmaChannel`](crate::IDmaChannel).
+pub const IID_IDmaChannel: Guid = Guid::new(0x22C6AC61_851B_11D0_9A7F_00AA0038ACFE);
+/// Identifies [`IServiceSink`](crate::IServiceSink).
+pub const IID_IServiceSink: Guid = Guid::new(0x22C6AC64_851B_11D0_9A7F_00AA0038ACFE);
+/// Identifies [`IServiceGroup`](crate::IServiceGroup).
+pub const IID_IServiceGroup: Guid = Guid::new(0x22C6AC65_851B_11D0_9A7F_00AA0038ACFE);
 /// Identifies [`IPortEvents`](crate::IPortEvents).
 pub const IID_IPortEvents: Guid = Guid::new(0xA80F29C4_5498_11D2_95D9_00C04FB925D3);
 /// Identifies [`IPortClsVersion`](crate::IPortClsVersion).
@@ -63,6 +75,8 @@ pub const IID_IDrmAudioStream: Guid = Guid::new(0x1915C967_3299_48CB_A3E4_69FD1D
 
 /// The WaveRT port driver.
 pub const CLSID_PortWaveRT: Guid = Guid::new(0xCC9BE57A_EB9E_42B4_94FC_0CAD3DBCE7FA);
+/// The WaveCyclic port driver.
+pub const CLSID_PortWaveCyclic: Guid = Guid::new(0xB4C90A2A_5791_11D0_86F9_00A0C911B544);
 /// The topology port driver.
 pub const CLSID_PortTopology: Guid = Guid::new(0xB4C90A32_5791_11D0_86F9_00A0C911B544);
 

@@ -31,6 +31,7 @@
 extern crate std;
 
 pub mod com;
+mod cyclic;
 mod descriptor;
 mod drm;
 mod format;
@@ -53,6 +54,7 @@ mod stream;
 mod unknown;
 mod wave;
 
+pub use cyclic::*;
 pub use descriptor::*;
 pub use drm::*;
 pub use format::*;

@@ -216,6 +216,20 @@ fn tables_have_the_slots_of_the_header() {
         ),
         ("IPort", size_of::<IPortVtbl>(), 6),
         ("IPortWaveRTStream", size_of::<IPortWaveRTStreamVtbl>(), 10),
+        ("IPortWaveCyclic", size_of::<IPortWaveCyclicVtbl>(), 9),
+        (
+            "IMiniportWaveCyclic",
+            size_of::<IMiniportWaveCyclicVtbl>(),
+            7,
+        ),
+        (
+            "IMiniportWaveCyclicStream",
+            size_of::<IMiniportWaveCyclicStreamVtbl>(),
+            9,
+        ),
+        ("IDmaChannel", size_of::<IDmaChannelVtbl>(), 15),
+        ("IServiceSink", size_of::<IServiceSinkVtbl>(), 4),
+        ("IServiceGroup", size_of::<IServiceGroupVtbl>(), 9),
         ("IPortEvents", size_of::<IPortEventsVtbl>(), 5),
         ("IPortClsVersion", size_of::<IPortClsVersionVtbl>(), 4),
         (
@@ -386,6 +400,11 @@ fn fields_lie_where_the_headers_put_them() {
             8,
         ),
         (
+            "KSSTREAM_HEADER.Data",
+            offset_of!(KSSTREAM_HEADER, Data),
+            40,
+        ),
+        (
             "KSRTAUDIO_HWREGISTER.Numerator",
             offset_of!(KSRTAUDIO_HWREGISTER, Numerator),
             16,
@@ -402,6 +421,7 @@ fn unmeasured_sizes_follow_from_the_declarations() {
     let sizes = [
         ("KSPROPERTY", size_of::<KSPROPERTY>(), 24),
         ("KSP_PIN", size_of::<KSP_PIN>(), 32),
+        ("KSSTREAM_HEADER", size_of::<KSSTREAM_HEADER>(), 56),
         (
             "KSNODEPROPERTY_AUDIO_CHANNEL",
             size_of::<KSNODEPROPERTY_AUDIO_CHANNEL>(),

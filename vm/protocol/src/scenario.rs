@@ -342,6 +342,14 @@ pub enum Client {
         #[serde(default = "yes")]
         event: bool,
     },
+    /// Hands its audio over in requests, as programs do to a pin that has no buffer of theirs (WaveCyclic): keeps some under way, and
+    /// sends the next one when one has been played.
+    Requests {
+        /// Frames in a request.
+        packet_frames: u32,
+        /// Requests under way.
+        requests: u32,
+    },
     /// Has a buffer without notifications, asks for the position at intervals and keeps a lead ahead of it.
     Polling {
         /// Frames in the buffer.

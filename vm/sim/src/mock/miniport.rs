@@ -199,7 +199,7 @@ unsafe extern "efiapi" fn init(
     STATUS_SUCCESS
 }
 
-unsafe extern "efiapi" fn describe_wave(
+pub(super) unsafe extern "efiapi" fn describe_wave(
     _: *mut c_void,
     out: *mut *const PCFILTER_DESCRIPTOR,
 ) -> NTSTATUS {
@@ -226,7 +226,7 @@ unsafe extern "efiapi" fn no_description(
     waverig_portcls::status::STATUS_NOT_IMPLEMENTED
 }
 
-unsafe extern "efiapi" fn intersect(
+pub(super) unsafe extern "efiapi" fn intersect(
     _: *mut c_void,
     _pin: u32,
     _client: *mut KSDATARANGE,

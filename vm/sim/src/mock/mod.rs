@@ -1,6 +1,7 @@
 //! An ideal audio driver in Rust, for tests: one render endpoint whose position follows virtual time, with one quirk at a
 //! time that a rule must find.
 
+pub(crate) mod cyclic;
 mod filters;
 mod life;
 mod miniport;
@@ -182,6 +183,21 @@ pub(crate) fn with<T: Send>(quirk: Quirk, test: impl FnOnce(&Machine) -> T + Sen
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// The same with a WaveCyclic driver, and this fault in it.
+pub(crate) fn with_cyclic<T: Send>(
+    fault: cyclic::Fault,
+    test: impl FnOnce(&Machine) -> T + Send,
+) -> T {
+    let result = std::thread::scope(|scope| {
+        let run = || {
+            cyclic::choose(fault);
+            test(&start(Quirk::None))
+        };
+        scope.spawn(run).join()
+    });
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 fn start(quirk: Quirk) -> Machine {
     let kernel = Kernel::boot(Options::default());
     QUIRK.set(quirk);
@@ -258,13 +274,19 @@ unsafe extern "win64" fn start_device(
         [WAVE, TOPOLOGY]
     };
     let mut ports = Vec::new();
-    for (class, name) in [id::CLSID_PortWaveRT, id::CLSID_PortTopology]
-        .into_iter()
-        .zip(names)
-    {
+    let wave = if cyclic::chosen() {
+        id::CLSID_PortWaveCyclic
+    } else {
+        id::CLSID_PortWaveRT
+    };
+    for (class, name) in [wave, id::CLSID_PortTopology].into_iter().zip(names) {
         let mut port = std::ptr::null_mut();
         keep(port::pc_new_port(&raw mut port, &raw const class));
-        let miniport = miniport::create(class == id::CLSID_PortWaveRT);
+        let miniport = if class == id::CLSID_PortWaveCyclic {
+            cyclic::create()
+        } else {
+            miniport::create(class == id::CLSID_PortWaveRT)
+        };
         keep(miniport::init_port(port, fdo, irp, miniport, resources));
         if has(Quirk::InitTwice) {
             miniport::init_port(port, fdo, irp, miniport, resources);

@@ -100,6 +100,7 @@ fn interfaces(device: &Device) -> Vec<Interface> {
 fn filter(subdevice: &Subdevice, pdo: *mut DeviceObject) -> Filter {
     let port = match subdevice.port.kind {
         Kind::WaveRt => "wave",
+        Kind::WaveCyclic => "wave-cyclic",
         Kind::Topology => "topology",
     };
     let empty = Filter {

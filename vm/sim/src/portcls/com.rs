@@ -277,6 +277,32 @@ pub(crate) fn held() -> Vec<(String, u32)> {
     held
 }
 
+/// A reference on an object of the simulator that the driver handed over. Dropping it releases.
+pub(crate) struct Held<T: HostObject> {
+    object: Rc<T>,
+    pointer: *mut c_void,
+}
+
+/// Takes over a reference that the driver handed out on an object of ours; `None` when it is none of ours, or of another kind.
+pub(crate) fn take_over<T: HostObject>(pointer: *mut c_void) -> Option<Held<T>> {
+    let object = known(pointer)?;
+    Some(Held { object, pointer })
+}
+
+impl<T: HostObject> std::ops::Deref for Held<T> {
+    type Target = Rc<T>;
+
+    fn deref(&self) -> &Rc<T> {
+        &self.object
+    }
+}
+
+impl<T: HostObject> Drop for Held<T> {
+    fn drop(&mut self) {
+        release(self.pointer);
+    }
+}
+
 /// A reference on an object of the driver. Dropping it releases.
 pub(crate) struct Ref<I: Interface> {
     pointer: NonNull<c_void>,

@@ -11,6 +11,7 @@ use waverig_portcls::status::{
 };
 
 use super::adapter::{self, Adapter};
+use super::cyclic;
 use super::filter::Filter;
 use super::pin::Pin;
 use super::pnp::{self, Phase};
@@ -103,6 +104,13 @@ pub(super) extern "win64" fn pc_dispatch_irp(
             close(stack.file_object);
             finish(request, STATUS_SUCCESS, 0)
         }
+        DEVICE_CONTROL if stack.parameters[2] as u32 == cyclic::IOCTL_KS_WRITE_STREAM => {
+            match pin_of(stack.file_object) {
+                Some(pin) if adapter.in_use() => cyclic::request::write(&pin, request, &stack),
+                Some(_) => finish(request, STATUS_INVALID_DEVICE_STATE, 0),
+                None => finish(request, STATUS_INVALID_DEVICE_REQUEST, 0),
+            }
+        }
         DEVICE_CONTROL => {
             let (status, information) = device_control(&adapter, request, &stack);
             finish(request, status, information)
@@ -173,6 +181,14 @@ pub(super) fn forward_and_wait(adapter: &Adapter, request: *mut Irp) -> NtStatus
 
 fn opened(file: *mut FileObject) -> Option<Opened> {
     FILES.with_borrow(|files| files.get(&(file as usize)).cloned())
+}
+
+/// The pin behind an open file; `None` for filters.
+pub(super) fn pin_of(file: *mut FileObject) -> Option<Rc<Pin>> {
+    match opened(file) {
+        Some(Opened::Pin(pin)) => Some(pin),
+        _ => None,
+    }
 }
 
 fn create(adapter: &Adapter, file: *mut FileObject) -> Result<(), NTSTATUS> {
@@ -253,7 +269,7 @@ fn device_control(
 
 /// # Safety
 /// `place` has `length` bytes that live as long as the request, unless `length` is 0.
-unsafe fn slice<'a>(place: *const u8, length: usize) -> &'a [u8] {
+pub(super) unsafe fn slice<'a>(place: *const u8, length: usize) -> &'a [u8] {
     if length == 0 || place.is_null() {
         return &[];
     }

@@ -11,11 +11,14 @@
 //! | [`filter`], [`pin`], [`rtaudio`] | open filters and pins and their properties |
 //! | [`modes`] | signal-processing modes of pins |
 //! | [`port_stream`] | buffer memory for WaveRT streams |
+//! | [`cyclic`] | the WaveCyclic port |
+//! | [`stream`] | the stream behind a pin, of either wave port |
 //! | [`com`] | interface pointers in both directions |
 
 pub(crate) mod adapter;
 pub(crate) mod automation;
 pub(crate) mod com;
+mod cyclic;
 pub(crate) mod description;
 mod device_lock;
 mod dispatch;
@@ -36,10 +39,14 @@ pub(crate) mod ranges;
 mod resources;
 mod rtaudio;
 pub(crate) mod rules;
+mod stream;
 pub(crate) mod subdevice;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cyclic::IOCTL_KS_WRITE_STREAM;
+#[cfg(test)]
+pub(crate) use cyclic::service::pc_new_service_group as new_service_group;
 pub(crate) use dispatch::PIN_NAME;
 pub(crate) use property::IOCTL_KS_PROPERTY;
 
@@ -139,6 +146,11 @@ static EXPORTS: &[Import] = &[
         "PcNewMiniport",
         port::pc_new_miniport as *const (),
         "portcls/nf-portcls-pcnewminiport",
+    ),
+    row(
+        "PcNewServiceGroup",
+        cyclic::service::pc_new_service_group as *const (),
+        "portcls/nf-portcls-pcnewservicegroup",
     ),
     row(
         "PcAddStreamResource",

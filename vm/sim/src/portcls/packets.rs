@@ -54,6 +54,17 @@ impl Packets {
         packets
     }
 
+    /// Of a stream of a port that has no packets.
+    pub(super) fn none() -> Self {
+        Self {
+            output: None,
+            input: None,
+            count: Cell::new(0),
+            presented: Cell::default(),
+            read: Cell::default(),
+        }
+    }
+
     /// References on the stream that these interfaces hold.
     pub(super) fn references(&self) -> u32 {
         u32::from(self.output.is_some()) + u32::from(self.input.is_some())

@@ -12,13 +12,14 @@ use waverig_portcls::status::{
     STATUS_NO_MATCH, STATUS_NOT_FOUND, STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use waverig_portcls::{
-    IMiniportWaveRTStream, IMiniportWaveRTStreamNotification, KSDATAFORMAT, KSFILTER_NODE,
-    KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_OUT,
+    IMiniportWaveRT, IMiniportWaveRTStream, IMiniportWaveRTStreamNotification, KSDATAFORMAT,
+    KSFILTER_NODE, KSPIN_COMMUNICATION_BOTH, KSPIN_COMMUNICATION_SINK, KSPIN_DATAFLOW_OUT,
     KSPROPERTY_AUDIO_POSITION, KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTATE_PAUSE,
     KSSTATE_RUN, KSSTATE_STOP, NTSTATUS, id,
 };
 
 use super::com::{self, Ref};
+use super::cyclic;
 use super::filter::{self, Filter};
 use super::format::{self, Wave};
 use super::packets::Packets;
@@ -26,6 +27,7 @@ use super::port_stream::PortStream;
 use super::property::{Answer, Incoming, Scratch};
 use super::rtaudio::Buffer;
 use super::rules;
+use super::stream::Stream;
 use crate::nt::io;
 use crate::nt::layout::KEvent;
 use crate::{call, finding};
@@ -40,12 +42,46 @@ const CONNECTION_DATAFORMAT: u32 = 2;
 /// STATUS_INSUFFICIENT_RESOURCES is what KS answers when all instances are open.
 const ALL_OPEN: NTSTATUS = waverig_portcls::status::STATUS_INSUFFICIENT_RESOURCES;
 
+/// Has a WaveRT miniport make a stream.
+fn new_stream(
+    miniport: &Ref<IMiniportWaveRT>,
+    port_stream: *mut c_void,
+    id: u32,
+    capture: bool,
+    format: &[u8],
+) -> Result<Ref<IMiniportWaveRTStream>, NTSTATUS> {
+    let format = Scratch::new(format);
+    let mut out = std::ptr::null_mut::<c_void>();
+    let function = miniport.table().NewStream;
+    let parameters = (
+        miniport.this(),
+        &raw mut out,
+        port_stream.cast(),
+        id,
+        u8::from(capture),
+        format.place().cast::<KSDATAFORMAT>(),
+    );
+    // SAFETY: the miniport's table; the format and the variable live until the call returns, the port stream as long
+    // as the pin.
+    let status = unsafe { call::driver("IMiniportWaveRT::NewStream", function, parameters) };
+    if (status >= 0) == out.is_null() {
+        finding::raise(
+            &rules::STREAM_NEW,
+            format!("NewStream returned {status:#010x} and the stream {out:p}"),
+        );
+    }
+    if status < 0 {
+        return Err(status);
+    }
+    Ref::own(out).ok_or(STATUS_UNSUCCESSFUL)
+}
+
 /// A pin that a client opened.
 pub(super) struct Pin {
     pub(super) id: u32,
     pub(super) filter: Rc<Filter>,
     pub(super) wave: Wave,
-    pub(super) stream: RefCell<Option<Ref<IMiniportWaveRTStream>>>,
+    pub(super) stream: RefCell<Option<Stream>>,
     pub(super) notification: Option<Ref<IMiniportWaveRTStreamNotification>>,
     pub(super) packets: Packets,
     pub(super) port_stream: Rc<PortStream>,
@@ -64,7 +100,6 @@ impl Pin {
     /// Opens a pin as `KsCreatePin` asks for it: `request` is a KSPIN_CONNECT and a data format.
     pub(super) fn open(filter: &Rc<Filter>, request: &[u8]) -> Result<Rc<Self>, NTSTATUS> {
         let bound = filter.bound();
-        let wave_port = bound.wave.as_ref().ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
         let id = request
             .get(PIN_ID..PIN_ID + 4)
             .ok_or(STATUS_INVALID_BUFFER_SIZE)?;
@@ -100,33 +135,24 @@ impl Pin {
         }
         let port_stream = Rc::new(PortStream::new(&filter.subdevice.name));
         let lent = com::lend(&port_stream, &id::IID_IPortWaveRTStream).expect("its only interface");
-        let format = Scratch::new(bytes);
-        let capture = u8::from(factory.flow == KSPIN_DATAFLOW_OUT);
-        let mut out = std::ptr::null_mut::<c_void>();
-        let function = wave_port.table().NewStream;
-        let parameters = (
-            wave_port.this(),
-            &raw mut out,
-            lent.cast(),
-            id,
-            capture,
-            format.place().cast::<KSDATAFORMAT>(),
-        );
-        // SAFETY: the miniport's table; the format and the variable live until the call returns, the port stream as long
-        // as the pin.
-        let status = unsafe { call::driver("IMiniportWaveRT::NewStream", function, parameters) };
-        if (status >= 0) == out.is_null() {
-            finding::raise(
-                &rules::STREAM_NEW,
-                format!("NewStream returned {status:#010x} and the stream {out:p}"),
-            );
-        }
-        if status < 0 {
-            return Err(status);
-        }
-        let stream = Ref::<IMiniportWaveRTStream>::own(out).ok_or(STATUS_UNSUCCESSFUL)?;
-        let notification = stream.query::<IMiniportWaveRTStreamNotification>();
-        let packets = Packets::of(&stream, id, capture != 0);
+        let capture = factory.flow == KSPIN_DATAFLOW_OUT;
+        let (stream, notification, packets) = match (&bound.wave, &bound.cyclic) {
+            (Some(miniport), _) => {
+                let stream = new_stream(miniport, lent, id, capture, bytes)?;
+                let notification = stream.query::<IMiniportWaveRTStreamNotification>();
+                let packets = Packets::of(&stream, id, capture);
+                (Stream::Rt(stream), notification, packets)
+            }
+            (None, Some(_)) if capture => {
+                super::unsupported("a WaveCyclic stream that captures", "cyclic/mod.rs")
+            }
+            (None, Some(miniport)) => {
+                let name = &filter.subdevice.name;
+                let stream = cyclic::Stream::open(miniport, id, name, wave, bytes)?;
+                (Stream::Cyclic(stream), None, Packets::none())
+            }
+            (None, None) => return Err(STATUS_INVALID_DEVICE_REQUEST),
+        };
         Ok(Rc::new(Self {
             id,
             filter: Rc::clone(filter),
@@ -146,8 +172,29 @@ impl Pin {
     }
 
     /// The stream; there until the pin is closed.
-    pub(super) fn stream(&self) -> Result<Ref<IMiniportWaveRTStream>, NTSTATUS> {
+    pub(super) fn stream(&self) -> Result<Stream, NTSTATUS> {
         self.stream.borrow().clone().ok_or(STATUS_UNSUCCESSFUL)
+    }
+
+    /// The stream of a WaveRT pin; others do not know what is asked of it.
+    pub(super) fn rt(&self) -> Result<Ref<IMiniportWaveRTStream>, NTSTATUS> {
+        match self.stream()? {
+            Stream::Rt(stream) => Ok(stream),
+            Stream::Cyclic(_) => Err(STATUS_NOT_FOUND),
+        }
+    }
+
+    /// The stream of a WaveCyclic pin.
+    pub(super) fn cyclic(&self) -> Option<Rc<cyclic::Stream>> {
+        match &*self.stream.borrow() {
+            Some(Stream::Cyclic(stream)) => Some(Rc::clone(stream)),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a frame.
+    pub(super) fn frame_bytes(&self) -> u32 {
+        self.wave.frame_bytes.into()
     }
 
     /// Answers a property request.
@@ -234,7 +281,7 @@ impl Pin {
         self.held.set(true);
         // A refusal was reported where it happened.
         let _ = self.step_to(self.state.get().min(KSSTATE_PAUSE));
-        let buffered = self.buffer.borrow().is_some();
+        let buffered = self.buffer.borrow().is_some() || self.cyclic().is_some();
         self.held_at.set(if buffered {
             self.position().ok().map(|position| position.PlayOffset)
         } else {
@@ -274,11 +321,7 @@ impl Pin {
         format::check_attributes(bytes)?;
         let stream = self.stream()?;
         let format = Scratch::new(bytes);
-        let function = stream.table().SetFormat;
-        let parameters = (stream.this(), format.place().cast::<KSDATAFORMAT>());
-        // SAFETY: the stream's table; the format lives until the call returns.
-        let status =
-            unsafe { call::driver("IMiniportWaveRTStream::SetFormat", function, parameters) };
+        let status = stream.set_format(format.place().cast::<KSDATAFORMAT>());
         if status >= 0 && wave != self.wave {
             super::unsupported("a stream that changes its format", "pin.rs");
         }
@@ -290,14 +333,7 @@ impl Pin {
         while self.state.get() != target {
             let next = self.state.get() + (target - self.state.get()).signum();
             let stream = self.stream()?;
-            // SAFETY: the stream's table.
-            let status = unsafe {
-                call::driver(
-                    "IMiniportWaveRTStream::SetState",
-                    stream.table().SetState,
-                    (stream.this(), next),
-                )
-            };
+            let status = stream.set_state(next);
             if status < 0 {
                 let text = format!(
                     "SetState({next}) in state {} returned {status:#010x}",
@@ -327,7 +363,7 @@ impl Pin {
         }
         self.free_buffer();
         let stream = self.stream.take();
-        let left = stream.map(Ref::release);
+        let left = stream.map(Stream::release);
         // The other interfaces are further references on the same object.
         let expected = u32::from(self.notification.is_some()) + self.packets.references();
         if let Some(left) = left.filter(|left| *left != expected) {

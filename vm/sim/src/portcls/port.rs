@@ -7,12 +7,14 @@ use std::rc::Rc;
 use waverig_portcls::status::{
     STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
-use waverig_portcls::{Guid, IMiniport, IMiniportTopology, IMiniportWaveRT, NTSTATUS, id};
+use waverig_portcls::{
+    Guid, IMiniport, IMiniportTopology, IMiniportWaveCyclic, IMiniportWaveRT, NTSTATUS, id,
+};
 
 use super::adapter;
 use super::com::{self, HostObject, Method, Ref, Table, Unknown};
 use super::description::{Description, read, read_description};
-use super::{helpers, rules, subdevice, unsupported};
+use super::{cyclic, helpers, rules, subdevice, unsupported};
 use crate::imports::Levels;
 use crate::nt::layout::DeviceObject;
 use crate::{call, finding};
@@ -21,6 +23,7 @@ use crate::{call, finding};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     WaveRt,
+    WaveCyclic,
     Topology,
 }
 
@@ -37,6 +40,7 @@ pub(crate) struct Bound {
     pub(crate) unknown: Unknown,
     pub(crate) miniport: Ref<IMiniport>,
     pub(crate) wave: Option<Ref<IMiniportWaveRT>>,
+    pub(crate) cyclic: Option<Ref<IMiniportWaveCyclic>>,
     pub(crate) description: Description,
 }
 
@@ -66,6 +70,8 @@ pub(crate) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Gu
     let class = read(class);
     let kind = if class == id::CLSID_PortWaveRT {
         Kind::WaveRt
+    } else if class == id::CLSID_PortWaveCyclic {
+        Kind::WaveCyclic
     } else if class == id::CLSID_PortTopology {
         Kind::Topology
     } else {
@@ -135,27 +141,44 @@ fn bind(
         finding::raise(&rules::PORT_INIT, text);
         STATUS_INVALID_PARAMETER
     };
-    let iid = if port.kind == Kind::WaveRt {
-        id::IID_IPortWaveRT
-    } else {
-        id::IID_IPortTopology
+    let iid = match port.kind {
+        Kind::WaveRt => id::IID_IPortWaveRT,
+        Kind::WaveCyclic => id::IID_IPortWaveCyclic,
+        Kind::Topology => id::IID_IPortTopology,
     };
     let own = com::lend(port, &iid).expect("every port has its own interface");
-    // Both miniport interfaces begin with IMiniport's functions.
-    let (wave, status, miniport) = match port.kind {
+    // All miniport interfaces begin with IMiniport's functions.
+    let (mut wave, mut cyclic) = (None, None);
+    let (status, miniport) = match port.kind {
         Kind::WaveRt => {
-            let wave = unknown.query::<IMiniportWaveRT>().ok_or_else(missing)?;
-            let init = wave.table().Init;
+            let found = unknown.query::<IMiniportWaveRT>().ok_or_else(missing)?;
+            let init = found.table().Init;
             // SAFETY: the miniport's table; the parameters are those the driver gave and the port itself.
             let status = unsafe {
                 call::driver(
                     "IMiniportWaveRT::Init",
                     init,
-                    (wave.this(), adapter, resources, own),
+                    (found.this(), adapter, resources, own),
                 )
             };
-            let miniport = Ref::<IMiniport>::share(wave.this());
-            (Some(wave), status, miniport)
+            let miniport = Ref::<IMiniport>::share(found.this());
+            wave = Some(found);
+            (status, miniport)
+        }
+        Kind::WaveCyclic => {
+            let found = unknown.query::<IMiniportWaveCyclic>().ok_or_else(missing)?;
+            let init = found.table().Init;
+            // SAFETY: as above.
+            let status = unsafe {
+                call::driver(
+                    "IMiniportWaveCyclic::Init",
+                    init,
+                    (found.this(), adapter, resources, own.cast()),
+                )
+            };
+            let miniport = Ref::<IMiniport>::share(found.this());
+            cyclic = Some(found);
+            (status, miniport)
         }
         Kind::Topology => {
             let topology = unknown.query::<IMiniportTopology>().ok_or_else(missing)?;
@@ -168,7 +191,7 @@ fn bind(
                     (topology.this(), adapter, resources, own),
                 )
             };
-            (None, status, Ref::<IMiniport>::share(topology.this()))
+            (status, Ref::<IMiniport>::share(topology.this()))
         }
     };
     if status < 0 {
@@ -201,6 +224,7 @@ fn bind(
         unknown,
         miniport,
         wave,
+        cyclic,
         description,
     })
 }
@@ -271,7 +295,7 @@ macro_rules! method {
     };
 }
 
-const PORT: &[Method] = &[
+const BASE_METHODS: [Method; 3] = [
     method!("IPort::Init", init, "portcls/nf-portcls-iport-init"),
     method!(
         "IPort::GetDeviceProperty",
@@ -284,6 +308,7 @@ const PORT: &[Method] = &[
         "portcls/nf-portcls-iport-newregistrykey"
     ),
 ];
+const PORT: &[Method] = &BASE_METHODS;
 
 static BASE: Table = Table {
     iid: id::IID_IPort,
@@ -292,6 +317,17 @@ static BASE: Table = Table {
 static WAVE: Table = Table {
     iid: id::IID_IPortWaveRT,
     methods: PORT,
+};
+static CYCLIC: Table = Table {
+    iid: id::IID_IPortWaveCyclic,
+    methods: {
+        const ALL: [Method; 6] = {
+            let [init, property, key] = BASE_METHODS;
+            let [notify, slave, master] = cyclic::port::METHODS;
+            [init, property, key, notify, slave, master]
+        };
+        &ALL
+    },
 };
 static TOPOLOGY: Table = Table {
     iid: id::IID_IPortTopology,
@@ -370,6 +406,15 @@ impl HostObject for Port {
             &helpers::RESOURCES2,
             &helpers::NOTIFICATIONS,
         ];
+        static OF_CYCLIC: [&Table; 7] = [
+            &CYCLIC,
+            &BASE,
+            &EVENTS,
+            &VERSION,
+            &UNREGISTER,
+            &DISCONNECT,
+            &helpers::POWER,
+        ];
         static OF_TOPOLOGY: [&Table; 7] = [
             &TOPOLOGY,
             &BASE,
@@ -381,6 +426,7 @@ impl HostObject for Port {
         ];
         match self.kind {
             Kind::WaveRt => &OF_WAVE,
+            Kind::WaveCyclic => &OF_CYCLIC,
             Kind::Topology => &OF_TOPOLOGY,
         }
     }

@@ -48,7 +48,7 @@ impl Pin {
                 self.allocate(request, Some(count))
             }
             KSPROPERTY_RTAUDIO_HWLATENCY => {
-                let stream = self.stream()?;
+                let stream = self.rt()?;
                 let mut latency = KSRTAUDIO_HWLATENCY::default();
                 let function = stream.table().GetHWLatency;
                 // SAFETY: the stream's table; the structure lives here.
@@ -139,7 +139,7 @@ impl Pin {
     }
 
     fn register_of(&self, request: &mut Incoming<'_>) -> Result<Answer, NTSTATUS> {
-        let stream = self.stream()?;
+        let stream = self.rt()?;
         let mut register = KSRTAUDIO_HWREGISTER {
             Register: std::ptr::null_mut(),
             Width: 0,
@@ -168,7 +168,14 @@ impl Pin {
 
     /// Asks the driver where it is.
     pub(super) fn position(&self) -> Result<KSAUDIO_POSITION, NTSTATUS> {
-        let stream = self.stream()?;
+        if let Some(stream) = self.cyclic() {
+            let (play, write) = stream.position()?;
+            return Ok(KSAUDIO_POSITION {
+                PlayOffset: play,
+                WriteOffset: write,
+            });
+        }
+        let stream = self.rt()?;
         let mut position = KSAUDIO_POSITION::default();
         let function = stream.table().GetPosition;
         let call = |position: *mut KSAUDIO_POSITION| {
@@ -277,7 +284,7 @@ impl Pin {
         let out = (&raw mut mdl, &raw mut size, &raw mut offset, &raw mut cache);
         let status = match count {
             None => {
-                let stream = self.stream()?;
+                let stream = self.rt()?;
                 let function = stream.table().AllocateAudioBuffer;
                 let parameters = (stream.this(), requested, out.0, out.1, out.2, out.3);
                 // SAFETY: the stream's table; the variables live here.
@@ -355,7 +362,7 @@ impl Pin {
             // SAFETY: the stream's table; the buffer is the one it allocated.
             unsafe { call::driver(name, function, (stream.this(), mdl, size)) };
         } else {
-            let Ok(stream) = self.stream() else { return };
+            let Ok(stream) = self.rt() else { return };
             let function = stream.table().FreeAudioBuffer;
             // SAFETY: as above.
             unsafe {

@@ -149,6 +149,39 @@ rules! {
     READ_PACKET: "read-packet", false,
         "Packets to read come in order, without flags, with a time that has been.",
         "portcls/nf-portcls-iminiportwavertinputstream-getreadpacket";
+    CYCLIC_STREAM: "cyclic-new-stream", false,
+        "NewStream of a WaveCyclic miniport hands over a stream, a DMA channel and a service group that PcNewServiceGroup made.",
+        "portcls/nf-portcls-iminiportwavecyclic-newstream";
+    CYCLIC_BUFFER: "cyclic-buffer", false,
+        "A WaveCyclic stream has a cyclic buffer from the start, of whole frames, no larger than what was allocated.",
+        "portcls/nf-portcls-iminiportwavecyclic-newstream; portcls/nf-portcls-idmachannel-buffersize";
+    CYCLIC_FRAMING: "cyclic-notification-size", false,
+        "SetNotificationFreq says how many bytes are played in the interval.",
+        "portcls/nf-portcls-iminiportwavecyclicstream-setnotificationfreq";
+    CYCLIC_NORMALIZE: "cyclic-normalize-position", false,
+        "NormalizePhysicalPosition makes units of 100 ns of bytes.",
+        "portcls/nf-portcls-iminiportwavecyclicstream-normalizephysicalposition";
+    CYCLIC_SILENCE: "cyclic-silence", false,
+        "Silence fills the bytes that it is given with silence.",
+        "portcls/nf-portcls-iminiportwavecyclicstream-silence";
+    CYCLIC_NOTIFY: "cyclic-notify-group", false,
+        "Notify is called with a service group of the miniport's.",
+        "portcls/nf-portcls-iportwavecyclic-notify";
+    CYCLIC_LATE: "cyclic-notification-late", false,
+        "A running WaveCyclic stream notifies its port at the interval that it was asked for, and in any case before what the port copied is played.",
+        "portcls/nf-portcls-iportwavecyclic-notify; audio: WaveCyclic Latency";
+    CYCLIC_POSITION: "cyclic-position", false,
+        "The position of a WaveCyclic stream goes on with time, and never back.",
+        "portcls/nf-portcls-iminiportwavecyclicstream-getposition";
+    DMA_TWICE: "dma-buffer-twice", false,
+        "A DMA channel's buffer is allocated once, unless it was freed.",
+        "portcls/nf-portcls-idmachannel-allocatebuffer";
+    DMA_RANGE: "dma-copy-range", false,
+        "CopyTo and CopyFrom stay inside the channel's buffer.",
+        "portcls/nf-portcls-idmachannel-copyto";
+    SERVICE_MEMBER: "service-group-member", false,
+        "RemoveMember is called with a member of the service group.",
+        "portcls/nf-portcls-iservicegroup-removemember";
     REGISTRATION_LEFT: "registration-left", false,
         "A miniport takes back what it registered with its port: stream resources, callbacks, notification buffers.",
         "portcls/nf-portcls-iportclsstreamresourcemanager-removestreamresource";

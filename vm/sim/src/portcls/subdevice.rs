@@ -54,6 +54,7 @@ fn default_categories(kind: Kind) -> &'static [Guid] {
             KSCATEGORY_CAPTURE,
             KSCATEGORY_REALTIME,
         ],
+        Kind::WaveCyclic => &[KSCATEGORY_AUDIO, KSCATEGORY_RENDER, KSCATEGORY_CAPTURE],
         Kind::Topology => &[KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY],
     }
 }

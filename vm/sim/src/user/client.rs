@@ -51,6 +51,11 @@ pub(super) struct Playing {
     scratch: Vec<u8>,
 }
 
+/// Requests are the main player's.
+fn without_buffer() -> UserError {
+    UserError("a client of kind requests has no buffer; only the main player can be one".into())
+}
+
 impl Playing {
     /// Opens a program's stream.
     pub(super) fn open(life: &Life, place: &Place) -> Result<Self, UserError> {
@@ -120,6 +125,7 @@ impl Playing {
                         event: false,
                     } => shared::timed(self, period_frames.into()).await,
                     Client::Polling { interval_ms, .. } => polling::play(self, interval_ms).await,
+                    Client::Requests { .. } => Err(without_buffer()),
                 }
             }
             Err(error) => Err(error),
@@ -138,6 +144,7 @@ impl Playing {
                 self.write(0, self.stream.buffer_frames);
                 self.stream.start()
             }
+            Client::Requests { .. } => Err(without_buffer()),
         }
     }
 

@@ -223,7 +223,7 @@ impl Handle {
     }
 
     /// The file that it is a handle of.
-    pub(super) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 

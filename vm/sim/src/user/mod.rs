@@ -17,6 +17,7 @@ mod processor;
 mod protection;
 pub(crate) mod record;
 mod recorder;
+mod requests;
 mod shared;
 mod soak;
 mod stream;

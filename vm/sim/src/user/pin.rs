@@ -12,23 +12,31 @@ use waverig_portcls::{
     KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_PACKETCOUNT,
     KSPROPERTY_RTAUDIO_PRESENTATION_POSITION, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
     KSPROPERTY_RTAUDIO_SETWRITEPACKET, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
-    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTREAM_HEADER,
 };
 use waverig_protocol::scenario::{Format, Mode};
 
 use super::UserError;
 use super::format;
 use super::ks::{Handle, property};
+use crate::nt::io;
 use crate::nt::status::NtStatus;
-use crate::portcls::protection;
+use crate::portcls::{IOCTL_KS_WRITE_STREAM, protection};
 
 /// KSINTERFACESETID_Standard and KSMEDIUMSETID_Standard (ks.h).
 const INTERFACE_STANDARD: Guid = Guid::new(0x1A8766A0_62CE_11CF_A5D6_28DB04C10000);
 const MEDIUM_STANDARD: Guid = Guid::new(0x4747B320_62CE_11CF_A5D6_28DB04C10000);
 /// KSPRIORITY_NORMAL (ks.h).
 const PRIORITY_NORMAL: u32 = 0x4000_0000;
-/// KSINTERFACE_STANDARD_LOOPED_STREAMING (ks.h): what the audio engine asks for.
-const LOOPED_STREAMING: u32 = 1;
+
+/// How data gets to a pin: `KSINTERFACE_STANDARD_…` (ks.h).
+#[derive(Clone, Copy)]
+pub(super) enum Interface {
+    /// In requests.
+    Streaming = 0,
+    /// Through a cyclic buffer: what the audio engine asks a WaveRT pin for.
+    Looped = 1,
+}
 
 /// An open pin.
 pub(super) struct Pin {
@@ -48,8 +56,12 @@ fn failed(what: &str, status: NtStatus) -> UserError {
 
 /// A KSPIN_CONNECT for a pin, and a data format behind it.
 pub(crate) fn connect(pin: u32, format: &[u8]) -> Vec<u8> {
+    connect_for(Interface::Looped, pin, format)
+}
+
+fn connect_for(interface: Interface, pin: u32, format: &[u8]) -> Vec<u8> {
     let mut connect = Vec::new();
-    for (set, id) in [(INTERFACE_STANDARD, LOOPED_STREAMING), (MEDIUM_STANDARD, 0)] {
+    for (set, id) in [(INTERFACE_STANDARD, interface as u32), (MEDIUM_STANDARD, 0)] {
         connect.extend(format::guid(&set));
         connect.extend([id, 0].map(u32::to_le_bytes).concat());
     }
@@ -64,6 +76,17 @@ impl Pin {
     /// Opens `pin` of `filter` for `format`, in the steps Windows takes: an intersection, a proposal, the pin. The last of them may
     /// be refused, because another program has the pin.
     pub(super) fn open(
+        filter: &Handle,
+        pin: u32,
+        format: &Format,
+        mode: Option<Mode>,
+    ) -> Result<Result<Self, NtStatus>, UserError> {
+        Self::open_for(Interface::Looped, filter, pin, format, mode)
+    }
+
+    /// The same for data that comes in another way.
+    pub(super) fn open_for(
+        interface: Interface,
         filter: &Handle,
         pin: u32,
         format: &Format,
@@ -100,7 +123,7 @@ impl Pin {
             Ok(()) | Err(NtStatus(STATUS_NOT_FOUND)) => {}
             Err(status) => return Err(failed("proposing the format", status)),
         }
-        let connect = connect(pin, &wanted);
+        let connect = connect_for(interface, pin, &wanted);
         Ok(filter.open_pin(&connect).map(|handle| Self { handle }))
     }
 
@@ -290,6 +313,21 @@ impl Pin {
                 "a program may say what its stream is protected from".into(),
             )),
         }
+    }
+
+    /// Sends data; `done` gets the status when it was played. The header's memory stays the program's until then.
+    pub(super) fn write(&self, header: &KSSTREAM_HEADER, done: impl FnOnce(NtStatus) + 'static) {
+        // SAFETY: the header is a structure without padding.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(
+                std::ptr::from_ref(header).cast::<u8>(),
+                size_of::<KSSTREAM_HEADER>(),
+            )
+        };
+        let file = self.handle.file();
+        io::request(file, IOCTL_KS_WRITE_STREAM, &[], bytes, move |status, _| {
+            done(status.status);
+        });
     }
 
     /// Closes the pin; the buffer is gone with it.

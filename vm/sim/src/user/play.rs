@@ -6,13 +6,13 @@ use std::future::Future;
 use std::rc::Rc;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Disturbance, Scenario, TapClient};
+use waverig_protocol::scenario::{Client, Disturbance, Scenario, TapClient};
 
 use super::client::{Life, Playing};
 use super::journal::Journal;
 use super::stream::Setup;
 use super::tap::{Reading, Tap};
-use super::{Target, UserError, life, processor, recorder, soak, task};
+use super::{Target, UserError, life, processor, recorder, requests, soak, task};
 use crate::kernel::kernel;
 use crate::pnp::node::Node;
 use crate::sched::{self, Waited};
@@ -229,16 +229,20 @@ impl Run<'_> {
                 };
             };
             task::sleep_until(first.start).await;
-            let played = match Playing::open(&first, &place) {
-                Ok(playing) => {
-                    let held = scenario.disturbances.clone();
-                    let arrange = move |start| {
-                        processor::arrange_stalls(&held, start);
-                        life::arrange(&held, node.as_ref(), &journal, start);
-                    };
-                    playing.run(lives.collect(), arrange).await
-                }
-                Err(error) => Err(error),
+            let held = scenario.disturbances.clone();
+            let arrange = move |start| {
+                processor::arrange_stalls(&held, start);
+                life::arrange(&held, node.as_ref(), &journal, start);
+            };
+            let played = match first.scenario.client {
+                Client::Requests {
+                    packet_frames,
+                    requests,
+                } => requests::run(&first, (packet_frames, requests), &place, arrange).await,
+                _ => match Playing::open(&first, &place) {
+                    Ok(playing) => playing.run(lives.collect(), arrange).await,
+                    Err(error) => Err(error),
+                },
             };
             let Some(tap) = tap else {
                 return played;

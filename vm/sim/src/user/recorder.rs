@@ -69,7 +69,7 @@ impl Recording {
             Client::EventDriven { .. } => self.event_driven(life.stop).await,
             Client::Polling { interval_ms, .. } => self.polling(interval_ms, life.stop).await,
             Client::Packet { .. } => self.packets(life.stop).await,
-            Client::Shared { .. } => Err(UserError(
+            Client::Shared { .. } | Client::Requests { .. } => Err(UserError(
                 "a recorder is event-driven, in packet mode or polls; this client plays".into(),
             )),
         }

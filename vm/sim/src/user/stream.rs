@@ -153,6 +153,7 @@ impl Stream {
                 event: false,
             } => (4 * u64::from(period_frames), 0),
             Client::Polling { buffer_frames, .. } => (u64::from(buffer_frames), 0),
+            Client::Requests { .. } => (0, 0),
         };
         let bytes = u32::try_from(frames * frame_bytes as u64).map_err(|_| {
             UserError(format!(

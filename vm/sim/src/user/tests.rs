@@ -10,7 +10,7 @@ use waverig_signal::Generator;
 
 use super::client::{Life, Playing};
 use super::journal::{Journal, Kept};
-use super::{Place, UserError, processor, task};
+use super::{Place, UserError, processor, requests, task};
 use crate::kernel::kernel;
 use crate::mock::{self, Machine, Quirk};
 use crate::nt::interface;
@@ -44,18 +44,22 @@ pub(crate) fn play_on_mock(
         start: kernel().now(),
         stop: None,
     };
-    let playing = Playing::open(&life, &place)?;
     let held = scenario.disturbances.clone();
     let arrange = move |start| processor::arrange_stalls(&held, start);
     let result = Rc::new(RefCell::new(None));
     let kept_result = Rc::clone(&result);
-    task::spawn(
-        "the mock's player",
-        playing.run(Vec::new(), arrange),
-        move |played| {
-            *kept_result.borrow_mut() = Some(played);
-        },
-    );
+    let program = async move {
+        match life.scenario.client {
+            Client::Requests {
+                packet_frames,
+                requests,
+            } => requests::run(&life, (packet_frames, requests), &place, arrange).await,
+            _ => Playing::open(&life, &place)?.run(Vec::new(), arrange).await,
+        }
+    };
+    task::spawn("the mock's player", program, move |played| {
+        *kept_result.borrow_mut() = Some(played);
+    });
     sched::must("the mock's player", || result.borrow().is_some());
     result.take().expect("it ended")?;
     journal.flush();

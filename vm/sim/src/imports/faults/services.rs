@@ -54,6 +54,9 @@ const fn told(name: &'static str, answer: Answer, detail: fn(&[u64; 4]) -> Strin
 }
 
 pub(super) static SERVICES: &[Service] = &[
+    service("PcNewServiceGroup", RESOURCES),
+    service("IPortWaveCyclic::NewMasterDmaChannel", RESOURCES),
+    service("IDmaChannel::AllocateBuffer", RESOURCES),
     told("ExAllocatePool2", NULL, block),
     told("ExAllocatePoolWithTag", NULL, block),
     service("ExAllocatePool", NULL),
