@@ -86,6 +86,22 @@ struct Add {
 const TOOLS: &[Tool] = &[
     #[cfg(target_os = "linux")]
     GDB,
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "clang, which compiles the drivers in C++ that the rig is tried on",
+        probe: &["clang", "--version"],
+        add: &[Add {
+            when: &["apt-get", "--version"],
+            command: &[
+                "apt-get",
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "clang",
+            ],
+            root: true,
+        }],
+    },
     Tool {
         name: "osslsigncode, the independent judge of signatures",
         probe: &["osslsigncode", "--version"],

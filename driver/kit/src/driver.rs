@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::kit::{Kit, prepare};
+use crate::link::{self, Job};
 use crate::toolchain::Toolchain;
-use crate::{Arch, Invocation, Runner, Workspace, files, link};
+use crate::{Arch, Invocation, Runner, Workspace, files};
 
 /// What the workspace is called in the PDB, so that no folder of this host stands there.
 pub const SOURCES: &str = "/waverig";
@@ -63,14 +64,14 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
         .join(options.arch.triple())
         .join(PROFILE)
         .join("waverig.lib");
-    let image = link::link(
-        runner,
-        &toolchain,
-        options.arch,
-        &library,
-        &kit.library_folder,
-        &target.join("link").join(options.arch.name()),
-    )?;
+    let job = Job {
+        name: "waverig",
+        code: &library,
+        libraries: &[],
+        library_folder: &kit.library_folder,
+        folder: &target.join("link").join(options.arch.name()),
+    };
+    let image = link::link(runner, &toolchain, options.arch, &job)?;
     let output = &options.output;
     files::make_folder(output)?;
     let built = Built {
@@ -102,7 +103,7 @@ pub fn lint(runner: &dyn Runner, options: &BuildOptions) -> Result<()> {
 }
 
 /// One build at a time in a checkout: builds with different features share folders.
-fn lock(workspace: &Workspace) -> Result<File> {
+pub(crate) fn lock(workspace: &Workspace) -> Result<File> {
     let folder = workspace.kit();
     files::make_folder(&folder)?;
     let path = folder.join(".lock");

@@ -25,7 +25,7 @@ enum Kind {
 /// The exports of one image, sorted by name.
 type Exports = BTreeMap<String, Kind>;
 
-/// Writes the libraries that wdk-build names for a WDM driver into `folder`.
+/// Writes the libraries that wdk-build names for a WDM driver, and that of the port class, into `folder`.
 ///
 /// `mingw_lib` is the folder of `libntoskrnl.a` and `libhal.a`.
 pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<()> {
@@ -34,6 +34,7 @@ pub(crate) fn write_all(arch: Arch, mingw_lib: &Path, folder: &Path) -> Result<(
         ("ntoskrnl.lib", "ntoskrnl.exe", Some("libntoskrnl.a")),
         ("hal.lib", "hal.dll", Some("libhal.a")),
         ("wmilib.lib", "wmilib.sys", None),
+        ("portcls.lib", "portcls.sys", None),
     ] {
         let mut exports = Exports::new();
         if let Some(source) = source {

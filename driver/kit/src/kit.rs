@@ -16,6 +16,8 @@ const VERSION: &str = "10.0.26100.0";
 /// A kit that is ready: what Cargo and the linker need to know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kit {
+    /// Folder of `km` and `shared`, with the headers; on Windows the installed kit's.
+    pub(crate) include_folder: PathBuf,
     /// Folder of `ntoskrnl.lib` and the others.
     pub(crate) library_folder: PathBuf,
     /// Environment of Cargo.
@@ -40,6 +42,7 @@ pub(crate) fn prepare(
     if cfg!(windows) {
         let wdk = wdk::find(runner, arch).context("the Windows Driver Kit has gone")?;
         return Ok(Kit {
+            include_folder: wdk.include_folder(),
             library_folder: wdk.library_folder(arch),
             env: wdk.environment(),
             cargo_args: Vec::new(),
@@ -53,6 +56,7 @@ pub(crate) fn prepare(
     write_wdk(workspace, arch, &mingw, &libclang)?;
     vendor::prepare(runner, workspace)?;
     Ok(Kit {
+        include_folder: kit.join("Include").join(VERSION),
         library_folder: library_folder(&kit, arch),
         env: environment(&kit, arch, &libclang),
         cargo_args: vendor::cargo_args(&workspace.vendor()).into(),

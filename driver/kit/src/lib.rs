@@ -6,9 +6,12 @@
 //! 2. compiles the driver into a static library with Cargo and links it with `rust-lld`, so that the image holds no path of this
 //!    machine and no export.
 //!
+//! [`build_cpp`] compiles drivers in C++ with the same headers and libraries, for trying the rig on drivers that are not this one.
+//!
 //! Every external program goes through [`Runner`], which tests replace.
 
 mod arch;
+mod cpp;
 mod driver;
 mod files;
 mod headers;
@@ -30,6 +33,7 @@ mod wdk;
 mod workspace;
 
 pub use arch::Arch;
+pub use cpp::{CppDriver, build_cpp};
 pub use driver::{BuildOptions, Built, SOURCES, build, lint};
 pub use requirements::{Privilege, Requirement, install, install_line, privilege, requirements};
 pub use runner::{Invocation, Output, Runner, Stdio, SystemRunner};

@@ -25,7 +25,7 @@ const LIBRARIES: [&str; 4] = [
 /// `/Brepro` and the two PDB paths make the bytes depend on the inputs only; `/RELEASE` sets the checksum; the section flags are
 /// those that link.exe gives a driver and lld does not; `.retplne` without attributes kept a driver from loading
 /// (error 998, windows-drivers-rs issue 182). Equal functions are not folded, so that a stack names the function that ran.
-const ARGUMENTS: [&str; 26] = [
+const ARGUMENTS: [&str; 24] = [
     "/NOLOGO",
     "/DRIVER:WDM",
     "/KERNEL",
@@ -48,8 +48,6 @@ const ARGUMENTS: [&str; 26] = [
     "/SECTION:.pdata,RP",
     "/SECTION:INIT,ERD",
     "/DEBUG",
-    "/PDBALTPATH:waverig.pdb",
-    "/PDBSOURCEPATH:/waverig",
     "/Brepro",
     "/RELEASE",
 ];
@@ -62,6 +60,20 @@ const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION_MINOR")
 );
 
+/// A driver to link.
+pub(crate) struct Job<'a> {
+    /// What its files are called, without a suffix.
+    pub(crate) name: &'a str,
+    /// Its code: a static library or an object.
+    pub(crate) code: &'a Path,
+    /// Import libraries that it needs beside those of every driver.
+    pub(crate) libraries: &'a [&'a str],
+    /// Where all of them lie.
+    pub(crate) library_folder: &'a Path,
+    /// Where everything is made.
+    pub(crate) folder: &'a Path,
+}
+
 /// What [`link`] makes, in the folder it was told.
 pub(crate) struct Image {
     pub(crate) sys: PathBuf,
@@ -69,18 +81,28 @@ pub(crate) struct Image {
     pub(crate) map: PathBuf,
 }
 
-/// Links `library` with the kernel's libraries in `library_folder`; everything is made in `folder`.
+/// Links a driver with the kernel's libraries.
 pub(crate) fn link(
     runner: &dyn Runner,
     toolchain: &Toolchain,
     arch: Arch,
-    library: &Path,
-    library_folder: &Path,
-    folder: &Path,
+    job: &Job<'_>,
 ) -> Result<Image> {
+    let Job {
+        name,
+        code,
+        folder,
+        library_folder,
+        ..
+    } = *job;
     files::make_folder(folder)?;
-    files::copy(library, &folder.join("waverig.lib"))?;
-    let libraries = || LIBRARIES.iter().chain(arch.extra_libraries());
+    let suffix = code.extension().unwrap_or_default().to_string_lossy();
+    let input = format!("{name}.{suffix}");
+    files::copy(code, &folder.join(&input))?;
+    let libraries = || {
+        let of_all = LIBRARIES.iter().chain(arch.extra_libraries());
+        of_all.chain(job.libraries)
+    };
     for name in libraries() {
         files::copy(&library_folder.join(name), &folder.join(name))?;
     }
@@ -94,10 +116,12 @@ pub(crate) fn link(
             VERSION.into(),
         ])
         .args([
-            "/OUT:waverig.sys",
-            "/PDB:waverig.pdb",
-            "/MAP:waverig.map",
-            "waverig.lib",
+            format!("/PDBALTPATH:{name}.pdb"),
+            format!("/PDBSOURCEPATH:/{name}"),
+            format!("/OUT:{name}.sys"),
+            format!("/PDB:{name}.pdb"),
+            format!("/MAP:{name}.map"),
+            input,
         ])
         .args(libraries())
         .env("PATH", &program)
@@ -110,15 +134,15 @@ pub(crate) fn link(
     })?;
     if !output.success() {
         bail!(
-            "linking waverig.sys failed (in {}):\n{}{}",
+            "linking {name}.sys failed (in {}):\n{}{}",
             folder.display(),
             output.stdout,
             output.stderr
         );
     }
     Ok(Image {
-        sys: folder.join("waverig.sys"),
-        pdb: folder.join("waverig.pdb"),
-        map: folder.join("waverig.map"),
+        sys: folder.join(format!("{name}.sys")),
+        pdb: folder.join(format!("{name}.pdb")),
+        map: folder.join(format!("{name}.map")),
     })
 }

@@ -18,6 +18,11 @@ pub(crate) struct Wdk {
 }
 
 impl Wdk {
+    /// The folder of `km`.
+    pub(crate) fn include_folder(&self) -> PathBuf {
+        self.root.join("Include").join(&self.version)
+    }
+
     /// The folder of `ntoskrnl.lib`.
     pub(crate) fn library_folder(&self, arch: Arch) -> PathBuf {
         self.root

@@ -97,6 +97,8 @@ pub const KSCATEGORY_TOPOLOGY: Guid = Guid::new(0xDDA54A40_1E4C_11D1_A050_405705
 
 /// A speaker: pin category of an endpoint.
 pub const KSNODETYPE_SPEAKER: Guid = Guid::new(0xDFF21CE1_F70F_11D0_B917_00A0C9223196);
+/// A microphone.
+pub const KSNODETYPE_MICROPHONE: Guid = Guid::new(0xDFF21BE1_F70F_11D0_B917_00A0C9223196);
 /// A line connector: pin category of an endpoint.
 pub const KSNODETYPE_LINE_CONNECTOR: Guid = Guid::new(0xDFF21FE3_F70F_11D0_B917_00A0C9223196);
 /// A volume control.

@@ -144,6 +144,19 @@ impl Calls {
         }
     }
 
+    /// Forgets the open calls above so many: an exception was handled below them.
+    pub(crate) fn cut(&self, depth: usize) {
+        self.nest.borrow_mut().truncate(depth);
+    }
+
+    /// The address at which the driver goes on after the innermost call into the kernel.
+    pub(crate) fn return_address(&self) -> usize {
+        match self.nest.borrow().last() {
+            Some(Frame::IntoKernel { return_address, .. }) => *return_address,
+            other => unreachable!("an import returned while the innermost call was {other:?}"),
+        }
+    }
+
     fn enter_driver(&self, name: &'static str, target: usize, arguments: [u64; 4]) {
         self.record(Event::Call {
             name,

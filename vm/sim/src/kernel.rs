@@ -52,6 +52,7 @@ pub struct Kernel {
     pub(crate) calls: Calls,
     pub(crate) nt: NtState,
     pub(crate) processors: Processors,
+    pub(crate) exceptions: crate::seh::State,
 }
 
 thread_local! {
@@ -86,6 +87,7 @@ impl Kernel {
             calls: Calls::default(),
             nt: NtState::default(),
             processors: Processors::default(),
+            exceptions: crate::seh::State::default(),
             options,
         }));
         KERNEL.set(Some(machine));

@@ -38,6 +38,7 @@ pub mod random;
 pub mod report;
 pub mod rules;
 pub mod sched;
+mod seh;
 pub mod session;
 pub mod time;
 pub mod user;

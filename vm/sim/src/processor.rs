@@ -24,6 +24,7 @@ use crate::nt::irql::{self, Irql};
 use crate::nt::{dpc, extimer, irp, mutex, spinlock};
 use crate::rules;
 use crate::sched::{self, Waited};
+use crate::seh;
 use crate::time::Qpc;
 
 /// Address space of the second processor's stack; a report that is written on it needs more than driver code does.
@@ -184,6 +185,7 @@ fn exchange() {
     irp::exchange();
     mutex::exchange();
     kernel().calls.exchange();
+    seh::exchange();
 }
 
 /// On the first processor: the second runs until it is done or cannot go on.

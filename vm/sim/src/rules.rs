@@ -61,7 +61,7 @@ rules! {
         "What the driver asserts holds (ASSERT, NT_ASSERT).",
         "wdm/nf-wdm-rtlassert; STATUS_ASSERTION_FAILURE, which stops a machine without a debugger";
     EXCEPTION: "exception", true,
-        "A driver raises no exception.",
+        "An exception that a driver raises, or a routine that it calls, is handled by the driver.",
         "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED, when nothing catches it";
     FAST_FAIL: "fast-fail", true,
         "No corruption is found that the compiler's or the library's own checks stop at (int 0x29).",

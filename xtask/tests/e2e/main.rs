@@ -5,6 +5,8 @@
 mod arm64;
 mod chain;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod cpp;
 mod debug;
 mod docs;
 mod faults;

@@ -12,6 +12,7 @@ fn invocation(features: &[&str]) -> Invocation {
         output: PathBuf::from("/out"),
     };
     let kit = Kit {
+        include_folder: "/w/target/kit/Include".into(),
         library_folder: "/w/target/kit/Lib".into(),
         env: vec![("WDKContentRoot".into(), "/w/target/kit".into())],
         cargo_args: vec!["--config".into(), "x=1".into()],

@@ -95,7 +95,36 @@ pub fn build(topology: &Topology) -> Built {
             }
         }
     }
+    // A bridge pin that failed tells why; without any there is nobody else to tell.
+    if built.missing.is_empty() {
+        built.missing = unreached(topology, &built.endpoints);
+    }
     built
+}
+
+/// The filters whose pins for clients no endpoint leads to: nothing on the way from them is a bridge pin to the world.
+fn unreached(topology: &Topology, endpoints: &[Endpoint]) -> Vec<Missing> {
+    let filters = topology.filters.iter().enumerate();
+    let lonely = filters.filter(|(index, _)| endpoints.iter().all(|one| one.host.0 != *index));
+    lonely
+        .filter_map(|(filter, description)| {
+            let host = |pin: &Pin| pin.is_host() && pin.streams;
+            let pin = description.pins.iter().position(host)? as u32;
+            let end = End { filter, pin };
+            let text = format!(
+                "clients can open {}, but no way leads from it to an unconnected bridge pin (KSPIN_COMMUNICATION_NONE or _BRIDGE), which \
+                 is what an endpoint is made of",
+                topology.name(end)
+            );
+            Some(Missing {
+                filter,
+                pin,
+                rule: &rules::UNREACHED,
+                text,
+                at: Fault::Pin(end),
+            })
+        })
+        .collect()
 }
 
 type Failure = (&'static Rule, String, Fault);

@@ -20,6 +20,9 @@ rules! {
     NO_PATH: "endpoint-path",
         "A path leads from an endpoint's bridge pin to a pin that clients open and that takes PCM, AC-3 or WMA.",
         "Audio Endpoint Builder Algorithm, step 4";
+    UNREACHED: "endpoint-unreached",
+        "A filter that clients stream to belongs to an endpoint.",
+        "inferred from Audio Endpoint Builder Algorithm, step 1: endpoints are made of unconnected bridge pins alone";
     NONE_LISTED: "endpoint-none",
         "An audio device offers at least one endpoint.",
         "Audio Endpoint Builder Algorithm";

@@ -202,6 +202,15 @@ fn the_bridge_pin_needs_a_kind() {
 }
 
 #[test]
+fn a_wave_filter_without_a_bridge_pin_to_the_world_is_found() {
+    check(
+        |t| t.filters[1].pins[1].communication = KSPIN_COMMUNICATION_SINK,
+        &rules::UNREACHED,
+        "clients can open pin 0 of \"Wave\", but no way leads from it",
+    );
+}
+
+#[test]
 fn a_circle_ends() {
     let circle = |t: &mut Topology| {
         t.filters[0].connections.clear();

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::pe::{Headers, SECTION_DISCARDABLE, SECTION_EXECUTE, SECTION_WRITE};
-use super::unwind::Function;
+use super::unwind::{self, Function};
 use super::{Image, keep};
 use crate::coverage;
 use crate::debugger;
@@ -63,6 +63,7 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
         entry: address + headers.entry,
         missing,
         pdb: find_pdb(path, headers.pdb_name(bytes, file)),
+        handles: unwind::has_handlers(bytes, &functions),
         snapshot: bytes.to_vec(),
         functions,
         discardable: ranges(SECTION_DISCARDABLE),

@@ -33,6 +33,8 @@ pub struct Image {
     /// The image as it was mapped: unwind data is read from here, whatever happened to the pages.
     pub(crate) snapshot: Vec<u8>,
     pub(crate) functions: Vec<Function>,
+    /// A function has a handler for exceptions.
+    pub(crate) handles: bool,
     /// Relative ranges that go away after DriverEntry.
     pub(crate) discardable: Vec<(usize, usize)>,
 }
@@ -61,6 +63,11 @@ pub fn at(address: usize) -> Option<&'static Image> {
 /// Whether an address lies in a loaded driver.
 pub fn contains(address: usize) -> bool {
     at(address).is_some()
+}
+
+/// Whether code at an address belongs to a driver with handlers for exceptions.
+pub(crate) fn has_handlers(address: usize) -> bool {
+    at(address).is_some_and(|image| image.handles)
 }
 
 /// `name+0x…` of an address, or the bare address outside of drivers. Cheap.

@@ -17,6 +17,9 @@ const SAVE_NONVOLATILE_FAR: u8 = 5;
 const SAVE_XMM: u8 = 8;
 const SAVE_XMM_FAR: u8 = 9;
 const PUSH_MACHINE_FRAME: u8 = 10;
+/// The function has a handler that is asked who handles an exception, or one that cleans up (UNW_FLAG_EHANDLER, UNW_FLAG_UHANDLER).
+const FLAG_SEARCHES: u8 = 1;
+const FLAG_CLEANS: u8 = 2;
 /// The entry continues another one (UNW_FLAG_CHAININFO).
 const FLAG_CHAINED: u8 = 4;
 
@@ -53,59 +56,128 @@ impl Function {
 /// Reads eight bytes of memory, or `None` where there are none.
 pub(crate) type ReadWord<'a> = &'a dyn Fn(u64) -> Option<u64>;
 
+/// A language-specific handler, by relative addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handler {
+    pub(crate) routine: u32,
+    pub(crate) data: u32,
+    /// It is asked who handles an exception (UNW_FLAG_EHANDLER).
+    pub(crate) searches: bool,
+    /// It cleans up when its frame is left (UNW_FLAG_UHANDLER).
+    pub(crate) cleans: bool,
+}
+
+/// A frame that was undone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unwound {
+    /// The registers of the caller.
+    pub(crate) caller: Registers,
+    /// Where the frame begins: what its handler knows it by.
+    pub(crate) establisher: u64,
+    /// The handler, outside of the prologue.
+    pub(crate) handler: Option<Handler>,
+    /// Where the caller's xmm registers were saved, by their numbers.
+    pub(crate) xmm: [Option<u64>; 16],
+}
+
 /// One step: from the registers inside a function to those of its caller. `None` at the end of what can be known.
 pub(crate) fn step(
     image: &super::Image,
     registers: &Registers,
     read: ReadWord<'_>,
 ) -> Option<Registers> {
+    let caller = frame(image, registers, read)?.caller;
+    (caller.rip != 0).then_some(caller)
+}
+
+/// Undoes the frame of the function that these registers are in.
+pub(crate) fn frame(
+    image: &super::Image,
+    registers: &Registers,
+    read: ReadWord<'_>,
+) -> Option<Unwound> {
     let offset = u32::try_from(
         usize::try_from(registers.rip)
             .ok()?
             .checked_sub(image.base)?,
     )
     .ok()?;
-    let mut caller = *registers;
+    let mut unwound = Unwound {
+        caller: *registers,
+        establisher: registers.general[RSP],
+        handler: None,
+        xmm: [None; 16],
+    };
     let found = image
         .functions
         .iter()
         .find(|function| (function.begin..function.end).contains(&offset));
     // A function without unwind data is a leaf: its return address lies on top of the stack.
-    if let Some(function) = found {
-        let mut function = *function;
+    if let Some(first) = found {
+        let mut function = *first;
         loop {
-            let chained = apply(&image.snapshot, &function, offset, &mut caller, read)?;
-            match chained {
+            let entry = Entry::read(&image.snapshot, &function)?;
+            let in_function = offset.checked_sub(function.begin).unwrap_or(u32::MAX);
+            let base = entry.base(in_function, &unwound.caller);
+            if function.begin == first.begin {
+                unwound.establisher = base;
+            }
+            entry.undo(in_function, base, &mut unwound, read)?;
+            match entry.chained()? {
                 Some(next) => function = next,
-                None => break,
+                None => {
+                    let in_prologue = offset - first.begin < u32::from(entry.prologue);
+                    let is_first = function.begin == first.begin;
+                    unwound.handler = entry.handler().filter(|_| !(is_first && in_prologue));
+                    break;
+                }
             }
         }
     }
+    let caller = &mut unwound.caller;
     caller.rip = read(caller.general[RSP])?;
     caller.general[RSP] += 8;
-    (caller.rip != 0).then_some(caller)
+    Some(unwound)
 }
 
-/// Undoes the prologue of one entry; gives the entry that it continues, if any.
-fn apply(
-    image: &[u8],
-    function: &Function,
-    offset: u32,
-    registers: &mut Registers,
-    read: ReadWord<'_>,
-) -> Option<Option<Function>> {
-    let bytes = Bytes(image);
-    let at = function.unwind as usize;
-    let header = bytes.take(at, 4).ok()?;
-    let (flags, count, frame) = (header[0] >> 3, usize::from(header[2]), header[3]);
-    let in_function = offset.checked_sub(function.begin).unwrap_or(u32::MAX);
-    let slot = |index: usize| bytes.u16(at + 4 + 2 * index).ok();
-    let mut index = 0;
-    while index < count {
-        let code = slot(index)?;
-        let [when, operation] = code.to_le_bytes();
+/// UNWIND_INFO.
+struct Entry<'a> {
+    bytes: Bytes<'a>,
+    at: usize,
+    flags: u8,
+    prologue: u8,
+    count: usize,
+    frame: u8,
+}
+
+impl<'a> Entry<'a> {
+    fn read(image: &'a [u8], function: &Function) -> Option<Self> {
+        let bytes = Bytes(image);
+        let at = function.unwind as usize;
+        let header = bytes.take(at, 4).ok()?;
+        Some(Self {
+            flags: header[0] >> 3,
+            prologue: header[1],
+            count: usize::from(header[2]),
+            frame: header[3],
+            bytes,
+            at,
+        })
+    }
+
+    fn slot(&self, index: usize) -> Option<u16> {
+        self.bytes.u16(self.at + 4 + 2 * index).ok()
+    }
+
+    /// What stands behind the operations, whose number is rounded up to an even one.
+    fn behind(&self) -> usize {
+        self.at + 4 + 2 * self.count.next_multiple_of(2)
+    }
+
+    /// An operation: when it has run, which it is, its parameter, how many slots it takes.
+    fn operation(&self, index: usize) -> Option<(u8, u8, u8, usize)> {
+        let [when, operation] = self.slot(index)?.to_le_bytes();
         let (operation, info) = (operation & 15, operation >> 4);
-        let wide = |first: usize| Some(u64::from(slot(first)?) | u64::from(slot(first + 1)?) << 16);
         let length = match operation {
             ALLOCATE_LARGE if info == 0 => 2,
             ALLOCATE_LARGE => 3,
@@ -113,45 +185,94 @@ fn apply(
             SAVE_NONVOLATILE_FAR | SAVE_XMM_FAR => 3,
             _ => 1,
         };
-        // An operation of the prologue that has not run yet has nothing to undo.
-        if u32::from(when) <= in_function {
-            let stack = registers.general[RSP];
-            match operation {
-                PUSH_NONVOLATILE => {
-                    registers.general[usize::from(info)] = read(stack)?;
-                    registers.general[RSP] = stack + 8;
-                }
-                ALLOCATE_LARGE if info == 0 => {
-                    registers.general[RSP] = stack + 8 * u64::from(slot(index + 1)?)
-                }
-                ALLOCATE_LARGE => registers.general[RSP] = stack + wide(index + 1)?,
-                ALLOCATE_SMALL => registers.general[RSP] = stack + 8 * (u64::from(info) + 1),
-                SET_FRAME_REGISTER => {
-                    let (register, scaled) = (frame & 15, u64::from(frame >> 4));
-                    registers.general[RSP] =
-                        registers.general[usize::from(register)].wrapping_sub(16 * scaled);
-                }
-                SAVE_NONVOLATILE => {
-                    registers.general[usize::from(info)] =
-                        read(stack + 8 * u64::from(slot(index + 1)?))?
-                }
-                SAVE_NONVOLATILE_FAR => {
-                    registers.general[usize::from(info)] = read(stack + wide(index + 1)?)?
-                }
-                PUSH_MACHINE_FRAME => return None,
-                _ => {}
+        Some((when, operation, info, length))
+    }
+
+    /// Where the fixed part of the frame begins: at the frame register, once that is set, else at rsp.
+    fn base(&self, in_function: u32, registers: &Registers) -> u64 {
+        let mut index = 0;
+        while let Some((when, operation, _, length)) = (index < self.count)
+            .then(|| self.operation(index))
+            .flatten()
+        {
+            if operation == SET_FRAME_REGISTER && u32::from(when) <= in_function {
+                let (register, scaled) = (self.frame & 15, u64::from(self.frame >> 4));
+                return registers.general[usize::from(register)].wrapping_sub(16 * scaled);
             }
+            index += length;
         }
-        index += length;
+        registers.general[RSP]
     }
-    if flags & FLAG_CHAINED == 0 {
-        return Some(None);
+
+    /// Undoes the part of the prologue that has run.
+    fn undo(
+        &self,
+        in_function: u32,
+        base: u64,
+        unwound: &mut Unwound,
+        read: ReadWord<'_>,
+    ) -> Option<()> {
+        let mut index = 0;
+        while index < self.count {
+            let (when, operation, info, length) = self.operation(index)?;
+            let near = || self.slot(index + 1).map(u64::from);
+            let far =
+                || Some(u64::from(self.slot(index + 1)?) | u64::from(self.slot(index + 2)?) << 16);
+            // An operation of the prologue that has not run yet has nothing to undo.
+            if u32::from(when) <= in_function {
+                let register = usize::from(info);
+                let general = &mut unwound.caller.general;
+                let stack = general[RSP];
+                match operation {
+                    PUSH_NONVOLATILE => {
+                        general[register] = read(stack)?;
+                        general[RSP] = stack + 8;
+                    }
+                    ALLOCATE_LARGE if info == 0 => general[RSP] = stack + 8 * near()?,
+                    ALLOCATE_LARGE => general[RSP] = stack + far()?,
+                    ALLOCATE_SMALL => general[RSP] = stack + 8 * (u64::from(info) + 1),
+                    SET_FRAME_REGISTER => general[RSP] = base,
+                    SAVE_NONVOLATILE => general[register] = read(base + 8 * near()?)?,
+                    SAVE_NONVOLATILE_FAR => general[register] = read(base + far()?)?,
+                    SAVE_XMM => unwound.xmm[register] = Some(base + 16 * near()?),
+                    SAVE_XMM_FAR => unwound.xmm[register] = Some(base + far()?),
+                    PUSH_MACHINE_FRAME => return None,
+                    _ => {}
+                }
+            }
+            index += length;
+        }
+        Some(())
     }
-    let next = at + 4 + 2 * count.next_multiple_of(2);
-    let word = |place: usize| bytes.u32(place).ok();
-    Some(Some(Function {
-        begin: word(next)?,
-        end: word(next + 4)?,
-        unwind: word(next + 8)?,
-    }))
+
+    /// The entry that this one continues, if any; `None` when it cannot be read.
+    fn chained(&self) -> Option<Option<Function>> {
+        if self.flags & FLAG_CHAINED == 0 {
+            return Some(None);
+        }
+        let word = |place: usize| self.bytes.u32(self.behind() + place).ok();
+        Some(Some(Function {
+            begin: word(0)?,
+            end: word(4)?,
+            unwind: word(8)?,
+        }))
+    }
+
+    fn handler(&self) -> Option<Handler> {
+        if self.flags & (FLAG_SEARCHES | FLAG_CLEANS) == 0 {
+            return None;
+        }
+        Some(Handler {
+            routine: self.bytes.u32(self.behind()).ok()?,
+            data: u32::try_from(self.behind() + 4).ok()?,
+            searches: self.flags & FLAG_SEARCHES != 0,
+            cleans: self.flags & FLAG_CLEANS != 0,
+        })
+    }
+}
+
+/// Whether a function of this image has a handler of its own.
+pub(crate) fn has_handlers(image: &[u8], functions: &[Function]) -> bool {
+    let mut entries = functions.iter().filter_map(|one| Entry::read(image, one));
+    entries.any(|entry| entry.handler().is_some())
 }

@@ -15,6 +15,7 @@ use crate::nt::irql::{self, Irql};
 use crate::processor;
 use crate::report;
 use crate::rules;
+use crate::seh;
 
 /// IRQLs at which a routine may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -379,6 +380,9 @@ fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
 /// The one place that every call from the driver into the kernel passes, after the routine ran.
 fn leave(result: u64) -> usize {
     let calls = &kernel().calls;
+    if let Some(record) = seh::take() {
+        return seh::leave(record, calls.return_address());
+    }
     if processor::is_armed() && !calls.is_quiet() {
         processor::boundary();
     }

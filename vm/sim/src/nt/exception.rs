@@ -1,44 +1,96 @@
-//! Exceptions that a driver raises. The simulator ends a run at the first one, with what was raised; frames that would catch it are not
-//! unwound.
+//! Exceptions that a driver raises, and routines that raise one when what a user program gave is not as it should be.
 
 use std::ffi::c_void;
 
 use crate::finding;
+use crate::host::{PAGE_SIZE, memory};
 use crate::imports::{Import, Levels};
-use crate::nt::status::NtStatus;
-use crate::rules;
+use crate::kernel::kernel;
+use crate::nt::status::{NtStatus, STATUS_ACCESS_VIOLATION, STATUS_DATATYPE_MISALIGNMENT};
+use crate::nt::{mdl, pageable, pool};
+use crate::seh::{self, NONCONTINUABLE, Record};
+use crate::{image, rules};
 
-fn raised(status: NtStatus) -> ! {
-    finding::fatal(
-        &rules::EXCEPTION,
-        format!("the driver raises the exception {status}; the simulator unwinds no frames"),
-    )
-}
-
-extern "win64" fn c_specific_handler(
-    _record: *mut c_void,
-    _frame: *mut c_void,
-    _context: *mut c_void,
-    _dispatcher: *mut c_void,
-) -> i32 {
-    finding::fatal(
-        &rules::MISSING_IMPORT,
-        "structured exception handling: the simulator ends a run at the first exception",
-    )
+/// The call ends with this exception; see [`seh::raise`].
+pub(crate) fn raise(status: NtStatus) {
+    seh::raise(Record {
+        flags: NONCONTINUABLE,
+        ..Record::new(status, &[])
+    });
 }
 
 extern "win64" fn ex_raise_status(status: NtStatus) {
-    raised(status);
+    raise(status);
 }
 
-/// The record begins with the code.
-extern "win64" fn rtl_raise_exception(record: *const NtStatus) {
+extern "win64" fn rtl_raise_exception(record: *const Record) {
     // SAFETY: the driver's record; a bad address faults into a report.
-    raised(unsafe { record.read() });
+    seh::raise(unsafe { record.read() });
 }
 
 extern "win64" fn ex_raise_access_violation() {
-    raised(crate::nt::status::STATUS_ACCESS_VIOLATION);
+    raise(STATUS_ACCESS_VIOLATION);
+}
+
+extern "win64" fn ex_raise_datatype_misalignment() {
+    raise(STATUS_DATATYPE_MISALIGNMENT);
+}
+
+/// Whether an address is the kernel's. A program's own memory is whatever is none of a driver's and the kernel's: both have the one half
+/// of the host's addresses that programs have.
+pub(crate) fn is_kernel(address: usize) -> bool {
+    image::contains(address)
+        || pool::knows(address)
+        || pageable::hides(address)
+        || mdl::describe(address).is_some()
+        || kernel().calls.on_stack(address)
+        || address >= 1 << 47
+}
+
+/// Whether a range of a program's memory has an end, is aligned, and is no kernel's; raises the exception otherwise.
+fn probe(address: usize, length: usize, alignment: u32) -> bool {
+    if length == 0 {
+        return false;
+    }
+    if !address.is_multiple_of(alignment.max(1) as usize) {
+        raise(STATUS_DATATYPE_MISALIGNMENT);
+        return false;
+    }
+    let ends = [Some(address), address.checked_add(length - 1)];
+    if ends.iter().any(|end| end.is_none_or(is_kernel)) {
+        raise(STATUS_ACCESS_VIOLATION);
+        return false;
+    }
+    true
+}
+
+/// APC_LEVEL or below.
+extern "win64" fn probe_for_read(address: usize, length: usize, alignment: u32) {
+    probe(address, length, alignment);
+}
+
+/// Touches each page, as the page says.
+extern "win64" fn probe_for_write(address: usize, length: usize, alignment: u32) {
+    if !probe(address, length, alignment) {
+        return;
+    }
+    let first = address / PAGE_SIZE * PAGE_SIZE;
+    let mut pages = (first..address + length).step_by(PAGE_SIZE);
+    if pages.any(|page| !memory::is_writable(page)) {
+        raise(STATUS_ACCESS_VIOLATION);
+    }
+}
+
+/// What language-specific handlers that are linked into a driver call.
+extern "win64" fn rtl_unwind_ex(
+    frame: usize,
+    target: usize,
+    _record: *mut c_void,
+    value: u64,
+    _context: *mut c_void,
+    _history: *mut c_void,
+) {
+    seh::unwind(frame, target, value);
 }
 
 /// In checked builds of drivers: an ASSERT that does not hold.
@@ -63,7 +115,7 @@ extern "win64" fn rtl_assert(
 pub(crate) static IMPORTS: &[Import] = &[
     Import::nt(
         "__C_specific_handler",
-        c_specific_handler as *const (),
+        seh::c_specific_handler as *const (),
         Levels::ANY,
         "\"x64 exception handling\", Microsoft Learn",
     ),
@@ -84,6 +136,30 @@ pub(crate) static IMPORTS: &[Import] = &[
         ex_raise_access_violation as *const (),
         Levels::DISPATCH,
         "ntddk/nf-ntddk-exraiseaccessviolation",
+    ),
+    Import::nt(
+        "ExRaiseDatatypeMisalignment",
+        ex_raise_datatype_misalignment as *const (),
+        Levels::DISPATCH,
+        "ntddk/nf-ntddk-exraisedatatypemisalignment",
+    ),
+    Import::nt(
+        "ProbeForRead",
+        probe_for_read as *const (),
+        Levels::APC,
+        "wdm/nf-wdm-probeforread",
+    ),
+    Import::nt(
+        "ProbeForWrite",
+        probe_for_write as *const (),
+        Levels::APC,
+        "wdm/nf-wdm-probeforwrite",
+    ),
+    Import::nt(
+        "RtlUnwindEx",
+        rtl_unwind_ex as *const (),
+        Levels::ANY,
+        "\"x64 exception handling\", Microsoft Learn",
     ),
     Import::nt(
         "RtlAssert",

@@ -115,7 +115,7 @@ impl Cause {
 }
 
 /// Where the fault handler sends the thread.
-pub(super) fn on_fault(fault: &Fault) -> ! {
+pub(crate) fn on_fault(fault: &Fault) -> ! {
     super::end(explain(fault))
 }
 

@@ -22,7 +22,9 @@ use crate::host::{REGISTER_NAMES, fault, watchdog};
 use crate::inlined;
 use crate::kernel::try_kernel;
 use crate::rules;
+use crate::seh;
 
+pub(crate) use cause::on_fault;
 pub use cause::{BugCheck, Cause};
 pub use place::set_sources;
 
@@ -139,6 +141,7 @@ pub fn set_sink(sink: Sink) {
 pub fn install(runaway_after: Duration) -> std::io::Result<()> {
     fault::install(cause::on_fault, inlined::emulate, coverage::hit)?;
     inlined::install()?;
+    seh::install();
     panic::set_hook(Box::new(|info| {
         if try_kernel().is_some() {
             end(Cause::rule(&rules::SIMULATOR_DEFECT, info.to_string()));

@@ -238,6 +238,28 @@ pub fn read_word(address: u64) -> Option<u64> {
     (usize::try_from(copied) == Ok(size_of::<u64>())).then_some(word)
 }
 
+/// Whether a byte of this process can be written: it is written with what it holds.
+#[must_use]
+pub fn is_writable(address: usize) -> bool {
+    let Some(word) = read_word(address as u64 & !7) else {
+        return false;
+    };
+    let mut byte = word.to_le_bytes()[address % 8];
+    let local = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    let remote = libc::iovec {
+        iov_base: address as *mut libc::c_void,
+        iov_len: 1,
+    };
+    // SAFETY: the kernel copies out of our byte and answers a bad target with an error instead of a fault.
+    let copied = unsafe {
+        libc::process_vm_writev(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+    };
+    copied == 1
+}
+
 /// Whether an address near the stack pointer lies in the guard below the stack: there is nothing to read.
 #[must_use]
 pub fn is_stack_guard(address: usize) -> bool {

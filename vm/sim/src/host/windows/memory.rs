@@ -8,9 +8,10 @@ use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEM_DECOMMIT, MEM_RESERVE,
-    MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_EXECUTE_READ, PAGE_NOACCESS,
-    PAGE_PROTECTION_FLAGS, PAGE_READONLY, PAGE_READWRITE, UnmapViewOfFile, VirtualAlloc,
-    VirtualFree, VirtualProtect,
+    MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile, PAGE_EXECUTE_READ,
+    PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_WRITECOPY, PAGE_NOACCESS, PAGE_PROTECTION_FLAGS,
+    PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY, UnmapViewOfFile, VirtualAlloc, VirtualFree,
+    VirtualProtect, VirtualQuery,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThreadStackLimits};
 
@@ -216,6 +217,24 @@ pub fn read_word(address: u64) -> Option<u64> {
         )
     };
     (result != 0 && copied == size_of::<u64>()).then_some(word)
+}
+
+/// Whether a byte of this process can be written.
+#[must_use]
+pub fn is_writable(address: usize) -> bool {
+    // SAFETY: plain data, for which zero is a value.
+    let mut region: MEMORY_BASIC_INFORMATION = unsafe { std::mem::zeroed() };
+    // SAFETY: the system writes the description into our structure.
+    let length = unsafe {
+        VirtualQuery(
+            address as *const c_void,
+            &raw mut region,
+            size_of::<MEMORY_BASIC_INFORMATION>(),
+        )
+    };
+    let writable =
+        PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY;
+    length != 0 && region.State == MEM_COMMIT && region.Protect & writable != 0
 }
 
 /// Whether an address near the stack pointer lies in the guard at the low end of this thread's stack. Its pages turn

@@ -3,7 +3,7 @@
 //! Everything that allocates or opens, reads or writes what the system keeps, and that has a way to say that it could not. Not here is
 //! what fails only when it is asked wrongly (a string that does not fit, an interface that an object does not have), and what undoes:
 //! drivers can do nothing about that, and documentation promises it to them (ZwClose, PcUnregister…, disabling an interface).
-//! MmProbeAndLockPages raises an exception, which the simulator has not.
+//! MmProbeAndLockPages raises an exception: it is not made to fail.
 
 use super::{Answer, Service};
 use crate::nt::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_HANDLE, STATUS_NO_MEMORY};

@@ -7,13 +7,18 @@ use super::{
     free_pages, map, release, unmap,
 };
 use crate::finding;
+use crate::host::{PAGE_SIZE, memory};
 use crate::imports::nt_rows;
+use crate::nt::exception;
 use crate::nt::layout::{Irp, Mdl};
 use crate::nt::pool::Owner;
+use crate::nt::status::STATUS_ACCESS_VIOLATION;
 use crate::rules;
 
 /// Mapping for the kernel; the other access mode maps into a process.
 const KERNEL_MODE: i8 = 0;
+/// `IoReadAccess` (LOCK_OPERATION, wdm.h).
+const READ_ACCESS: i32 = 0;
 
 extern "win64" fn io_allocate_mdl(
     address: usize,
@@ -70,7 +75,33 @@ extern "win64" fn mm_build_mdl_for_non_paged_pool(mdl: *mut Mdl) {
     }
 }
 
-extern "win64" fn mm_probe_and_lock_pages(mdl: *mut Mdl, _mode: i8, _operation: i32) {
+/// Whether every page that an MDL describes is there, for `write`; a program names none of the kernel's.
+fn is_accessible(mdl: *mut Mdl, mode: i8, write: bool) -> bool {
+    // SAFETY: the driver's MDL; a bad address faults into a report.
+    let (first, offset, length) = unsafe {
+        (
+            (*mdl).start_va as usize,
+            (*mdl).byte_offset as usize,
+            (*mdl).byte_count as usize,
+        )
+    };
+    let mut pages = (first..first.saturating_add(offset + length.max(1))).step_by(PAGE_SIZE);
+    pages.all(|page| {
+        let there = if write {
+            memory::is_writable(page)
+        } else {
+            memory::read_word(page as u64).is_some()
+        };
+        there && (mode == KERNEL_MODE || !exception::is_kernel(page))
+    })
+}
+
+/// APC_LEVEL or below for pageable memory, else DISPATCH_LEVEL or below.
+extern "win64" fn mm_probe_and_lock_pages(mdl: *mut Mdl, mode: i8, operation: i32) {
+    if !is_accessible(mdl, mode, operation != READ_ACCESS) {
+        exception::raise(STATUS_ACCESS_VIOLATION);
+        return;
+    }
     if flags(mdl) & PAGES_LOCKED != 0 {
         finding::raise(
             &rules::MDL_DOUBLE_MAP,

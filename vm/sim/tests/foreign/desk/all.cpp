@@ -1,0 +1,11 @@
+// One file to compile: what every driver's project builds one by one.
+#include "unknown.cpp"
+#include "settings.cpp"
+#include "trace.cpp"
+#include "save.cpp"
+#include "filters.cpp"
+#include "controls.cpp"
+#include "topology.cpp"
+#include "wave.cpp"
+#include "stream.cpp"
+#include "adapter.cpp"
