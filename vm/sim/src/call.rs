@@ -227,19 +227,27 @@ impl Calls {
         self.nest.swap(&self.nest_elsewhere);
     }
 
+    /// A system thread's calls come to the front, or go back to it.
+    pub(crate) fn exchange_with(&self, other: &RefCell<Vec<Frame>>) {
+        self.nest.swap(other);
+    }
+
     /// How many calls are open.
     pub(crate) fn depth(&self) -> usize {
         self.nest.borrow().len()
     }
 
-    /// The driver's code that called the import that runs now: the address it returns to.
+    /// The driver's code that called the import that runs now: the address it returns to. A routine that has called nothing yet, or that
+    /// has returned, is at its beginning, told as if its first instruction were such a call.
     pub(crate) fn driver_place(&self) -> Option<usize> {
         let nest = self.nest.borrow();
         nest.iter().rev().find_map(|frame| match frame {
             Frame::IntoKernel { return_address, .. } if crate::image::contains(*return_address) => {
                 Some(*return_address)
             }
-            Frame::IntoDriver { target, .. } if crate::image::contains(*target) => Some(*target),
+            Frame::IntoDriver { target, .. } if crate::image::contains(*target) => {
+                Some(*target + 1)
+            }
             _ => None,
         })
     }

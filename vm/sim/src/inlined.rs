@@ -12,6 +12,7 @@ use crate::host::{self, Access, FaultKind, PAGE_SIZE, Protection, Registers, fau
 use crate::image;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
+use crate::threads;
 use crate::time::{QPC_FREQUENCY, Qpc};
 
 /// Where KUSER_SHARED_DATA lies (ntddk.h, `KI_USER_SHARED_DATA`).
@@ -53,6 +54,7 @@ struct Borrowed {
 /// The processor's memory.
 #[derive(Clone, Copy)]
 struct Pages {
+    processor: usize,
     thread: usize,
     shared: usize,
 }
@@ -83,6 +85,7 @@ pub(crate) fn install() -> io::Result<()> {
         base.add(PRCB_MXCSR).cast::<u32>().write(0x1F80);
     }
     let pages = Pages {
+        processor: base as usize,
         thread: base as usize + 2 * PAGE_SIZE,
         shared: base as usize + PAGE_SIZE,
     };
@@ -94,10 +97,27 @@ pub(crate) fn install() -> io::Result<()> {
 
 /// The thread that runs, as `KeGetCurrentThread` gives it.
 pub(crate) fn current_thread() -> usize {
+    if let Some(thread) = threads::current() {
+        return thread;
+    }
     match PAGES.get() {
         Some(pages) => pages.thread,
         // A machine without processor pages, in a unit test: an address that stays the same.
         None => std::ptr::from_ref(kernel()) as usize,
+    }
+}
+
+/// From now on this system thread runs, or none.
+pub(crate) fn set_current_thread(thread: Option<usize>) {
+    if let Some(pages) = PAGES.get() {
+        let value = thread.unwrap_or(pages.thread);
+        // SAFETY: the processor's page, which `install` wrote at the same place and which stays.
+        unsafe {
+            (pages.processor as *mut u8)
+                .add(PRCB_THREAD)
+                .cast::<usize>()
+                .write(value)
+        };
     }
 }
 

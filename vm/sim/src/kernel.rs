@@ -53,6 +53,7 @@ pub struct Kernel {
     pub(crate) nt: NtState,
     pub(crate) processors: Processors,
     pub(crate) exceptions: crate::seh::State,
+    pub(crate) threads: crate::threads::Threads,
 }
 
 thread_local! {
@@ -88,6 +89,7 @@ impl Kernel {
             nt: NtState::default(),
             processors: Processors::default(),
             exceptions: crate::seh::State::default(),
+            threads: crate::threads::Threads::default(),
             options,
         }));
         KERNEL.set(Some(machine));

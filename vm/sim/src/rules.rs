@@ -228,6 +228,9 @@ rules! {
     WORK_ITEM_LEAK: "work-item-leak", false,
         "No work item of a driver is queued or allocated when it is unloaded.",
         "wdm/nf-wdm-iofreeworkitem; bug check 0xCE DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS";
+    THREAD_LEAK: "thread-leak", false,
+        "A driver's system threads have ended when it is unloaded.",
+        "wdm/nf-wdm-pscreatesystemthread; bug check 0xCE DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS";
     OBJECT_REFERENCES: "object-references", true,
         "Every reference to an object is given back once.",
         "bug check 0x18 REFERENCE_BY_POINTER";

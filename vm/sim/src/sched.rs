@@ -12,6 +12,7 @@ use crate::kernel::kernel;
 use crate::nt::{dpc, irql};
 use crate::processor::{self, Side};
 use crate::rules;
+use crate::threads;
 use crate::time::{Hns, Qpc};
 
 /// A scheduled event: its due time and its number in the order of scheduling, which decides between equal times.
@@ -119,8 +120,12 @@ fn step_now() -> bool {
     if dpc::drain() || processor::go_on() {
         return true;
     }
-    if processor::side() == Side::Second {
+    // Neither the second processor nor a thread runs the machine.
+    if processor::side() == Side::Second || threads::current().is_some() {
         return false;
+    }
+    if threads::go_on() {
+        return true;
     }
     let schedule = &kernel().schedule;
     let ready = schedule.ready.borrow_mut().pop_front();
@@ -184,6 +189,9 @@ pub fn settle() {
 pub fn run_until(mut condition: impl FnMut() -> bool, deadline: Option<Qpc>) -> Waited {
     if processor::side() == Side::Second {
         return processor::run_until(&mut condition, deadline);
+    }
+    if threads::current().is_some() {
+        return threads::run_until(&mut condition, deadline);
     }
     loop {
         if condition() {

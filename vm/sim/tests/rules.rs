@@ -208,3 +208,34 @@ fn copied_memory_does_not_overlap_its_target() {
         &["memcpy-overlap", "16 bytes are copied", "8 bytes away"],
     );
 }
+
+#[test]
+fn a_thread_that_outlives_its_driver_is_found() {
+    // Right after its beginning rax is the unload routine. PsCreateSystemThread(data, 0, 0, 0, 0, unload, 0)
+    let start = Code::driver()
+        .bytes(&[0x48, 0x83, 0xEC, 0x30])
+        .bytes(&[0x48, 0x89, 0x44, 0x24, 0x28])
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0])
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x30, 0, 0, 0, 0])
+        .rcx_data(0x80)
+        .bytes(&[0x31, 0xD2, 0x45, 0x31, 0xC0, 0x45, 0x31, 0xC9])
+        .import("PsCreateSystemThread")
+        .bytes(&[0x48, 0x83, 0xC4, 0x30])
+        .success();
+    // cmp byte [flag], 0; jne end; mov byte [flag], 1; KeWaitForSingleObject(data, 0, 0, 0, NULL): the thread comes here first and stays,
+    // the kernel afterwards unloads.
+    let both = start
+        .then("unload")
+        .rcx_data(0x90)
+        .bytes(&[0x80, 0x39, 0, 0x75, 33, 0xC6, 0x01, 1])
+        .rcx_data(0)
+        .bytes(&[0x31, 0xD2, 0x45, 0x31, 0xC0, 0x45, 0x31, 0xC9])
+        .bytes(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0])
+        .import("KeWaitForSingleObject")
+        .success();
+    finds(
+        "thread-left",
+        both,
+        &["thread-leak", "runs in the driver that is unloaded"],
+    );
+}

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use waverig_kit::{CppDriver, SystemRunner, Workspace, build_cpp};
 use waverig_protocol::scenario::{Format, Sample, Signal};
@@ -28,6 +29,12 @@ fn built(name: &str, source: &str, defines: &[&str]) -> PathBuf {
     build_cpp(&SystemRunner, &Workspace::new(root()), &driver).expect("the driver is built")
 }
 
+/// The WaveRT driver as it should be.
+pub(crate) fn desk() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("desk", "all.cpp", &[])).clone()
+}
+
 /// Tries the driver out, with its INF as it is.
 fn simulate(image: &Path, inf: &Path, more: &[&Path]) -> Run {
     let mut command = xtask();
@@ -36,7 +43,7 @@ fn simulate(image: &Path, inf: &Path, more: &[&Path]) -> Run {
 }
 
 /// A file of the WaveRT driver's.
-fn of_desk(file: &str) -> PathBuf {
+pub(crate) fn of_desk(file: &str) -> PathBuf {
     root().join(FOREIGN).join("desk").join(file)
 }
 
@@ -62,7 +69,7 @@ fn a_driver_in_cpp_plays_into_its_file_and_records_what_it_says() {
         "--out".as_ref(),
         &*out,
     ];
-    let image = built("desk", "all.cpp", &[]);
+    let image = desk();
     let said = simulate(&image, &of_desk("desk.inf"), &words).expect(
         0,
         &[
@@ -80,6 +87,13 @@ fn a_driver_in_cpp_plays_into_its_file_and_records_what_it_says() {
         "{}",
         said.out
     );
+    let printed = fs::read_to_string(out.join("printed.log")).expect("it was kept");
+    for line in [
+        "desk: rights 00000000, copy protection 0",
+        "desk: class MEDIA, SaveStreams 00000000",
+    ] {
+        assert!(printed.contains(line), "no {line:?} in\n{printed}");
+    }
     // The last file that it made is the one of the scenario: probing the pin makes files, too.
     let files = out.join("files/DosDevices/C/Windows/Temp");
     let files = fs::read_dir(files).expect("files were saved");
@@ -233,6 +247,70 @@ fn what_no_handler_may_take_ends_the_machine() {
             "error[access-violation]: the driver reads memory that is not there: 0x7f8",
             "the kernel calls exception filter",
             "--> Read, /seh/seh.cpp:",
+        ],
+    );
+}
+
+#[test]
+fn what_is_found_at_a_return_is_told_of_the_routine_that_returned() {
+    let said = exceptions(
+        &["SEH_LEFT_RAISED"],
+        1,
+        &[
+            "DriverEntry was called at PASSIVE_LEVEL and returned at DISPATCH_LEVEL\n --> DriverEntry, /seh/seh.cpp:",
+        ],
+    );
+    assert!(said.out.contains("error[irql-balance]"), "{}", said.out);
+}
+
+/// Loads and unloads a driver of system threads.
+fn threads(defines: &[&str], code: i32, expect: &[&str]) -> Run {
+    let mut command = xtask();
+    command.args(["__simulator", "load"]);
+    run(command.arg(built("threads", "threads.cpp", defines))).expect(code, expect)
+}
+
+#[test]
+fn system_threads_of_a_driver_in_cpp_wait_for_each_other() {
+    let said = threads(&[], 0, &[]);
+    // Milliseconds since DriverEntry, without what timers are late by.
+    let lines: Vec<&str> = said
+        .out
+        .lines()
+        .filter_map(|line| line.split_once("s: "))
+        .map(|(_, text)| text)
+        .collect();
+    let words: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, what)| what)
+        .collect();
+    let expect = [
+        "a has it",
+        "a gives it",
+        "b has it",
+        "b gives it",
+        "a has it",
+        "a gives it",
+        "a handles",
+        "b has it",
+        "b gives it",
+        "b handles",
+        "b returns",
+        "a has ended",
+        "b has ended",
+    ];
+    assert_eq!(words, expect, "{}", said.out);
+    let times = lines
+        .iter()
+        .filter_map(|line| line.split(' ').next()?.parse::<u32>().ok());
+    assert!(times.is_sorted(), "{}", said.out);
+    threads(
+        &["THREAD_LEFT"],
+        1,
+        &[
+            "error[thread-leak]: the system thread at 0x",
+            "runs in the driver that is unloaded",
         ],
     );
 }

@@ -1,14 +1,14 @@
-//! Every command that docs/windows-audio.md tells people to try works.
+//! Every command that docs/windows-audio.md and docs/your-driver.md tell people to try works.
 
 use std::fs;
 
-use crate::rig::{Rig, root};
+use crate::rig::{Rig, root, run, xtask};
 
 /// Commands that take longer: `ci` has tests of its own, `bench` is for people.
 const ELSEWHERE: &[&str] = &["ci", "bench"];
 
-/// The words behind `cargo xtask` of each command in a page's fenced blocks.
-fn commands(page: &str) -> Vec<Vec<String>> {
+/// The words behind `program` of each command in a page's fenced blocks.
+fn commands(page: &str, program: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join(page)).expect("the page is there");
     let mut fenced = false;
     let mut commands = Vec::new();
@@ -18,7 +18,7 @@ fn commands(page: &str) -> Vec<Vec<String>> {
             continue;
         }
         let command = line.split(" #").next().unwrap_or_default().trim();
-        if let Some(words) = command.strip_prefix("cargo xtask ").filter(|_| fenced) {
+        if let Some(words) = command.strip_prefix(program).filter(|_| fenced) {
             commands.push(words.split_whitespace().map(str::to_owned).collect());
         }
     }
@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_commands_of_windows_audio_work() {
-    let commands = commands("docs/windows-audio.md");
+    let commands = commands("docs/windows-audio.md", "cargo xtask ");
     assert!(commands.len() >= 6, "few commands were found: {commands:?}");
     let rig = Rig::with_package("docs");
     for command in commands {
@@ -35,5 +35,43 @@ fn the_commands_of_windows_audio_work() {
         if !ELSEWHERE.contains(&words[0]) {
             rig.xtask(&words).expect(0, &[]);
         }
+    }
+}
+
+/// The page's own names stand for the driver in C++ of these tests.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_commands_of_your_driver_work() {
+    const PAGE: &str = "docs/your-driver.md";
+    let rig = Rig::new("docs-your-driver");
+    let image = crate::cpp::desk();
+    let scenario = rig.folder.join("smallest.toml");
+    let text = fs::read_to_string(root().join(PAGE)).expect("the page is there");
+    let toml = text
+        .split("```toml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    fs::write(&scenario, toml.expect("a scenario is shown")).expect("the test's own folder");
+    let names = [
+        ("X.sys", image),
+        ("X.inf", crate::cpp::of_desk("desk.inf")),
+        ("FILE.toml", scenario),
+        ("seen", rig.folder.join("seen")),
+    ];
+    let said = |word: &String| {
+        let named = names.iter().find(|(name, _)| name == word);
+        named.map_or_else(|| word.into(), |(_, path)| path.clone().into_os_string())
+    };
+    let alone = commands(PAGE, "waverig-sim ");
+    let inspected = commands(PAGE, "cargo xtask ");
+    assert!(
+        alone.len() >= 3 && inspected.len() == 1,
+        "{alone:?} {inspected:?}"
+    );
+    for words in alone {
+        run(xtask().arg("__simulator").args(words.iter().map(said))).expect(0, &["passed"]);
+    }
+    for words in inspected {
+        run(xtask().args(words.iter().map(said))).expect(0, &["WaveSpeaker (wave port)"]);
     }
 }

@@ -37,6 +37,9 @@ const FAILED: u8 = 1;
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
     let options = Options::parse(arguments)?;
     let scenario = options.scenario.as_deref().map(read_scenario).transpose()?;
+    if let Some((prefix, folder)) = &options.sources {
+        report::set_sources(prefix, folder);
+    }
     // A fault is a finding of this program, not a failure of the one that started it.
     report::set_exit(i32::from(FAILED));
     program::start(Machine {

@@ -7,11 +7,13 @@ use anyhow::{Context, Result, bail};
 /// How it is used.
 pub const USAGE: &str = "\
 usage: waverig-sim DRIVER.sys --inf DRIVER.inf [--scenario FILE.toml] [--inspect | --json] [--hardware-id ID] [--seed N] [--out FOLDER]
+                   [--sources PREFIX=FOLDER]
        waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]
        waverig-sim session [--coverage FOLDER] [--sources PREFIX=FOLDER] [--debugger FOLDER]
 
 Installs a WaveRT driver in the simulator, shows what it offers (--inspect: all of it, as a tree; --json: for programs), plays a
 scenario through its endpoints and tells what it found. --out keeps the timeline, what was recorded and the files the driver wrote.
+--sources says where the sources are that the PDB names below PREFIX, so that reports show their lines.
 exit codes: 0 nothing was found; 1 something was; 2 wrong use, or the driver cannot be installed";
 
 /// What was asked for.
@@ -24,6 +26,8 @@ pub(super) struct Options {
     pub(super) inspect: bool,
     pub(super) json: bool,
     pub(super) seed: u64,
+    /// What the PDB calls a folder of sources, and where that is.
+    pub(super) sources: Option<(String, PathBuf)>,
 }
 
 impl Options {
@@ -39,6 +43,7 @@ impl Options {
             inspect: false,
             json: false,
             seed: 0,
+            sources: None,
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
@@ -51,6 +56,13 @@ impl Options {
                 "--scenario" => options.scenario = Some(value()?.into()),
                 "--hardware-id" => options.hardware_id = Some(value()?.clone()),
                 "--out" => options.out = Some(value()?.into()),
+                "--sources" => {
+                    let words = value()?;
+                    let pair = words.split_once('=').with_context(|| {
+                        format!("--sources needs PREFIX=FOLDER, not {words}\n{USAGE}")
+                    })?;
+                    options.sources = Some((pair.0.to_owned(), pair.1.into()));
+                }
                 "--inspect" => options.inspect = true,
                 "--json" => options.json = true,
                 "--seed" => {
@@ -99,5 +111,6 @@ mod tests {
         check(&["a.sys", "--frobnicate"], "no option --frobnicate");
         check(&["a.sys", "--seed"], "--seed needs a value");
         check(&["a.sys", "--seed", "x"], "not x");
+        check(&["a.sys", "--sources", "x"], "PREFIX=FOLDER");
     }
 }

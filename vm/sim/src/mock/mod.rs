@@ -111,6 +111,8 @@ pub(crate) enum Quirk {
     ProposesForAnyMode,
     /// Does not take the formats that it gives.
     RefusesItsFormats,
+    /// It takes formats in the long form alone.
+    TakesLongForms,
     /// Has one volume for a pin that proposes two channels.
     OneVolume,
     /// Offers packet input on a render stream.

@@ -8,6 +8,9 @@ use waverig_protocol::scenario::{Format, Sample};
 use super::{Quirk, has};
 use crate::user::format::{data_format, guid};
 
+/// Bytes of a KSDATAFORMAT_WAVEFORMATEXTENSIBLE.
+const LONG_FORM: u32 = 104;
+
 /// Both properties of the wave filter.
 pub(super) unsafe extern "efiapi" fn handler(request: *mut PCPROPERTY_REQUEST) -> NTSTATUS {
     // SAFETY: PortCls's request; sizes are checked before the pointers are followed.
@@ -15,6 +18,8 @@ pub(super) unsafe extern "efiapi" fn handler(request: *mut PCPROPERTY_REQUEST) -
         if (*(*request).PropertyItem).Id != KSPROPERTY_PIN_PROPOSEDATAFORMAT2 {
             return if has(Quirk::RefusesItsFormats) {
                 status::STATUS_NO_MATCH
+            } else if has(Quirk::TakesLongForms) && (*request).ValueSize < LONG_FORM {
+                status::STATUS_BUFFER_TOO_SMALL
             } else {
                 status::STATUS_SUCCESS
             };

@@ -147,6 +147,7 @@ pub fn unload(driver: Driver) -> Result<()> {
 /// Everything that a driver must have given back.
 fn check_leftovers(driver: *mut DriverObject) {
     crate::portcls::helpers::check_leaks();
+    crate::portcls::content::check_leaks();
     crate::wdf::check_leaks();
     pool::check_leaks();
     if let Some(set) = timer::all_set().first() {
@@ -162,6 +163,7 @@ fn check_leftovers(driver: *mut DriverObject) {
     crate::nt::irp::check_lost();
     crate::nt::mdl::check_leaks();
     crate::nt::workitem::check_leaks();
+    crate::nt::thread::check_leaks();
     crate::nt::object::check_handles();
     crate::nt::object::check_references();
     // SAFETY: the driver object is the kernel's own memory, still allocated.

@@ -33,6 +33,7 @@ pub mod rtl;
 pub mod spinlock;
 pub mod status;
 pub mod system;
+pub mod thread;
 pub mod timer;
 pub mod unicode;
 pub mod wait;
@@ -100,6 +101,7 @@ pub(crate) static TABLES: &[&[Import]] = &[
     rtl::IMPORTS,
     spinlock::IMPORTS,
     system::IMPORTS,
+    thread::IMPORTS,
     timer::IMPORTS,
     unicode::IMPORTS,
     wait::IMPORTS,

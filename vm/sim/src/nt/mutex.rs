@@ -1,4 +1,5 @@
-//! Mutexes, fast mutexes, semaphores and critical regions. A mutex is owned by the thread of one of the processors or by nobody.
+//! Mutexes, fast mutexes, semaphores and critical regions. A mutex is owned by a system thread, by the thread of one of the
+//! processors, or by nobody.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -8,8 +9,7 @@ use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
-use crate::processor::{self, Side};
-use crate::rules;
+use crate::{processor, rules, threads};
 
 /// Kinds of objects (`KOBJECTS`, ntddk.h).
 const MUTEX: u8 = 2;
@@ -31,8 +31,8 @@ struct FastMutex {
 pub(crate) struct MutexState {
     regions: Cell<u32>,
     regions_elsewhere: Cell<u32>,
-    /// Which processor's thread owns a mutex that is owned.
-    owners: RefCell<HashMap<usize, Side>>,
+    /// Which thread owns a mutex that is owned.
+    owners: RefCell<HashMap<usize, usize>>,
 }
 
 /// Takes a mutex that is free, or owned by the thread that asks for it, which may do so again.
@@ -40,11 +40,11 @@ pub(crate) fn try_own(mutex: *mut DispatcherHeader) -> bool {
     // SAFETY: the driver's mutex; a bad address faults into a report.
     let header = unsafe { &mut *mutex };
     let mut owners = kernel().nt.mutexes.owners.borrow_mut();
-    let own = processor::side();
+    let own = owner();
     if header.signal_state <= 0
         && owners
             .get(&(mutex as usize))
-            .is_some_and(|side| *side != own)
+            .is_some_and(|other| *other != own)
     {
         return false;
     }
@@ -109,7 +109,7 @@ pub(crate) extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> 
     let mut owners = kernel().nt.mutexes.owners.borrow_mut();
     if owners
         .get(&(mutex as usize))
-        .is_some_and(|side| *side != processor::side())
+        .is_some_and(|other| *other != owner())
     {
         finding::fatal(
             &rules::LOCK_NOT_HELD,
@@ -164,9 +164,9 @@ extern "win64" fn initialize_fast_mutex(mutex: *mut FastMutex) {
     };
 }
 
-/// A thread's name in a fast mutex.
+/// What mutexes know the thread that runs by.
 fn owner() -> usize {
-    1 + processor::side() as usize
+    threads::current().unwrap_or(1 + processor::side() as usize)
 }
 
 fn take(mutex: *mut FastMutex, what: &str) {

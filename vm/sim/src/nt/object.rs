@@ -23,6 +23,8 @@ pub enum Kind {
     File,
     /// KEVENT with a handle or a name.
     Event,
+    /// A system thread.
+    Thread,
     /// Anything else that is counted.
     Other,
 }
@@ -226,6 +228,7 @@ pub(crate) fn check_handles() {
 // Variables that hold object types: drivers pass their values on, nothing looks inside.
 static FILE_TYPE: [usize; 2] = [1, 0];
 static EVENT_TYPE: [usize; 2] = [2, 0];
+static THREAD_TYPE: [usize; 2] = [3, 0];
 
 /// A variable with the address of a type object: drivers read it, this program does not.
 #[allow(dead_code, reason = "read by drivers")]
@@ -236,9 +239,14 @@ unsafe impl Sync for TypeVariable {}
 
 static FILE_TYPE_VARIABLE: TypeVariable = TypeVariable(&raw const FILE_TYPE);
 static EVENT_TYPE_VARIABLE: TypeVariable = TypeVariable(&raw const EVENT_TYPE);
+static THREAD_TYPE_VARIABLE: TypeVariable = TypeVariable(&raw const THREAD_TYPE);
 
 fn io_file_object_type() -> usize {
     (&raw const FILE_TYPE_VARIABLE) as usize
+}
+
+fn ps_thread_type() -> usize {
+    (&raw const THREAD_TYPE_VARIABLE) as usize
 }
 
 fn ex_event_object_type() -> usize {
@@ -255,6 +263,7 @@ fn kind_fits(object: *mut c_void, wanted: *const c_void) -> bool {
         _ if wanted.is_null() => true,
         Some(Kind::File) => wanted == (&raw const FILE_TYPE).cast(),
         Some(Kind::Event) => wanted == (&raw const EVENT_TYPE).cast(),
+        Some(Kind::Thread) => wanted == (&raw const THREAD_TYPE).cast(),
         _ => false,
     }
 }
@@ -353,6 +362,12 @@ pub(crate) static IMPORTS: &[Import] = &[
         "ntoskrnl.exe",
         "IoFileObjectType",
         io_file_object_type,
+        "wdm/nf-wdm-obreferenceobjectbyhandle",
+    ),
+    Import::data(
+        "ntoskrnl.exe",
+        "PsThreadType",
+        ps_thread_type,
         "wdm/nf-wdm-obreferenceobjectbyhandle",
     ),
     Import::data(

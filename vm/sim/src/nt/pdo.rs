@@ -131,7 +131,7 @@ fn answer(bytes: &[u8], buffer: *mut u8, length: u32, needed: *mut u32) -> NtSta
     STATUS_SUCCESS
 }
 
-extern "win64" fn io_get_device_property(
+pub(crate) extern "win64" fn io_get_device_property(
     pdo: *mut DeviceObject,
     property: i32,
     length: u32,

@@ -1,7 +1,7 @@
 //! The registry: one hive in memory, shared by drivers and by what installs them.
 
 pub(crate) mod query;
-mod rows;
+pub(crate) mod rows;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -25,6 +25,8 @@ const NO_MODE: Guid = Guid::new(0x11111111_2222_3333_4444_555555555555);
 /// Bytes of a KSDATAFORMAT and of the shortest wave format behind it.
 const HEAD: usize = 64;
 const WAVE: usize = 18;
+/// mmreg.h.
+const WAVE_FORMAT_EXTENSIBLE: u16 = 0xFFFE;
 /// A format that announces more bytes has no size but garbage.
 const GREATEST: usize = 1 << 16;
 
@@ -177,9 +179,34 @@ fn taken(handle: &Handle, pin: u32, range: &KSDATARANGE_AUDIO) -> Result<(), Str
         .get(&question)
         .map_err(|status| format!("an intersection with its own range {range:?} gives {status}"))?;
     let wave = Wave::read(&found)?;
-    propose(handle, pin, &found).map_err(|status| {
+    let mut taken = propose(handle, pin, &found);
+    if taken == Err(STATUS_BUFFER_TOO_SMALL) && found.len() == HEAD + WAVE {
+        // A driver may want room for the long form, in which the audio engine proposes every format.
+        taken = propose(handle, pin, &extensible(&found, &wave));
+    }
+    taken.map_err(|status| {
         format!("an intersection gives {wave:?}, which it does not take: {status:#010x}")
     })
+}
+
+/// A format with a WAVEFORMATEX as one with a WAVEFORMATEXTENSIBLE.
+fn extensible(format: &[u8], wave: &Wave) -> Vec<u8> {
+    let mut long = format.to_vec();
+    long.extend(wave.bits.to_le_bytes());
+    // Mono is front center, two are front left and right; what more channels are, nobody has said.
+    let mask: u32 = match wave.channels {
+        1 => 0x4,
+        2 => 0x3,
+        _ => 0,
+    };
+    long.extend(mask.to_le_bytes());
+    long.extend_from_slice(&format[32..48]);
+    let size = long.len();
+    long[..4].copy_from_slice(&(size as u32).to_le_bytes());
+    long[HEAD..HEAD + 2].copy_from_slice(&WAVE_FORMAT_EXTENSIBLE.to_le_bytes());
+    let extra = (size - HEAD - WAVE) as u16;
+    long[HEAD + WAVE - 2..HEAD + WAVE].copy_from_slice(&extra.to_le_bytes());
+    long
 }
 
 /// Proposes a format to the pin, as far as the driver can be asked.
@@ -262,6 +289,7 @@ mod tests {
     #[test]
     fn what_a_pin_proposes_is_whole_and_taken() {
         check(Quirk::None, &[]);
+        check(Quirk::TakesLongForms, &[]);
         check(
             Quirk::ProposesWithoutSize,
             &[

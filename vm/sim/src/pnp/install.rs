@@ -55,6 +55,7 @@ pub(super) fn apply(
     for (name, value) in settings.values() {
         hardware.set(name, setting(value));
     }
+    describe(plan, &properties);
     for value in &plan.registry {
         let key = match value.key {
             RegistryKey::Device if is_property(value) => &properties,
@@ -80,6 +81,20 @@ pub(super) fn apply(
             Err(error)
         }
     }
+}
+
+/// What Plug and Play notes of a device when it is installed, for IoGetDeviceProperty.
+fn describe(plan: &InstallPlan, key: &Key) {
+    let class = plan.class_guid.to_string().to_lowercase();
+    for (name, text) in [
+        ("DeviceDesc", &plan.description),
+        ("Class", &plan.class),
+        ("ClassGUID", &class),
+        ("Mfg", &plan.manufacturer),
+    ] {
+        key.set(name, Value::Sz(text.clone()));
+    }
+    key.set("HardwareID", Value::MultiSz(vec![plan.hardware_id.clone()]));
 }
 
 /// Copies the package into the driver store; the image is the one that was verified, whatever the folder holds by now.

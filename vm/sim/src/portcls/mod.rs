@@ -18,6 +18,7 @@
 pub(crate) mod adapter;
 pub(crate) mod automation;
 pub(crate) mod com;
+pub(crate) mod content;
 mod cyclic;
 pub(crate) mod description;
 mod device_lock;
@@ -36,6 +37,7 @@ pub(crate) mod power;
 mod property;
 pub(crate) mod protection;
 pub(crate) mod ranges;
+mod registry_key;
 mod resources;
 mod rtaudio;
 pub(crate) mod rules;
@@ -138,6 +140,16 @@ static EXPORTS: &[Import] = &[
         "portcls/nf-portcls-pcdispatchirp",
     ),
     row(
+        "PcGetDeviceProperty",
+        port::pc_get_device_property as *const (),
+        "portcls/nf-portcls-pcgetdeviceproperty",
+    ),
+    row(
+        "PcNewRegistryKey",
+        registry_key::pc_new_registry_key as *const (),
+        "portcls/nf-portcls-pcnewregistrykey",
+    ),
+    row(
         "PcNewPort",
         port::pc_new_port as *const (),
         "portcls/nf-portcls-pcnewport",
@@ -175,4 +187,4 @@ static EXPORTS: &[Import] = &[
 ];
 
 /// Tables of rows for the import binding.
-pub(crate) static TABLES: &[&[Import]] = &[EXPORTS];
+pub(crate) static TABLES: &[&[Import]] = &[EXPORTS, content::EXPORTS];

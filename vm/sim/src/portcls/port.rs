@@ -1,6 +1,6 @@
 //! Ports: PortCls's half of a filter, bound to the driver's miniport.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
@@ -14,9 +14,11 @@ use waverig_portcls::{
 use super::adapter;
 use super::com::{self, HostObject, Method, Ref, Table, Unknown};
 use super::description::{Description, read, read_description};
-use super::{cyclic, helpers, rules, subdevice, unsupported};
+use super::{content, cyclic, helpers, registry_key, rules, subdevice, unsupported};
 use crate::imports::Levels;
-use crate::nt::layout::DeviceObject;
+use crate::nt::layout::{DeviceObject, ObjectAttributes};
+use crate::nt::pdo;
+use crate::nt::status::NtStatus;
 use crate::{call, finding};
 
 /// Which port driver.
@@ -31,6 +33,8 @@ pub(crate) enum Kind {
 pub(crate) struct Port {
     pub(crate) kind: Kind,
     name: RefCell<String>,
+    /// The device that it was initialised for.
+    device: Cell<*mut DeviceObject>,
     bound: RefCell<Option<Rc<Bound>>>,
 }
 
@@ -80,6 +84,7 @@ pub(crate) extern "win64" fn pc_new_port(out: *mut *mut c_void, class: *const Gu
     let port = Rc::new(Port {
         kind,
         name: RefCell::new(format!("{kind:?}")),
+        device: Cell::new(std::ptr::null_mut()),
         bound: RefCell::default(),
     });
     let pointer = com::give(&port, &id::IID_IUnknown).expect("every port has its own interface");
@@ -117,6 +122,7 @@ extern "win64" fn init(
         );
         return STATUS_INVALID_DEVICE_REQUEST;
     }
+    port.device.set(device);
     match bind(&port, miniport, adapter, resources) {
         Ok(bound) => {
             port.bound.replace(Some(Rc::new(bound)));
@@ -229,12 +235,43 @@ fn bind(
     })
 }
 
-extern "win64" fn get_device_property(_this: *mut c_void) -> NTSTATUS {
-    unsupported("IPort::GetDeviceProperty", "port.rs")
+extern "win64" fn get_device_property(
+    this: *mut c_void,
+    property: i32,
+    length: u32,
+    buffer: *mut u8,
+    needed: *mut u32,
+) -> NtStatus {
+    let device = com::host::<Port>(this).device.get();
+    pc_get_device_property(device, property, length, buffer, needed)
 }
 
-extern "win64" fn new_registry_key(_this: *mut c_void) -> NTSTATUS {
-    unsupported("IPort::NewRegistryKey", "port.rs")
+/// What IoGetDeviceProperty gives for the device's physical one.
+pub(crate) extern "win64" fn pc_get_device_property(
+    device: *mut DeviceObject,
+    property: i32,
+    length: u32,
+    buffer: *mut u8,
+    needed: *mut u32,
+) -> NtStatus {
+    match adapter::named(device, "GetDeviceProperty") {
+        Some(adapter) => pdo::io_get_device_property(adapter.pdo, property, length, buffer, needed),
+        None => NtStatus(STATUS_INVALID_DEVICE_REQUEST),
+    }
+}
+
+extern "win64" fn new_registry_key(
+    this: *mut c_void,
+    out: *mut *mut c_void,
+    _outer: *mut c_void,
+    kind: u32,
+    access: u32,
+    attributes: *const ObjectAttributes,
+    _options: u32,
+    disposition: *mut u32,
+) -> NTSTATUS {
+    let device = com::host::<Port>(this).device.get();
+    registry_key::open(device, out, kind, access, attributes, disposition)
 }
 
 extern "win64" fn add_event_to_event_list(_this: *mut c_void) {
@@ -392,7 +429,7 @@ impl HostObject for Port {
     }
 
     fn tables(&self) -> &'static [&'static Table] {
-        static OF_WAVE: [&Table; 12] = [
+        static OF_WAVE: [&Table; 14] = [
             &WAVE,
             &BASE,
             &EVENTS,
@@ -405,8 +442,10 @@ impl HostObject for Port {
             &helpers::RESOURCES,
             &helpers::RESOURCES2,
             &helpers::NOTIFICATIONS,
+            &content::PORT,
+            &content::PORT2,
         ];
-        static OF_CYCLIC: [&Table; 7] = [
+        static OF_CYCLIC: [&Table; 9] = [
             &CYCLIC,
             &BASE,
             &EVENTS,
@@ -414,6 +453,8 @@ impl HostObject for Port {
             &UNREGISTER,
             &DISCONNECT,
             &helpers::POWER,
+            &content::PORT,
+            &content::PORT2,
         ];
         static OF_TOPOLOGY: [&Table; 7] = [
             &TOPOLOGY,

@@ -10,6 +10,7 @@ use waverig_portcls::{
     KSPROPERTY_DRMAUDIOSTREAM_CONTENTID, KSPROPERTY_TYPE_SET, NTSTATUS,
 };
 
+use super::content;
 use super::pin::Pin;
 use super::property::{Answer, IOCTL_KS_PROPERTY, Incoming};
 use crate::call;
@@ -77,6 +78,7 @@ impl Pin {
             Reserved: word(2),
             DigitalOutputDisable: word(3).cast_signed(),
         };
+        content::note(word(0), rights);
         let stream = self.stream()?;
         let stream = stream.query::<IDrmAudioStream>();
         let stream = stream.ok_or(STATUS_NOT_IMPLEMENTED)?;

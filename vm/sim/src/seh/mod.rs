@@ -37,7 +37,7 @@ const LIMIT: usize = 1000;
 
 /// An exception that is being dispatched.
 #[derive(Clone, Copy)]
-struct Active {
+pub(crate) struct Active {
     /// Open calls below the code that raised it.
     depth: usize,
     /// The handler that is being called to clean up, if one is.
@@ -72,6 +72,11 @@ fn state() -> &'static State {
 /// The other processor runs from now on.
 pub(crate) fn exchange() {
     state().active.swap(&state().active_elsewhere);
+}
+
+/// A system thread's exceptions come to the front, or go back to it.
+pub(crate) fn exchange_with(other: &RefCell<Vec<Active>>) {
+    state().active.swap(other);
 }
 
 /// The driver's call of the routine that runs now ends with this exception, as soon as the routine returns: it is the last that it does.

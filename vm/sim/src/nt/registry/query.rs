@@ -40,7 +40,7 @@ type Routine = unsafe extern "win64" fn(
 
 /// `RTL_QUERY_REGISTRY_TABLE`.
 #[repr(C)]
-struct Entry {
+pub(crate) struct Entry {
     routine: Option<Routine>,
     flags: u32,
     name: *const u16,
@@ -56,7 +56,7 @@ type Data = (u32, Vec<u8>);
 extern "win64" fn rtl_query_registry_values(
     relative: u32,
     path: *const u16,
-    mut table: *const Entry,
+    table: *const Entry,
     context: *mut c_void,
     _environment: *const c_void,
 ) -> NtStatus {
@@ -64,6 +64,11 @@ extern "win64" fn rtl_query_registry_values(
     if top.is_none() && relative & OPTIONAL == 0 {
         return STATUS_OBJECT_NAME_NOT_FOUND;
     }
+    of_key(top, table, context)
+}
+
+/// What a table of queries asks of a key.
+pub(crate) fn of_key(top: Option<Key>, mut table: *const Entry, context: *mut c_void) -> NtStatus {
     let mut key = top.clone();
     loop {
         // SAFETY: the driver's table, which ends with an entry of zeros; a bad address faults into a report.

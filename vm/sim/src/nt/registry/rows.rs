@@ -60,7 +60,7 @@ extern "win64" fn zw_open_key(
     STATUS_SUCCESS
 }
 
-extern "win64" fn zw_create_key(
+pub(crate) extern "win64" fn zw_create_key(
     handle: *mut usize,
     access: u32,
     attributes: *const ObjectAttributes,
@@ -147,7 +147,7 @@ fn value_information(class: i32, name: &str, value: &Value) -> Option<(Vec<u8>, 
     Some((bytes, fixed))
 }
 
-extern "win64" fn zw_query_value_key(
+pub(crate) extern "win64" fn zw_query_value_key(
     handle: usize,
     name: *const UnicodeString,
     class: i32,
@@ -168,7 +168,7 @@ extern "win64" fn zw_query_value_key(
     }
 }
 
-extern "win64" fn zw_enumerate_value_key(
+pub(crate) extern "win64" fn zw_enumerate_value_key(
     handle: usize,
     index: u32,
     class: i32,
@@ -189,7 +189,7 @@ extern "win64" fn zw_enumerate_value_key(
     }
 }
 
-extern "win64" fn zw_set_value_key(
+pub(crate) extern "win64" fn zw_set_value_key(
     handle: usize,
     name: *const UnicodeString,
     _index: u32,
@@ -217,7 +217,7 @@ extern "win64" fn zw_delete_value_key(handle: usize, name: *const UnicodeString)
     }
 }
 
-extern "win64" fn zw_delete_key(handle: usize) -> NtStatus {
+pub(crate) extern "win64" fn zw_delete_key(handle: usize) -> NtStatus {
     let Some(key) = object::lookup_key(handle) else {
         return STATUS_INVALID_HANDLE;
     };
@@ -236,7 +236,7 @@ extern "win64" fn zw_flush_key(handle: usize) -> NtStatus {
     }
 }
 
-extern "win64" fn zw_enumerate_key(
+pub(crate) extern "win64" fn zw_enumerate_key(
     handle: usize,
     index: u32,
     class: i32,
@@ -260,7 +260,7 @@ extern "win64" fn zw_enumerate_key(
     answer(&bytes, 16, buffer, length, needed)
 }
 
-extern "win64" fn zw_query_key(
+pub(crate) extern "win64" fn zw_query_key(
     handle: usize,
     class: i32,
     buffer: *mut u8,

@@ -32,6 +32,9 @@ public:
     STDMETHODIMP_(NTSTATUS) GetModes(ULONG pin, GUID *modes, ULONG *count) override;
 
 private:
+    static void Mix(IDrmPort2 *drm);
+    static NTSTATUS Ask(PPORTWAVERT port);
+
     const Side m_side;
     const PDEVICE_OBJECT m_device;
     const Settings m_settings;
@@ -62,13 +65,51 @@ STDMETHODIMP_(NTSTATUS) Wave::Init(PUNKNOWN, PRESOURCELIST, PPORTWAVERT port)
         DbgPrint("desk: PortCls version %ld\n", version->GetVersion());
         version->Release();
     }
-    const GUID *const optional[] = {&IID_IPortEvents, &IID_IDrmPort, &IID_IDrmPort2};
-    for (const GUID *id : optional) {
-        if (NT_SUCCESS(port->QueryInterface(*id, &found))) {
-            static_cast<PUNKNOWN>(found)->Release();
-        }
+    if (NT_SUCCESS(port->QueryInterface(IID_IPortEvents, &found))) {
+        static_cast<PUNKNOWN>(found)->Release();
     }
-    return STATUS_SUCCESS;
+    if (NT_SUCCESS(port->QueryInterface(IID_IDrmPort2, &found))) {
+        auto *const drm = static_cast<IDrmPort2 *>(found);
+        Mix(drm);
+        drm->Release();
+    }
+    return Ask(port);
+}
+
+/// Content without restrictions, mixed, has none.
+void Wave::Mix(IDrmPort2 *drm)
+{
+    ULONG parts[] = {0, 0};
+    ULONG mixed;
+    DRMRIGHTS rights = {TRUE, 0, TRUE};
+    if (NT_SUCCESS(drm->CreateContentMixed(parts, 2, &mixed))) {
+        const NTSTATUS status = drm->GetContentRights(mixed, &rights);
+        DbgPrint("desk: rights %08lx, copy protection %d\n", status, rights.CopyProtect);
+        drm->DestroyContent(mixed);
+    }
+}
+
+/// What the port knows of the device: its class, and the values of its driver key.
+NTSTATUS Wave::Ask(PPORTWAVERT port)
+{
+    WCHAR name[32] = {};
+    ULONG length;
+    NTSTATUS status = port->GetDeviceProperty(DevicePropertyClassName, sizeof name - sizeof(WCHAR), name, &length);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    PREGISTRYKEY key;
+    status = port->NewRegistryKey(&key, nullptr, DriverRegistryKey, KEY_READ, nullptr, 0, nullptr);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    UCHAR room[sizeof(KEY_VALUE_PARTIAL_INFORMATION) + sizeof(ULONG)];
+    UNICODE_STRING value;
+    RtlInitUnicodeString(&value, L"SaveStreams");
+    status = key->QueryValueKey(&value, KeyValuePartialInformation, room, sizeof room, &length);
+    key->Release();
+    DbgPrint("desk: class %S, SaveStreams %08lx\n", name, status);
+    return status;
 }
 
 STDMETHODIMP_(NTSTATUS) Wave::GetModes(ULONG pin, GUID *modes, ULONG *count)

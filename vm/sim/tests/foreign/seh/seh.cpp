@@ -224,6 +224,10 @@ extern "C" NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING)
     CodeOf([] { Read(reinterpret_cast<ULONG *>(0x7F8)); });
     KeLowerIrql(before);
 #endif
+#ifdef SEH_LEFT_RAISED
+    KIRQL level;
+    KeRaiseIrql(DISPATCH_LEVEL, &level);
+#endif
 #ifdef SEH_FREED
     static ULONG *block;
     block = static_cast<ULONG *>(ExAllocatePoolWithTag(NonPagedPoolNx, 64, 'tseT'));
