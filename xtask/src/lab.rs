@@ -27,8 +27,15 @@ impl Lab {
     /// # Errors
     /// When it cannot be made.
     pub(crate) fn new(context: &Context) -> Result<Self> {
+        Self::on(context, machine::select(context, "sim")?)
+    }
+
+    /// The same on a simulator that was built otherwise.
+    ///
+    /// # Errors
+    /// When the package cannot be made.
+    pub(crate) fn on(context: &Context, machine: Box<dyn Machine>) -> Result<Self> {
         package::ensure(context)?;
-        let machine = machine::select(context, "sim")?;
         Ok(Self {
             runs: context.layout.runs(machine.kind()),
             machine,

@@ -11,6 +11,7 @@ mod lab;
 mod layout;
 mod machine;
 mod mutant;
+mod optimised;
 mod play;
 mod setup;
 mod spread;

@@ -22,6 +22,7 @@ const REMEMBERED: usize = 160;
 
 /// Non-volatile registers of the driver at a call into the kernel, enough to unwind from there.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
 pub(crate) struct Nonvolatile {
     pub(crate) rbx: u64,
     pub(crate) rbp: u64,
@@ -50,6 +51,34 @@ pub(crate) enum Frame {
         registers: Nonvolatile,
         quiet: bool,
     },
+}
+
+/// Open calls, outermost first.
+pub(crate) type Nest = RefCell<Vec<Open>>;
+
+/// An open call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    frame: Frame,
+    /// Bytes of stack that driver code uses up to here: what lies between each call into the driver and the driver's next call out.
+    used: usize,
+}
+
+impl Open {
+    /// `frame`, inside of `around`.
+    fn inside(around: Option<&Self>, frame: Frame) -> Self {
+        let used = match (around, &frame) {
+            (
+                Some(Self {
+                    frame: Frame::IntoDriver { stack: top, .. },
+                    used,
+                }),
+                Frame::IntoKernel { stack, .. },
+            ) => used + top.saturating_sub(*stack),
+            (around, _) => around.map_or(0, |around| around.used),
+        };
+        Self { frame, used }
+    }
 }
 
 /// One event of the ring that reports show.
@@ -87,19 +116,20 @@ struct Record {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     /// Of the processor that runs, and of the one that does not.
-    nest: RefCell<Vec<Frame>>,
-    nest_elsewhere: RefCell<Vec<Frame>>,
+    nest: Nest,
+    nest_elsewhere: Nest,
     ring: RefCell<VecDeque<Record>>,
 }
 
 impl Calls {
-    /// Opens a call into the kernel; `quiet` ones (memory routines) do not fill the ring.
-    pub(crate) fn enter_kernel(&self, frame: Frame, import: u32, arguments: [u64; 4], quiet: bool) {
-        if !quiet {
-            self.record(Event::Import { import, arguments });
-        }
-        self.nest.borrow_mut().push(frame);
-        let used = self.stack_use();
+    /// Notes a call into the kernel, which quiet ones (memory routines) are not: they would fill the ring.
+    pub(crate) fn note_import(&self, import: u32, arguments: [u64; 4]) {
+        self.record(Event::Import { import, arguments });
+    }
+
+    /// Opens a call into the kernel.
+    pub(crate) fn enter_kernel(&self, frame: Frame) {
+        let used = self.open(frame);
         if used > STACK_LIMIT {
             finding::raise(
                 &rules::STACK_USE,
@@ -108,27 +138,18 @@ impl Calls {
         }
     }
 
-    /// Bytes of stack between each call into the driver and the driver's next call out.
-    fn stack_use(&self) -> usize {
-        let mut used = 0;
-        let mut top = None;
-        for frame in self.nest.borrow().iter() {
-            match frame {
-                Frame::IntoDriver { stack, .. } => top = Some(*stack),
-                Frame::IntoKernel { stack, .. } => {
-                    used += top
-                        .take()
-                        .map_or(0, |top: usize| top.saturating_sub(*stack))
-                }
-            }
-        }
-        used
+    /// Opens a call; gives the bytes of stack that driver code uses now.
+    fn open(&self, frame: Frame) -> usize {
+        let mut nest = self.nest.borrow_mut();
+        let open = Open::inside(nest.last(), frame);
+        nest.push(open);
+        open.used
     }
 
     /// Closes the innermost call into the kernel and gives the address the driver continues at.
     pub(crate) fn leave_kernel(&self, result: u64) -> usize {
         let innermost = self.nest.borrow_mut().pop();
-        match innermost {
+        match innermost.map(|open| open.frame) {
             Some(Frame::IntoKernel {
                 import,
                 return_address,
@@ -151,8 +172,8 @@ impl Calls {
 
     /// The address at which the driver goes on after the innermost call into the kernel.
     pub(crate) fn return_address(&self) -> usize {
-        match self.nest.borrow().last() {
-            Some(Frame::IntoKernel { return_address, .. }) => *return_address,
+        match self.nest.borrow().last().map(|open| open.frame) {
+            Some(Frame::IntoKernel { return_address, .. }) => return_address,
             other => unreachable!("an import returned while the innermost call was {other:?}"),
         }
     }
@@ -164,7 +185,7 @@ impl Calls {
             arguments,
         });
         let here = 0_u8;
-        self.nest.borrow_mut().push(Frame::IntoDriver {
+        self.open(Frame::IntoDriver {
             name,
             target,
             stack: (&raw const here) as usize,
@@ -173,10 +194,10 @@ impl Calls {
 
     fn leave_driver(&self, name: &'static str, result: u64) {
         self.record(Event::Return { name, result });
-        let frame = self.nest.borrow_mut().pop();
+        let innermost = self.nest.borrow_mut().pop().map(|open| open.frame);
         debug_assert!(
-            matches!(frame, Some(Frame::IntoDriver { .. })),
-            "{name} returned to {frame:?}"
+            matches!(innermost, Some(Frame::IntoDriver { .. })),
+            "{name} returned to {innermost:?}"
         );
     }
 
@@ -197,15 +218,15 @@ impl Calls {
 
     /// Open calls, outermost first.
     pub(crate) fn nest(&self) -> Vec<Frame> {
-        self.nest.borrow().clone()
+        frames(&self.nest)
     }
 
     /// Whether an address lies in the part of the stack that driver code and its calls use now.
     pub(crate) fn on_stack(&self, address: usize) -> bool {
         let here = 0_u8;
         let nest = self.nest.borrow();
-        let top = nest.iter().find_map(|frame| match frame {
-            Frame::IntoDriver { stack, .. } => Some(*stack),
+        let top = nest.iter().find_map(|open| match open.frame {
+            Frame::IntoDriver { stack, .. } => Some(stack),
             Frame::IntoKernel { .. } => None,
         });
         top.is_some_and(|top| ((&raw const here) as usize..top).contains(&address))
@@ -214,12 +235,15 @@ impl Calls {
     /// Whether the innermost call is into the kernel and fills no record.
     pub(crate) fn is_quiet(&self) -> bool {
         let nest = self.nest.borrow();
-        matches!(nest.last(), Some(Frame::IntoKernel { quiet: true, .. }))
+        matches!(
+            nest.last().map(|open| open.frame),
+            Some(Frame::IntoKernel { quiet: true, .. })
+        )
     }
 
     /// Open calls of the processor that does not run, outermost first.
     pub(crate) fn nest_elsewhere(&self) -> Vec<Frame> {
-        self.nest_elsewhere.borrow().clone()
+        frames(&self.nest_elsewhere)
     }
 
     /// The other processor runs from now on.
@@ -228,7 +252,7 @@ impl Calls {
     }
 
     /// A system thread's calls come to the front, or go back to it.
-    pub(crate) fn exchange_with(&self, other: &RefCell<Vec<Frame>>) {
+    pub(crate) fn exchange_with(&self, other: &Nest) {
         self.nest.swap(other);
     }
 
@@ -241,21 +265,19 @@ impl Calls {
     /// has returned, is at its beginning, told as if its first instruction were such a call.
     pub(crate) fn driver_place(&self) -> Option<usize> {
         let nest = self.nest.borrow();
-        nest.iter().rev().find_map(|frame| match frame {
-            Frame::IntoKernel { return_address, .. } if crate::image::contains(*return_address) => {
-                Some(*return_address)
+        nest.iter().rev().find_map(|open| match open.frame {
+            Frame::IntoKernel { return_address, .. } if crate::image::contains(return_address) => {
+                Some(return_address)
             }
-            Frame::IntoDriver { target, .. } if crate::image::contains(*target) => {
-                Some(*target + 1)
-            }
+            Frame::IntoDriver { target, .. } if crate::image::contains(target) => Some(target + 1),
             _ => None,
         })
     }
 
     /// Name of the import that runs now, if the innermost open call is one.
     pub(crate) fn current_import(&self) -> Option<String> {
-        match self.nest.borrow().last() {
-            Some(Frame::IntoKernel { import, .. }) => Some(kernel().imports.name(*import)),
+        match self.nest.borrow().last().map(|open| open.frame) {
+            Some(Frame::IntoKernel { import, .. }) => Some(kernel().imports.name(import)),
             _ => None,
         }
     }
@@ -268,7 +290,7 @@ impl Calls {
             .iter()
             .rev()
             .take(4)
-            .map(frame_name)
+            .map(|open| frame_name(&open.frame))
             .collect();
         names.join(", called by ")
     }
@@ -303,6 +325,10 @@ impl Calls {
         lines.drain(..lines.len().saturating_sub(most));
         lines
     }
+}
+
+fn frames(nest: &Nest) -> Vec<Frame> {
+    nest.borrow().iter().map(|open| open.frame).collect()
 }
 
 fn frame_name(frame: &Frame) -> String {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use crate::call::Frame;
+use crate::call::Nest;
 use crate::host::watchdog;
 use crate::inlined;
 use crate::kernel::{kernel, try_kernel};
@@ -38,7 +38,7 @@ pub(crate) struct Thread {
     // What goes with it; while it runs, of what was interrupted for it.
     irql: Cell<Irql>,
     regions: Cell<u32>,
-    nest: RefCell<Vec<Frame>>,
+    nest: Nest,
     exceptions: RefCell<Vec<seh::Active>>,
 }
 

@@ -1,10 +1,11 @@
 //! Conversion between formats, in a program of its own: the engine compiled as for the driver, but for this host.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use waverig_kit::Invocation;
 
 use super::Cost;
 use crate::context::Context;
+use crate::optimised;
 
 /// From rate and sample to rate and sample, with so many channels.
 const CONVERSIONS: &[(u32, &str, u32, &str, u32)] = &[
@@ -81,30 +82,8 @@ fn sample_bytes(sample: &str) -> u64 {
 }
 
 fn compile(context: &Context) -> Result<std::path::PathBuf> {
-    let target = context.layout.root().join("target/bench");
-    let cargo = Invocation::new("cargo")
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "waverig-engine",
-        ])
-        .args([
-            "--profile",
-            "driver",
-            "--example",
-            "convert_cost",
-            "--target-dir",
-        ])
-        .args([&target])
-        .cwd(context.layout.root())
-        .inherit();
-    let output = context.exec.run(&cargo).context("cannot start cargo")?;
-    if !output.success() {
-        bail!("the measured program does not compile: see cargo's messages above");
-    }
-    Ok(target.join("driver/examples/convert_cost"))
+    let example = ["--package", "waverig-engine", "--example", "convert_cost"];
+    Ok(optimised::build(context, "driver", &example)?.join("examples/convert_cost"))
 }
 
 fn slope(context: &Context, program: &std::path::Path, words: &[String]) -> Result<Cost> {

@@ -1,7 +1,7 @@
 //! `cargo xtask pace`: how long the simulator takes for a day of a stream, every rule on and every frame judged.
 //!
 //! The day is played in as many parts as the host has processors, each on a machine of its own that was booted as long before as the
-//! parts before it last.
+//! parts before it last. For an hour or more the simulator is built anew, as far as the compiler optimises it.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ use waverig_vm::run::Job;
 use super::{Options, Verb};
 use crate::context::Context;
 use crate::lab::Lab;
+use crate::machine;
 use crate::spread::spread;
 use crate::stop::{self, Usage};
 
@@ -31,6 +32,8 @@ pub(super) const VERB: Verb = Verb {
 
 /// A day.
 const MINUTES: u64 = 24 * 60;
+/// Runs of so many minutes are worth the time that it takes to compile the simulator for them.
+const OPTIMISED_FROM: u64 = 60;
 /// A machine that takes longer than this for its part has hung.
 const DEADLINE: Duration = Duration::from_secs(1_800);
 /// A minute: what is folded into one digest.
@@ -67,7 +70,11 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !(1..=20_000).contains(&minutes) {
         return Err(Usage(format!("--minutes {minutes}; allowed: 1 to 20000")).into());
     }
-    let lab = Lab::new(context)?;
+    let lab = if minutes >= OPTIMISED_FROM {
+        Lab::on(context, machine::optimised(context)?)?
+    } else {
+        Lab::new(context)?
+    };
     let parts = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let parts = parts.min(minutes);
     context.ui.say(

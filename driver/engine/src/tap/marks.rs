@@ -1,23 +1,12 @@
 //! One bit per frame of the ring and kind of mark.
 
+use core::ops::Range;
+
 /// Sets `count` bits from `start` to `value`, as far as they exist.
 pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {
-    let end = start.saturating_add(count);
-    // Bytes of which all bits are meant are filled; what is left is a part of a byte on either side.
-    let whole = start.div_ceil(8)..end >> 3;
-    let edges = if whole.is_empty() {
-        [(start, count), (0, 0)]
-    } else {
-        let (first, last) = (whole.start as usize, whole.end as usize);
-        let there = first.min(bits.len())..last.min(bits.len());
-        let all = if value { 0xFF } else { 0 };
-        bits.get_mut(there).unwrap_or_default().fill(all);
-        let (before, behind) = (whole.start.saturating_mul(8), whole.end.saturating_mul(8));
-        [
-            (start, before.saturating_sub(start)),
-            (behind, end.saturating_sub(behind)),
-        ]
-    };
+    let (whole, edges) = split(bits.len(), start, count);
+    let all = if value { 0xFF } else { 0 };
+    bits.get_mut(whole).unwrap_or_default().fill(all);
     for (start, count) in edges {
         edit(bits.len(), start, count, |at, mask| {
             if let Some(byte) = bits.get_mut(at) {
@@ -29,13 +18,37 @@ pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {
 
 /// How many of `count` bits from `start` are set.
 pub(super) fn ones(bits: &[u8], start: u64, count: u64) -> u32 {
-    let mut sum = 0u32;
-    edit(bits.len(), start, count, |at, mask| {
-        if let Some(byte) = bits.get(at) {
-            sum = sum.saturating_add((byte & mask).count_ones());
-        }
-    });
+    let (whole, edges) = split(bits.len(), start, count);
+    let (words, rest) = bits.get(whole).unwrap_or_default().as_chunks();
+    let words = words
+        .iter()
+        .map(|word| u64::from_ne_bytes(*word).count_ones());
+    let rest = rest.iter().map(|byte| byte.count_ones());
+    let mut sum: u32 = words.chain(rest).sum();
+    for (start, count) in edges {
+        edit(bits.len(), start, count, |at, mask| {
+            if let Some(byte) = bits.get(at) {
+                sum = sum.saturating_add((byte & mask).count_ones());
+            }
+        });
+    }
     sum
+}
+
+/// The bytes of which all bits are meant, and first bit and count of what is left: a part of a byte on either side.
+fn split(len: usize, start: u64, count: u64) -> (Range<usize>, [(u64, u64); 2]) {
+    let end = start.saturating_add(count);
+    let whole = start.div_ceil(8)..end >> 3;
+    if whole.is_empty() {
+        return (0..0, [(start, count), (0, 0)]);
+    }
+    let (first, last) = (whole.start as usize, whole.end as usize);
+    let (before, behind) = (whole.start.saturating_mul(8), whole.end.saturating_mul(8));
+    let edges = [
+        (start, before.saturating_sub(start)),
+        (behind, end.saturating_sub(behind)),
+    ];
+    (first.min(len)..last.min(len), edges)
 }
 
 /// Number of the bit that belongs to the frame with this ordinal, in `len` bytes; 0 when there are none.
@@ -74,6 +87,25 @@ fn edit(len: usize, start: u64, count: u64, mut visit: impl FnMut(usize, u8)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bits_are_counted_by_words_where_that_goes() {
+        // Every bit of which the number is a multiple of 3.
+        let mut bits = [0; 29];
+        for bit in (0..232).step_by(3) {
+            set(&mut bits, bit, 1, true);
+        }
+        for start in 0..9 {
+            for count in [0, 7, 8, 9, 63, 64, 65, 200, 223] {
+                let expect = (start..start + count).filter(|bit| bit % 3 == 0).count();
+                assert_eq!(
+                    ones(&bits, start, count) as usize,
+                    expect,
+                    "{start}+{count}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn every_range_of_three_bytes() {

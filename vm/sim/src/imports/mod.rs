@@ -315,31 +315,24 @@ pub fn call_site() -> Option<usize> {
     kernel().calls.driver_place()
 }
 
-/// The driver's code that calls, and its state.
-struct Caller {
-    return_address: usize,
-    stack: usize,
-    registers: Nonvolatile,
-}
-
 /// The one place that every call from the driver into the kernel passes, before the routine runs.
-fn enter(index: u32, caller: &Caller, arguments: [u64; 4]) -> *const () {
+fn enter(index: u32, saved: &Saved) -> *const () {
     let kernel = kernel();
     let target = kernel.imports.targets.borrow()[index as usize];
     let quiet = matches!(target, Target::Served { quiet: true, .. });
-    let Caller {
-        return_address,
-        stack,
-        registers,
-    } = *caller;
-    let frame = Frame::IntoKernel {
+    let arguments = saved.arguments;
+    if !quiet {
+        kernel.calls.note_import(index, arguments);
+    }
+    // Read late: what the entry code has just stored cannot be loaded at once in larger pieces.
+    kernel.calls.enter_kernel(Frame::IntoKernel {
         import: index,
-        return_address,
-        stack,
-        registers,
+        return_address: saved.return_address,
+        // What the caller's rsp is again once the call has returned.
+        stack: (&raw const saved.return_address) as usize + size_of::<usize>(),
+        registers: saved.registers,
         quiet,
-    };
-    kernel.calls.enter_kernel(frame, index, arguments, quiet);
+    });
     if watchdog::must_stop() {
         report::end(report::Cause::runaway());
     }
@@ -407,7 +400,7 @@ fn table_for(dll: &str, name: &str) -> &'static str {
 struct Saved {
     shadow: [u64; 4],
     arguments: [u64; 4],
-    registers: [u64; 8],
+    registers: Nonvolatile,
     floating: [u128; 4],
     padding: u64,
     return_address: usize,
@@ -416,25 +409,7 @@ struct Saved {
 extern "win64" fn on_entry(index: u32, saved: *mut Saved) -> *const () {
     // SAFETY: `thunk::entry` passes the block that it just filled on this stack.
     let saved = unsafe { &mut *saved };
-    let [rbx, rbp, rsi, rdi, r12, r13, r14, r15] = saved.registers;
-    let registers = Nonvolatile {
-        rbx,
-        rbp,
-        rsi,
-        rdi,
-        r12,
-        r13,
-        r14,
-        r15,
-    };
-    // What the caller's rsp is again once the call has returned.
-    let stack = (&raw const saved.return_address) as usize + size_of::<usize>();
-    let caller = Caller {
-        return_address: saved.return_address,
-        stack,
-        registers,
-    };
-    let function = enter(index, &caller, saved.arguments);
+    let function = enter(index, saved);
     saved.return_address = thunk::exit as *const () as usize;
     function
 }

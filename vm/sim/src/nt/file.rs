@@ -1,8 +1,9 @@
 //! File objects: an open of a device, and how many opens a device has.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use crate::address::ByAddress;
 use crate::kernel::kernel;
 use crate::nt::layout::{DeviceObject, FileObject, UnicodeString};
 use crate::nt::object::{self, Kind};
@@ -14,7 +15,7 @@ const FILE_OBJECT: i16 = 5;
 /// File objects that exist, by the device that was opened.
 #[derive(Debug, Default)]
 pub(crate) struct FileState {
-    open: RefCell<HashMap<usize, u32>>,
+    open: RefCell<ByAddress<u32>>,
     /// Devices that are being removed.
     going: RefCell<HashSet<usize>>,
 }

@@ -8,8 +8,8 @@ mod rows;
 mod send;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::call_site;
 use crate::kernel::kernel;
@@ -77,7 +77,7 @@ struct Watch {
 /// All IRPs.
 #[derive(Default)]
 pub(crate) struct IrpState {
-    live: RefCell<HashMap<usize, Record>>,
+    live: RefCell<ByAddress<Record>>,
     /// Of the processor that runs, innermost last, and of the one that does not.
     watches: RefCell<Vec<Watch>>,
     watches_elsewhere: RefCell<Vec<Watch>>,

@@ -2,8 +2,8 @@
 //! processors, or by nobody.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
@@ -32,7 +32,7 @@ pub(crate) struct MutexState {
     regions: Cell<u32>,
     regions_elsewhere: Cell<u32>,
     /// Which thread owns a mutex that is owned.
-    owners: RefCell<HashMap<usize, usize>>,
+    owners: RefCell<ByAddress<usize>>,
 }
 
 /// Takes a mutex that is free, or owned by the thread that asks for it, which may do so again.

@@ -1,8 +1,9 @@
 //! Physical devices: what the bus driver (here: the root enumerator) knows of a device, its properties and its keys.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use crate::address::ByAddress;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::{DevPropKey, DeviceObject, DriverObject};
@@ -34,11 +35,11 @@ struct Record {
 /// All physical devices.
 #[derive(Debug, Default)]
 pub(crate) struct PdoState {
-    devices: RefCell<HashMap<usize, Record>>,
+    devices: RefCell<ByAddress<Record>>,
     count: Cell<u32>,
 }
 
-fn devices() -> &'static RefCell<HashMap<usize, Record>> {
+fn devices() -> &'static RefCell<ByAddress<Record>> {
     &kernel().nt.pdos.devices
 }
 

@@ -23,9 +23,14 @@ pub(crate) use rows::IMPORTS;
 const ARENA: usize = 4 << 30;
 /// Freed allocations that are remembered, for reports, and whose addresses stay unused.
 const REMEMBERED: usize = 4096;
+/// The same in long runs: their pages stay in the processor's first cache.
+const REMEMBERED_IN_LONG_RUNS: usize = 4;
 /// In long runs one in so many pieces of the kernel's own freed memory is made inaccessible; the others are filled and looked at. The
 /// driver's own memory always is.
-const LONG_RUN: u32 = 64;
+const LONG_RUN: u32 = 512;
+/// In long runs, bytes around the kernel's own memory that are looked at when it is freed, and every how many times all are.
+const NEAR: usize = 256;
+const FAR: u32 = 16;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
 const ALIGNMENT: usize = 16;
 /// Fills what lies around an allocation in its own pages, and freed memory that stays accessible ([`PoolState::protect_every`]).
@@ -149,10 +154,18 @@ impl PoolState {
     /// How many freed allocations are remembered.
     fn remembered(&self) -> usize {
         if self.is_long_run() {
-            REMEMBERED / 64
+            REMEMBERED_IN_LONG_RUNS
         } else {
             REMEMBERED
         }
+    }
+
+    /// How many bytes around a block are looked at when it is freed: all in its pages, except in long runs around most of the kernel's own.
+    fn reach(&self, block: &Block, length: usize) -> usize {
+        let near = self.is_long_run()
+            && block.owner == Owner::System
+            && !self.released.get().is_multiple_of(FAR);
+        if near { NEAR } else { length }
     }
 
     /// Whether a block that is freed stays accessible.
@@ -166,8 +179,9 @@ impl PoolState {
         !released.is_multiple_of(times)
     }
 
-    /// The first page for `length` bytes of pages followed by a page that stays inaccessible, and what they hold.
-    fn take_pages(&self, length: usize) -> (usize, Pages) {
+    /// The first page for `length` bytes of pages followed by a page that stays inaccessible, and what they hold. All from `offset` on is
+    /// about to be overwritten.
+    fn take_pages(&self, length: usize, offset: usize) -> (usize, Pages) {
         let recycled = self
             .recycled
             .borrow_mut()
@@ -175,7 +189,7 @@ impl PoolState {
             .and_then(Vec::pop);
         if let Some(old) = recycled {
             let left = if old.poisoned {
-                check_poison(&old);
+                check_poison(&old, offset);
                 Pages::Poisoned
             } else {
                 Pages::Used
@@ -222,13 +236,13 @@ pub(crate) fn place(request: Request) -> *mut u8 {
     } = request;
     let state = &kernel().nt.pool;
     let length = pages(size.max(1));
-    let (first_page, left) = state.take_pages(length);
     // Small ones end at the guard page; those of a page or more start at a page, as on Windows.
     let offset = if size >= PAGE_SIZE {
         0
     } else {
         length - size.max(1).next_multiple_of(alignment)
     };
+    let (first_page, left) = state.take_pages(length, offset);
     let address = first_page + offset;
     // SAFETY: the pages were reserved for the pool and given to nobody else.
     unsafe {
@@ -344,13 +358,15 @@ fn release(mut block: Block) {
     // SAFETY: the block is live, so its pages are committed.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
     let touched = |range: std::ops::Range<usize>| content[range.clone()] != AROUND[..range.len()];
-    if touched(0..offset) {
+    let reach = kernel().nt.pool.reach(&block, length);
+    if touched(offset.saturating_sub(reach)..offset) {
         finding::fatal(
             &rules::POOL_UNDERRUN,
             format!("bytes before the allocation were written: {block}"),
         );
     }
-    if touched(offset + block.size..length) {
+    let end = offset + block.size;
+    if touched(end..length.min(end + reach)) {
         finding::fatal(
             &rules::POOL_OVERRUN,
             format!("bytes behind the allocation were written: {block}"),
@@ -400,12 +416,15 @@ fn release(mut block: Block) {
     freed.push_back(block);
 }
 
-/// Whether freed memory that stayed accessible was left alone.
-fn check_poison(block: &Block) {
+/// Whether freed memory that stayed accessible was left alone: all of it that the next block, which begins at `offset`, is about to
+/// overwrite. What lies in front of both is looked at when that block is freed.
+fn check_poison(block: &Block, offset: usize) {
     let length = pages(block.size.max(1));
+    let from = offset.min(block.address - block.first_page);
     // SAFETY: the pages are the pool's, accessible, and nobody else's now.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
-    if content.chunks(PAGE_SIZE).any(|page| page != AROUND) {
+    let untouched = |part: &[u8]| part == &AROUND[..part.len()];
+    if !content[from..].chunks(PAGE_SIZE).all(untouched) {
         finding::fatal(
             &rules::POOL_FREED,
             format!("memory was written after it had been freed: {block}"),

@@ -1,8 +1,8 @@
 //! Kernel timers (KTIMER): due once or periodically, on the clock's tick, with a DPC.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
@@ -22,10 +22,10 @@ const TICK: u64 = 156_250;
 /// Timers that are set.
 #[derive(Debug, Default)]
 pub(crate) struct TimerState {
-    set: RefCell<HashMap<usize, EventId>>,
+    set: RefCell<ByAddress<EventId>>,
 }
 
-fn state() -> &'static RefCell<HashMap<usize, EventId>> {
+fn state() -> &'static RefCell<ByAddress<EventId>> {
     &kernel().nt.timers.set
 }
 

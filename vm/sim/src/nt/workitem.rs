@@ -1,9 +1,9 @@
 //! Work items: routines that run at PASSIVE_LEVEL when the machine next waits.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::c_void;
 
+use crate::address::ByAddress;
 use crate::call;
 use crate::finding;
 use crate::imports::nt_rows;
@@ -28,10 +28,10 @@ struct Item {
 /// Work items by address.
 #[derive(Debug, Default)]
 pub(crate) struct WorkState {
-    items: RefCell<HashMap<usize, Item>>,
+    items: RefCell<ByAddress<Item>>,
 }
 
-fn items() -> &'static RefCell<HashMap<usize, Item>> {
+fn items() -> &'static RefCell<ByAddress<Item>> {
     &kernel().nt.work.items
 }
 

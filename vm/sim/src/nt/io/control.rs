@@ -8,6 +8,7 @@ use super::{File, KERNEL_MODE, USER_MODE, last, stack_size};
 use crate::finding;
 use crate::host::memory::{SharedPages, View};
 use crate::host::{Protection, pages};
+use crate::kernel::kernel;
 use crate::nt::irp;
 use crate::nt::layout::{IoStatus, Irp, Mdl};
 use crate::nt::mdl;
@@ -30,6 +31,8 @@ struct Buffer {
 
 /// Buffers that wait to be used again.
 const SPARE: usize = 32;
+/// The same in long runs: they stay in the processor's cache.
+const SPARE_IN_LONG_RUNS: usize = 2;
 
 thread_local! {
     /// Buffers of direct requests that are over. The driver reached them through a mapping of its own, which is gone,
@@ -53,9 +56,14 @@ impl Buffer {
 
     /// One that was used before, when there are enough of them, or a new one.
     fn spare(length: usize, content: &[u8]) -> Self {
+        let waiting = if kernel().nt.pool.is_long_run() {
+            SPARE_IN_LONG_RUNS
+        } else {
+            SPARE
+        };
         let found = SPARES.with_borrow_mut(|spares| {
             let fits = |spare: &Self| spare.view.length() == pages(length.max(1));
-            let index = (spares.len() >= SPARE)
+            let index = (spares.len() >= waiting)
                 .then(|| spares.iter().position(fits))
                 .flatten()?;
             spares.remove(index)
