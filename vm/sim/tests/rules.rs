@@ -123,6 +123,17 @@ fn levels_and_locks_are_watched() {
         "lock-deadlock",
         &["while this processor holds it"],
     );
+    // ExReleaseRundownProtection(data)
+    let rundown = Code::driver()
+        .rcx_data(0)
+        .import("ExReleaseRundownProtection")
+        .success();
+    fails(
+        "rundown",
+        rundown,
+        "lock-not-held",
+        &["is released but not acquired"],
+    );
     // KeReleaseSpinLock(data, 0)
     let free = Code::driver()
         .rcx_data(0)

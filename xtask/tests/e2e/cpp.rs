@@ -178,6 +178,13 @@ fn each_fault_of_a_driver_in_cpp_is_told_for_what_it_is() {
         ],
     );
     check(
+        "jack",
+        7,
+        &[
+            "error[jack-description]: pin 1 of \"TopologySpeaker\": KSPROPERTY_JACK_DESCRIPTION3: 12 bytes were announced; then it returned STATUS_SUCCESS with 12 bytes, a size of 12 and 2 items",
+        ],
+    );
+    check(
         "unhandled",
         6,
         &[

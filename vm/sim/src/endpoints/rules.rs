@@ -37,7 +37,7 @@ rules! {
         "stream/ksproperty-pin-cinstances; ks/ns-ks-kspin_cinstances";
     JACK: "jack-description",
         "A jack description answers a request without room with its size and STATUS_BUFFER_OVERFLOW, then with a KSMULTIPLE_ITEM and its items.",
-        "KSPROPERTY_JACK_DESCRIPTION";
+        "KSPROPERTY_JACK_DESCRIPTION, KSPROPERTY_JACK_DESCRIPTION2, KSPROPERTY_JACK_DESCRIPTION3";
     BASIC_SUPPORT: "node-basic-support",
         "A volume or mute node answers basic support with room for a ULONG with its verbs, for a KSPROPERTY_DESCRIPTION with that and the whole size, and then with the whole.",
         "Basic Support Queries for Audio Properties";

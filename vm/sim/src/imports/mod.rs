@@ -363,7 +363,7 @@ fn enter(index: u32, saved: &Saved) -> *const () {
         Target::Missing { dll, name } => finding::fatal(
             &rules::MISSING_IMPORT,
             format!(
-                "import {dll}!{name} is not in the simulator: add one row for it to {}",
+                "import {dll}!{name} is not in the simulator: add one row for it to {} (docs/your-driver.md)",
                 table_for(dll, name)
             ),
         ),

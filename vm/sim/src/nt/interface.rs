@@ -265,7 +265,11 @@ extern "win64" fn io_open_device_interface_registry_key(
     STATUS_SUCCESS
 }
 
+/// The bus asks a root-enumerated device for nothing that would have changed.
+extern "win64" fn io_invalidate_device_relations(_device: *mut DeviceObject, _kind: i32) {}
+
 nt_rows! {
+    "IoInvalidateDeviceRelations"      io_invalidate_device_relations        DISPATCH "wdm/nf-wdm-ioinvalidatedevicerelations";
     "IoRegisterDeviceInterface"        io_register_device_interface          PASSIVE "wdm/nf-wdm-ioregisterdeviceinterface";
     "IoSetDeviceInterfaceState"        io_set_device_interface_state         PASSIVE "wdm/nf-wdm-iosetdeviceinterfacestate";
     "IoSetDeviceInterfacePropertyData" io_set_device_interface_property_data APC     "wdm/nf-wdm-iosetdeviceinterfacepropertydata";

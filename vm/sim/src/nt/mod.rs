@@ -1,5 +1,6 @@
 //! The NT kernel: one file per topic, each with its rows of the import table.
 
+pub mod ansi;
 pub mod clock;
 pub mod crt;
 pub mod debug;
@@ -30,6 +31,7 @@ pub mod pool;
 pub(crate) mod processor;
 pub mod registry;
 pub mod rtl;
+pub mod rundown;
 pub mod spinlock;
 pub mod status;
 pub mod system;
@@ -75,6 +77,7 @@ pub(crate) struct NtState {
 
 /// Tables of the rows of ntoskrnl.exe.
 pub(crate) static TABLES: &[&[Import]] = &[
+    ansi::IMPORTS,
     clock::IMPORTS,
     crt::IMPORTS,
     debug::IMPORTS,
@@ -99,6 +102,7 @@ pub(crate) static TABLES: &[&[Import]] = &[
     registry::IMPORTS,
     registry::query::IMPORTS,
     rtl::IMPORTS,
+    rundown::IMPORTS,
     spinlock::IMPORTS,
     system::IMPORTS,
     thread::IMPORTS,

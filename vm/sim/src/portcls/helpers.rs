@@ -92,6 +92,14 @@ pub(super) extern "win64" fn pc_remove_stream_resource(handle: usize) -> NTSTATU
     status
 }
 
+/// Settings for the power framework, which this machine's port does not register with.
+pub(super) extern "win64" fn pc_assign_power_framework_settings(
+    _device: *mut DeviceObject,
+    _settings: *const c_void,
+) -> NTSTATUS {
+    STATUS_SUCCESS
+}
+
 extern "win64" fn add_stream_resource(
     _this: *mut c_void,
     set: *const c_void,

@@ -150,6 +150,11 @@ static EXPORTS: &[Import] = &[
         "portcls/nf-portcls-pcnewregistrykey",
     ),
     row(
+        "PcAssignPowerFrameworkSettings",
+        helpers::pc_assign_power_framework_settings as *const (),
+        "portcls.h",
+    ),
+    row(
         "PcNewPort",
         port::pc_new_port as *const (),
         "portcls/nf-portcls-pcnewport",

@@ -51,7 +51,10 @@ extern "C" __declspec(dllimport) VOID NTAPI RtlRaiseException(PEXCEPTION_RECORD 
 
 // ksmedia.h: the property set of jacks.
 #define STATIC_KSPROPSETID_Jack 0x4509F757, 0x2D46, 0x4637, {0x8E, 0x62, 0xCE, 0x7D, 0xB9, 0x44, 0xF5, 0x7B}
-enum { KSPROPERTY_JACK_DESCRIPTION = 1, KSPROPERTY_JACK_DESCRIPTION2 };
+enum { KSPROPERTY_JACK_DESCRIPTION = 1, KSPROPERTY_JACK_DESCRIPTION2, KSPROPERTY_JACK_DESCRIPTION3 = 5 };
+typedef struct {
+    ULONG ConfigId;
+} KSJACK_DESCRIPTION3;
 
 // wdm.h and evntrace.h: messages for tracing.
 extern "C" __declspec(dllimport) NTSTATUS __cdecl WmiTraceMessage(ULONG64 Logger, ULONG Flags, const GUID *Message, USHORT Number, ...);

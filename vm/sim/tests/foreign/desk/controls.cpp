@@ -127,7 +127,7 @@ static NTSTATUS OneItem(PPCPROPERTY_REQUEST request, const void *item, ULONG siz
         return status;
     }
     auto *const head = static_cast<KSMULTIPLE_ITEM *>(request->Value);
-    *head = {whole, 1};
+    *head = {whole, FaultIs(FAULT_JACK) && size == sizeof(KSJACK_DESCRIPTION3) ? 2u : 1u};
     RtlCopyMemory(head + 1, item, size);
     request->ValueSize = whole;
     return STATUS_SUCCESS;
@@ -143,5 +143,11 @@ NTSTATUS NTAPI OnJack(PPCPROPERTY_REQUEST request)
 NTSTATUS NTAPI OnJack2(PPCPROPERTY_REQUEST request)
 {
     static const KSJACK_DESCRIPTION2 jack = {0, 0};
+    return OneItem(request, &jack, sizeof jack);
+}
+
+NTSTATUS NTAPI OnJack3(PPCPROPERTY_REQUEST request)
+{
+    static const KSJACK_DESCRIPTION3 jack = {1};
     return OneItem(request, &jack, sizeof jack);
 }

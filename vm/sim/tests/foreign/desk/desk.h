@@ -66,6 +66,7 @@ NTSTATUS NTAPI OnVolume(PPCPROPERTY_REQUEST request);
 NTSTATUS NTAPI OnMute(PPCPROPERTY_REQUEST request);
 NTSTATUS NTAPI OnJack(PPCPROPERTY_REQUEST request);
 NTSTATUS NTAPI OnJack2(PPCPROPERTY_REQUEST request);
+NTSTATUS NTAPI OnJack3(PPCPROPERTY_REQUEST request);
 /// What the nodes of a topology were set to, for each channel.
 struct Controls {
     LONG Volume[2];
@@ -100,6 +101,8 @@ enum Fault : ULONG {
     FAULT_WRITE_RAISED,
     /// Raises an exception that nobody handles.
     FAULT_UNHANDLED,
+    /// Says that its jack is two, in one of its descriptions.
+    FAULT_JACK,
 };
 #ifdef DESK_FAULTS
 inline ULONG g_fault;
