@@ -12,7 +12,7 @@ use crate::{Arch, Invocation, Runner, Workspace, files};
 
 /// How a kernel driver is compiled: Microsoft's object format, structured exceptions and no others, no run-time types. mingw-w64's headers
 /// are GCC's, so Microsoft's rules for templates and the like are off.
-const ARGUMENTS: [&str; 20] = [
+const ARGUMENTS: [&str; 16] = [
     "--target=x86_64-pc-windows-msvc",
     "-std=c++17",
     "-O1",
@@ -29,11 +29,6 @@ const ARGUMENTS: [&str; 20] = [
     "-D_WIN64",
     "-D_WIN32_WINNT=0x0A00",
     "-DNTDDI_VERSION=0x0A000008",
-    "-Wall",
-    "-Werror",
-    // mingw-w64's DEFINE_GUID, and text that is one number.
-    "-Wno-missing-braces",
-    "-Wno-multichar",
 ];
 
 /// A driver in C++: one file that includes the others.
@@ -112,4 +107,57 @@ fn compile(runner: &dyn Runner, include: &Path, driver: &CppDriver, object: &Pat
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Scripted;
+
+    fn compiled(runner: &Scripted) -> Result<()> {
+        let driver = CppDriver {
+            name: "desk".into(),
+            source: "/src/all.cpp".into(),
+            defines: vec!["FAULTS".into()],
+            output: "/out".into(),
+        };
+        compile(
+            runner,
+            Path::new("/kit"),
+            &driver,
+            Path::new("/out/desk.obj"),
+        )
+    }
+
+    #[test]
+    fn clang_gets_its_own_headers_first_and_no_folder_of_this_machine() {
+        let runner = Scripted::new(&[("clang -print", 0, "/clang\n"), ("clang --target", 0, "")]);
+        compiled(&runner).unwrap();
+        // Paths as they are written here, whatever this host writes between folders and quotes because of it.
+        let line = runner.lines()[1].replace('\\', "/").replace('\'', "");
+        for words in [
+            "-isystem /clang/include -isystem /kit/km -isystem /kit/shared",
+            "-DFAULTS -fdebug-prefix-map=/src=/desk -fdebug-compilation-dir=/desk",
+            "-c /src/all.cpp -o /out/desk.obj",
+        ] {
+            assert!(line.contains(words), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_with_what_to_do() {
+        for (answers, expect) in [
+            (&[][..], "cargo xtask doctor"),
+            (
+                &[
+                    ("clang -print", 0, "/clang\n"),
+                    ("clang --target", 1, "no such type"),
+                ],
+                "/src/all.cpp does not compile:\nno such type",
+            ),
+        ] {
+            let error = format!("{:#}", compiled(&Scripted::new(answers)).unwrap_err());
+            assert!(error.contains(expect), "{error}");
+        }
+    }
 }

@@ -50,8 +50,9 @@ pub(crate) struct Active {
 /// The exceptions of a machine.
 #[derive(Default)]
 pub(crate) struct State {
-    /// What the routine that runs now raises when it returns.
+    /// What the routine that runs now raises when it returns, and whether it does: every call asks that.
     raised: Cell<Option<Record>>,
+    raises: Cell<bool>,
     /// Of the processor that runs, and of the one that does not.
     active: RefCell<Vec<Active>>,
     active_elsewhere: RefCell<Vec<Active>>,
@@ -82,11 +83,15 @@ pub(crate) fn exchange_with(other: &RefCell<Vec<Active>>) {
 /// The driver's call of the routine that runs now ends with this exception, as soon as the routine returns: it is the last that it does.
 pub(crate) fn raise(record: Record) {
     state().raised.set(Some(record));
+    state().raises.set(true);
 }
 
 /// The exception that the routine that is about to return raises.
 #[inline]
 pub(crate) fn take() -> Option<Record> {
+    if !state().raises.replace(false) {
+        return None;
+    }
     state().raised.take()
 }
 
