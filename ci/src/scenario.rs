@@ -114,6 +114,7 @@ impl ScenarioFile {
             mode: file.mode,
             soak: file.soak.map(Spanned::into_inner),
             digest_frames: None,
+            count_calls: false,
             tap: file.tap.map(Spanned::into_inner).unwrap_or_default(),
             disturbances: plain(file.disturbances),
             recorders: plain(file.recorders),

@@ -409,7 +409,7 @@ impl Stream {
             | Event::Clock { .. } => {}
             Event::Device { change } => self.change(qpc, change),
             // Runs that are folded have a judge of their own.
-            Event::Digest { .. } => {}
+            Event::Digest { .. } | Event::Counted { .. } => {}
             Event::Closed | Event::Kept => {
                 self.clock.halt(qpc);
                 self.closed = true;

@@ -19,6 +19,7 @@ use waverig_portcls::{
     DEVPKEY_KsAudio_PacketSize_Constraints2, Guid, KSAUDIO_PACKETSIZE_CONSTRAINTS2,
     KSAUDIO_PACKETSIZE_PROCESSINGMODE_CONSTRAINT, NTSTATUS, id,
 };
+use wdk_sys::PDEVICE_OBJECT;
 
 /// The reference strings; the INF uses the same.
 static RENDER_NAMES: Names<12> = numbered("WaveRender");
@@ -31,6 +32,12 @@ pub(crate) fn name(cable: CableNumber, direction: Direction) -> Name {
         Direction::Capture => name_of(&CAPTURE_NAMES, cable),
     }
 }
+
+/// The port of the filters.
+pub(crate) const PORT: &Guid = &id::CLSID_PortWaveRT;
+
+/// There is a filter to record through beside the one to play through.
+pub(crate) const CAPTURES: bool = true;
 
 /// The pin that is connected to the topology filter.
 pub(crate) const BRIDGE_PIN: u32 = filter::PIN_BRIDGE;
@@ -76,8 +83,10 @@ pub(crate) fn miniport(
     Object::create(Wave::new(cable, direction)?)
 }
 
-/// Tells the audio engine which periods the filter serves. PASSIVE_LEVEL.
-pub(crate) fn set_packet_constraints(link: &InterfaceLink) -> Result<(), NTSTATUS> {
+/// Tells the audio engine which periods the filter serves, before its interface is enabled (ksmedia.h:
+/// KSAUDIO_PACKETSIZE_CONSTRAINTS2). PASSIVE_LEVEL.
+pub(crate) fn prepare(physical: PDEVICE_OBJECT, name: Name) -> Result<(), NTSTATUS> {
+    let link = InterfaceLink::register(physical, &id::KSCATEGORY_AUDIO, name)?;
     link.set_property(
         &DEVPKEY_KsAudio_PacketSize_Constraints2,
         &fault::constraints(PACKET_CONSTRAINTS),

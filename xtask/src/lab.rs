@@ -7,15 +7,16 @@ use anyhow::{Context as _, Result};
 use waverig_protocol::device::Device;
 use waverig_protocol::{Reply, Severity};
 use waverig_vm::Machine;
-use waverig_vm::run::{Ending, Job, run};
+use waverig_vm::run::{Ending, Job, Part, run};
 
 use crate::context::Context;
-use crate::verbs::package;
+use crate::verbs::package::{self, Driver};
 use crate::{layout, machine};
 
 /// The simulator, the package, and who signed it.
 pub(crate) struct Lab {
     machine: Box<dyn Machine>,
+    driver: &'static Driver,
     package: PathBuf,
     certificate: Vec<u8>,
     runs: PathBuf,
@@ -36,10 +37,23 @@ impl Lab {
     /// When the package cannot be made.
     pub(crate) fn on(context: &Context, machine: Box<dyn Machine>) -> Result<Self> {
         package::ensure(context)?;
+        Self::with(context, machine, &package::WAVERIG)
+    }
+
+    /// With the package of one of the drivers, which is there.
+    ///
+    /// # Errors
+    /// Without a machine, or with a certificate that is damaged.
+    pub(crate) fn of(context: &Context, driver: &'static Driver) -> Result<Self> {
+        Self::with(context, machine::select(context, "sim")?, driver)
+    }
+
+    fn with(context: &Context, machine: Box<dyn Machine>, driver: &'static Driver) -> Result<Self> {
         Ok(Self {
             runs: context.layout.runs(machine.kind()),
             machine,
-            package: context.layout.package(),
+            driver,
+            package: driver.package(&context.layout),
             certificate: package::identity(context)?.certificate().der().to_vec(),
         })
     }
@@ -51,7 +65,13 @@ impl Lab {
 
     /// Installs the package on such a device; what else is done, the caller adds.
     pub(crate) fn job<'a>(&'a self, device: &'a Device, deadline: Duration) -> Job<'a> {
-        package::job(&self.package, &self.certificate, device, deadline)
+        package::job_of(
+            self.driver,
+            &self.package,
+            &self.certificate,
+            device,
+            deadline,
+        )
     }
 
     /// Runs a job on a fresh machine, whose evidence goes to `folder`; `each` gets what the machine says. What it complains of is the
@@ -65,19 +85,32 @@ impl Lab {
         folder: &Path,
         each: &mut dyn FnMut(Reply),
     ) -> Result<Vec<String>> {
+        self.run_with(job, folder, &mut |_, reply, _| each(reply))
+    }
+
+    /// The same for who wants to know what a reply is about, and what comes with it.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn run_with(
+        &self,
+        job: &Job<'_>,
+        folder: &Path,
+        each: &mut dyn FnMut(Part, Reply, Vec<u8>),
+    ) -> Result<Vec<String>> {
         layout::fresh(folder)?;
         let mut texts = Vec::new();
         let ending = run(
             &*self.machine,
             job,
             folder,
-            &mut |_, reply, _| match reply {
+            &mut |part, reply, payload| match reply {
                 Reply::Finding(finding) if finding.severity == Severity::Error => {
                     texts.push(finding.words());
                 }
                 Reply::Fault { text, .. } => texts.push(text),
                 Reply::Refused(refusal) => texts.push(refusal.reason),
-                other => each(other),
+                other => each(part, other, payload),
             },
         )
         .with_context(|| {

@@ -4,6 +4,7 @@
 //! ci crate judges. Exit codes: 0 all passed; 1 a check failed; 2 wrong use; 3 this host lacks something.
 
 mod bench;
+mod compare;
 mod context;
 mod exec;
 mod fault;

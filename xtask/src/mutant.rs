@@ -171,6 +171,7 @@ pub(crate) fn make(
         _ => {}
     }
     let parts = Parts {
+        driver: &package::WAVERIG,
         image: &image,
         pdb: &pdb,
         inx: inx.as_bytes(),

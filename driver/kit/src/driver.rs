@@ -15,8 +15,7 @@ use crate::{Arch, Invocation, Runner, Workspace, files};
 /// What the workspace is called in the PDB, so that no folder of this host stands there.
 pub const SOURCES: &str = "/waverig";
 
-/// The package and the profile (both in the workspace's manifests).
-const PACKAGE: &str = "waverig";
+/// The profile (in the workspace's manifest).
 const PROFILE: &str = "driver";
 /// Cargo's command that makes the library which is linked.
 const COMPILE: [&str; 4] = ["rustc", "--lib", "--crate-type", "staticlib"];
@@ -26,11 +25,13 @@ const COMPILE: [&str; 4] = ["rustc", "--lib", "--crate-type", "staticlib"];
 pub struct BuildOptions {
     /// The checkout.
     pub workspace: Workspace,
+    /// The driver's Cargo package, after which its files are called.
+    pub package: &'static str,
     /// The processor architecture.
     pub arch: Arch,
     /// Cargo features of the driver's package; deliberate faults are selected so.
     pub features: Vec<String>,
-    /// Folder that receives `waverig.sys`, `waverig.pdb` and `waverig.map`; made when absent.
+    /// Folder that receives the `.sys`, the `.pdb` and the `.map`; made when absent.
     pub output: PathBuf,
 }
 
@@ -45,7 +46,7 @@ pub struct Built {
     pub map: PathBuf,
 }
 
-/// Builds `waverig.sys`, preparing the kit first. The same sources, toolchain and headers give the same bytes in any folder.
+/// Builds a driver, preparing the kit first. The same sources, toolchain and headers give the same bytes in any folder.
 ///
 /// # Errors
 /// When something that [`crate::requirements`] lists is missing; when the dependencies cannot be had; a compiler or linker that fails; a folder that cannot be written.
@@ -63,21 +64,27 @@ pub fn build(runner: &dyn Runner, options: &BuildOptions) -> Result<Built> {
     let library = target
         .join(options.arch.triple())
         .join(PROFILE)
-        .join("waverig.lib");
+        .join(options.package)
+        .with_extension("lib");
+    let folder = target
+        .join("link")
+        .join(options.package)
+        .join(options.arch.name());
     let job = Job {
-        name: "waverig",
+        name: options.package,
         code: &library,
         libraries: &[],
         library_folder: &kit.library_folder,
-        folder: &target.join("link").join(options.arch.name()),
+        folder: &folder,
     };
     let image = link::link(runner, &toolchain, options.arch, &job)?;
     let output = &options.output;
     files::make_folder(output)?;
+    let file = |extension: &str| output.join(options.package).with_extension(extension);
     let built = Built {
-        sys: output.join("waverig.sys"),
-        pdb: output.join("waverig.pdb"),
-        map: output.join("waverig.map"),
+        sys: file("sys"),
+        pdb: file("pdb"),
+        map: file("map"),
     };
     files::copy(&image.sys, &built.sys)?;
     files::copy(&image.pdb, &built.pdb)?;
@@ -118,7 +125,7 @@ fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain, command: &[&s
     let workspace = &options.workspace;
     let mut cargo = Invocation::new("cargo")
         .args(command.iter().copied())
-        .args(["--locked", "--package", PACKAGE])
+        .args(["--locked", "--package", options.package])
         .args([
             "--profile",
             PROFILE,

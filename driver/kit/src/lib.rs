@@ -1,4 +1,4 @@
-//! An open driver kit: builds `waverig.sys` on hosts without the Windows Driver Kit, and with the installed one on Windows.
+//! An open driver kit: builds the workspace's drivers on hosts without the Windows Driver Kit, and with the installed one on Windows.
 //!
 //! [`requirements`] says what the host needs and which command adds it; [`install`] runs those commands. [`build`] then
 //! 1. makes `target/kit/`: headers, import libraries and a copy of the locked dependencies in which `wdk-build` runs on this

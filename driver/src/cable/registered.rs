@@ -1,7 +1,7 @@
 //! What a start registers for one cable; dropped from the top. All at PASSIVE_LEVEL, no lock held.
 
 use super::{Direction, SharedCable};
-use crate::registration::{Connection, InterfaceLink, Start, Subdevice};
+use crate::registration::{Connection, Start, Subdevice};
 use crate::{names, tap, topology, wave};
 use waverig_engine::Settings;
 use waverig_portcls::{NTSTATUS, id};
@@ -9,7 +9,7 @@ use waverig_portcls::{NTSTATUS, id};
 /// A cable's filters and its tap, as long as they are registered.
 pub(crate) struct Registered {
     _tap: tap::Registered,
-    _capture: Filters,
+    _capture: Option<Filters>,
     _render: Filters,
 }
 
@@ -22,7 +22,12 @@ impl Registered {
     ) -> Result<Self, NTSTATUS> {
         Ok(Self {
             _render: Filters::register(start, settings, cable, Direction::Render)?,
-            _capture: Filters::register(start, settings, cable, Direction::Capture)?,
+            _capture: if wave::CAPTURES {
+                let filters = Filters::register(start, settings, cable, Direction::Capture)?;
+                Some(filters)
+            } else {
+                None
+            },
             _tap: tap::Registered::register(start.physical, cable.clone())?,
         })
     }
@@ -44,10 +49,8 @@ impl Filters {
     ) -> Result<Self, NTSTATUS> {
         let name = wave::name(cable.number, direction);
         let miniport = wave::miniport(cable.clone(), direction)?;
-        let port = start.new_port(&id::CLSID_PortWaveRT, miniport.unknown())?;
-        // The property must be there before the interface is enabled (ksmedia.h: KSAUDIO_PACKETSIZE_CONSTRAINTS2).
-        let link = InterfaceLink::register(start.physical, &id::KSCATEGORY_AUDIO, name)?;
-        wave::set_packet_constraints(&link)?;
+        let port = start.new_port(wave::PORT, miniport.unknown())?;
+        wave::prepare(start.physical, name)?;
         let wave = Subdevice::register(start, name, port)?;
 
         let (set, wanted) = match direction {

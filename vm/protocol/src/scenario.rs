@@ -47,6 +47,9 @@ pub struct Scenario {
     /// that are too long to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest_frames: Option<u64>,
+    /// Calls into the driver and out of it are counted and told at the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub count_calls: bool,
     /// What reads the tap.
     #[serde(default)]
     pub tap: Tap,
@@ -80,6 +83,7 @@ impl Scenario {
             mode: None,
             soak: None,
             digest_frames: None,
+            count_calls: false,
             tap: Tap::default(),
             disturbances: Vec::new(),
             recorders: Vec::new(),

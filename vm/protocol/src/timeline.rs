@@ -2,6 +2,8 @@
 
 mod digest;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Program;
@@ -219,6 +221,15 @@ pub enum Event {
     Digest {
         /// What.
         digest: Box<Digest>,
+    },
+    /// What was called in the run, by name (see `Scenario::count_calls`).
+    Counted {
+        /// Calls into the driver.
+        into_driver: BTreeMap<String, u64>,
+        /// Calls of the driver's out of it; routines that only move memory are left out.
+        into_kernel: BTreeMap<String, u64>,
+        /// Bytes of audio that the port copied.
+        copied_bytes: u64,
     },
     /// Something happened to the device.
     Device {

@@ -11,6 +11,7 @@ use crate::nt::processor::State;
 use crate::nt::{mutex, spinlock};
 use crate::processor::{self, Side};
 use crate::rules;
+use crate::tally::Tally;
 use crate::time::{Hns, Qpc};
 
 /// Size of a kernel stack on x64 (KERNEL_STACK_SIZE, ntddk.h).
@@ -119,12 +120,14 @@ pub(crate) struct Calls {
     nest: Nest,
     nest_elsewhere: Nest,
     ring: RefCell<VecDeque<Record>>,
+    pub(crate) tally: Tally,
 }
 
 impl Calls {
     /// Notes a call into the kernel, which quiet ones (memory routines) are not: they would fill the ring.
     pub(crate) fn note_import(&self, import: u32, arguments: [u64; 4]) {
         self.record(Event::Import { import, arguments });
+        self.tally.kernel_called(import);
     }
 
     /// Opens a call into the kernel.
@@ -179,6 +182,7 @@ impl Calls {
     }
 
     fn enter_driver(&self, name: &'static str, target: usize, arguments: [u64; 4]) {
+        self.tally.driver_called(name);
         self.record(Event::Call {
             name,
             target,

@@ -40,6 +40,7 @@ pub mod rules;
 pub mod sched;
 mod seh;
 pub mod session;
+mod tally;
 mod threads;
 pub mod time;
 pub mod user;

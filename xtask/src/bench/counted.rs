@@ -17,29 +17,29 @@ use super::callgrind::{Counts, Executed};
 use crate::context::Context;
 use crate::layout;
 use crate::verbs::SIMULATOR;
-use crate::verbs::package::{self, NAME};
+use crate::verbs::package::{self, Driver, WAVERIG};
 
 /// How long the machine may take for one step under callgrind.
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// A scenario that was played.
-pub(super) struct Played {
+pub(crate) struct Played {
     name: String,
     /// What the driver executed.
-    pub(super) executed: Executed,
+    pub(crate) executed: Executed,
     /// What was observed.
     pub(super) timeline: Vec<Stamped>,
 }
 
 /// All of them.
-pub(super) struct All(Vec<Played>);
+pub(crate) struct All(Vec<Played>);
 
 impl All {
     /// The scenario of a name.
     ///
     /// # Errors
     /// When it was not played.
-    pub(super) fn of(&self, name: &str) -> Result<&Played> {
+    pub(crate) fn of(&self, name: &str) -> Result<&Played> {
         let found = self.0.iter().find(|played| played.name == name);
         found.with_context(|| format!("{name} was not counted"))
     }
@@ -50,10 +50,30 @@ impl All {
 /// # Errors
 /// A machine that fails, a file of callgrind's that cannot be read.
 pub(super) fn play(context: &Context, scenarios: &[Scenario]) -> Result<All> {
+    // As many channels as there can be, whatever the driver's own choice is.
+    let device = Device {
+        channels: Some(Value::Number(16)),
+        ..Device::default()
+    };
+    play_on(context, &WAVERIG, &device, scenarios)
+}
+
+/// The same with one of the drivers, on a device that is set up like this.
+///
+/// # Errors
+/// As [`play`].
+pub(crate) fn play_on(
+    context: &Context,
+    driver: &'static Driver,
+    device: &Device,
+    scenarios: &[Scenario],
+) -> Result<All> {
     let folder = context.layout.rig().join("bench");
     layout::fresh(&folder)?;
-    let timelines = run_all(context, &folder, scenarios)?;
-    let path = context.layout.package().join(format!("{NAME}.sys"));
+    let timelines = run_all(context, driver, device, &folder, scenarios)?;
+    let path = driver
+        .package(&context.layout)
+        .join(format!("{}.sys", driver.name));
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let image = Image::parse(&bytes)?;
     let counted = read(&folder, &image)?;
@@ -78,7 +98,13 @@ pub(super) fn play(context: &Context, scenarios: &[Scenario]) -> Result<All> {
 }
 
 /// Plays them; gives what was observed of each.
-fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<Vec<Vec<Stamped>>> {
+fn run_all(
+    context: &Context,
+    driver: &'static Driver,
+    device: &Device,
+    folder: &Path,
+    scenarios: &[Scenario],
+) -> Result<Vec<Vec<Stamped>>> {
     let this = std::env::current_exe().context("this program cannot find its own file")?;
     let out = folder.join("callgrind.out");
     let words = [
@@ -94,15 +120,10 @@ fn run_all(context: &Context, folder: &Path, scenarios: &[Scenario]) -> Result<V
         SIMULATOR.into(),
     ];
     let certificate = package::identity(context)?.certificate().der().to_vec();
-    let folder_of_package = context.layout.package();
-    // As many channels as there can be, whatever the driver's own choice is.
-    let device = Device {
-        channels: Some(Value::Number(16)),
-        ..Device::default()
-    };
+    let package = driver.package(&context.layout);
     let job = Job {
         scenarios,
-        ..package::job(&folder_of_package, &certificate, &device, DEADLINE)
+        ..package::job_of(driver, &package, &certificate, device, DEADLINE)
     };
     let mut refused = Vec::new();
     let mut timelines = vec![Vec::new(); scenarios.len()];

@@ -6,7 +6,7 @@
 
 pub(crate) mod callgrind;
 mod convert;
-mod counted;
+pub(crate) mod counted;
 mod render;
 mod table;
 pub(crate) mod tap;

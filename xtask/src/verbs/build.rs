@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use waverig_kit::{Arch, BuildOptions, Built};
 
+use super::package::{self, Driver};
 use super::{Options, Verb};
 use crate::context::Context;
 use crate::fault;
@@ -31,40 +32,63 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 /// # Errors
 /// A fault that the driver does not have is wrong use; a host that lacks something and may not be changed, a compiler error.
 pub(crate) fn build(context: &Context, arch: Arch, fault: Option<&str>) -> Result<Built> {
-    let built = build_with_faults(context, arch, fault.is_some())?;
+    build_of(context, &package::WAVERIG, arch, fault)
+}
+
+/// [`build`], with the switch for deliberate faults or without; it is off.
+pub(crate) fn build_with_faults(context: &Context, arch: Arch, faults: bool) -> Result<Built> {
+    compile(context, &package::WAVERIG, arch, faults)
+}
+
+/// [`build`] for another of the drivers.
+pub(crate) fn build_of(
+    context: &Context,
+    driver: &Driver,
+    arch: Arch,
+    fault: Option<&str>,
+) -> Result<Built> {
+    let built = compile(context, driver, arch, fault.is_some())?;
     if let Some(name) = fault {
         fault::choose_in(&built.sys, name)?;
     }
     Ok(built)
 }
 
-/// [`build`], with the switch for deliberate faults or without; it is off.
-pub(crate) fn build_with_faults(context: &Context, arch: Arch, faults: bool) -> Result<Built> {
+fn compile(context: &Context, driver: &Driver, arch: Arch, faults: bool) -> Result<Built> {
     setup::driver(context, arch)?;
     let with = if faults {
         " with deliberate faults"
     } else {
         ""
     };
-    let what = format!("waverig.sys for {}{with}", arch.name());
+    let what = format!("{}.sys for {}{with}", driver.name, arch.name());
     let features = if faults {
         vec![fault::FEATURE.to_owned()]
     } else {
         Vec::new()
     };
     context.ui.step("build", &what, || {
-        waverig_kit::build(&*context.exec, &kit_options(context, arch, features))
+        waverig_kit::build(
+            &*context.exec,
+            &kit_options(context, driver, arch, features),
+        )
     })
 }
 
-/// Lints the driver, which needs the same set-up as building it.
+/// Lints the drivers, which needs the same set-up as building it.
 ///
 /// # Errors
 /// A host that lacks something, a lint that is not kept.
 pub(crate) fn lint(context: &Context) -> Result<()> {
     let arch = Arch::X64;
     setup::driver(context, arch)?;
-    waverig_kit::lint(&*context.exec, &kit_options(context, arch, Vec::new()))
+    for driver in [&package::WAVERIG, &package::WAVECYC] {
+        waverig_kit::lint(
+            &*context.exec,
+            &kit_options(context, driver, arch, Vec::new()),
+        )?;
+    }
+    Ok(())
 }
 
 /// The architecture that `--arch` names, x64 without one.
@@ -93,11 +117,17 @@ fn of_arch(arch: Arch) -> String {
     }
 }
 
-fn kit_options(context: &Context, arch: Arch, features: Vec<String>) -> BuildOptions {
+fn kit_options(
+    context: &Context,
+    driver: &Driver,
+    arch: Arch,
+    features: Vec<String>,
+) -> BuildOptions {
     BuildOptions {
         workspace: context.workspace(),
+        package: driver.name,
         arch,
         features,
-        output: context.layout.linked(arch),
+        output: driver.linked(&context.layout, arch),
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod bless;
 pub(crate) mod build;
 mod ci;
+mod compare;
 mod coverage;
 mod debug;
 mod doctor;
@@ -55,6 +56,7 @@ const VERBS: &[Verb] = &[
     interleave::VERB,
     follow::VERB,
     bench::VERB,
+    compare::VERB,
     pace::VERB,
     doctor::VERB,
     test::VERB,

@@ -28,11 +28,59 @@ pub(super) const VERB: Verb = Verb {
 };
 
 /// Name of the package's files.
-pub(crate) const NAME: &str = "waverig";
-/// Name of the INF in the package.
-const INF: &str = "waverig.inf";
-/// Hardware id of the root-enumerated device.
-const HARDWARE_ID: &str = r"Root\waverig";
+pub(crate) const NAME: &str = WAVERIG.name;
+
+/// A driver of this workspace, and how it is packaged.
+pub(crate) struct Driver {
+    /// Its Cargo package, and the name of the package's files.
+    pub(crate) name: &'static str,
+    /// Where its manifest and its INF before stamping lie, in the workspace.
+    folder: &'static str,
+    /// Name of the INF in the package.
+    inf: &'static str,
+    /// Hardware id of the root-enumerated device.
+    hardware_id: &'static str,
+}
+
+/// The product.
+pub(crate) const WAVERIG: Driver = Driver {
+    name: "waverig",
+    folder: "driver",
+    inf: "waverig.inf",
+    hardware_id: r"Root\waverig",
+};
+
+/// The WaveCyclic driver that it is compared with.
+pub(crate) const WAVECYC: Driver = Driver {
+    name: "wavecyc",
+    folder: "driver/cyclic",
+    inf: "wavecyc.inf",
+    hardware_id: r"Root\wavecyc",
+};
+
+impl Driver {
+    /// The folder of its signed package. What is not the product lies apart.
+    pub(crate) fn package(&self, layout: &Layout) -> PathBuf {
+        match self.name {
+            NAME => layout.package(),
+            name => layout.rig().join(name).join("package"),
+        }
+    }
+
+    /// The folder of what the linker makes of it.
+    pub(crate) fn linked(&self, layout: &Layout, arch: waverig_kit::Arch) -> PathBuf {
+        match self.name {
+            NAME => layout.linked(arch),
+            name => layout.rig().join(name).join("linked"),
+        }
+    }
+
+    /// The INF before stamping.
+    fn inx(&self, layout: &Layout) -> PathBuf {
+        let folder = layout.root().join(self.folder);
+        folder.join(self.name).with_extension("inx")
+    }
+}
 
 /// Windows 10 2004: the first to export ExAllocatePool2, which wdk-alloc calls.
 const MIN_BUILD: OsBuild = OsBuild(19041);
@@ -119,11 +167,34 @@ pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
     make_for(context, waverig_kit::Arch::X64, fault)
 }
 
+/// [`make`] for another of the drivers, always anew.
+///
+/// # Errors
+/// Those of [`make`].
+pub(crate) fn make_of(context: &Context, driver: &Driver, fault: Option<&str>) -> Result<Package> {
+    let arch = waverig_kit::Arch::X64;
+    let built = build::build_of(context, driver, arch, fault)?;
+    let what = format!("{}, {}.cat", driver.inf, driver.name);
+    context.ui.step("package", &what, || {
+        let parts = Parts {
+            driver,
+            image: &read(&built.sys)?,
+            pdb: &read(&built.pdb)?,
+            inx: &read(&driver.inx(&context.layout))?,
+            arch,
+            faulty: fault.is_some(),
+        };
+        let folder = driver.package(&context.layout);
+        write(&context.layout, &folder, &parts, &identity(context)?)
+    })
+}
+
 /// [`make`] for an architecture; others than x64 are packaged in a folder of their own.
 fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> Result<Package> {
     let built = build::build(context, arch, fault)?;
     context.ui.step("package", "waverig.inf, waverig.cat", || {
         let parts = Parts {
+            driver: &WAVERIG,
             image: &read(&built.sys)?,
             pdb: &read(&built.pdb)?,
             inx: &read(&inx(context))?,
@@ -146,8 +217,19 @@ pub(crate) fn ensure(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Installs and removes the package in `folder`; what else is done, the caller adds.
+/// Installs and removes the product's package in `folder`; what else is done, the caller adds.
 pub(crate) fn job<'a>(
+    folder: &'a Path,
+    certificate: &'a [u8],
+    device: &'a Device,
+    deadline: Duration,
+) -> Job<'a> {
+    job_of(&WAVERIG, folder, certificate, device, deadline)
+}
+
+/// The same with another of the drivers.
+pub(crate) fn job_of<'a>(
+    driver: &'static Driver,
     folder: &'a Path,
     certificate: &'a [u8],
     device: &'a Device,
@@ -155,8 +237,8 @@ pub(crate) fn job<'a>(
 ) -> Job<'a> {
     Job {
         package: folder,
-        inf: INF,
-        hardware_id: HARDWARE_ID,
+        inf: driver.inf,
+        hardware_id: driver.hardware_id,
         certificate,
         device,
         scenarios: &[],
@@ -171,7 +253,7 @@ pub(crate) fn job<'a>(
 
 /// The INF before stamping.
 pub(crate) fn inx(context: &Context) -> PathBuf {
-    context.layout.root().join("driver/waverig.inx")
+    WAVERIG.inx(&context.layout)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -180,6 +262,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// What a package is made of.
 pub(crate) struct Parts<'a> {
+    /// Whose they are.
+    pub(crate) driver: &'a Driver,
     /// The image as linked.
     pub(crate) image: &'a [u8],
     /// Its symbols.
@@ -201,7 +285,7 @@ pub(crate) fn write(
     parts: &Parts<'_>,
     identity: &Identity,
 ) -> Result<Package> {
-    let manifest = layout.root().join("driver/Cargo.toml");
+    let manifest = layout.root().join(parts.driver.folder).join("Cargo.toml");
     let metadata = toml::from_str::<DriverManifest>(&fs::read_to_string(&manifest)?)
         .with_context(|| {
             format!(
@@ -219,7 +303,7 @@ pub(crate) fn write(
     Ok(package::build(
         folder,
         &Inputs {
-            name: NAME,
+            name: parts.driver.name,
             image: parts.image,
             pdb: Some(parts.pdb),
             inx: parts.inx,

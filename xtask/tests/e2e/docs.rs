@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::rig::{Rig, root, run, xtask};
 
-/// Commands that take longer: `ci` has tests of its own, `bench` is for people.
-const ELSEWHERE: &[&str] = &["ci", "bench"];
+/// Commands that take longer: `ci` and `compare` have tests of their own, `bench` is for people.
+const ELSEWHERE: &[&str] = &["ci", "compare", "bench"];
 
 /// The words behind `program` of each command in a page's fenced blocks.
 fn commands(page: &str, program: &str) -> Vec<Vec<String>> {

@@ -4,6 +4,7 @@
 
 mod arm64;
 mod chain;
+mod compare;
 mod coverage;
 #[cfg(target_os = "linux")]
 mod cpp;

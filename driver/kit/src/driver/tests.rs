@@ -7,6 +7,7 @@ use super::*;
 fn invocation(features: &[&str]) -> Invocation {
     let options = BuildOptions {
         workspace: Workspace::new("/w"),
+        package: "waverig",
         arch: Arch::X64,
         features: features.iter().map(|name| (*name).to_owned()).collect(),
         output: PathBuf::from("/out"),

@@ -11,7 +11,7 @@ usage: waverig-sim DRIVER.sys --inf DRIVER.inf [--scenario FILE.toml] [--inspect
        waverig-sim load DRIVER.sys [--runaway-ms N] [--seed N]
        waverig-sim session [--coverage FOLDER] [--sources PREFIX=FOLDER] [--debugger FOLDER]
 
-Installs a WaveRT driver in the simulator, shows what it offers (--inspect: all of it, as a tree; --json: for programs), plays a
+Installs a WaveRT or WaveCyclic driver in the simulator, shows what it offers (--inspect: all of it, as a tree; --json: for programs), plays a
 scenario through its endpoints and tells what it found. --out keeps the timeline, what was recorded and the files the driver wrote.
 --sources says where the sources are that the PDB names below PREFIX, so that reports show their lines.
 exit codes: 0 nothing was found; 1 something was; 2 wrong use, or the driver cannot be installed";

@@ -99,7 +99,13 @@ pub(super) extern "win64" fn pc_dispatch_irp(
     match usize::from(stack.major_function) {
         CREATE if pnp::hold_open(&adapter, request) => NtStatus(STATUS_PENDING),
         CREATE => open(&adapter, request),
-        CLEANUP => finish(request, STATUS_SUCCESS, 0),
+        CLEANUP => {
+            // The last handle is closed: a driver cancels what is queued for it ("IRP_MJ_CLEANUP").
+            if let Some(stream) = pin_of(stack.file_object).and_then(|pin| pin.cyclic()) {
+                stream.abandon();
+            }
+            finish(request, STATUS_SUCCESS, 0)
+        }
         CLOSE => {
             close(stack.file_object);
             finish(request, STATUS_SUCCESS, 0)

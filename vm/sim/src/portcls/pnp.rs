@@ -195,6 +195,10 @@ pub(super) fn dispatch(
         }
         SURPRISE_REMOVAL => {
             life.phase.set(Phase::SurpriseRemoved);
+            // What is under way to the device fails ("Handling an IRP_MN_SURPRISE_REMOVAL Request").
+            for stream in adapter.open_pins().iter().filter_map(|pin| pin.cyclic()) {
+                stream.abandon();
+            }
             // Whether PortCls stops the streams now or when their pins are closed is written nowhere: both happen here.
             if kernel().random.up_to(1) == 0 {
                 stop_streams(adapter);

@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub(crate) use play::play;
+pub(crate) use processor::held_until;
 
 /// Why a program could not go on: what it did, and what the driver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

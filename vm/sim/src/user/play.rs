@@ -47,6 +47,9 @@ pub(crate) fn play(
     node: Option<&Rc<Node>>,
     journal: &Journal,
 ) -> Result<(), UserError> {
+    if scenario.count_calls {
+        kernel().calls.tally.start();
+    }
     let run = Run {
         scenario,
         target,
@@ -72,6 +75,9 @@ pub(crate) fn play(
     }
     let outcome = Rc::clone(&run.outcome);
     let waited = sched::run_until(|| outcome.borrow().running == 0 && life::settled(), None);
+    if scenario.count_calls {
+        journal.note(kernel().calls.tally.stop());
+    }
     match run.outcome.take().error {
         Some(error) => Err(error),
         None if waited == Waited::Hung => Err(UserError(

@@ -1,5 +1,6 @@
 //! Disturbances: a processor that somebody else holds.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use waverig_protocol::scenario::Disturbance;
@@ -7,6 +8,15 @@ use waverig_protocol::scenario::Disturbance;
 use crate::kernel::kernel;
 use crate::sched;
 use crate::time::{Hns, Qpc};
+
+thread_local! {
+    static HELD_UNTIL: Cell<Qpc> = const { Cell::new(Qpc(0)) };
+}
+
+/// Until when somebody else last held the processor.
+pub(crate) fn held_until() -> Qpc {
+    HELD_UNTIL.get()
+}
 
 /// Arranges the timer stalls among `disturbances` of the main player, whose stream starts at `start`: time passes, and
 /// nothing on the one processor runs; what fell due meanwhile runs late.
@@ -21,6 +31,7 @@ pub(super) fn arrange_stalls(disturbances: &[Disturbance], start: Qpc) {
                     kernel()
                         .clock
                         .advance_to(now + Hns::from_millis(for_ms.into()));
+                    HELD_UNTIL.set(kernel().now());
                 },
             );
         }

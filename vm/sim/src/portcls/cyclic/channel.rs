@@ -8,6 +8,7 @@ use waverig_portcls::IDmaChannel;
 use super::super::com::{self, Held, Ref};
 use super::dma::DmaChannel;
 use crate::call;
+use crate::kernel::kernel;
 
 pub(super) enum Channel {
     Own(Held<DmaChannel>),
@@ -65,6 +66,7 @@ impl Channel {
 
     /// Copies into the buffer.
     pub(super) fn copy_to(&self, to: *mut u8, from: *mut u8, bytes: u32) {
+        kernel().calls.tally.copied(bytes.into());
         match self {
             Self::Own(channel) => {
                 if channel.holds(to, bytes, "CopyTo") {

@@ -153,6 +153,12 @@ impl<T> Flow<T> {
         std::mem::take(&mut self.pieces).into_iter()
     }
 
+    /// What was not finished comes back: its client has gone. What of it was copied is played all the same.
+    pub(super) fn abandon(&mut self) -> impl Iterator<Item = Piece<T>> + use<T> {
+        self.given = self.copied();
+        std::mem::take(&mut self.pieces).into_iter()
+    }
+
     /// Takes out what a predicate picks, wherever it stands, if none of it was copied.
     pub(super) fn take(&mut self, pick: impl Fn(&T) -> bool) -> Option<T> {
         let copied = self.copied();
@@ -309,7 +315,11 @@ mod tests {
         flow.advance(45);
         while flow.copy().is_some() {}
         assert_eq!(flow.copied(), 57);
-        assert_eq!(flow.stop().map(|piece| piece.bytes()).sum::<u64>(), 57);
+        assert_eq!(flow.abandon().map(|piece| piece.bytes()).sum::<u64>(), 57);
+        assert!(flow.copy().is_none() && flow.finished().is_none());
+        flow.give(4, 4);
+        assert_eq!(flow.copy().map(|copy| (copy.from, copy.to)), Some((0, 62)));
+        assert_eq!(flow.stop().map(|piece| piece.bytes()).sum::<u64>(), 4);
         assert_eq!((flow.heard(), flow.copied()), (0, 0));
     }
 }

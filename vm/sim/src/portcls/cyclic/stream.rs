@@ -22,9 +22,10 @@ use super::opening::{self, INTERVAL_MS};
 use super::request::Packet;
 use super::service::{ServiceGroup, Sink};
 use crate::kernel::kernel;
+use crate::nt::io;
 use crate::nt::irql::Irql;
 use crate::time::{Hns, Qpc};
-use crate::{call, finding};
+use crate::{call, finding, user};
 
 /// Without a notification for so long the device has played all that the port had copied ("WaveCyclic Latency").
 const SILENT_AFTER: Hns = Hns::from_millis(40);
@@ -50,6 +51,8 @@ pub(in super::super) struct Stream {
     /// When the device last asked for service, and when its position was last looked at.
     served: Cell<Qpc>,
     looked: Cell<Qpc>,
+    /// Its client or its device has gone.
+    left: Cell<bool>,
 }
 
 impl Stream {
@@ -92,6 +95,7 @@ impl Stream {
             state: Cell::new(KSSTATE_STOP),
             served: Cell::new(now),
             looked: Cell::new(now),
+            left: Cell::new(false),
         });
         let parts = this.parts()?;
         opening::ask_for_notifications(&parts.stream, &this.wave, &this.place);
@@ -201,6 +205,14 @@ impl Stream {
         self.flow.borrow_mut().take(pick)
     }
 
+    /// Gives every request back: its handle is closed, or the device is gone.
+    pub(in super::super) fn abandon(&self) {
+        self.left.set(true);
+        let left: Vec<_> = self.flow.borrow_mut().abandon().collect();
+        left.into_iter()
+            .for_each(|piece| piece.data.complete(STATUS_CANCELLED, 0));
+    }
+
     /// Bytes of the stream that were played, and bytes that were copied: `KSPROPERTY_AUDIO_POSITION` of a buffer that is not looped
     /// ("Audio Position Property").
     pub(in super::super) fn position(&self) -> Result<(u64, u64), NTSTATUS> {
@@ -241,6 +253,10 @@ impl Stream {
     fn check_moved(&self, offset: u64) {
         let (now, since) = (kernel().now(), self.looked.get());
         self.looked.set(now);
+        // A driver hears of a stop or a removal before PortCls does, and may have stopped its streams.
+        if io::is_changing() || self.left.get() {
+            return;
+        }
         let went = self.flow.borrow_mut().advance(offset);
         if self.state.get() != KSSTATE_RUN {
             if went != 0 && self.state.get() == KSSTATE_PAUSE {
@@ -263,7 +279,8 @@ impl Stream {
     }
 
     fn check_served(&self, now: Qpc) {
-        let since = now - self.served.get();
+        // While somebody else had the processor nobody could.
+        let since = now - self.served.get().max(user::held_until());
         if since > SILENT_AFTER {
             let text = format!(
                 "{}: no notification for {} ms; one each {INTERVAL_MS} ms was asked for",
