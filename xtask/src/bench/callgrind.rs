@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail, ensure};
 use waverig_package::pe::Image;
 
+/// Begins the line that tells of a mark.
+const MARK: &str = "desc: Trigger: Client Request: ";
+
 /// How often each instruction was executed, by its address, and what the file says of why it was written.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -20,14 +23,14 @@ pub(crate) struct Counts {
 impl Counts {
     /// Reads one of callgrind's files.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut counts = Self::default();
+        let mut counts = Self {
+            mark: mark(text).unwrap_or_default().to_owned(),
+            ..Self::default()
+        };
         let mut positions = false;
         // The line behind `calls=` is what the called function cost, not an instruction of its own.
         let mut called = false;
         for line in text.lines() {
-            if let Some(mark) = line.strip_prefix("desc: Trigger: Client Request: ") {
-                counts.mark = mark.trim().to_owned();
-            }
             positions |= line.trim() == "positions: instr";
             if line.starts_with("calls=") {
                 called = true;
@@ -67,6 +70,12 @@ impl Counts {
         }
         Ok(executed)
     }
+}
+
+/// The text of the mark that ended one of callgrind's files, if one did.
+pub(crate) fn mark(text: &str) -> Option<&str> {
+    let marked = text.lines().find_map(|line| line.strip_prefix(MARK));
+    marked.map(str::trim)
 }
 
 /// What was executed of an image.

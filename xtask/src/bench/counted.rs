@@ -1,5 +1,6 @@
 //! Scenarios played on the simulator under callgrind: what the driver executed in each, and what was observed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +14,15 @@ use waverig_protocol::timeline::Stamped;
 use waverig_vm::Sim;
 use waverig_vm::run::{Ending, Job, Part, run};
 
-use super::callgrind::{Counts, Executed};
+use super::callgrind::{self, Counts, Executed};
 use crate::context::Context;
 use crate::layout;
 use crate::verbs::SIMULATOR;
 use crate::verbs::package::{self, Driver, WAVERIG};
 
+/// What is counted apart: instructions, or lines.
+const BY_INSTRUCTION: [&str; 2] = ["--dump-instr=yes", "--dump-line=no"];
+const BY_LINE: [&str; 2] = ["--dump-instr=no", "--dump-line=yes"];
 /// How long the machine may take for one step under callgrind.
 const DEADLINE: Duration = Duration::from_secs(600);
 
@@ -70,7 +74,7 @@ pub(crate) fn play_on(
 ) -> Result<All> {
     let folder = context.layout.rig().join("bench");
     layout::fresh(&folder)?;
-    let timelines = run_all(context, driver, device, &folder, scenarios)?;
+    let timelines = run_all(context, driver, device, &folder, scenarios, BY_INSTRUCTION)?;
     let path = driver
         .package(&context.layout)
         .join(format!("{}.sys", driver.name));
@@ -97,13 +101,37 @@ pub(crate) fn play_on(
     Ok(All(all))
 }
 
-/// Plays them; gives what was observed of each.
+/// The same of the product's driver, as it is set up by itself, counted by source line; gives callgrind's file of each scenario, by its name.
+///
+/// # Errors
+/// A machine that fails, a file of callgrind's that cannot be read.
+pub(super) fn lines(context: &Context, scenarios: &[Scenario]) -> Result<BTreeMap<String, String>> {
+    let folder = context.layout.rig().join("bench");
+    layout::fresh(&folder)?;
+    run_all(
+        context,
+        &WAVERIG,
+        &Device::default(),
+        &folder,
+        scenarios,
+        BY_LINE,
+    )?;
+    let texts = texts(&folder)?;
+    let named = texts.into_iter().filter_map(|text| {
+        let name = callgrind::mark(&text)?.split(' ').next()?.to_owned();
+        Some((name, text))
+    });
+    Ok(named.collect())
+}
+
+/// Plays them; gives what was observed of each. `positions` say what is counted apart.
 fn run_all(
     context: &Context,
     driver: &'static Driver,
     device: &Device,
     folder: &Path,
     scenarios: &[Scenario],
+    positions: [&str; 2],
 ) -> Result<Vec<Vec<Stamped>>> {
     let this = std::env::current_exe().context("this program cannot find its own file")?;
     let out = folder.join("callgrind.out");
@@ -111,8 +139,8 @@ fn run_all(
         "--tool=callgrind".into(),
         // The simulator says when.
         "--instr-atstart=no".into(),
-        "--dump-instr=yes".into(),
-        "--dump-line=no".into(),
+        positions[0].into(),
+        positions[1].into(),
         "--compress-pos=no".into(),
         "--compress-strings=no".into(),
         format!("--callgrind-out-file={}", out.display()),
@@ -146,23 +174,30 @@ fn run_all(
 
 /// Of each scenario that was played, by name: what the driver executed.
 fn read(folder: &Path, image: &Image) -> Result<Vec<(String, Executed)>> {
+    let mut played = Vec::new();
+    for text in texts(folder)? {
+        let counts = Counts::parse(&text).context("callgrind's file")?;
+        let words: Vec<&str> = counts.mark.split_whitespace().collect();
+        if let [name, base] = words[..] {
+            let base =
+                u64::from_str_radix(base, 16).with_context(|| format!("{:?}", counts.mark))?;
+            played.push((name.to_owned(), counts.of_image(image, base)?));
+        }
+    }
+    Ok(played)
+}
+
+/// What callgrind's files say. They are large, and what matters of it goes into a table: they are removed.
+fn texts(folder: &Path) -> Result<Vec<String>> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().contains("callgrind.out"))
         .collect();
     files.sort();
-    let mut played = Vec::new();
+    let mut texts = Vec::new();
     for path in files {
-        let text = fs::read_to_string(&path)?;
-        let counts = Counts::parse(&text).with_context(|| format!("{}", path.display()))?;
-        let words: Vec<&str> = counts.mark.split_whitespace().collect();
-        if let [name, base] = words[..] {
-            let base = u64::from_str_radix(base, 16)
-                .with_context(|| format!("{}: {:?}", path.display(), counts.mark))?;
-            played.push((name.to_owned(), counts.of_image(image, base)?));
-        }
-        // They are large, and what they say is in the table.
+        texts.push(fs::read_to_string(&path).with_context(|| path.display().to_string())?);
         fs::remove_file(&path)?;
     }
-    Ok(played)
+    Ok(texts)
 }

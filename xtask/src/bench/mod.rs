@@ -4,10 +4,12 @@
 //! starts and stops a stream cancels out of the difference. Packets of the same duration at a low and a high rate tell apart
 //! what belongs to a frame and what belongs to a packet.
 
+mod by_file;
 pub(crate) mod callgrind;
 mod convert;
 pub(crate) mod counted;
 mod render;
+pub(crate) mod simulator;
 mod table;
 pub(crate) mod tap;
 

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what the timer path costs, in instructions, next to a plain copy of the same bytes.
+//! `cargo xtask bench`: what the timer path costs, in instructions, next to a plain copy of the same bytes; and what the simulator's
+//! rules cost.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,6 +74,11 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
             cost: conversion.instructions,
         });
     }
+    let simulator = context
+        .ui
+        .step("bench", "the simulator, by source file", || {
+            bench::simulator::table(context)
+        })?;
     let tables = [
         Table {
             title: "Rendered audio: shared buffer to ring to tap client",
@@ -89,6 +95,7 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
     ];
     let mut text: String = tables.iter().map(Table::markdown).collect();
     text += &bench::tap::markdown(&tapped);
+    text += &simulator;
     let path = context.layout.rig().join("bench.md");
     fs::write(&path, &text)?;
     print!("{text}");

@@ -14,7 +14,7 @@ pub(crate) mod fuzz;
 mod inspect;
 pub(crate) mod interleave;
 mod mutants;
-mod pace;
+pub(crate) mod pace;
 pub(crate) mod package;
 mod sim;
 mod test;

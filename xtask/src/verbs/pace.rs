@@ -42,7 +42,7 @@ const DIGEST_FRAMES: u64 = 60 * 48_000;
 const PACKET_FRAMES: u32 = 480;
 
 /// A player, and a tap client that reads what it plays.
-fn scenario(start_ms: u32, duration_ms: u32) -> Scenario {
+pub(crate) fn scenario(start_ms: u32, duration_ms: u32) -> Scenario {
     let format = Format {
         rate: 48_000,
         channels: 2,
