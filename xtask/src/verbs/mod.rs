@@ -16,6 +16,7 @@ pub(crate) mod interleave;
 mod mutants;
 pub(crate) mod pace;
 pub(crate) mod package;
+mod rules;
 mod sim;
 mod test;
 mod vm_test;
@@ -48,6 +49,7 @@ const VERBS: &[Verb] = &[
     package::VERB,
     bless::VERB,
     inspect::VERB,
+    rules::VERB,
     fuzz::VERB,
     faults::VERB,
     coverage::VERB,
