@@ -353,31 +353,11 @@ fn go_on_if_blocked() {
 
 /// A wait of the second processor's: it does not run the machine.
 pub(crate) fn run_until(condition: &mut dyn FnMut() -> bool, deadline: Option<Qpc>) -> Waited {
-    loop {
-        if condition() {
-            return Waited::Met;
-        }
-        if dpc::drain() {
-            continue;
-        }
-        let over = move || deadline.is_some_and(|deadline| kernel().now() >= deadline);
-        if over() {
-            return Waited::Deadline;
-        }
-        let alarm =
-            deadline.map(|deadline| sched::at(deadline, "the second processor's deadline", || {}));
-        let mut met = false;
-        block("what it waits for", &mut || {
-            met = condition();
-            met || over()
-        });
-        if let Some(alarm) = alarm {
-            sched::cancel(alarm);
-        }
-        if met {
-            return Waited::Met;
-        }
-    }
+    sched::wait_by(
+        |condition| block("what it waits for", condition),
+        condition,
+        deadline,
+    )
 }
 
 /// Lets the second processor finish what it does.

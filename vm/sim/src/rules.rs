@@ -150,6 +150,9 @@ rules! {
     LOCK_HIERARCHY: "lock-hierarchy", false,
         "Spin locks that are held together are acquired in one order, whoever acquires them.",
         "\"Deadlock Detection\"; bug check 0xC4 (0x1001)";
+    LOOKASIDE_FREED: "lookaside-freed", true,
+        "A lookaside list is deleted before the memory that it lies in is freed.",
+        "Driver Verifier, Miscellaneous Checks; wdm/nf-wdm-exdeletenpagedlookasidelist";
     LOCK_HELD_AT_RETURN: "lock-held", false,
         "No spin lock is held when a driver routine returns, and none when it waits.",
         "\"Introduction to Spin Locks\"";
@@ -243,6 +246,12 @@ rules! {
     HANDLE_LEAK: "handle-leak", false,
         "A driver closes the handles it opened before it is unloaded.",
         "wdm/nf-wdm-zwclose";
+    USER_HANDLE: "user-handle", false,
+        "A handle of a program's is used with the access of user mode.",
+        "Driver Verifier, Miscellaneous Checks; bug check 0xC4 (0xF6)";
+    ZW_ARGUMENT: "zw-argument", false,
+        "Object attributes and counted strings that a Zw routine gets are well formed: sizes right, lengths even and within their room.",
+        "Driver Verifier, Security Checks";
     DEVICE_LEAK: "device-leak", false,
         "A driver deletes its device objects before it is unloaded.",
         "wdm/nc-wdm-driver_unload";

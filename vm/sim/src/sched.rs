@@ -221,6 +221,38 @@ pub fn run_until(mut condition: impl FnMut() -> bool, deadline: Option<Qpc>) -> 
     }
 }
 
+/// A wait of what does not run the machine, the second processor or a thread: `give_way` lets go until what it gets becomes true.
+pub(crate) fn wait_by(
+    give_way: impl Fn(&mut dyn FnMut() -> bool),
+    condition: &mut dyn FnMut() -> bool,
+    deadline: Option<Qpc>,
+) -> Waited {
+    loop {
+        if condition() {
+            return Waited::Met;
+        }
+        if dpc::drain() {
+            continue;
+        }
+        let over = move || deadline.is_some_and(|deadline| kernel().now() >= deadline);
+        if over() {
+            return Waited::Deadline;
+        }
+        let alarm = deadline.map(|deadline| at(deadline, "the deadline of a wait", || {}));
+        let mut met = false;
+        give_way(&mut || {
+            met = condition();
+            met || over()
+        });
+        if let Some(alarm) = alarm {
+            cancel(alarm);
+        }
+        if met {
+            return Waited::Met;
+        }
+    }
+}
+
 /// Runs the machine for `length` of virtual time.
 pub fn run_for(length: Hns) {
     let end = kernel().now() + length;

@@ -15,7 +15,7 @@ use crate::host::watchdog;
 use crate::inlined;
 use crate::kernel::{kernel, try_kernel};
 use crate::nt::irql::{self, Irql};
-use crate::nt::{dpc, mutex};
+use crate::nt::mutex;
 use crate::sched::{self, Waited};
 use crate::seh;
 use crate::time::Qpc;
@@ -203,28 +203,5 @@ fn block(condition: &mut dyn FnMut() -> bool) {
 
 /// A wait of the thread that runs: it does not run the machine.
 pub(crate) fn run_until(condition: &mut dyn FnMut() -> bool, deadline: Option<Qpc>) -> Waited {
-    loop {
-        if condition() {
-            return Waited::Met;
-        }
-        if dpc::drain() {
-            continue;
-        }
-        let over = move || deadline.is_some_and(|deadline| kernel().now() >= deadline);
-        if over() {
-            return Waited::Deadline;
-        }
-        let alarm = deadline.map(|deadline| sched::at(deadline, "a thread's deadline", || {}));
-        let mut met = false;
-        block(&mut || {
-            met = condition();
-            met || over()
-        });
-        if let Some(alarm) = alarm {
-            sched::cancel(alarm);
-        }
-        if met {
-            return Waited::Met;
-        }
-    }
+    sched::wait_by(block, condition, deadline)
 }

@@ -6,7 +6,10 @@ use core::ops::Range;
 pub(super) fn set(bits: &mut [u8], start: u64, count: u64, value: bool) {
     let (whole, edges) = split(bits.len(), start, count);
     let all = if value { 0xFF } else { 0 };
-    bits.get_mut(whole).unwrap_or_default().fill(all);
+    if !whole.is_empty() {
+        // A call of the kernel's memset.
+        bits.get_mut(whole).unwrap_or_default().fill(all);
+    }
     for (start, count) in edges {
         edit(bits.len(), start, count, |at, mask| {
             if let Some(byte) = bits.get_mut(at) {

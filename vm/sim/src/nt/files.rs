@@ -16,7 +16,6 @@ use crate::nt::status::{
     STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_OBJECT_PATH_NOT_FOUND, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
 };
-use crate::nt::unicode;
 
 /// Folders that every Windows has. `\DriverData` is where drivers shall write since Windows 10 1803 ("Driver isolation").
 const FOLDERS: &[&str] = &[
@@ -149,10 +148,8 @@ fn finish(block: *mut IoStatus, status: NtStatus, information: usize) -> NtStatu
 
 /// The path that object attributes name.
 fn path_of(attributes: *const ObjectAttributes) -> Result<String, NtStatus> {
-    // SAFETY: the driver's structure; a bad address faults into a report.
-    let attributes = unsafe { &*attributes };
-    let name = unicode::text(attributes.object_name);
-    match attributes.root_directory {
+    let (root, name) = object::named(attributes);
+    match root {
         0 if name.starts_with('\\') => Ok(name),
         0 => Err(STATUS_OBJECT_NAME_INVALID),
         root => {

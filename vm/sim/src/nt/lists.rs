@@ -1,7 +1,11 @@
 //! Lists that routines of the kernel guard: interlocked doubly linked ones, sequenced singly linked ones, and the lookaside lists made of
 //! them. The headers inline the fast paths of lookaside lists, so their layout counts (wdm.h, GENERAL_LOOKASIDE).
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use crate::imports::{self, nt_rows};
+use crate::kernel::kernel;
 use crate::nt::layout::ListEntry;
 
 /// `SLIST_HEADER`: the depth in the low 16 bits, which headers read, and the first entry.
@@ -34,6 +38,18 @@ struct Lookaside {
     entry: ListEntry,
     last: [u32; 2],
     future: [u32; 2],
+}
+
+/// Lookaside lists that were not deleted, by address.
+#[derive(Debug, Default)]
+pub(crate) struct ListState {
+    lookaside: RefCell<BTreeSet<usize>>,
+}
+
+/// Whether a lookaside list lies in this memory.
+pub(crate) fn lookaside_in(start: usize, length: usize) -> bool {
+    let lists = kernel().nt.lists.lookaside.borrow();
+    lists.range(start..start + length).next().is_some()
 }
 
 /// Entries that a list keeps at most; the kernel adapts it, nothing may rely on it.
@@ -155,6 +171,12 @@ fn initialize(list: *mut Lookaside, routines: [usize; 2], size: usize, tag: u32,
         (*list).allocate = default(allocate, "ExAllocatePoolWithTag");
         (*list).free = default(free, "ExFreePool");
     }
+    kernel()
+        .nt
+        .lists
+        .lookaside
+        .borrow_mut()
+        .insert(list as usize);
 }
 
 extern "win64" fn initialize_non_paged(
@@ -184,6 +206,12 @@ extern "win64" fn initialize_paged(
 /// Frees what the list keeps.
 extern "win64" fn delete(list: *mut Lookaside) {
     type Free = unsafe extern "win64" fn(*mut SEntry);
+    kernel()
+        .nt
+        .lists
+        .lookaside
+        .borrow_mut()
+        .remove(&(list as usize));
     // SAFETY: the driver's list, whose routine `initialize` stored or the driver gave.
     unsafe {
         let free = std::mem::transmute::<usize, Free>((*list).free);
@@ -219,6 +247,8 @@ nt_rows! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{Kernel, Options};
+    use crate::nt::pool::{self, Owner};
 
     #[test]
     fn what_headers_inline_finds_its_members() {
@@ -226,6 +256,21 @@ mod tests {
         assert_eq!(std::mem::offset_of!(Lookaside, depth), 0x10);
         assert_eq!(std::mem::offset_of!(Lookaside, pool), 0x24);
         assert_eq!(std::mem::offset_of!(Lookaside, allocate), 0x30);
+    }
+
+    #[test]
+    #[should_panic(expected = "lookaside-freed")]
+    fn memory_with_a_lookaside_list_is_not_freed() {
+        Kernel::boot(Options::default());
+        let size = size_of::<Lookaside>();
+        for delete_first in [true, false] {
+            let list = pool::allocate(size, *b"Look", Owner::Driver).cast();
+            initialize_paged(list, 0, 0, 0, 32, 0, 0);
+            if delete_first {
+                delete(list);
+            }
+            pool::free_for_driver(list as usize, None);
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) struct NtState {
     pub(crate) interfaces: interface::InterfaceState,
     pub(crate) irps: irp::IrpState,
     pub(crate) irql: irql::IrqlState,
+    pub(crate) lists: lists::ListState,
     pub(crate) lock_order: lock_order::LockOrder,
     pub(crate) locks: spinlock::LockState,
     pub(crate) mdls: mdl::MdlState,

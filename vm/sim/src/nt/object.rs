@@ -8,11 +8,16 @@ use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::{Import, Levels, call_site};
 use crate::kernel::kernel;
+use crate::nt::layout::ObjectAttributes;
 use crate::nt::registry::Key;
 use crate::nt::status::{
     NtStatus, STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_SUCCESS,
 };
+use crate::nt::unicode;
 use crate::rules;
+
+/// `KernelMode` of KPROCESSOR_MODE (wdm.h).
+const KERNEL_MODE: i8 = 0;
 
 /// What kind of object it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +178,24 @@ pub fn open_key(key: Key, owner: HandleOwner) -> usize {
     insert(Target::Key(key), owner)
 }
 
+/// The root and the name in object attributes that a driver gives to a Zw routine.
+pub(crate) fn named(attributes: *const ObjectAttributes) -> (usize, String) {
+    // SAFETY: the driver's structure; a bad address faults into a report.
+    let attributes = unsafe { &*attributes };
+    if attributes.length as usize != size_of::<ObjectAttributes>() {
+        finding::raise(
+            &rules::ZW_ARGUMENT,
+            format!(
+                "object attributes have Length {}, not {}",
+                attributes.length,
+                size_of::<ObjectAttributes>()
+            ),
+        );
+    }
+    let name = unicode::given(attributes.object_name);
+    (attributes.root_directory, name)
+}
+
 /// The object of a handle.
 pub fn lookup(handle: usize) -> Option<*mut c_void> {
     match state().handles.borrow().get(&handle)?.0 {
@@ -272,13 +295,22 @@ extern "win64" fn ob_reference_object_by_handle(
     handle: usize,
     _access: u32,
     wanted: *const c_void,
-    _mode: i8,
+    mode: i8,
     result: *mut *mut c_void,
     _information: *mut c_void,
 ) -> NtStatus {
     let Some(object) = lookup(handle) else {
         return STATUS_INVALID_HANDLE;
     };
+    let owner = state().handles.borrow().get(&handle).map(|entry| entry.1);
+    if mode == KERNEL_MODE && owner == Some(HandleOwner::User) {
+        finding::raise(
+            &rules::USER_HANDLE,
+            format!(
+                "the handle {handle:#x} is a program's and is used with the access of kernel mode"
+            ),
+        );
+    }
     if !kind_fits(object, wanted) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
@@ -417,6 +449,70 @@ mod tests {
         assert!(!gone.get());
         assert_eq!(dereference(object), 0);
         assert!(gone.get());
+    }
+
+    #[test]
+    fn a_handle_of_a_program_is_not_used_as_the_kernel() {
+        let machine = Kernel::boot(Options::default());
+        let mut memory = 0_u64;
+        let object = &raw mut memory;
+        track(object, Kind::Event, || {});
+        let null = std::ptr::null();
+        let mut found = std::ptr::null_mut();
+        for (owner, mode, broken) in [
+            (HandleOwner::User, 1, 0),
+            (HandleOwner::Driver, KERNEL_MODE, 0),
+            (HandleOwner::User, KERNEL_MODE, 1),
+        ] {
+            let handle = open(object, owner);
+            let status = ob_reference_object_by_handle(
+                handle,
+                0,
+                null,
+                mode,
+                &raw mut found,
+                std::ptr::null_mut(),
+            );
+            assert_eq!(status, STATUS_SUCCESS);
+            let all = machine.findings.all();
+            assert_eq!(all.len(), broken, "{owner:?} {mode}: {all:?}");
+            assert!(
+                all.iter()
+                    .all(|finding| finding.rule == rules::USER_HANDLE.id)
+            );
+        }
+    }
+
+    #[test]
+    fn object_attributes_and_their_names_are_well_formed() {
+        let name: Vec<u16> = "Key".encode_utf16().collect();
+        for (length, room, size, broken) in [
+            (6, 6, 0x30, 0),
+            (6, 8, 0x30, 0),
+            (5, 6, 0x30, 1),
+            (6, 7, 0x30, 1),
+            (6, 4, 0x30, 1),
+            (6, 6, 0x28, 1),
+        ] {
+            let machine = Kernel::boot(Options::default());
+            let string = crate::nt::layout::UnicodeString {
+                length,
+                maximum_length: room,
+                buffer: name.as_ptr().cast_mut(),
+            };
+            let mut attributes: ObjectAttributes =
+                // SAFETY: numbers and pointers, for which zeros are values.
+                unsafe { std::mem::zeroed() };
+            attributes.length = size;
+            attributes.object_name = &raw const string;
+            assert_eq!(named(&raw const attributes).0, 0);
+            let all = machine.findings.all();
+            assert_eq!(all.len(), broken, "{length} of {room}, {size}: {all:?}");
+            assert!(
+                all.iter()
+                    .all(|finding| finding.rule == rules::ZW_ARGUMENT.id)
+            );
+        }
     }
 
     #[test]

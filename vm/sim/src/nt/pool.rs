@@ -9,7 +9,7 @@ use crate::host::{PAGE_SIZE, Protection, memory, pages};
 use crate::image;
 use crate::imports::call_site;
 use crate::kernel::kernel;
-use crate::nt::{dpc, lock_order, pageable, spinlock};
+use crate::nt::{dpc, lists, lock_order, pageable, spinlock};
 use crate::rules;
 
 mod place;
@@ -384,6 +384,12 @@ fn release(mut block: Block) {
         finding::fatal(
             &rules::TIMER_LEAK,
             format!("memory with a queued DPC or a set timer is freed: {block}"),
+        );
+    }
+    if lists::lookaside_in(block.address, block.size) {
+        finding::fatal(
+            &rules::LOOKASIDE_FREED,
+            format!("memory with a lookaside list that was not deleted is freed: {block}"),
         );
     }
     lock_order::forget(block.address, block.size);

@@ -2,12 +2,14 @@
 
 use std::cmp::Ordering;
 
+use crate::finding;
 use crate::imports::nt_rows;
 use crate::nt::layout::{Guid, UnicodeString};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{
     NtStatus, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
+use crate::rules;
 
 /// Tag of strings that the kernel makes.
 const TAG: [u8; 4] = *b"Ustr";
@@ -62,6 +64,21 @@ impl std::fmt::Display for UnicodeString {
 pub fn text(string: *const UnicodeString) -> String {
     // SAFETY: null, or a driver's string; a bad address faults into a report.
     unsafe { string.as_ref() }.map_or_else(String::new, ToString::to_string)
+}
+
+/// The same of a string that a driver gives to a Zw routine.
+pub(crate) fn given(string: *const UnicodeString) -> String {
+    // SAFETY: null, or a driver's string; a bad address faults into a report.
+    if let Some(string) = unsafe { string.as_ref() } {
+        let (length, room) = (string.length, string.maximum_length);
+        if length % 2 != 0 || room % 2 != 0 || length > room {
+            finding::raise(
+                &rules::ZW_ARGUMENT,
+                format!("a counted string has Length {length} and MaximumLength {room}: {string}"),
+            );
+        }
+    }
+    text(string)
 }
 
 /// A zero-terminated string, as units.

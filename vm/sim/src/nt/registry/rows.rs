@@ -25,10 +25,8 @@ const OPENED: u32 = 2;
 
 /// The key that object attributes name: relative to a handle, or a full path.
 fn named(attributes: *const ObjectAttributes) -> Result<(Option<Key>, String), NtStatus> {
-    // SAFETY: the driver's structure; a bad address faults into a report.
-    let attributes = unsafe { &*attributes };
-    let name = unicode::text(attributes.object_name);
-    match attributes.root_directory {
+    let (root, name) = object::named(attributes);
+    match root {
         0 => Ok((None, name)),
         handle => object::lookup_key(handle)
             .map(|key| (Some(key), name))
@@ -158,7 +156,7 @@ pub(crate) extern "win64" fn zw_query_value_key(
     let Some(key) = object::lookup_key(handle) else {
         return STATUS_INVALID_HANDLE;
     };
-    let name = unicode::text(name);
+    let name = unicode::given(name);
     let Some(value) = key.get(&name) else {
         return STATUS_OBJECT_NAME_NOT_FOUND;
     };
@@ -202,7 +200,7 @@ pub(crate) extern "win64" fn zw_set_value_key(
     };
     // SAFETY: the driver's data of that size; a bad address faults into a report.
     let bytes = unsafe { std::slice::from_raw_parts(data, size as usize) };
-    key.set(&unicode::text(name), Value::from_bytes(kind, bytes));
+    key.set(&unicode::given(name), Value::from_bytes(kind, bytes));
     STATUS_SUCCESS
 }
 
@@ -210,7 +208,7 @@ extern "win64" fn zw_delete_value_key(handle: usize, name: *const UnicodeString)
     let Some(key) = object::lookup_key(handle) else {
         return STATUS_INVALID_HANDLE;
     };
-    if key.remove(&unicode::text(name)) {
+    if key.remove(&unicode::given(name)) {
         STATUS_SUCCESS
     } else {
         STATUS_OBJECT_NAME_NOT_FOUND
