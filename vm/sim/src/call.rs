@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use crate::finding;
+use crate::gate::{self, Block, Left};
 use crate::host::watchdog;
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::processor::State;
-use crate::nt::{mutex, spinlock};
+use crate::nt::region::{self, Regions};
+use crate::nt::{held, spinlock};
 use crate::processor::{self, Side};
 use crate::rules;
 use crate::tally::Tally;
@@ -43,6 +45,7 @@ pub(crate) enum Frame {
         name: &'static str,
         target: usize,
         stack: usize,
+        gate: *mut Block,
     },
     /// The driver called the kernel.
     IntoKernel {
@@ -193,7 +196,27 @@ impl Calls {
             name,
             target,
             stack: (&raw const here) as usize,
+            gate: std::ptr::null_mut(),
         });
+    }
+
+    /// Where the registers of the innermost call, which is into the driver, are kept.
+    pub(crate) fn set_gate(&self, block: *mut Block) {
+        if let Some(Open {
+            frame: Frame::IntoDriver { gate, .. },
+            ..
+        }) = self.nest.borrow_mut().last_mut()
+        {
+            *gate = block;
+        }
+    }
+
+    /// The same, when that call returns.
+    pub(crate) fn gate(&self) -> *mut Block {
+        match self.nest.borrow().last().map(|open| open.frame) {
+            Some(Frame::IntoDriver { gate, .. }) => gate,
+            other => unreachable!("the driver returned while the innermost call was {other:?}"),
+        }
     }
 
     fn leave_driver(&self, name: &'static str, result: u64) {
@@ -378,6 +401,11 @@ pub trait DriverFunction<Arguments>: Copy {
     type Output;
     /// Where it starts.
     fn address(self) -> usize;
+    /// A function of this kind at an address.
+    ///
+    /// # Safety
+    /// What lies there takes such arguments.
+    unsafe fn at(address: usize) -> Self;
     /// Calls it.
     ///
     /// # Safety
@@ -414,6 +442,10 @@ macro_rules! driver_function {
             type Output = Output;
             fn address(self) -> usize {
                 self as usize
+            }
+            unsafe fn at(address: usize) -> Self {
+                // SAFETY: the caller vouches for the signature; a function's pointer is its address.
+                unsafe { std::mem::transmute::<usize, Self>(address) }
             }
             #[allow(unused_variables, reason = "the row without arguments")]
             unsafe fn invoke(self, arguments: ($($argument,)*)) -> Output {
@@ -487,7 +519,9 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
     let before = Before {
         irql: irql::current(),
         locks: spinlock::held_count(),
-        regions: mutex::regions(),
+        mutexes: held::count(),
+        regions: region::open(),
+        disabled: irql::interrupts_disabled(),
         at: kernel().now(),
         turns: processor::turns(),
         processor: State::take(),
@@ -501,8 +535,8 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
         processor::boundary();
     }
     // SAFETY: the caller vouches for pointer and signature.
-    let output = unsafe { function.invoke(arguments) };
-    check_processor(name, &before);
+    let (output, left) = unsafe { gate::call(function, arguments) };
+    check_processor(name, &before, &left);
     if balance == Balance::Kept {
         check_balance(name, &before);
     }
@@ -518,7 +552,11 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
 struct Before {
     irql: Irql,
     locks: usize,
-    regions: u32,
+    /// Mutexes and their like that the thread held.
+    mutexes: usize,
+    regions: Regions,
+    /// Interrupts were disabled.
+    disabled: bool,
     at: Qpc,
     /// Turns that the second processor had had.
     turns: u64,
@@ -526,8 +564,14 @@ struct Before {
 }
 
 /// What every routine leaves as it was, and how long it took.
-fn check_processor(name: &str, before: &Before) {
-    let after = State::take();
+fn check_processor(name: &str, before: &Before, left: &Left) {
+    let after = State::take().with(left);
+    if !left.is_kept() {
+        finding::raise(
+            &rules::NONVOLATILE_REGISTERS,
+            format!("{name} returned with {left}"),
+        );
+    }
     if after != before.processor {
         let text = format!(
             "{name} was called with {} and returned with {after}",
@@ -552,16 +596,27 @@ fn check_balance(name: &str, before: &Before) {
     let Before {
         irql: before,
         locks,
+        mutexes,
         regions,
+        disabled,
         ..
     } = *before;
-    let open = mutex::regions();
+    if irql::interrupts_disabled() != disabled {
+        let now = if disabled { "enabled" } else { "disabled" };
+        finding::raise(
+            &rules::INTERRUPTS_DISABLED,
+            format!("{name} returned with interrupts {now}"),
+        );
+        irql::disable_interrupts(disabled);
+    }
+    held::check_return(name, mutexes);
+    let open = region::open();
     if open != regions {
         finding::raise(
             &rules::CRITICAL_REGION,
-            format!("{name} was called in {regions} critical regions and returned in {open}"),
+            format!("{name} was called in {regions} and returned in {open}"),
         );
-        mutex::set_regions(regions);
+        region::set(regions);
     }
     let after = irql::current();
     if spinlock::held_count() != locks {

@@ -143,8 +143,9 @@ fn privileged(registers: &mut Registers) -> bool {
     };
     let bytes = word.to_le_bytes();
     match bytes {
-        // cli, sti: one processor that takes no interrupts inside driver code anyway.
-        [0xFA | 0xFB, ..] => {
+        // cli, sti: the processor takes no interrupts inside driver code anyway; what is looked at is how it is left.
+        [flag @ (0xFA | 0xFB), ..] => {
+            irql::disable_interrupts(flag == 0xFA);
             registers.rip += 1;
             true
         }

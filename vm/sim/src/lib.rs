@@ -18,6 +18,7 @@ pub mod debugger;
 pub mod endpoints;
 pub mod finding;
 mod fuzz;
+mod gate;
 pub mod host;
 pub mod image;
 pub mod imports;

@@ -21,7 +21,7 @@ use crate::finding;
 use crate::host::watchdog;
 use crate::kernel::{kernel, try_kernel};
 use crate::nt::irql::{self, Irql};
-use crate::nt::{dpc, extimer, irp, mutex, spinlock};
+use crate::nt::{dpc, extimer, irp, region, spinlock};
 use crate::rules;
 use crate::sched::{self, Waited};
 use crate::seh;
@@ -183,7 +183,7 @@ fn exchange() {
     dpc::exchange();
     extimer::exchange();
     irp::exchange();
-    mutex::exchange();
+    region::exchange();
     kernel().calls.exchange();
     seh::exchange();
 }

@@ -91,8 +91,14 @@ rules! {
         "A routine that is called at DISPATCH_LEVEL returns within 100 microseconds.",
         "\"Guidelines for Writing DPC Routines\"";
     PROCESSOR_STATE: "processor-state", false,
-        "A routine returns with the direction flag clear, and with MXCSR, the x87 control word and the x87 stack as they were.",
+        "A routine returns with the direction and alignment check flags clear, and with MXCSR, the x87 control word and the x87 stack as they were.",
         "x64 calling convention: callee-saved registers, x87 and MXCSR; \"Using Floating Point in a WDM Driver\"";
+    NONVOLATILE_REGISTERS: "nonvolatile-registers", false,
+        "A routine returns with rbx, rbp, rsi, rdi, r12 to r15 and xmm6 to xmm15 as they were.",
+        "x64 calling convention: callee-saved registers; bug check 0xC4 (0x110)";
+    INTERRUPTS_DISABLED: "interrupts-disabled", false,
+        "A routine returns with interrupts enabled, and nothing waits or is passed down with interrupts disabled.",
+        "bug check 0xC4 (0xC0, 0xC1)";
     PAGEABLE_TOUCHED: "pageable-touched", true,
         "Paged pool and pageable code are not used at DISPATCH_LEVEL.",
         "\"Making Drivers Pageable\"; bug check 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL; \"Force IRQL Checking\"";
@@ -102,6 +108,9 @@ rules! {
     ETW_EVENT: "etw-event", false,
         "An event is written to a registered provider, and in a form that tools can decode.",
         "wdm/nf-wdm-etwwritetransfer; TraceLoggingProvider.h, evntprov.h";
+    CALLBACK_LEAK: "callback-leak", false,
+        "A driver takes back the callbacks that it registered with the system before it is unloaded.",
+        "wdm/nf-wdm-cmunregistercallback, wdm/nf-wdm-exunregistercallback, wdm/nf-wdm-pounregisterpowersettingcallback and the like";
     NOTIFICATION_LEAK: "notification-leak", false,
         "A driver unregisters its Plug and Play notifications before it is unloaded.",
         "wdm/nf-wdm-ioregisterplugplaynotification";
@@ -139,16 +148,16 @@ rules! {
         "Paged pool is allocated and freed at APC_LEVEL or below.",
         "wdm/nf-wdm-exallocatepool2; bug check 0xC4 (0x01, 0x11)";
     LOCK_DEADLOCK: "lock-deadlock", true,
-        "A spin lock is not acquired by the processor that holds it.",
-        "wdm/nf-wdm-keacquirespinlockraisetodpc; bug check 0xC4 (0x1001)";
+        "A spin lock is not acquired by the processor that holds it, nor a fast mutex, resource or push lock by the thread that would wait for itself.",
+        "wdm/nf-wdm-keacquirespinlockraisetodpc; bug check 0xC4 (0x1000, 0x1001)";
     LOCK_NOT_HELD: "lock-not-held", true,
-        "Only a spin lock that is held is released.",
-        "bug check 0x10 SPIN_LOCK_NOT_OWNED";
+        "Only a lock that is held is released, by who holds it.",
+        "bug check 0x10 SPIN_LOCK_NOT_OWNED; bug check 0xC4 (0x1004, 0x1007)";
     LOCK_ORDER: "lock-order", false,
         "Spin locks are released last first, and each with the IRQL that its acquisition gave.",
         "wdm/nf-wdm-kereleasespinlock";
     LOCK_HIERARCHY: "lock-hierarchy", false,
-        "Spin locks that are held together are acquired in one order, whoever acquires them.",
+        "Locks that are held together, spin locks or mutexes and resources, are acquired in one order, whoever acquires them.",
         "\"Deadlock Detection\"; bug check 0xC4 (0x1001)";
     LOOKASIDE_FREED: "lookaside-freed", true,
         "A lookaside list is deleted before the memory that it lies in is freed.",
@@ -156,8 +165,20 @@ rules! {
     LOCK_HELD_AT_RETURN: "lock-held", false,
         "No spin lock is held when a driver routine returns, and none when it waits.",
         "\"Introduction to Spin Locks\"";
+    MUTEX_HELD: "mutex-held", false,
+        "No mutex, fast mutex, guarded mutex, resource or push lock is held when a driver routine returns, or when its memory is freed.",
+        "bug check 0xC4 (0xC5); bug check 0x1 APC_INDEX_MISMATCH; wdm/nf-wdm-exdeleteresourcelite";
+    APCS_ENABLED: "apcs-enabled", false,
+        "Normal kernel APCs are disabled where a resource or push lock is acquired or released, or a fast mutex the unsafe way.",
+        "bug check 0xC4 (0x37 to 0x3A); wdm/nf-wdm-exacquireresourceexclusivelite, wdm/nf-wdm-exacquirefastmutexunsafe";
+    RESOURCE_LIFETIME: "resource-lifetime", true,
+        "A resource is initialised once before it is used, and deleted before the memory that it lies in is freed.",
+        "bug check 0xC4 (0xD0, 0xD1, 0xD2); Driver Verifier, Miscellaneous Checks";
+    REMOVE_LOCK: "remove-lock", false,
+        "A remove lock is released with the tags it was acquired with, before its memory is freed, and not initialised again after the removal.",
+        "wdm/nf-wdm-ioreleaseremovelock, wdm/nf-wdm-ioreleaseremovelockandwait";
     CRITICAL_REGION: "critical-region", false,
-        "A driver leaves the critical regions that it entered, no others, and before its routine returns.",
+        "A driver leaves the critical and guarded regions that it entered, no others, and before its routine returns.",
         "ntddk/nf-ntddk-keleavecriticalregion; bug check 0xC4 (0x3E, 0xC5)";
     WAIT_USER_MODE: "wait-user-mode", false,
         "A wait in user mode is for no object on the stack.",

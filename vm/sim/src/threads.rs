@@ -15,7 +15,7 @@ use crate::host::watchdog;
 use crate::inlined;
 use crate::kernel::{kernel, try_kernel};
 use crate::nt::irql::{self, Irql};
-use crate::nt::mutex;
+use crate::nt::region;
 use crate::sched::{self, Waited};
 use crate::seh;
 use crate::time::Qpc;
@@ -37,7 +37,7 @@ pub(crate) struct Thread {
     ended: Cell<bool>,
     // What goes with it; while it runs, of what was interrupted for it.
     irql: Cell<Irql>,
-    regions: Cell<u32>,
+    regions: Cell<region::Regions>,
     nest: Nest,
     exceptions: RefCell<Vec<seh::Active>>,
 }
@@ -87,7 +87,7 @@ pub(crate) fn start(object: usize, routine: impl FnOnce() + 'static) {
         blocked: Cell::new(None),
         ended: Cell::new(false),
         irql: Cell::new(Irql::PASSIVE),
-        regions: Cell::new(0),
+        regions: Cell::default(),
         nest: RefCell::default(),
         exceptions: RefCell::default(),
     }));
@@ -117,8 +117,8 @@ fn suspend() {
 fn exchange(thread: &Thread) {
     let before = irql::current();
     irql::set(thread.irql.replace(before));
-    let regions = mutex::regions();
-    mutex::set_regions(thread.regions.replace(regions));
+    let regions = region::open();
+    region::set(thread.regions.replace(regions));
     kernel().calls.exchange_with(&thread.nest);
     seh::exchange_with(&thread.exceptions);
 }

@@ -10,9 +10,12 @@ use tiny::run::{fails, run};
 
 /// `je +2; int 2Ch`: the driver's own check of what it just compared.
 const ASSERT_EQUAL: [u8; 4] = [0x74, 0x02, 0xCD, 0x2C];
+/// `mov [rsp + 20h], rbx`, and back: a routine returns with rbx as it was.
+const KEEP_RBX: [u8; 5] = [0x48, 0x89, 0x5C, 0x24, 0x20];
+const GIVE_BACK_RBX: [u8; 5] = [0x48, 0x8B, 0x5C, 0x24, 0x20];
 
 fn check(name: &str, code: Code) {
-    let outcome = run(name, &code.success().build(), &[]);
+    let outcome = run(name, &code.bytes(&GIVE_BACK_RBX).success().build(), &[]);
     let code = outcome.status.and_then(|status| status.code());
     assert_eq!(code, Some(0), "{name}: {}", outcome.stderr);
 }
@@ -21,6 +24,7 @@ fn check(name: &str, code: Code) {
 fn the_processors_page_knows_the_thread_and_itself() {
     // mov rbx, gs:[0x188]; KeGetCurrentThread(); cmp rax, rbx
     let thread = Code::driver()
+        .bytes(&KEEP_RBX)
         .bytes(&[0x65, 0x48, 0x8B, 0x1C, 0x25, 0x88, 0x01, 0, 0])
         .import("KeGetCurrentThread")
         .bytes(&[0x48, 0x39, 0xD8])
@@ -37,12 +41,13 @@ fn the_processors_page_knows_the_thread_and_itself() {
 #[test]
 fn shared_data_tells_the_time_through_any_register() {
     const INTERRUPT_TIME: u64 = 0xFFFF_F780_0000_0008;
-    // mov rax, INTERRUPT_TIME; mov rbx, [rax]; mov rsi, [rax]; cmp rsi, rbx: the register is what it was after the first
+    // mov rax, INTERRUPT_TIME; mov rbx, [rax]; mov rdx, [rax]; cmp rdx, rbx: the register is what it was after the first
     let twice = Code::driver()
+        .bytes(&KEEP_RBX)
         .bytes(&[0x48, 0xB8])
         .bytes(&INTERRUPT_TIME.to_le_bytes())
-        .bytes(&[0x48, 0x8B, 0x18, 0x48, 0x8B, 0x30])
-        .bytes(&[0x48, 0x39, 0xDE])
+        .bytes(&[0x48, 0x8B, 0x18, 0x48, 0x8B, 0x10])
+        .bytes(&[0x48, 0x39, 0xDA])
         .bytes(&ASSERT_EQUAL);
     // mov rax, [INTERRUPT_TIME]; cmp rax, rbx: the address stands in the instruction
     let direct = twice

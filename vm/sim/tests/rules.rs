@@ -250,3 +250,96 @@ fn a_thread_that_outlives_its_driver_is_found() {
         &["thread-leak", "runs in the driver that is unloaded"],
     );
 }
+
+#[test]
+fn registers_and_flags_are_left_as_they_were() {
+    let leaves = |name, bytes: &[u8], words: &[&str]| {
+        finds(name, Code::driver().bytes(bytes).success(), words);
+    };
+    // mov ebx, 0x1234567
+    leaves(
+        "lost-rbx",
+        &[0xBB, 0x67, 0x45, 0x23, 0x01],
+        &["nonvolatile-registers", "rbx 0x1234567 instead of"],
+    );
+    // mov r15d, 1; pcmpeqd xmm6, xmm6
+    leaves(
+        "lost-two",
+        &[0x41, 0xBF, 1, 0, 0, 0, 0x66, 0x0F, 0x76, 0xF6],
+        &["r15 0x1 instead of", "xmm6 0xffffffffffffffffffffffff"],
+    );
+    // pushfq; or dword [rsp], 1 << 18; popfq
+    leaves(
+        "alignment",
+        &[0x9C, 0x81, 0x0C, 0x24, 0, 0, 4, 0, 0x9D],
+        &["processor-state", "alignment check flag set"],
+    );
+    leaves(
+        "interrupts",
+        &[0xFA],
+        &[
+            "interrupts-disabled",
+            "DriverEntry returned with interrupts disabled",
+        ],
+    );
+    // cli; sti: nothing is found, which this driver's pool says.
+    let balanced = Code::driver().bytes(&[0xFA, 0xFB]).allocate(24).success();
+    let outcome = tiny::run::run("balanced", &balanced.build(), &[]);
+    assert!(outcome.stdout.contains("pool-leak"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("interrupts-disabled"));
+}
+
+#[test]
+fn resources_are_watched() {
+    let initialised = || {
+        Code::driver()
+            .rcx_data(0)
+            .import("ExInitializeResourceLite")
+    };
+    let again = initialised()
+        .rcx_data(0)
+        .import("ExInitializeResourceLite")
+        .success();
+    fails(
+        "resource-twice",
+        again,
+        "resource-lifetime",
+        &["is initialised a second time"],
+    );
+    fails(
+        "resource-left",
+        initialised().success(),
+        "resource-lifetime",
+        &[
+            "a driver is unloaded",
+            "initialised at resource-left.sys+0x",
+        ],
+    );
+    // mov dl, 1; acquire shared; mov dl, 1; acquire exclusive
+    let upgrade = initialised()
+        .import("KeEnterCriticalRegion")
+        .rcx_data(0)
+        .bytes(&[0xB2, 1])
+        .import("ExAcquireResourceSharedLite")
+        .rcx_data(0)
+        .bytes(&[0xB2, 1])
+        .import("ExAcquireResourceExclusiveLite")
+        .success();
+    fails(
+        "resource-upgrade",
+        upgrade,
+        "lock-deadlock",
+        &["waits for itself"],
+    );
+    let held = initialised()
+        .rcx_data(0)
+        .bytes(&[0xB2, 1])
+        .import("ExAcquireResourceExclusiveLite")
+        .success();
+    fails(
+        "resource-held",
+        held,
+        "resource-lifetime",
+        &["mutex-held", "returned with the resource", "apcs-enabled"],
+    );
+}

@@ -35,6 +35,11 @@ impl Levels {
         lowest: Irql::PASSIVE,
         highest: Irql::APC,
     };
+    /// APC_LEVEL exactly.
+    pub const AT_APC: Self = Self {
+        lowest: Irql::APC,
+        highest: Irql::APC,
+    };
     /// DISPATCH_LEVEL or below.
     pub const DISPATCH: Self = Self {
         lowest: Irql::PASSIVE,

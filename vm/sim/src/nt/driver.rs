@@ -133,6 +133,8 @@ pub fn unload(driver: Driver) -> Result<()> {
     sched::settle();
     check_leftovers(driver.object);
     let image = driver.image;
+    crate::nt::resource::check_freed(image.base, image.size, &"a driver is unloaded");
+    crate::nt::remove_lock::check_freed(image.base, image.size);
     pageable::remove_in(image.base, image.size);
     // SAFETY: nobody may run or read the image any more; a late call into it faults into a report.
     unsafe {
@@ -160,6 +162,7 @@ fn check_leftovers(driver: *mut DriverObject) {
     crate::nt::etw::check_leaks();
     crate::nt::wmi::check_leaks();
     crate::nt::notify::check_leaks();
+    crate::nt::callbacks::check_leaks();
     crate::nt::irp::check_lost();
     crate::nt::mdl::check_leaks();
     crate::nt::workitem::check_leaks();

@@ -48,6 +48,9 @@ impl fmt::Debug for Irql {
 pub(crate) struct IrqlState {
     current: Cell<Irql>,
     elsewhere: Cell<Irql>,
+    /// Interrupts are disabled there.
+    disabled: Cell<bool>,
+    disabled_elsewhere: Cell<bool>,
 }
 
 impl Default for IrqlState {
@@ -55,6 +58,8 @@ impl Default for IrqlState {
         Self {
             current: Cell::new(Irql::PASSIVE),
             elsewhere: Cell::new(Irql::PASSIVE),
+            disabled: Cell::new(false),
+            disabled_elsewhere: Cell::new(false),
         }
     }
 }
@@ -68,6 +73,18 @@ pub fn current() -> Irql {
 pub(crate) fn exchange() {
     let state = &kernel().nt.irql;
     state.current.swap(&state.elsewhere);
+    state.disabled.swap(&state.disabled_elsewhere);
+}
+
+/// Whether the driver disabled interrupts with `cli`. A change of the whole of RFLAGS cannot be seen: `popf` leaves the flag alone in
+/// user mode, without a fault.
+pub(crate) fn interrupts_disabled() -> bool {
+    kernel().nt.irql.disabled.get()
+}
+
+/// `cli` or `sti` was executed.
+pub(crate) fn disable_interrupts(disabled: bool) {
+    kernel().nt.irql.disabled.set(disabled);
 }
 
 /// Sets the level without any of the effects of lowering it.

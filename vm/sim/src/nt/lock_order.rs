@@ -1,4 +1,4 @@
-//! The hierarchy of spin locks: once one was acquired while another was held, no chain of acquisitions may lead the other way. Two
+//! The hierarchy of locks, spin locks and those that threads hold: once one was acquired while another was held, no chain of acquisitions may lead the other way. Two
 //! processors that go both ways at once wait for each other for good, whether or not this run has them meet.
 
 use std::cell::RefCell;
@@ -43,7 +43,7 @@ pub(crate) fn acquired(outer: usize, lock: usize, site: Option<usize>) {
             format!(" at {}", image::offset_name(site))
         });
         let text = format!(
-            "the spin lock at {lock:#x} is acquired while the one at {outer:#x} is held, and was held itself{place} when that was acquired"
+            "the lock at {lock:#x} is acquired while the one at {outer:#x} is held, and was held itself{place} when that was acquired"
         );
         finding::raise(&rules::LOCK_HIERARCHY, text);
     }

@@ -1,6 +1,7 @@
 //! The NT kernel: one file per topic, each with its rows of the import table.
 
 pub mod ansi;
+pub mod callbacks;
 pub mod clock;
 pub mod crt;
 pub mod debug;
@@ -11,8 +12,10 @@ pub mod etw;
 pub mod event;
 pub mod exception;
 pub mod extimer;
+pub mod fast_mutex;
 pub mod file;
 pub mod files;
+pub(crate) mod held;
 pub mod interface;
 pub mod io;
 pub mod irp;
@@ -29,9 +32,14 @@ pub(crate) mod pageable;
 pub mod pdo;
 pub mod pool;
 pub(crate) mod processor;
+pub mod region;
 pub mod registry;
+pub mod remove_lock;
+pub mod resource;
 pub mod rtl;
 pub mod rundown;
+mod rw_lock;
+pub mod spin_kinds;
 pub mod spinlock;
 pub mod status;
 pub mod system;
@@ -47,6 +55,7 @@ use crate::imports::Import;
 /// State of every topic.
 #[derive(Debug, Default)]
 pub(crate) struct NtState {
+    pub(crate) callbacks: callbacks::CallbackState,
     pub(crate) debug: debug::DebugState,
     pub(crate) disk: files::DiskState,
     pub(crate) dpcs: dpc::DpcState,
@@ -55,6 +64,7 @@ pub(crate) struct NtState {
     pub(crate) extimers: extimer::ExTimerState,
     pub(crate) faults: crate::imports::faults::Faults,
     pub(crate) files: file::FileState,
+    pub(crate) held: held::HeldState,
     pub(crate) interfaces: interface::InterfaceState,
     pub(crate) irps: irp::IrpState,
     pub(crate) irql: irql::IrqlState,
@@ -69,7 +79,11 @@ pub(crate) struct NtState {
     pub(crate) pageable: pageable::PageableState,
     pub(crate) pdos: pdo::PdoState,
     pub(crate) pool: pool::PoolState,
+    pub(crate) regions: region::RegionState,
     pub(crate) registry: registry::RegistryState,
+    pub(crate) remove_locks: remove_lock::RemoveLocks,
+    pub(crate) resources: resource::ResourceState,
+    pub(crate) rw_locks: rw_lock::RwState,
     pub(crate) timers: timer::TimerState,
     pub(crate) wdf: crate::wdf::WdfState,
     pub(crate) wmi: wmi::WmiState,
@@ -79,6 +93,7 @@ pub(crate) struct NtState {
 /// Tables of the rows of ntoskrnl.exe.
 pub(crate) static TABLES: &[&[Import]] = &[
     ansi::IMPORTS,
+    callbacks::IMPORTS,
     clock::IMPORTS,
     crt::IMPORTS,
     debug::IMPORTS,
@@ -88,6 +103,7 @@ pub(crate) static TABLES: &[&[Import]] = &[
     event::IMPORTS,
     exception::IMPORTS,
     extimer::IMPORTS,
+    fast_mutex::IMPORTS,
     files::IMPORTS,
     interface::IMPORTS,
     irp::IMPORTS,
@@ -100,10 +116,14 @@ pub(crate) static TABLES: &[&[Import]] = &[
     object::IMPORTS,
     pdo::IMPORTS,
     pool::IMPORTS,
+    region::IMPORTS,
     registry::IMPORTS,
     registry::query::IMPORTS,
+    remove_lock::IMPORTS,
+    resource::IMPORTS,
     rtl::IMPORTS,
     rundown::IMPORTS,
+    spin_kinds::IMPORTS,
     spinlock::IMPORTS,
     system::IMPORTS,
     thread::IMPORTS,

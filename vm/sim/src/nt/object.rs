@@ -145,7 +145,7 @@ pub fn dereference<T>(object: *mut T) -> i64 {
 }
 
 /// Notes that the driver took a reference.
-fn taken(object: *mut c_void) {
+pub(crate) fn taken(object: *mut c_void) {
     let mut taken = state().taken.borrow_mut();
     let entry = taken.entry(object as usize).or_default();
     *entry = (entry.0 + 1, call_site());

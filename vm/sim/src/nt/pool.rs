@@ -9,7 +9,7 @@ use crate::host::{PAGE_SIZE, Protection, memory, pages};
 use crate::image;
 use crate::imports::call_site;
 use crate::kernel::kernel;
-use crate::nt::{dpc, lists, lock_order, pageable, spinlock};
+use crate::nt::{dpc, held, lists, lock_order, pageable, remove_lock, resource, spinlock};
 use crate::rules;
 
 mod place;
@@ -392,6 +392,9 @@ fn release(mut block: Block) {
             format!("memory with a lookaside list that was not deleted is freed: {block}"),
         );
     }
+    held::check_freed(block.address, block.size);
+    resource::check_freed(block.address, block.size, &format_args!("{block} is freed"));
+    remove_lock::check_freed(block.address, block.size);
     lock_order::forget(block.address, block.size);
     let state = &kernel().nt.pool;
     state.live.borrow_mut().remove(&block.first_page);

@@ -3,12 +3,12 @@
 use std::arch::asm;
 use std::fmt;
 
+use crate::gate::Left;
+
 /// MXCSR's lower six bits tell what happened; the others say what is wanted, and stay.
 const MXCSR_CONTROL: u32 = !0x3F;
 /// Top of the x87 stack in its status word.
 const X87_TOP: u16 = 7 << 11;
-/// The direction flag.
-const DIRECTION: u64 = 1 << 10;
 
 /// The control parts of the processor's state.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,24 +17,20 @@ pub(crate) struct State {
     x87_control: u16,
     x87_top: u16,
     direction: bool,
+    alignment: bool,
 }
 
 impl State {
-    /// As it is now; clears the direction flag, which the simulator's own code needs clear.
+    /// As it is now, without flags: they are clear in the simulator's own code.
     #[inline]
     pub(crate) fn take() -> Self {
         let (mut mxcsr, mut control, mut status) = (0_u32, 0_u16, 0_u16);
-        let flags: u64;
-        // SAFETY: stores into this frame; the stack is used for a moment and is as before.
+        // SAFETY: stores into this frame.
         unsafe {
             asm!(
-                "pushfq",
-                "pop {flags}",
-                "cld",
                 "stmxcsr [{mxcsr}]",
                 "fnstcw [{control}]",
                 "fnstsw [{status}]",
-                flags = out(reg) flags,
                 mxcsr = in(reg) &raw mut mxcsr,
                 control = in(reg) &raw mut control,
                 status = in(reg) &raw mut status,
@@ -44,7 +40,17 @@ impl State {
             mxcsr: mxcsr & MXCSR_CONTROL,
             x87_control: control,
             x87_top: status & X87_TOP,
-            direction: flags & DIRECTION != 0,
+            direction: false,
+            alignment: false,
+        }
+    }
+
+    /// With the flags that a routine left.
+    pub(crate) fn with(self, left: &Left) -> Self {
+        Self {
+            direction: left.direction(),
+            alignment: left.alignment(),
+            ..self
         }
     }
 
@@ -68,9 +74,14 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.direction { "set" } else { "clear" };
+        let alignment = if self.alignment {
+            ", alignment check flag set"
+        } else {
+            ""
+        };
         write!(
             f,
-            "MXCSR {:#06x}, x87 control {:#06x}, x87 stack top {}, direction flag {direction}",
+            "MXCSR {:#06x}, x87 control {:#06x}, x87 stack top {}, direction flag {direction}{alignment}",
             self.mxcsr,
             self.x87_control,
             self.x87_top >> 11

@@ -17,9 +17,21 @@ use crate::rules;
 /// KSPIN_LOCK: one pointer-sized word.
 type SpinLock = usize;
 
+/// How a lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// A KSPIN_LOCK.
+    Plain,
+    /// An EX_SPIN_LOCK, which is a LONG, by one processor.
+    Exclusive,
+    /// An EX_SPIN_LOCK, by any number of them.
+    Shared,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Held {
     lock: *mut SpinLock,
+    mode: Mode,
     /// Level to go back to, when the acquisition raised it.
     before: Option<Irql>,
     site: Option<usize>,
@@ -42,6 +54,11 @@ pub(crate) fn exchange() {
 fn elsewhere(lock: *mut SpinLock) -> Option<Held> {
     let held = kernel().nt.locks.held_elsewhere.borrow();
     held.iter().find(|held| held.lock == lock).copied()
+}
+
+/// The same, when who wants it this way has to wait for that.
+fn excludes(lock: *mut SpinLock, mode: Mode) -> bool {
+    elsewhere(lock).is_some_and(|held| held.mode != Mode::Shared || mode != Mode::Shared)
 }
 
 fn state() -> &'static RefCell<Vec<Held>> {
@@ -94,18 +111,33 @@ fn is_held(lock: *mut SpinLock) -> Option<Held> {
         .copied()
 }
 
-fn write(lock: *mut SpinLock, value: usize) {
+fn write(lock: *mut SpinLock, mode: Mode, value: u32) {
     // SAFETY: the lock's word belongs to the driver, which passed its address; a bad one faults into a report.
-    unsafe { lock.write_volatile(value) };
+    unsafe {
+        match mode {
+            Mode::Plain => lock.write_volatile(value as usize),
+            Mode::Exclusive | Mode::Shared => lock.cast::<u32>().write_volatile(value),
+        }
+    }
 }
 
-fn read(lock: *mut SpinLock) -> usize {
+fn read(lock: *mut SpinLock, mode: Mode) -> usize {
     // SAFETY: as for `write`.
-    unsafe { lock.read_volatile() }
+    unsafe {
+        match mode {
+            Mode::Plain => lock.read_volatile(),
+            Mode::Exclusive | Mode::Shared => lock.cast::<u32>().read_volatile() as usize,
+        }
+    }
 }
 
 /// Takes a lock; `before` is the level to return to.
 pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
+    acquire_as(lock, before, Mode::Plain, true);
+}
+
+/// The same of a lock of any kind. One that does not wait has no order.
+pub(super) fn acquire_as(lock: *mut SpinLock, before: Option<Irql>, mode: Mode, waits: bool) {
     if let Some(held) = is_held(lock) {
         let site = held.site.map_or_else(String::new, |site| {
             format!(" (acquired at {})", image::offset_name(site))
@@ -115,11 +147,13 @@ pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
             format!("the spin lock at {lock:p} is acquired while this processor holds it{site}"),
         );
     }
-    if elsewhere(lock).is_some() {
-        processor::spin(lock as usize, || elsewhere(lock).is_none());
+    if excludes(lock, mode) {
+        processor::spin(lock as usize, || !excludes(lock, mode));
     }
-    match read(lock) {
+    let shared = elsewhere(lock).is_some();
+    match read(lock, mode) {
         0 => {}
+        _ if shared => {}
         value => finding::raise(
             &rules::OBJECT_UNINITIALIZED,
             format!(
@@ -127,17 +161,53 @@ pub(crate) fn acquire(lock: *mut SpinLock, before: Option<Irql>) {
             ),
         ),
     }
-    write(lock, 1);
+    write(lock, mode, 1);
     let site = call_site();
-    for held in state().borrow().iter() {
-        lock_order::acquired(held.lock as usize, lock as usize, site);
+    if waits {
+        for held in state().borrow().iter() {
+            lock_order::acquired(held.lock as usize, lock as usize, site);
+        }
     }
-    state().borrow_mut().push(Held { lock, before, site });
+    state().borrow_mut().push(Held {
+        lock,
+        mode,
+        before,
+        site,
+    });
+}
+
+/// A shared lock is held alone from now on; `false` when another processor shares it.
+pub(super) fn convert(lock: *mut SpinLock) -> bool {
+    let mut held = state().borrow_mut();
+    let mine = held
+        .iter_mut()
+        .find(|held| held.lock == lock && held.mode == Mode::Shared);
+    let Some(mine) = mine else {
+        finding::fatal(
+            &rules::LOCK_NOT_HELD,
+            format!("the spin lock at {lock:p} is converted but not held shared"),
+        );
+    };
+    let alone = elsewhere(lock).is_none();
+    if alone {
+        mine.mode = Mode::Exclusive;
+    }
+    alone
+}
+
+/// Whether a lock could be acquired this way at once.
+pub(super) fn is_free(lock: *mut SpinLock, mode: Mode) -> bool {
+    is_held(lock).is_none() && !excludes(lock, mode)
 }
 
 /// Gives a lock back; `after` is the level the caller asks for.
 pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
-    let Some(held) = is_held(lock) else {
+    release_as(lock, after, Mode::Plain);
+}
+
+/// The same of a lock of any kind.
+pub(super) fn release_as(lock: *mut SpinLock, after: Option<Irql>, mode: Mode) {
+    let Some(held) = is_held(lock).filter(|held| held.mode == mode) else {
         let text = match elsewhere(lock) {
             Some(held) => format!(
                 "the spin lock at {lock:p} is released by another processor than the one that holds it{}",
@@ -146,7 +216,9 @@ pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
                     image::offset_name(site)
                 ))
             ),
-            None => format!("the spin lock at {lock:p} is released but not held"),
+            None => {
+                format!("the spin lock at {lock:p} is released but not held, or held otherwise")
+            }
         };
         finding::fatal(&rules::LOCK_NOT_HELD, text);
     };
@@ -167,7 +239,9 @@ pub(crate) fn release(lock: *mut SpinLock, after: Option<Irql>) {
         );
         finding::raise(&rules::LOCK_ORDER, text);
     }
-    write(lock, 0);
+    if elsewhere(lock).is_none() {
+        write(lock, mode, 0);
+    }
     state().borrow_mut().retain(|held| held.lock != lock);
     processor::freed(lock as usize);
     if let Some(level) = after {
@@ -183,7 +257,7 @@ extern "win64" fn ke_initialize_spin_lock(lock: *mut SpinLock) {
         );
     }
     lock_order::forget(lock as usize, size_of::<SpinLock>());
-    write(lock, 0);
+    write(lock, Mode::Plain, 0);
 }
 
 extern "win64" fn ke_acquire_spin_lock_raise_to_dpc(lock: *mut SpinLock) -> Irql {
@@ -205,15 +279,15 @@ extern "win64" fn ke_release_spin_lock_from_dpc_level(lock: *mut SpinLock) {
 }
 
 extern "win64" fn ke_try_to_acquire_spin_lock_at_dpc_level(lock: *mut SpinLock) -> bool {
-    if is_held(lock).or_else(|| elsewhere(lock)).is_some() {
-        return false;
+    let free = is_free(lock, Mode::Plain);
+    if free {
+        acquire_as(lock, None, Mode::Plain, false);
     }
-    acquire(lock, None);
-    true
+    free
 }
 
 extern "win64" fn ke_test_spin_lock(lock: *mut SpinLock) -> bool {
-    is_held(lock).or_else(|| elsewhere(lock)).is_none()
+    is_free(lock, Mode::Plain)
 }
 
 nt_rows! {

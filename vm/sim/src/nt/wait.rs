@@ -9,7 +9,7 @@ use crate::nt::event;
 use crate::nt::irql::{self, Irql};
 use crate::nt::layout::{DispatcherHeader, KEvent};
 use crate::nt::status::{NtStatus, STATUS_SUCCESS, STATUS_TIMEOUT};
-use crate::nt::{mutex, spinlock};
+use crate::nt::{held, mutex, spinlock};
 use crate::rules;
 use crate::sched::{self, Waited};
 use crate::time::{Hns, Qpc, SYSTEM_TIME_AT_BOOT};
@@ -55,6 +55,12 @@ pub(crate) fn try_acquire(object: *mut DispatcherHeader) -> bool {
 /// A wait is allowed here: at DISPATCH_LEVEL and with a lock held only one that looks and does not wait.
 pub(crate) fn check(timeout: Option<i64>, what: &str) {
     let level = irql::current();
+    if irql::interrupts_disabled() {
+        finding::raise(
+            &rules::INTERRUPTS_DISABLED,
+            format!("{what} with interrupts disabled"),
+        );
+    }
     if level >= Irql::DISPATCH && timeout != Some(0) {
         let words = timeout.map_or_else(
             || "no time-out".to_owned(),
@@ -80,6 +86,10 @@ pub(crate) fn wait_for(
     what: &str,
 ) -> NtStatus {
     check(timeout, what);
+    // SAFETY: an object that the driver waits for; a bad address faults into a report.
+    if timeout != Some(0) && unsafe { (*object).kind } == MUTEX {
+        held::wanted(object as usize);
+    }
     if try_acquire(object) {
         return STATUS_SUCCESS;
     }

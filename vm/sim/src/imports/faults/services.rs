@@ -23,6 +23,16 @@ const fn enables(arguments: &[u64; 4]) -> bool {
     arguments[1] & 0xFF != 0
 }
 
+/// The second argument says that a routine is removed: that does not fail.
+const fn adds(arguments: &[u64; 4]) -> bool {
+    !enables(arguments)
+}
+
+/// The same in the third.
+const fn adds_third(arguments: &[u64; 4]) -> bool {
+    arguments[2] & 0xFF == 0
+}
+
 const fn nothing(_: &[u64; 4]) -> String {
     String::new()
 }
@@ -102,6 +112,28 @@ pub(super) static SERVICES: &[Service] = &[
     service("RtlQueryRegistryValues", RESOURCES),
     service("IoOpenDriverRegistryKey", RESOURCES),
     service("IoRegisterPlugPlayNotification", RESOURCES),
+    service("CmRegisterCallback", RESOURCES),
+    service("CmRegisterCallbackEx", RESOURCES),
+    service("ObRegisterCallbacks", RESOURCES),
+    service("PoRegisterPowerSettingCallback", RESOURCES),
+    service("IoRegisterShutdownNotification", RESOURCES),
+    service("ExCreateCallback", RESOURCES),
+    service("ExRegisterCallback", NULL),
+    Service {
+        may: adds,
+        ..service("PsSetCreateProcessNotifyRoutine", RESOURCES)
+    },
+    Service {
+        may: adds,
+        ..service("PsSetCreateProcessNotifyRoutineEx", RESOURCES)
+    },
+    Service {
+        may: adds_third,
+        ..service("PsSetCreateProcessNotifyRoutineEx2", RESOURCES)
+    },
+    service("PsSetCreateThreadNotifyRoutine", RESOURCES),
+    service("PsSetLoadImageNotifyRoutine", RESOURCES),
+    service("PsSetLoadImageNotifyRoutineEx", RESOURCES),
     service("ZwCreateFile", RESOURCES),
     service("ZwOpenFile", RESOURCES),
     service("ZwReadFile", RESOURCES),

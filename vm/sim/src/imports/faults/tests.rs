@@ -34,6 +34,17 @@ const CANNOT: &[(&str, &str)] = &[
     ("EtwUnregister", "it undoes"),
     ("PcUnregisterAdapterPowerManagement", "it undoes"),
     ("PcUnregisterAdapterPnpManagement", "it undoes"),
+    ("CmUnRegisterCallback", "it undoes"),
+    ("ObUnRegisterCallbacks", "it undoes"),
+    ("PsRemoveCreateThreadNotifyRoutine", "it undoes"),
+    (
+        "KeRegisterBugCheckCallback",
+        "its record is the driver's; it refuses one that is registered",
+    ),
+    (
+        "KeRegisterBugCheckReasonCallback",
+        "its record is the driver's; it refuses one that is registered",
+    ),
     ("ZwClose", "it undoes"),
     ("IoUnregisterPlugPlayNotification", "it undoes"),
     ("IoUnregisterPlugPlayNotificationEx", "it undoes"),

@@ -4,6 +4,7 @@ use super::{OnDone, SL_PENDING, Watch, check_live, current_stack, major_name, st
 use crate::call;
 use crate::finding;
 use crate::nt::device;
+use crate::nt::irql;
 use crate::nt::layout::{DeviceObject, IoStatus, Irp, MAJOR_FUNCTIONS};
 use crate::nt::status::{NtStatus, STATUS_PENDING};
 use crate::rules;
@@ -25,6 +26,12 @@ pub fn dispatch(
 /// Passes an IRP to `device` (`IoCallDriver`).
 pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
     check_live(irp, "IoCallDriver");
+    if irql::interrupts_disabled() {
+        finding::raise(
+            &rules::INTERRUPTS_DISABLED,
+            format!("IoCallDriver with {irp:p} and with interrupts disabled"),
+        );
+    }
     // SAFETY: the IRP lives and its locations lie below each other in one block; the device is one that the caller
     // attached to or opened, and a bad one faults into a report.
     let (major, routine, location) = unsafe {
