@@ -20,6 +20,8 @@ pub struct Broken {
     pub text: String,
     /// The seed of the run.
     pub seed: u64,
+    /// The options that name the driver, each with a space before it; none for the product.
+    pub driver: String,
 }
 
 impl Broken {
@@ -32,7 +34,8 @@ impl Broken {
             seed => format!(" --seed {seed}"),
         };
         format!(
-            "cargo xtask faults --filter {} --replay {}{seed}",
+            "cargo xtask faults{} --filter {} --replay {}{seed}",
+            self.driver,
             self.scenario,
             plan.join(",")
         )

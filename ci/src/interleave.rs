@@ -24,6 +24,8 @@ pub struct Interleaved {
     pub found: Option<Found>,
     /// How long it took.
     pub seconds: f64,
+    /// The options that name the driver, each with a space before it; none for the product.
+    pub driver: String,
 }
 
 impl Interleaved {
@@ -31,7 +33,10 @@ impl Interleaved {
     #[must_use]
     pub fn replay(&self) -> Option<String> {
         let schedule = self.found.as_ref()?.schedule?;
-        Some(format!("cargo xtask interleave --replay {schedule}"))
+        let driver = &self.driver;
+        Some(format!(
+            "cargo xtask interleave{driver} --replay {schedule}"
+        ))
     }
 
     /// Passed when nothing was found.

@@ -23,6 +23,8 @@ pub struct Job<'a> {
     pub hardware_id: &'a str,
     /// Certificate the machine shall trust, DER.
     pub certificate: &'a [u8],
+    /// File name of an image that is tried out as it is, unsigned and in no package; the hardware id is then the first of the INF.
+    pub unsigned: Option<&'a str>,
     /// How the device is set up.
     pub device: &'a Device,
     /// What is played, one after the other; nothing installs and removes only.
@@ -130,10 +132,16 @@ fn steps(
     for (name, bytes) in files {
         guest.ask("stage", &Request::Stage { name }, &bytes)?;
     }
-    let install = Request::Install {
-        inf: job.inf.into(),
-        hardware_id: job.hardware_id.into(),
-        device: Box::new(job.device.clone()),
+    let install = match job.unsigned {
+        Some(driver) => Request::TryOut {
+            driver: driver.into(),
+            inf: job.inf.into(),
+        },
+        None => Request::Install {
+            inf: job.inf.into(),
+            hardware_id: job.hardware_id.into(),
+            device: Box::new(job.device.clone()),
+        },
     };
     if guest.ask("install", &install, &[])? {
         if job.inspect {

@@ -10,13 +10,17 @@ use waverig_vm::Machine;
 use waverig_vm::run::{Ending, Job, Part, run};
 
 use crate::context::Context;
+use crate::subject::{self, Subject};
 use crate::verbs::package::{self, Driver};
 use crate::{layout, machine};
 
 /// The simulator, the package, and who signed it.
 pub(crate) struct Lab {
     machine: Box<dyn Machine>,
-    driver: &'static Driver,
+    /// File name of the INF, the hardware id, and the image when it is in no package.
+    inf: String,
+    hardware_id: String,
+    unsigned: Option<String>,
     package: PathBuf,
     certificate: Vec<u8>,
     runs: PathBuf,
@@ -40,6 +44,31 @@ impl Lab {
         Self::with(context, machine, &package::WAVERIG)
     }
 
+    /// With whatever driver the command line names.
+    ///
+    /// # Errors
+    /// When its package cannot be made, or a file cannot be read.
+    pub(crate) fn about(context: &Context, subject: &Subject) -> Result<Self> {
+        let machine = machine::select(context, "sim")?;
+        let package = subject.prepare(context)?;
+        let lab = Self::with(context, machine, &package::WAVERIG)?;
+        Ok(match subject {
+            Subject::Own(driver) => Self {
+                inf: driver.inf.into(),
+                hardware_id: driver.hardware_id.into(),
+                package,
+                ..lab
+            },
+            Subject::Other { driver, inf } => Self {
+                inf: subject::name(inf),
+                hardware_id: String::new(),
+                unsigned: Some(subject::name(driver)),
+                package,
+                ..lab
+            },
+        })
+    }
+
     /// With the package of one of the drivers, which is there.
     ///
     /// # Errors
@@ -52,7 +81,9 @@ impl Lab {
         Ok(Self {
             runs: context.layout.runs(machine.kind()),
             machine,
-            driver,
+            inf: driver.inf.into(),
+            hardware_id: driver.hardware_id.into(),
+            unsigned: None,
             package: driver.package(&context.layout),
             certificate: package::identity(context)?.certificate().der().to_vec(),
         })
@@ -65,13 +96,12 @@ impl Lab {
 
     /// Installs the package on such a device; what else is done, the caller adds.
     pub(crate) fn job<'a>(&'a self, device: &'a Device, deadline: Duration) -> Job<'a> {
-        package::job_of(
-            self.driver,
-            &self.package,
-            &self.certificate,
-            device,
-            deadline,
-        )
+        Job {
+            inf: &self.inf,
+            hardware_id: &self.hardware_id,
+            unsigned: self.unsigned.as_deref(),
+            ..package::job(&self.package, &self.certificate, device, deadline)
+        }
     }
 
     /// Runs a job on a fresh machine, whose evidence goes to `folder`; `each` gets what the machine says. What it complains of is the
@@ -115,7 +145,7 @@ impl Lab {
         )
         .with_context(|| {
             format!(
-                "cannot read the package in {}; cargo xtask package makes it anew",
+                "cannot read what is installed, in {}; cargo xtask package makes the product's package anew",
                 self.package.display()
             )
         })?;

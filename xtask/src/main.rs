@@ -17,6 +17,7 @@ mod play;
 mod setup;
 mod spread;
 mod stop;
+mod subject;
 mod ui;
 mod verbs;
 

@@ -40,6 +40,13 @@ pub enum Request {
         /// What stands in its hardware key before the package is installed.
         device: Box<Device>,
     },
+    /// Installs a staged driver as somebody has it lying about: unsigned, in no package. Answered as [`Request::Install`].
+    TryOut {
+        /// File name of the staged image.
+        driver: String,
+        /// File name of the staged INF.
+        inf: String,
+    },
     /// Plays a scenario. Answered by [`Reply::Events`] and [`Reply::Capture`] as they come, then [`Reply::Done`].
     Run {
         /// What to play.

@@ -24,13 +24,13 @@ use crate::processor::{self, Decision, Side};
 use crate::random::Random;
 use crate::time::Hns;
 use crate::{image, sched};
-use stream::{FORMAT, PACKET};
+use tap::Places;
 use world::World;
 
 /// Seeds the machine in each short life.
 const SEED: u64 = 1;
-/// Frames of signal that are there to be played: more than a life plays.
-const FRAMES: u64 = 64 * PACKET as u64;
+/// Packets of signal that are there to be played: more than a life plays.
+const SIGNAL: u64 = 64;
 /// What the second processor may take to come to an end once the first is done, and what the device may.
 const PATIENCE: Hns = Hns::from_secs(1);
 /// Milliseconds that are played after a life: two packets and a rest.
@@ -120,11 +120,12 @@ fn note(activity: Activity) {
 /// # Errors
 /// In words for people, when a life goes wrong without a second processor.
 pub(crate) fn play(device: &Device, order: &Order) -> Result<Played, String> {
+    let usual = device.target()?.usual;
     let mut explorer = Explorer {
         device,
-        signal: Generator::new(&Signal::Counter, FORMAT)
+        signal: Generator::new(&Signal::Counter, usual.format)
             .map_err(|error| error.to_string())?
-            .bytes(0..FRAMES),
+            .bytes(0..SIGNAL * u64::from(usual.packet_frames)),
         tally: Tally::default(),
     };
     kernel().nt.pool.protect_every(PROTECTED);
@@ -358,9 +359,16 @@ impl Explorer<'_> {
                 return Err(format!("a read of the tap failed with {status}"));
             }
         }
+        let places = if world.usual.requests {
+            let lost = world.excused.get() || world.late.get();
+            Places::InOrder { lost }
+        } else {
+            let behind = world.behind.get();
+            Places::Own { behind }
+        };
         for tap in &taps {
-            let (frames, silent) = tap.heard(&world.signal, world.behind.get())?;
-            let told = world.told.get() * PACKET;
+            let (frames, silent) = tap.heard(&world.signal, places)?;
+            let told = world.told.get() * world.usual.packet_frames as usize;
             if !world.excused.get() && frames < told {
                 return Err(format!(
                     "{told} frames were told to be played, {frames} came out of the tap"

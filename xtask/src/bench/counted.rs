@@ -151,7 +151,9 @@ fn run_all(
     let package = driver.package(&context.layout);
     let job = Job {
         scenarios,
-        ..package::job_of(driver, &package, &certificate, device, DEADLINE)
+        inf: driver.inf,
+        hardware_id: driver.hardware_id,
+        ..package::job(&package, &certificate, device, DEADLINE)
     };
     let mut refused = Vec::new();
     let mut timelines = vec![Vec::new(); scenarios.len()];

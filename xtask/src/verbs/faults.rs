@@ -1,5 +1,7 @@
 //! `cargo xtask faults`: lives of the device in which services of the kernel fail, every one of them once, and pairs by chance.
 
+mod usual;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,17 +15,19 @@ use waverig_protocol::Reply;
 use waverig_protocol::fault::{Failed, Life, Lives};
 use waverig_vm::run::Job;
 
+use super::package::WAVERIG;
 use super::{Options, Verb};
 use crate::context::Context;
 use crate::lab::Lab;
 use crate::spread::spread;
 use crate::stop::{self, Usage};
+use crate::subject::Subject;
 use crate::ui::Ui;
 
 pub(super) const VERB: Verb = Verb {
     name: "faults",
     about: "Lets every service of the kernel that may fail do so, one in each life of the device, and pairs by chance; the driver must refuse cleanly or go on.",
-    options: "[--filter NAME] [--seed N] [--count PAIRS] [--replay A[,B]] [--out FOLDER]",
+    options: "[--driver cyclic|X.sys] [--inf X.inf] [--filter NAME] [--seed N] [--count PAIRS] [--replay A[,B]] [--out FOLDER]",
     run,
 };
 
@@ -44,7 +48,8 @@ struct Plans {
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
-    let files = scenarios(context, options.filter.as_deref())?;
+    let subject = Subject::of(options)?;
+    let files = scenarios(context, &subject, options.filter.as_deref())?;
     let seed = options.seed.unwrap_or(1);
     let replayed = options.replay.as_deref().map(super::numbers).transpose()?;
     let tally = match &replayed {
@@ -57,9 +62,15 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
             plan.sort_unstable();
             let file = file.clone();
             let plans = vec![plan];
-            Living::new(context, seed)?.live(&[Plans { file, plans }])?
+            Living::new(context, &subject, seed)?.live(&[Plans { file, plans }])?
         }
-        None => exhaust(context, &files, seed, options.count.unwrap_or(PAIRS))?,
+        None => exhaust_of(
+            context,
+            &subject,
+            &files,
+            seed,
+            options.count.unwrap_or(PAIRS),
+        )?,
     };
     print!("{}", tally.table());
     for broken in &tally.broken {
@@ -74,8 +85,16 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 }
 
 /// The scenarios for this whose name contains `filter`.
-fn scenarios(context: &Context, filter: Option<&str>) -> Result<Vec<ScenarioFile>> {
-    let mut files = load_all(&context.layout.scenarios())?;
+fn scenarios(
+    context: &Context,
+    subject: &Subject,
+    filter: Option<&str>,
+) -> Result<Vec<ScenarioFile>> {
+    let mut files = if subject.is_product() {
+        load_all(&context.layout.scenarios())?
+    } else {
+        usual::scenarios(context, subject)?
+    };
     files.retain(|file| file.name().starts_with(PREFIX));
     let names: Vec<String> = files.iter().map(|file| file.name().to_owned()).collect();
     if let Some(filter) = filter {
@@ -102,8 +121,19 @@ pub(crate) fn exhaust(
     seed: u64,
     pairs: u64,
 ) -> Result<Tally> {
+    exhaust_of(context, &Subject::Own(&WAVERIG), files, seed, pairs)
+}
+
+/// The same of any driver.
+fn exhaust_of(
+    context: &Context,
+    subject: &Subject,
+    files: &[ScenarioFile],
+    seed: u64,
+    pairs: u64,
+) -> Result<Tally> {
     let start = Instant::now();
-    let living = Living::new(context, seed)?;
+    let living = Living::new(context, subject, seed)?;
     let none = files.iter().map(|file| Plans {
         file: file.clone(),
         plans: vec![Vec::new()],
@@ -142,7 +172,7 @@ pub(crate) fn exhaust(
 /// # Errors
 /// When a scenario file is wrong.
 pub(crate) fn all_scenarios(context: &Context) -> Result<Vec<ScenarioFile>> {
-    scenarios(context, None)
+    scenarios(context, &Subject::Own(&WAVERIG), None)
 }
 
 /// Numbers by a seed (splitmix64, as published by Sebastiano Vigna).
@@ -171,14 +201,17 @@ struct Living<'a> {
     ui: &'a Ui,
     lab: Lab,
     seed: u64,
+    /// The options that name the driver.
+    driver: String,
 }
 
 impl<'a> Living<'a> {
-    fn new(context: &'a Context, seed: u64) -> Result<Self> {
+    fn new(context: &'a Context, subject: &Subject, seed: u64) -> Result<Self> {
         Ok(Self {
             ui: &context.ui,
-            lab: Lab::new(context)?,
+            lab: Lab::about(context, subject)?,
             seed,
+            driver: subject.words(),
         })
     }
 
@@ -272,6 +305,7 @@ impl<'a> Living<'a> {
             failed,
             text: texts.join("\n"),
             seed: self.seed,
+            driver: self.driver.clone(),
         };
         Ok((lived, Some(broken)))
     }

@@ -12,16 +12,18 @@ use waverig_protocol::fuzz::{FAMILIES, Family, Round, Tally};
 use waverig_vm::hostile;
 use waverig_vm::run::Job;
 
+use super::package::WAVERIG;
 use super::{Options, Verb};
 use crate::context::Context;
 use crate::lab::Lab;
 use crate::spread::spread_until;
 use crate::stop::{self, Usage};
+use crate::subject::Subject;
 
 pub(super) const VERB: Verb = Verb {
     name: "fuzz",
     about: "Lets hostile programs loose on the driver, on fresh machines; any rule that is broken is told with what plays it again.",
-    options: "[--count N] [--seed N] [--filter property|pin|tap] [--replay N] [--out FOLDER]",
+    options: "[--driver cyclic|X.sys] [--inf X.inf] [--count N] [--seed N] [--filter property|pin|tap] [--replay N] [--out FOLDER]",
     run,
 };
 
@@ -50,6 +52,7 @@ struct Found {
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
+    let subject = Subject::of(options)?;
     let filter = options.filter.as_deref();
     if let Some(filter) = filter
         && !FAMILIES.iter().any(|family| family.name().contains(filter))
@@ -73,7 +76,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         end,
         filter,
     };
-    attack(context, &plan)
+    attack(context, &subject, &plan)
 }
 
 /// Sends so many requests of every kind: whether no rule was broken.
@@ -87,13 +90,13 @@ pub(crate) fn some(context: &Context, count: u64, seed: u64) -> Result<bool> {
         end: count,
         filter: None,
     };
-    attack(context, &plan).map(|code| code == ExitCode::SUCCESS)
+    attack(context, &Subject::Own(&WAVERIG), &plan).map(|code| code == ExitCode::SUCCESS)
 }
 
 /// Plays every round of the plan, as many at a time as the host has processors, until one finds something.
-fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
+fn attack(context: &Context, subject: &Subject, plan: &Plan<'_>) -> Result<ExitCode> {
     let start = Instant::now();
-    let lab = Lab::new(context)?;
+    let lab = Lab::about(context, subject)?;
     let rounds: Vec<Round> = (plan.first / ROUND..)
         .map_while(|number| plan.round(number))
         .collect();
@@ -107,7 +110,7 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
         ),
     );
     let played = |worker, round: &Round| {
-        let outcome = play(&lab, round, &lab.folder("fuzz", worker));
+        let outcome = play(&lab, subject, round, &lab.folder("fuzz", worker));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         // Somebody may be waiting for it.
         if done.is_multiple_of(100) {
@@ -138,7 +141,7 @@ fn attack(context: &Context, plan: &Plan<'_>) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     println!("failed: {}", first.text);
-    println!("next: {}", plan.replay(first.iteration));
+    println!("next: {}", plan.replay(subject, first.iteration));
     Ok(ExitCode::from(stop::FAILED))
 }
 
@@ -158,22 +161,30 @@ impl Plan<'_> {
     }
 
     /// The command that plays up to a request again.
-    fn replay(&self, iteration: u64) -> String {
+    fn replay(&self, subject: &Subject, iteration: u64) -> String {
         let filter = self
             .filter
             .map_or_else(String::new, |filter| format!(" --filter {filter}"));
         format!(
-            "cargo xtask fuzz --seed {} --replay {iteration}{filter}",
+            "cargo xtask fuzz{} --seed {} --replay {iteration}{filter}",
+            subject.words(),
             self.seed
         )
     }
 }
 
 /// One round on a fresh machine: how much was sent, and what was found.
-fn play(lab: &Lab, round: &Round, folder: &Path) -> Result<(Tally, Option<Found>)> {
+fn play(
+    lab: &Lab,
+    subject: &Subject,
+    round: &Round,
+    folder: &Path,
+) -> Result<(Tally, Option<Found>)> {
     let number = round.first / ROUND;
     // In turn as much as a device can have on two cables, so that there is more to attack, and whatever the key may hold.
-    let device = if number.is_multiple_of(2) {
+    let device = if !subject.is_product() {
+        Device::default()
+    } else if number.is_multiple_of(2) {
         Device {
             cables: Some(Value::Number(2)),
             channels: Some(Value::Number(16)),

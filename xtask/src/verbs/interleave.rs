@@ -14,16 +14,18 @@ use waverig_protocol::device::Device;
 use waverig_protocol::interleave::{ACTIVITIES, Activity, Life, Order, Tally};
 use waverig_vm::run::Job;
 
+use super::package::WAVERIG;
 use super::{Options, Verb};
 use crate::context::Context;
 use crate::lab::Lab;
 use crate::spread::spread_until;
 use crate::stop::{self, Usage};
+use crate::subject::Subject;
 
 pub(super) const VERB: Verb = Verb {
     name: "interleave",
     about: "Lets a second processor call the driver in the middle of the first one's calls; what breaks a rule is told with what plays it again.",
-    options: "[--filter ACTIVITY] [--seed N] [--count N] [--replay SCHEDULE] [--out FOLDER]",
+    options: "[--driver cyclic|X.sys] [--inf X.inf] [--filter ACTIVITY] [--seed N] [--count N] [--replay SCHEDULE] [--out FOLDER]",
     run,
 };
 
@@ -44,8 +46,9 @@ type Outcome = (Tally, Option<Found>);
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
+    let subject = Subject::of(options)?;
     let orders = orders(options)?;
-    let run = explore(context, &orders)?;
+    let run = explore(context, &subject, &orders)?;
     print!("{}", run.table());
     print!("{}", run.words());
     println!("{}", run.line());
@@ -77,20 +80,21 @@ pub(crate) fn some(context: &Context) -> Result<Interleaved> {
         }
     }
     orders.extend(long(1, BATCH));
-    explore(context, &orders)
+    explore(context, &Subject::Own(&WAVERIG), &orders)
 }
 
 /// Carries out orders until one finds something.
 ///
 /// # Errors
 /// When the package cannot be read.
-fn explore(context: &Context, orders: &[Order]) -> Result<Interleaved> {
+fn explore(context: &Context, subject: &Subject, orders: &[Order]) -> Result<Interleaved> {
     let start = Instant::now();
-    let (tally, found) = carry_out(context, orders)?;
+    let (tally, found) = carry_out(context, subject, orders)?;
     Ok(Interleaved {
         tally,
         found,
         seconds: start.elapsed().as_secs_f64(),
+        driver: subject.words(),
     })
 }
 
@@ -142,8 +146,8 @@ fn long(seed: u64, count: u64) -> impl Iterator<Item = Order> {
 }
 
 /// Carries out every order, as many at a time as the host has processors, until one finds something.
-fn carry_out(context: &Context, orders: &[Order]) -> Result<Outcome> {
-    let lab = Lab::new(context)?;
+fn carry_out(context: &Context, subject: &Subject, orders: &[Order]) -> Result<Outcome> {
+    let lab = Lab::about(context, subject)?;
     let done = AtomicUsize::new(0);
     let ui = &context.ui;
     ui.say(

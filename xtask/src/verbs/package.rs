@@ -37,9 +37,9 @@ pub(crate) struct Driver {
     /// Where its manifest and its INF before stamping lie, in the workspace.
     folder: &'static str,
     /// Name of the INF in the package.
-    inf: &'static str,
+    pub(crate) inf: &'static str,
     /// Hardware id of the root-enumerated device.
-    hardware_id: &'static str,
+    pub(crate) hardware_id: &'static str,
 }
 
 /// The product.
@@ -224,22 +224,12 @@ pub(crate) fn job<'a>(
     device: &'a Device,
     deadline: Duration,
 ) -> Job<'a> {
-    job_of(&WAVERIG, folder, certificate, device, deadline)
-}
-
-/// The same with another of the drivers.
-pub(crate) fn job_of<'a>(
-    driver: &'static Driver,
-    folder: &'a Path,
-    certificate: &'a [u8],
-    device: &'a Device,
-    deadline: Duration,
-) -> Job<'a> {
     Job {
         package: folder,
-        inf: driver.inf,
-        hardware_id: driver.hardware_id,
+        inf: WAVERIG.inf,
+        hardware_id: WAVERIG.hardware_id,
         certificate,
+        unsigned: None,
         device,
         scenarios: &[],
         inspect: false,

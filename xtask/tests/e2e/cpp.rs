@@ -35,6 +35,25 @@ pub(crate) fn desk() -> PathBuf {
     BUILT.get_or_init(|| built("desk", "all.cpp", &[])).clone()
 }
 
+/// The WaveRT driver with a fault, which one its INF says.
+pub(crate) fn faulty_desk() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT
+        .get_or_init(|| built("desk", "all.cpp", &["DESK_FAULTS"]))
+        .clone()
+}
+
+/// An INF that says so, by a number of desk.h.
+pub(crate) fn faulty_inf(rig: &Rig, fault: u32) -> PathBuf {
+    let file = rig.folder.join("desk.inf");
+    let text = fs::read_to_string(of_desk("desk.inf")).expect("the INF is there");
+    let value = format!("HKR,,SaveStreams,0x00010001,1\nHKR,,Fault,0x00010001,{fault}");
+    let edited = text.replace("HKR,,SaveStreams,0x00010001,1", &value);
+    assert_ne!(text, edited, "the value is in the INF");
+    fs::write(&file, edited).expect("the test's own folder");
+    file
+}
+
 /// Tries the driver out, with its INF as it is.
 fn simulate(image: &Path, inf: &Path, more: &[&Path]) -> Run {
     let mut command = xtask();
@@ -124,16 +143,11 @@ fn a_driver_in_cpp_plays_into_its_file_and_records_what_it_says() {
 
 #[test]
 fn each_fault_of_a_driver_in_cpp_is_told_for_what_it_is() {
-    let image = built("desk", "all.cpp", &["DESK_FAULTS"]);
+    let image = faulty_desk();
     // The numbers are those of desk.h.
     let check = |name: &str, fault: u32, expect: &[&str]| {
         let rig = Rig::new(&format!("desk-{name}"));
-        let file = rig.folder.join("desk.inf");
-        let text = fs::read_to_string(of_desk("desk.inf")).expect("the INF is there");
-        let value = format!("HKR,,SaveStreams,0x00010001,1\nHKR,,Fault,0x00010001,{fault}");
-        let edited = text.replace("HKR,,SaveStreams,0x00010001,1", &value);
-        assert_ne!(text, edited, "the value is in the INF");
-        fs::write(&file, edited).expect("the test's own folder");
+        let file = faulty_inf(&rig, fault);
         simulate(
             &image,
             &file,

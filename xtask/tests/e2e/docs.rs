@@ -63,11 +63,17 @@ fn the_commands_of_your_driver_work() {
         named.map_or_else(|| word.into(), |(_, path)| path.clone().into_os_string())
     };
     let alone = commands(PAGE, "waverig-sim ");
-    let inspected = commands(PAGE, "cargo xtask ");
+    let (inspected, harder): (Vec<_>, Vec<_>) = commands(PAGE, "cargo xtask ")
+        .into_iter()
+        .partition(|words| words[0] == "inspect");
     assert!(
-        alone.len() >= 3 && inspected.len() == 1,
-        "{alone:?} {inspected:?}"
+        alone.len() >= 3 && inspected.len() == 1 && harder.len() == 3,
+        "{alone:?} {inspected:?} {harder:?}"
     );
+    // `others` runs them, with fewer lives and requests.
+    for words in harder {
+        assert_eq!(words[1..], ["--driver", "X.sys", "--inf", "X.inf"]);
+    }
     for words in alone {
         run(xtask().arg("__simulator").args(words.iter().map(said))).expect(0, &["passed"]);
     }

@@ -16,6 +16,8 @@ mod fuzz;
 mod interleave;
 mod misuse;
 mod mutants;
+#[cfg(target_os = "linux")]
+mod others;
 mod pace;
 mod reproducible;
 mod rig;

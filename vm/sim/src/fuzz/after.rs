@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Client, Format, Sample, Scenario, Signal};
+use waverig_protocol::scenario::{Scenario, Signal};
 use waverig_signal::Generator;
 
 use crate::user::journal::{Journal, Kept, differs};
@@ -12,7 +12,7 @@ use crate::user::{self, Target};
 /// Milliseconds that are played after a round.
 const USUAL: u32 = 20;
 
-/// Plays some milliseconds and compares what comes out of the tap.
+/// Plays some milliseconds and compares what comes out of the tap, if there is one.
 ///
 /// # Errors
 /// In words for people, when the device no longer does what it should.
@@ -25,18 +25,24 @@ pub(crate) fn plays(target: &Target) -> Result<(), String> {
 /// # Errors
 /// As there.
 pub(crate) fn plays_for(target: &Target, duration_ms: u32) -> Result<(), String> {
-    let format = Format {
-        rate: 48_000,
-        // However the device is set up, it has one.
-        channels: 1,
-        sample: Sample::Pcm24,
-    };
-    let client = Client::EventDriven { packet_frames: 96 };
-    let scenario = Scenario::of(Signal::Counter, format, client, duration_ms);
+    let renders = target
+        .cables
+        .get(&1)
+        .is_some_and(|one| one.render.is_some());
+    if !renders {
+        // A device that only records.
+        return Ok(());
+    }
+    let usual = &target.usual;
+    let client = usual.client();
+    let scenario = Scenario::of(Signal::Counter, usual.format, client, duration_ms);
     let kept = Rc::<Kept>::default();
     let journal = Journal::new(Rc::clone(&kept));
     user::play(&scenario, target, None, &journal).map_err(|error| error.to_string())?;
     journal.flush();
+    if !target.has_taps() {
+        return Ok(());
+    }
     let generator =
         Generator::new(&scenario.signal, scenario.format).map_err(|error| error.to_string())?;
     let expected = generator.bytes(0..scenario.frames());

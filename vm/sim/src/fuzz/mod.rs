@@ -107,12 +107,17 @@ pub(crate) fn play(links: &Links, round: &Round) -> Result<Played, String> {
     let families: Vec<Family> = FAMILIES
         .into_iter()
         .filter(|family| round.takes(*family))
+        // A driver of another project has no tap.
+        .filter(|family| *family != Family::Tap || !links.taps.is_empty())
         .collect();
+    if families.is_empty() {
+        return Err("the device has no tap, and nothing else was asked for".into());
+    }
     let mut programs = Programs {
         dice,
         filters,
         taps: Taps::default(),
-        pins: Pins::default(),
+        pins: Pins::new(links.target.usual, !links.taps.is_empty()),
     };
     let mut tally = Tally::default();
     let mut found = None;
@@ -158,7 +163,7 @@ impl Programs {
                 let micros = self.dice.below(3_000) as u64;
                 sched::run_for(Hns(micros * 10));
             }
-            1..4 => self.taps.legal(&self.dice, &links.taps),
+            1..4 if !links.taps.is_empty() => self.taps.legal(&self.dice, &links.taps),
             _ => self.pins.legal(&self.dice, &self.filters),
         }
         sched::settle();

@@ -1,5 +1,8 @@
 //! Open pins: streams that play as clients play, and requests among them that no client would make.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use waverig_portcls::id::{KSPROPSETID_Audio, KSPROPSETID_Connection, KSPROPSETID_RtAudio};
 use waverig_portcls::{
     Guid, KSPROPERTY_AUDIO_POSITION, KSPROPERTY_AUDIO_WAVERT_CURRENT_WRITE_POSITION,
@@ -14,13 +17,17 @@ use super::dice::Dice;
 use super::{format, note};
 use crate::nt::event::{self, EventKind};
 use crate::nt::object::{self, HandleOwner};
+use crate::user::Usual;
 use crate::user::ks::{Handle, property};
-use crate::user::pin::connect;
+use crate::user::pin::{Interface, connect, write_stream};
+use waverig_protocol::scenario::Format;
 
 /// `KSPROPERTY_CONNECTION_STATE` (ks.h).
 const CONNECTION_STATE: u32 = 0;
 /// Pins that are open at a time, refused ones not counted.
 const MOST: usize = 4;
+/// Requests with audio that a pin has at a time.
+const MOST_REQUESTS: u32 = 6;
 /// Sizes of buffers that clients ask for, and some that no client does.
 const SIZES: [u32; 16] = [
     0,
@@ -82,28 +89,57 @@ pub(super) struct OpenPin {
     buffer: Option<(*mut u8, usize)>,
     /// Handles of its notification events.
     events: Vec<usize>,
+    /// Requests with audio that have not ended.
+    under_way: Rc<Cell<u32>>,
 }
 
 /// All of them.
-#[derive(Default)]
 pub(super) struct Pins {
     pub(super) open: Vec<OpenPin>,
+    usual: Usual,
+    /// The device takes every format that is drawn; of another one little more than what it is usually played is known.
+    own: bool,
 }
 
 impl Pins {
+    /// None yet, of a device that is usually played to like this.
+    pub(super) fn new(usual: Usual, own: bool) -> Self {
+        Self {
+            open: Vec::new(),
+            usual,
+            own,
+        }
+    }
+
+    /// A format that clients open the device with.
+    fn format(&self, dice: &Dice, most_channels: usize) -> Format {
+        if self.own || dice.once_in(4) {
+            format::good(dice, most_channels)
+        } else {
+            self.usual.format
+        }
+    }
+
+    /// A request for a pin.
+    fn connect(&self, pin: u32, format: &[u8]) -> Vec<u8> {
+        connect(Interface::of(self.usual.requests), pin, format)
+    }
+
     /// One thing that clients do with pins.
     pub(super) fn legal(&mut self, dice: &Dice, filters: &[Handle]) {
         if self.open.len() < MOST && (self.open.is_empty() || dice.once_in(60)) {
-            let format = format::good(dice, 16);
+            let format = self.format(dice, 16);
             let bytes = format::good_bytes(dice, &format);
             // Render filters have their client's pin first, capture filters second.
-            self.open_on(dice, filters, &connect(dice.below(2) as u32, &bytes));
+            let request = self.connect(dice.below(2) as u32, &bytes);
+            self.open_on(dice, filters, &request);
             return;
         }
         if self.open.is_empty() {
             return;
         }
         let index = dice.below(self.open.len());
+        let requests = self.usual.requests;
         let pin = &mut self.open[index];
         match dice.below(24) {
             0 => self.open.swap_remove(index).close(),
@@ -112,6 +148,7 @@ impl Pins {
             8 => pin.register(),
             9 => pin.unregister(dice),
             10..12 => pin.packet(dice),
+            _ if requests => pin.send(dice),
             _ => pin.write(dice),
         }
     }
@@ -120,7 +157,7 @@ impl Pins {
     pub(super) fn hostile(&mut self, dice: &Dice, filters: &[Handle]) {
         if self.open.is_empty() || dice.once_in(2) {
             let format = if dice.once_in(4) {
-                format::good_bytes(dice, &format::good(dice, 20))
+                format::good_bytes(dice, &self.format(dice, 20))
             } else {
                 format::bad_bytes(dice)
             };
@@ -129,7 +166,7 @@ impl Pins {
             } else {
                 dice.below(3) as u32
             };
-            let mut request = connect(pin, &format);
+            let mut request = self.connect(pin, &format);
             if dice.once_in(6) {
                 dice.damage(&mut request);
             }
@@ -204,6 +241,7 @@ impl Pins {
                 handle,
                 buffer: None,
                 events: Vec::new(),
+                under_way: Rc::default(),
             });
         }
     }
@@ -289,6 +327,18 @@ impl OpenPin {
         let at = dice.below(length - bytes.len() + 1);
         // SAFETY: the mapping has that many bytes until the pin is closed, which takes this value.
         unsafe { address.add(at).copy_from(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Hands some audio over; what is under way ends with the pin.
+    fn send(&self, dice: &Dice) {
+        if self.under_way.get() < MOST_REQUESTS {
+            self.under_way.set(self.under_way.get() + 1);
+            let data = dice.bytes(4 * dice.below(2_000)).into_boxed_slice();
+            let under_way = Rc::clone(&self.under_way);
+            write_stream(&self.handle, data, move |_| {
+                under_way.set(under_way.get() - 1);
+            });
+        }
     }
 
     fn close(self) {

@@ -15,11 +15,14 @@ use crate::time::Hns;
 const PLAYED: usize = 4;
 /// What a program waits for a packet, for a stream's last block, and for a device that is on its way.
 const PATIENCE: Hns = Hns::from_millis(20);
+/// What it waits for a request that it handed over, of which a port copies 40 ms ahead.
+const PATIENCE_OF_REQUESTS: Hns = Hns::from_millis(60);
 
 impl World {
     /// Opens the tap and sends two reads.
     fn listen(self: &Rc<Self>) {
-        if let Some(tap) = self.check("opening the tap", Tap::open(&self.link)) {
+        let Some(link) = &self.link else { return };
+        if let Some(tap) = self.check("opening the tap", Tap::open(link)) {
             self.tap.replace(Some(Rc::clone(&tap)));
             self.taps.borrow_mut().push(Rc::clone(&tap));
             for _ in 0..2 {
@@ -30,7 +33,8 @@ impl World {
 
     /// Opens a stream and lets it run.
     fn play(&self) {
-        let Some(stream) = self.check("opening the pin", Stream::open(&self.render)) else {
+        let Some(stream) = self.check("opening the pin", Stream::open(&self.render, &self.usual))
+        else {
             return;
         };
         let stream = Rc::new(stream);
@@ -41,11 +45,20 @@ impl World {
         {
             return;
         }
-        for _ in 0..2 {
+        // A pin takes requests once it has left STOP.
+        let (before, after): (&[i32], &[i32]) = if self.usual.requests {
+            (&[1, 2], &[3])
+        } else {
+            (&[], &[1, 2, 3])
+        };
+        for state in before {
+            self.set_state(&stream, *state);
+        }
+        for _ in 0..self.usual.ahead() {
             stream.write(&self.signal);
         }
-        for state in [1, 2, 3] {
-            self.set_state(&stream, state);
+        for state in after {
+            self.set_state(&stream, *state);
         }
     }
 
@@ -59,7 +72,12 @@ impl World {
     fn go_on(&self, packets: usize) {
         let Some(stream) = self.stream() else { return };
         for _ in 0..packets {
-            let deadline = kernel().now() + PATIENCE;
+            let patience = if self.usual.requests {
+                PATIENCE_OF_REQUESTS
+            } else {
+                PATIENCE
+            };
+            let deadline = kernel().now() + patience;
             sched::run_until(|| !stream.is_open() || stream.is_told(), Some(deadline));
             if !stream.is_open() {
                 return;

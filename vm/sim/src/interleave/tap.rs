@@ -6,16 +6,20 @@ use std::rc::Rc;
 use waverig_interface::ioctl::{HELLO, READ};
 use waverig_tap::{Block, BlockFlags, Reader, request};
 
-use super::stream::{FRAME, LAP, PACKET};
+use super::stream::PACKETS;
 use crate::nt::io::{self, File, Pending};
 use crate::nt::status::NtStatus;
 use crate::sched;
 use crate::time::QPC_FREQUENCY;
 
+/// Bytes in a frame of what is played to a device that has a tap.
+pub(super) const FRAME: usize = 3;
 /// Frames that a read waits for: half a packet.
-const WANTED: u32 = (PACKET / 2) as u32;
+const WANTED: u32 = 48;
+/// Frames of a lap of the buffer.
+const LAP: usize = PACKETS * 96;
 /// Room for a block: more than all that can have been played.
-const ROOM: usize = 128 + 16 * PACKET * FRAME;
+const ROOM: usize = 128 + 16 * 480 * FRAME;
 
 /// An open tap.
 pub(super) struct Tap {
@@ -120,13 +124,12 @@ impl Tap {
         decoded.into_iter().any(|block| block.is(BlockFlags::LAST))
     }
 
-    /// What is wrong with what was read: every frame once and in order, as it is in `signal` or silence; when the stream's program may be
-    /// `behind` by whole laps of its buffer, as it is one of them earlier or later. Gives the frames of the last stream otherwise, and how
+    /// What is wrong with what was read: every frame once and in order, as it is in `signal` or silence. Gives the frames of the last stream otherwise, and how
     /// many of them were silence though the signal is not.
     ///
     /// # Errors
     /// In words for people.
-    pub(super) fn heard(&self, signal: &[u8], behind: bool) -> Result<(usize, usize), String> {
+    pub(super) fn heard(&self, signal: &[u8], places: Places) -> Result<(usize, usize), String> {
         let kept = self.blocks.borrow();
         let mut blocks = Vec::new();
         for bytes in kept.iter() {
@@ -145,7 +148,12 @@ impl Tap {
         });
         let mut reader = Reader::new(QPC_FREQUENCY.cast_signed());
         let (mut frames, mut silent) = (0, 0);
+        // Frames of silence that a port put in, and frames that were lost, in one stream.
+        let (mut shift, mut stream) = (0_usize, None);
         for block in &blocks {
+            if stream.replace(block.generation) != Some(block.generation) {
+                shift = 0;
+            }
             let step = reader
                 .accept(block)
                 .map_err(|error| format!("the tap's blocks do not follow each other: {error}"))?;
@@ -157,14 +165,23 @@ impl Tap {
             }
             let first = usize::try_from(block.first_frame).unwrap_or(usize::MAX);
             for (index, frame) in block.frames.chunks(FRAME).enumerate() {
-                let place = first.saturating_add(index).saturating_mul(FRAME);
+                let number = first.saturating_add(index);
+                let place = number.wrapping_sub(shift).saturating_mul(FRAME);
                 let played = signal.get(place..place.saturating_add(FRAME));
                 if frame.iter().all(|byte| *byte == 0) {
                     let loud = played.is_some_and(|played| played.iter().any(|byte| *byte != 0));
                     silent += usize::from(loud);
-                } else if played != Some(frame) && !(behind && is_of_a_lap(signal, place, frame)) {
+                    shift += usize::from(loud && places.follows());
+                } else if played == Some(frame) {
+                } else if let Some(later) = places.later(signal, place, frame) {
+                    shift = number.wrapping_sub(later);
+                } else if !places.is_of_a_lap(signal, place, frame) {
+                    let other = signal.chunks(FRAME).position(|one| one == frame);
+                    let other = other.map_or_else(String::new, |other| {
+                        format!(", which is frame {other} of what was played")
+                    });
                     return Err(format!(
-                        "frame {} came out of the tap as {frame:02x?}; {played:02x?} was played",
+                        "frame {} came out of the tap as {frame:02x?}{other}; {played:02x?} was played",
                         first + index
                     ));
                 }
@@ -175,11 +192,40 @@ impl Tap {
     }
 }
 
-/// Whether a frame is that of the same place in the buffer in some lap.
-fn is_of_a_lap(signal: &[u8], place: usize, frame: &[u8]) -> bool {
-    let lap = LAP * FRAME;
-    let places = (place % lap..signal.len()).step_by(lap);
-    places
-        .filter_map(|place| signal.get(place..place + FRAME))
-        .any(|one| one == frame)
+/// Where the frames of the signal come out.
+#[derive(Clone, Copy)]
+pub(super) enum Places {
+    /// At their own places in the stream. When its program may be `behind` by whole laps of its buffer, at those of a lap earlier or later.
+    Own { behind: bool },
+    /// One after the other, with silence between them when a request came too late. When something happens to the device, `lost` says
+    /// that what was copied ahead may be.
+    InOrder { lost: bool },
+}
+
+impl Places {
+    fn follows(self) -> bool {
+        matches!(self, Self::InOrder { .. })
+    }
+
+    /// Which frame behind `place` it is, when those between may be lost.
+    fn later(self, signal: &[u8], place: usize, frame: &[u8]) -> Option<usize> {
+        if !matches!(self, Self::InOrder { lost: true }) {
+            return None;
+        }
+        let rest = signal.get(place..)?.chunks(FRAME);
+        let ahead = rest.into_iter().position(|one| one == frame)?;
+        Some(place / FRAME + ahead)
+    }
+
+    /// Whether a frame is that of the same place in the buffer in some lap.
+    fn is_of_a_lap(self, signal: &[u8], place: usize, frame: &[u8]) -> bool {
+        if !matches!(self, Self::Own { behind: true }) {
+            return false;
+        }
+        let lap = LAP * FRAME;
+        let places = (place % lap..signal.len()).step_by(lap);
+        places
+            .filter_map(|place| signal.get(place..place + FRAME))
+            .any(|one| one == frame)
+    }
 }

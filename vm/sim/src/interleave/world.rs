@@ -20,7 +20,7 @@ use crate::nt::status::NtStatus;
 use crate::pnp::node::{Node, State};
 use crate::sched;
 use crate::time::Hns;
-use crate::user::{Place, Target};
+use crate::user::{Place, Target, Usual};
 
 /// How far ahead a timer may be that expires now.
 const AHEAD: Hns = Hns::from_millis(20);
@@ -31,8 +31,10 @@ const MOST_READS: u32 = 4;
 pub(super) struct World {
     pub(super) node: Rc<Node>,
     pub(super) render: Place,
-    pub(super) capture: Place,
-    pub(super) link: String,
+    pub(super) capture: Option<Place>,
+    /// The tap's link; drivers of other projects have none.
+    pub(super) link: Option<String>,
+    pub(super) usual: Usual,
     /// What is played.
     pub(super) signal: Vec<u8>,
     pub(super) tap: RefCell<Option<Rc<Tap>>>,
@@ -67,19 +69,14 @@ impl World {
         target: &Target,
         signal: Vec<u8>,
     ) -> Result<Rc<Self>, String> {
-        let lacks = |what: &str| format!("the device has no {what}");
-        let cable = target.cables.get(&1).ok_or_else(|| lacks("cable"))?;
+        let cable = target.cables.get(&1);
+        let render = cable.and_then(|cable| cable.render.clone());
         Ok(Rc::new(Self {
             node: Rc::clone(node),
-            render: cable
-                .render
-                .clone()
-                .ok_or_else(|| lacks("render endpoint"))?,
-            capture: cable
-                .capture
-                .clone()
-                .ok_or_else(|| lacks("capture endpoint"))?,
-            link: cable.tap.clone().ok_or_else(|| lacks("tap"))?,
+            render: render.ok_or("the device has no render endpoint to play to")?,
+            capture: cable.and_then(|cable| cable.capture.clone()),
+            link: cable.and_then(|cable| cable.tap.clone()),
+            usual: target.usual,
             signal,
             tap: RefCell::default(),
             stream: RefCell::default(),
@@ -129,11 +126,9 @@ impl World {
             Activity::CloseTap => self.tap().is_some(),
             Activity::Position | Activity::State => playing(),
             Activity::ClosePin => self.stream().is_some(),
-            Activity::Ask
-            | Activity::Share
-            | Activity::OpenTap
-            | Activity::OpenPin
-            | Activity::Record => started,
+            Activity::Ask | Activity::Share | Activity::OpenTap => started && self.link.is_some(),
+            Activity::OpenPin => started,
+            Activity::Record => started && self.capture.is_some(),
             Activity::Sleep
             | Activity::Rebalance
             | Activity::QueryRemove
@@ -168,7 +163,7 @@ impl World {
             Activity::Ask => Box::new(move || world.ask()),
             Activity::Share => Box::new(move || world.share()),
             Activity::OpenTap => Box::new(move || {
-                if let Ok(tap) = Tap::open(&world.link) {
+                if let Some(tap) = world.open_tap() {
                     tap.shut();
                 }
             }),
@@ -196,7 +191,7 @@ impl World {
             }
             Activity::OpenPin => Box::new(move || {
                 // Refused while there is a stream.
-                if let Ok(stream) = Stream::open(&world.render) {
+                if let Ok(stream) = Stream::open(&world.render, &world.usual) {
                     stream.shut();
                 }
             }),
@@ -237,9 +232,14 @@ impl World {
         })
     }
 
+    /// Another program's handle of the tap.
+    fn open_tap(&self) -> Option<Rc<Tap>> {
+        Tap::open(self.link.as_ref()?).ok()
+    }
+
     /// Another program asks the tap this and that.
     fn ask(&self) {
-        let Ok(tap) = Tap::open(&self.link) else {
+        let Some(tap) = self.open_tap() else {
             return;
         };
         let requests: [(u32, Vec<u8>, usize); 5] = [
@@ -257,10 +257,10 @@ impl World {
 
     /// Another program shares memory for a moment.
     fn share(&self) {
-        let Ok(tap) = Tap::open(&self.link) else {
+        let Some(tap) = self.open_tap() else {
             return;
         };
-        let slot = request::slot_bytes(48, super::stream::FRAME) as u32;
+        let slot = request::slot_bytes(48, super::tap::FRAME) as u32;
         let input = request::share(48, 4, slot, 0);
         let room = request::share_bytes(4, slot as usize);
         let pending = io::device_control(&tap.file, SHARE, &input, room, |_, _| {});
@@ -270,7 +270,11 @@ impl World {
 
     /// Another program records for a moment.
     fn record(&self) {
-        let Ok(stream) = Stream::open(&self.capture) else {
+        let Some(Ok(stream)) = self
+            .capture
+            .as_ref()
+            .map(|capture| Stream::open(capture, &self.usual))
+        else {
             return;
         };
         if stream.prepare().is_ok() {

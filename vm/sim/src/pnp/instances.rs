@@ -10,7 +10,7 @@ use crate::finding;
 use crate::portcls::subdevice::Subdevice;
 use crate::user::format;
 use crate::user::ks::Handle;
-use crate::user::pin::connect;
+use crate::user::pin::{Interface, connect};
 
 /// More are not opened: a pin without a limit says `u32::MAX`.
 const MOST: u32 = 16;
@@ -25,7 +25,7 @@ pub(super) fn check(link: &str, subdevice: &Subdevice, pin: u32) {
         // What is wrong with these is told by other rules.
         return;
     };
-    let request = connect(pin, &format::data_format(&format));
+    let request = connect(Interface::Looped, pin, &format::data_format(&format));
     let most = found.most.min(found.most_per_filter).min(MOST);
     let mut open = Vec::new();
     for number in 1..=most {

@@ -31,6 +31,7 @@ use waverig_package::{Arch, OsBuild, UnixTime};
 use waverig_portcls::id::{KSCATEGORY_AUDIO, KSCATEGORY_TOPOLOGY};
 use waverig_protocol::device::Device as Settings;
 use waverig_protocol::inspection::Inspection;
+use waverig_protocol::scenario::{Format, Sample};
 use waverig_protocol::{Endpoint, Installed};
 
 use crate::endpoints::{self, Built, Topology};
@@ -43,6 +44,13 @@ use node::{Node, State};
 
 /// The Windows build that the machine plays: Windows 11 24H2.
 const BUILD: OsBuild = OsBuild(26_100);
+
+/// What a driver takes that proposes nothing, most likely.
+const COMMON: Format = Format {
+    rate: 48_000,
+    channels: 2,
+    sample: Sample::Pcm16,
+};
 
 /// A device with its driver installed and started.
 pub struct Device {
@@ -234,11 +242,27 @@ impl Device {
             };
             place.get_or_insert(user::Place { wave, pin });
         }
+        target.usual = self.usual(!taps.is_empty());
         for one in taps {
             let cable = target.cables.entry(number(&one.reference)).or_default();
             cable.tap.get_or_insert(one.link);
         }
         Ok(target)
+    }
+
+    /// How the first of its render endpoints is played to.
+    fn usual(&self, own: bool) -> user::Usual {
+        let Some(endpoint) = self.built.endpoints.iter().find(|one| one.render) else {
+            return user::Usual::default();
+        };
+        let name = &self.topology.filters[endpoint.host.0].name;
+        let subdevice = adapter::of_pdo(self.node.pdo).and_then(|one| one.subdevice(name));
+        let bound = subdevice.and_then(|one| one.port.bound());
+        let requests = bound.is_some_and(|bound| bound.cyclic.is_some());
+        let proposed =
+            || offers::proposed(self.node.pdo, &self.topology, endpoint).unwrap_or(COMMON);
+        let format = if own { user::Usual::OWN } else { proposed() };
+        user::Usual::of(format, requests)
     }
 
     /// The device's node, for what happens to it while programs use it.

@@ -146,6 +146,7 @@ impl Session {
                 hardware_id,
                 device,
             } => self.install(&inf, &hardware_id, &device),
+            Request::TryOut { driver, inf } => self.try_out(&driver, &inf),
             Request::Run { scenario, seed } => {
                 // What a scenario does to its device happens to the first node.
                 let device = self
@@ -325,6 +326,17 @@ impl Session {
         }
         all.map(Reply::Installed)
             .ok_or_else(|| "a package is installed on at least one node".into())
+    }
+
+    fn try_out(&mut self, driver: &str, inf: &str) -> Result<Reply, String> {
+        if !self.devices.is_empty() {
+            return Err("a device is installed already; remove it first".into());
+        }
+        let folder = self.staging.as_ref().ok_or("no file was staged")?.folder();
+        let device = Device::try_out(&folder.join(driver), &folder.join(inf), None)?;
+        let installed = device.installed();
+        self.devices.push(device);
+        Ok(Reply::Installed(installed))
     }
 }
 

@@ -30,6 +30,8 @@ mod unroll;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use waverig_protocol::scenario::{Client, Format, Sample};
+
 pub(crate) use play::play;
 pub(crate) use processor::held_until;
 
@@ -65,11 +67,66 @@ pub struct Cable {
     pub tap: Option<String>,
 }
 
+/// How a program plays to a device when it does not matter how.
+#[derive(Debug, Clone, Copy)]
+pub struct Usual {
+    /// A format that the device takes.
+    pub format: Format,
+    /// Frames that are handed over at a time: 2 ms, or 10 ms in requests, of which a port wants that much at least.
+    pub packet_frames: u32,
+    /// In requests, not through a buffer.
+    pub requests: bool,
+}
+
+impl Usual {
+    /// What a device of this project takes, however it is set up.
+    pub(crate) const OWN: Format = Format {
+        rate: 48_000,
+        channels: 1,
+        sample: Sample::Pcm24,
+    };
+
+    /// For a format.
+    pub(crate) fn of(format: Format, requests: bool) -> Self {
+        Self {
+            format,
+            packet_frames: format.rate / if requests { 100 } else { 500 },
+            requests,
+        }
+    }
+
+    /// Packets that are handed over before the stream runs: a buffer's two, or as many requests as a port copies ahead.
+    pub(crate) fn ahead(&self) -> usize {
+        if self.requests { 4 } else { 2 }
+    }
+
+    /// A client that plays so.
+    pub(crate) fn client(&self) -> Client {
+        let packet_frames = self.packet_frames;
+        if self.requests {
+            Client::Requests {
+                packet_frames,
+                requests: self.ahead() as u32,
+            }
+        } else {
+            Client::EventDriven { packet_frames }
+        }
+    }
+}
+
+impl Default for Usual {
+    fn default() -> Self {
+        Self::of(Self::OWN, false)
+    }
+}
+
 /// Where the programs find the device's cables, by their number.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
     /// The cables.
     pub cables: BTreeMap<u8, Cable>,
+    /// How cable 1 is played to.
+    pub usual: Usual,
 }
 
 impl Target {

@@ -12,7 +12,7 @@ use waverig_portcls::{
     KSPROPERTY_RTAUDIO_HWLATENCY, KSPROPERTY_RTAUDIO_PACKETCOUNT,
     KSPROPERTY_RTAUDIO_PRESENTATION_POSITION, KSPROPERTY_RTAUDIO_REGISTER_NOTIFICATION_EVENT,
     KSPROPERTY_RTAUDIO_SETWRITEPACKET, KSPROPERTY_RTAUDIO_UNREGISTER_NOTIFICATION_EVENT,
-    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTREAM_HEADER,
+    KSPROPERTY_TYPE_GET, KSPROPERTY_TYPE_SET, KSSTREAM_HEADER, KSTIME,
 };
 use waverig_protocol::scenario::{Format, Mode};
 
@@ -31,11 +31,22 @@ const PRIORITY_NORMAL: u32 = 0x4000_0000;
 
 /// How data gets to a pin: `KSINTERFACE_STANDARD_…` (ks.h).
 #[derive(Clone, Copy)]
-pub(super) enum Interface {
+pub(crate) enum Interface {
     /// In requests.
     Streaming = 0,
     /// Through a cyclic buffer: what the audio engine asks a WaveRT pin for.
     Looped = 1,
+}
+
+impl Interface {
+    /// In requests, or not.
+    pub(crate) fn of(requests: bool) -> Self {
+        if requests {
+            Self::Streaming
+        } else {
+            Self::Looped
+        }
+    }
 }
 
 /// An open pin.
@@ -55,11 +66,7 @@ fn failed(what: &str, status: NtStatus) -> UserError {
 }
 
 /// A KSPIN_CONNECT for a pin, and a data format behind it.
-pub(crate) fn connect(pin: u32, format: &[u8]) -> Vec<u8> {
-    connect_for(Interface::Looped, pin, format)
-}
-
-fn connect_for(interface: Interface, pin: u32, format: &[u8]) -> Vec<u8> {
+pub(crate) fn connect(interface: Interface, pin: u32, format: &[u8]) -> Vec<u8> {
     let mut connect = Vec::new();
     for (set, id) in [(INTERFACE_STANDARD, interface as u32), (MEDIUM_STANDARD, 0)] {
         connect.extend(format::guid(&set));
@@ -70,6 +77,41 @@ fn connect_for(interface: Interface, pin: u32, format: &[u8]) -> Vec<u8> {
     connect.extend([PRIORITY_NORMAL, 1].map(u32::to_le_bytes).concat());
     connect.extend(format);
     connect
+}
+
+/// Sends data to a pin; `done` gets the status when it was played. The memory is the program's until then.
+pub(crate) fn write_stream(
+    pin: &Handle,
+    mut data: Box<[u8]>,
+    done: impl FnOnce(NtStatus) + 'static,
+) {
+    let header = KSSTREAM_HEADER {
+        Size: size_of::<KSSTREAM_HEADER>() as u32,
+        TypeSpecificFlags: 0,
+        PresentationTime: KSTIME {
+            Time: 0,
+            Numerator: 1,
+            Denominator: 1,
+        },
+        Duration: 0,
+        FrameExtent: data.len() as u32,
+        DataUsed: data.len() as u32,
+        Data: data.as_mut_ptr().cast(),
+        OptionsFlags: 0,
+        Reserved: 0,
+    };
+    // SAFETY: the header is a structure without padding.
+    let bytes = unsafe {
+        std::slice::from_raw_parts(
+            (&raw const header).cast::<u8>(),
+            size_of::<KSSTREAM_HEADER>(),
+        )
+    };
+    let file = pin.file();
+    io::request(file, IOCTL_KS_WRITE_STREAM, &[], bytes, move |status, _| {
+        drop(data);
+        done(status.status);
+    });
 }
 
 impl Pin {
@@ -123,7 +165,7 @@ impl Pin {
             Ok(()) | Err(NtStatus(STATUS_NOT_FOUND)) => {}
             Err(status) => return Err(failed("proposing the format", status)),
         }
-        let connect = connect_for(interface, pin, &wanted);
+        let connect = connect(interface, pin, &wanted);
         Ok(filter.open_pin(&connect).map(|handle| Self { handle }))
     }
 
@@ -315,19 +357,9 @@ impl Pin {
         }
     }
 
-    /// Sends data; `done` gets the status when it was played. The header's memory stays the program's until then.
-    pub(super) fn write(&self, header: &KSSTREAM_HEADER, done: impl FnOnce(NtStatus) + 'static) {
-        // SAFETY: the header is a structure without padding.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(
-                std::ptr::from_ref(header).cast::<u8>(),
-                size_of::<KSSTREAM_HEADER>(),
-            )
-        };
-        let file = self.handle.file();
-        io::request(file, IOCTL_KS_WRITE_STREAM, &[], bytes, move |status, _| {
-            done(status.status);
-        });
+    /// Sends data; `done` gets the status when it was played.
+    pub(super) fn write(&self, data: Box<[u8]>, done: impl FnOnce(NtStatus) + 'static) {
+        write_stream(&self.handle, data, done);
     }
 
     /// Closes the pin; the buffer is gone with it.

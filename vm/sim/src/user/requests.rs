@@ -4,9 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use waverig_portcls::{
-    KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP, KSSTREAM_HEADER, KSTIME,
-};
+use waverig_portcls::{KSSTATE_ACQUIRE, KSSTATE_PAUSE, KSSTATE_RUN, KSSTATE_STOP};
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
@@ -175,26 +173,9 @@ impl Requests {
             });
             self.sent += frames;
             self.under_way += 1;
-            let header = KSSTREAM_HEADER {
-                Size: size_of::<KSSTREAM_HEADER>() as u32,
-                TypeSpecificFlags: 0,
-                PresentationTime: KSTIME {
-                    Time: 0,
-                    Numerator: 1,
-                    Denominator: 1,
-                },
-                Duration: 0,
-                FrameExtent: data.len() as u32,
-                DataUsed: data.len() as u32,
-                Data: data.as_mut_ptr().cast(),
-                OptionsFlags: 0,
-                Reserved: 0,
-            };
             let returned = Rc::clone(&self.returned);
             let journal = self.journal.clone();
-            self.pin.write(&header, move |status| {
-                // The memory is the program's until here.
-                drop(data);
+            self.pin.write(data, move |status| {
                 returned.ended.set(returned.ended.get() + 1);
                 if !status.is_ok() {
                     returned

@@ -27,6 +27,22 @@ typedef struct {
     ULONG Accuracy;
 } KSRTAUDIO_HWREGISTER;
 
+// Microsoft's compiler looks whether operator new gave null before it constructs anything; clang does so only when the operator says that it
+// does not throw, which stdunk.h's does not say.
+#define _NEW_DELETE_OPERATORS_
+inline void *__cdecl operator new(size_t size, POOL_TYPE pool, ULONG tag) noexcept
+{
+    void *const memory = ExAllocatePoolWithTag(pool, size, tag);
+    if (memory) {
+        RtlZeroMemory(memory, size);
+    }
+    return memory;
+}
+inline void __cdecl operator delete(void *memory) noexcept
+{
+    ExFreePool(memory);
+}
+
 #include <portcls.h>
 #include <stdunk.h>
 

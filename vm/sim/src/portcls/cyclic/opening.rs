@@ -32,8 +32,9 @@ pub(super) fn ask_for_notifications(
     let name = "IMiniportWaveCyclicStream::SetNotificationFreq";
     // SAFETY: the stream's table; the variable lives here. The answer is ignored, as in all current releases.
     unsafe { call::driver(name, function, parameters) };
-    let exact = u64::from(wave.rate) * u64::from(INTERVAL_MS) * frame;
-    let (least, most) = (exact / 1000, exact.div_ceil(1000) + frame);
+    // At most rates that is no whole number of frames, and a driver may say either neighbour.
+    let frames = u64::from(wave.rate) * u64::from(INTERVAL_MS);
+    let (least, most) = (frames / 1000 * frame, (frames.div_ceil(1000) + 1) * frame);
     if !(least..=most).contains(&u64::from(bytes)) {
         let text = format!(
             "{place}: SetNotificationFreq({INTERVAL_MS}) says {bytes} bytes; {least} are played in that time",

@@ -277,7 +277,7 @@ fn with_pin(test: impl FnOnce(&ks::Handle) + Send) {
         let filter = ks::Handle::open(&user::tests::link(machine, mock::WAVE)).expect("it opens");
         let format = user::format::data_format(&scenario(480, 1, Vec::new()).format);
         let pin = filter
-            .open_pin(&pin::connect(0, &format))
+            .open_pin(&pin::connect(pin::Interface::Looped, 0, &format))
             .expect("it opens");
         test(&pin);
         pin.close();

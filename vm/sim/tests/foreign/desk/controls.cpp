@@ -64,7 +64,7 @@ static NTSTATUS Channel(PPCPROPERTY_REQUEST request, LONG *values, LONG lowest, 
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     const LONG channel = *static_cast<const LONG *>(request->Instance);
-    if (channel < -1 || channel > 1) {
+    if ((channel < -1 || channel > 1) && !FaultIs(FAULT_CHANNEL)) {
         return STATUS_INVALID_PARAMETER;
     }
     const NTSTATUS status = Room(request, sizeof(LONG));

@@ -103,6 +103,10 @@ enum Fault : ULONG {
     FAULT_UNHANDLED,
     /// Says that its jack is two, in one of its descriptions.
     FAULT_JACK,
+    /// Uses a stream without looking whether there was memory for it.
+    FAULT_UNCHECKED,
+    /// Believes any channel that a client names.
+    FAULT_CHANNEL,
 };
 #ifdef DESK_FAULTS
 inline ULONG g_fault;

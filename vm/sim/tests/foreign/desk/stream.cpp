@@ -50,7 +50,7 @@ NTSTATUS CreateStream(PMINIPORTWAVERTSTREAM *out, Side side, PPORTWAVERTSTREAM p
                       const WAVEFORMATEX &format)
 {
     auto *const stream = new (NonPagedPoolNx, TAG) Stream(side, port, format);
-    if (!stream) {
+    if (!stream && !FaultIs(FAULT_UNCHECKED)) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     stream->AddRef();

@@ -47,7 +47,9 @@ void TraceState(Side side, ULONG state)
     ULONG values[2] = {static_cast<ULONG>(side), state};
     EVENT_DATA_DESCRIPTOR data;
     EventDataDescCreate(&data, values, sizeof values);
-    EtwWrite(g_provider, &STATE_CHANGED, nullptr, 1, &data);
+    if (g_provider) {
+        EtwWrite(g_provider, &STATE_CHANGED, nullptr, 1, &data);
+    }
     if (g_listeners) {
         WmiTraceMessage(g_classic, TRACE_MESSAGE_SEQUENCE | TRACE_MESSAGE_GUID, &MESSAGES, 10, &values[0],
                         sizeof values[0], &values[1], sizeof values[1], nullptr, static_cast<SIZE_T>(0));
