@@ -32,8 +32,8 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
     }
 }
 
-/// The simulator as far as the compiler optimises it, for runs of hours of virtual time: builds it first, which takes a minute or two
-/// and so is nothing for a test.
+/// The simulator as far as the compiler optimises it, for runs of hours of virtual time: builds it first, which takes minutes and
+/// so is nothing for a test.
 ///
 /// # Errors
 /// When it does not compile.

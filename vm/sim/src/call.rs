@@ -1,7 +1,9 @@
 //! The one way into the driver: records the call, marks "in driver", and compares IRQL and held locks before and after.
 
+mod function;
+mod history;
+
 use std::cell::RefCell;
-use std::collections::VecDeque;
 
 use crate::finding;
 use crate::gate::{self, Block, Left};
@@ -16,16 +18,17 @@ use crate::rules;
 use crate::tally::Tally;
 use crate::time::{Hns, Qpc};
 
+pub use function::DriverFunction;
+use function::bits_of;
+use history::{Event, REMEMBERED, Record, Ring};
+
 /// Size of a kernel stack on x64 (KERNEL_STACK_SIZE, ntddk.h).
 const STACK_LIMIT: usize = 0x6000;
 /// How long a routine may have the processor at DISPATCH_LEVEL ("Guidelines for Writing DPC Routines").
 const DISPATCH_LIMIT: Hns = Hns::from_micros(100);
-/// Calls that a report shows.
-const REMEMBERED: usize = 160;
 
 /// Non-volatile registers of the driver at a call into the kernel, enough to unwind from there.
 #[derive(Debug, Clone, Copy, Default)]
-#[repr(C)]
 pub(crate) struct Nonvolatile {
     pub(crate) rbx: u64,
     pub(crate) rbp: u64,
@@ -35,6 +38,23 @@ pub(crate) struct Nonvolatile {
     pub(crate) r13: u64,
     pub(crate) r14: u64,
     pub(crate) r15: u64,
+}
+
+impl Nonvolatile {
+    /// In the order in which the entry code saves them.
+    #[inline]
+    pub(crate) fn of([rbx, rbp, rsi, rdi, r12, r13, r14, r15]: [u64; 8]) -> Self {
+        Self {
+            rbx,
+            rbp,
+            rsi,
+            rdi,
+            r12,
+            r13,
+            r14,
+            r15,
+        }
+    }
 }
 
 /// One step of the nest of calls between the kernel and the driver.
@@ -85,66 +105,35 @@ impl Open {
     }
 }
 
-/// One event of the ring that reports show.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    Call {
-        name: &'static str,
-        target: usize,
-        arguments: [u64; 4],
-    },
-    Return {
-        name: &'static str,
-        result: u64,
-    },
-    Import {
-        import: u32,
-        arguments: [u64; 4],
-    },
-    ImportReturn {
-        import: u32,
-        result: u64,
-    },
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Record {
-    at: Qpc,
-    irql: Irql,
-    depth: usize,
-    side: Side,
-    event: Event,
-}
-
 /// The nest of calls, and the last of them.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     /// Of the processor that runs, and of the one that does not.
     nest: Nest,
     nest_elsewhere: Nest,
-    ring: RefCell<VecDeque<Record>>,
+    ring: Ring,
     pub(crate) tally: Tally,
 }
 
 impl Calls {
     /// Notes a call into the kernel, which quiet ones (memory routines) are not: they would fill the ring.
+    #[inline]
     pub(crate) fn note_import(&self, import: u32, arguments: [u64; 4]) {
         self.record(Event::Import { import, arguments });
         self.tally.kernel_called(import);
     }
 
     /// Opens a call into the kernel.
+    #[inline]
     pub(crate) fn enter_kernel(&self, frame: Frame) {
         let used = self.open(frame);
         if used > STACK_LIMIT {
-            finding::raise(
-                &rules::STACK_USE,
-                format!("{used} bytes of stack are in use by driver code"),
-            );
+            raise_stack_use(used);
         }
     }
 
     /// Opens a call; gives the bytes of stack that driver code uses now.
+    #[inline]
     fn open(&self, frame: Frame) -> usize {
         let mut nest = self.nest.borrow_mut();
         let open = Open::inside(nest.last(), frame);
@@ -153,22 +142,25 @@ impl Calls {
     }
 
     /// Closes the innermost call into the kernel and gives the address the driver continues at.
+    #[inline]
     pub(crate) fn leave_kernel(&self, result: u64) -> usize {
-        let innermost = self.nest.borrow_mut().pop();
-        match innermost.map(|open| open.frame) {
-            Some(Frame::IntoKernel {
-                import,
-                return_address,
-                quiet,
-                ..
-            }) => {
-                if !quiet {
-                    self.record(Event::ImportReturn { import, result });
-                }
-                return_address
-            }
-            other => unreachable!("an import returned while the innermost call was {other:?}"),
+        let mut nest = self.nest.borrow_mut();
+        let Some(Frame::IntoKernel {
+            import,
+            return_address,
+            quiet,
+            ..
+        }) = nest.last().map(|open| &open.frame)
+        else {
+            not_into_kernel(&nest);
+        };
+        let (import, return_address, quiet) = (*import, *return_address, *quiet);
+        nest.pop();
+        drop(nest);
+        if !quiet {
+            self.record(Event::ImportReturn { import, result });
         }
+        return_address
     }
 
     /// Forgets the open calls above so many: an exception was handled below them.
@@ -178,9 +170,10 @@ impl Calls {
 
     /// The address at which the driver goes on after the innermost call into the kernel.
     pub(crate) fn return_address(&self) -> usize {
-        match self.nest.borrow().last().map(|open| open.frame) {
-            Some(Frame::IntoKernel { return_address, .. }) => return_address,
-            other => unreachable!("an import returned while the innermost call was {other:?}"),
+        let nest = self.nest.borrow();
+        match nest.last().map(|open| &open.frame) {
+            Some(Frame::IntoKernel { return_address, .. }) => *return_address,
+            _ => not_into_kernel(&nest),
         }
     }
 
@@ -221,23 +214,24 @@ impl Calls {
 
     fn leave_driver(&self, name: &'static str, result: u64) {
         self.record(Event::Return { name, result });
-        let innermost = self.nest.borrow_mut().pop().map(|open| open.frame);
+        let mut nest = self.nest.borrow_mut();
         debug_assert!(
-            matches!(innermost, Some(Frame::IntoDriver { .. })),
-            "{name} returned to {innermost:?}"
+            matches!(
+                nest.last().map(|open| &open.frame),
+                Some(Frame::IntoDriver { .. })
+            ),
+            "{name} returned to {:?}",
+            nest.last()
         );
+        nest.pop();
     }
 
+    #[inline]
     fn record(&self, event: Event) {
-        let mut ring = self.ring.borrow_mut();
-        if ring.len() == REMEMBERED {
-            ring.pop_front();
-        }
-        let depth = self.nest.borrow().len();
-        ring.push_back(Record {
+        self.ring.add(Record {
             at: kernel().now(),
             irql: irql::current(),
-            depth,
+            depth: self.nest.borrow().len(),
             side: processor::side(),
             event,
         });
@@ -263,7 +257,7 @@ impl Calls {
     pub(crate) fn is_quiet(&self) -> bool {
         let nest = self.nest.borrow();
         matches!(
-            nest.last().map(|open| open.frame),
+            nest.last().map(|open| &open.frame),
             Some(Frame::IntoKernel { quiet: true, .. })
         )
     }
@@ -329,29 +323,24 @@ impl Calls {
 
     /// The same of so many of the last lines.
     pub(crate) fn last(&self, most: usize) -> Vec<String> {
-        let ring = self.ring.borrow();
-        let mut lines: Vec<String> = Vec::new();
-        let mut before = None;
-        // A line takes two records at most.
-        for record in ring.iter().skip(ring.len().saturating_sub(2 * most)) {
-            match (before, record.event, lines.last_mut()) {
-                (
-                    Some(Event::Import { import, .. }),
-                    Event::ImportReturn {
-                        import: same,
-                        result,
-                    },
-                    Some(line),
-                ) if import == same => {
-                    line.push_str(&format!(" = {result:#x}"));
-                }
-                _ => lines.push(record_line(record)),
-            }
-            before = Some(record.event);
-        }
-        lines.drain(..lines.len().saturating_sub(most));
-        lines
+        self.ring.last(most)
     }
+}
+
+#[cold]
+fn not_into_kernel(nest: &[Open]) -> ! {
+    unreachable!(
+        "an import returned while the innermost call was {:?}",
+        nest.last()
+    )
+}
+
+#[cold]
+fn raise_stack_use(used: usize) {
+    finding::raise(
+        &rules::STACK_USE,
+        format!("{used} bytes of stack are in use by driver code"),
+    );
 }
 
 fn frames(nest: &Nest) -> Vec<Frame> {
@@ -364,114 +353,6 @@ fn frame_name(frame: &Frame) -> String {
         Frame::IntoKernel { import, .. } => kernel().imports.name(*import),
     }
 }
-
-fn record_line(record: &Record) -> String {
-    let indent = "  ".repeat(record.depth);
-    let four = |arguments: &[u64; 4]| arguments.map(|value| format!("{value:#x}")).join(", ");
-    let what = match &record.event {
-        Event::Call {
-            name,
-            target,
-            arguments,
-        } => {
-            format!(
-                "> {name}({}) at {}",
-                four(arguments),
-                crate::image::offset_name(*target)
-            )
-        }
-        Event::Return { name, result } => format!("< {name} = {result:#x}"),
-        Event::Import { import, arguments } => {
-            format!("{}({}, …)", kernel().imports.name(*import), four(arguments))
-        }
-        Event::ImportReturn { import, result } => {
-            format!("{} = {result:#x}", kernel().imports.name(*import))
-        }
-    };
-    let side = match record.side {
-        Side::First => "",
-        Side::Second => " second processor",
-    };
-    format!("{} irql {}{side} {indent}{what}", record.at, record.irql.0)
-}
-
-/// A function pointer into the driver with up to ten arguments.
-pub trait DriverFunction<Arguments>: Copy {
-    /// What the function returns.
-    type Output;
-    /// Where it starts.
-    fn address(self) -> usize;
-    /// A function of this kind at an address.
-    ///
-    /// # Safety
-    /// What lies there takes such arguments.
-    unsafe fn at(address: usize) -> Self;
-    /// Calls it.
-    ///
-    /// # Safety
-    /// The pointer must be code with this signature.
-    unsafe fn invoke(self, arguments: Arguments) -> Self::Output;
-    /// The first four arguments as bits, for records.
-    fn bits(arguments: &Arguments) -> [u64; 4];
-}
-
-/// The first eight bytes of a value, zero-extended.
-fn bits_of<T>(value: &T) -> u64 {
-    let mut bits = 0_u64;
-    let length = size_of::<T>().min(size_of::<u64>());
-    // SAFETY: at most eight bytes are copied out of a live value into eight bytes of this frame. Arguments and results
-    // of driver calls are integers and pointers without padding.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            std::ptr::from_ref(value).cast::<u8>(),
-            (&raw mut bits).cast(),
-            length,
-        )
-    };
-    bits
-}
-
-// On x86-64 "efiapi" is "win64" under a name that other processors share; interfaces of waverig-portcls use it.
-macro_rules! driver_function {
-    ($($argument:ident $place:tt),*) => {
-        driver_function!("win64" $($argument $place),*);
-        driver_function!("efiapi" $($argument $place),*);
-    };
-    ($abi:literal $($argument:ident $place:tt),*) => {
-        impl<Output, $($argument: Copy),*> DriverFunction<($($argument,)*)> for unsafe extern $abi fn($($argument),*) -> Output {
-            type Output = Output;
-            fn address(self) -> usize {
-                self as usize
-            }
-            unsafe fn at(address: usize) -> Self {
-                // SAFETY: the caller vouches for the signature; a function's pointer is its address.
-                unsafe { std::mem::transmute::<usize, Self>(address) }
-            }
-            #[allow(unused_variables, reason = "the row without arguments")]
-            unsafe fn invoke(self, arguments: ($($argument,)*)) -> Output {
-                // SAFETY: the caller vouches for the signature.
-                unsafe { self($(arguments.$place),*) }
-            }
-            #[allow(unused_variables, unused_mut, unused_assignments, reason = "rows with few or many arguments")]
-            fn bits(arguments: &($($argument,)*)) -> [u64; 4] {
-                let mut bits = [0; 4];
-                $(if $place < 4 { bits[$place & 3] = bits_of(&arguments.$place); })*
-                bits
-            }
-        }
-    };
-}
-driver_function!();
-driver_function!(A 0);
-driver_function!(A 0, B 1);
-driver_function!(A 0, B 1, C 2);
-driver_function!(A 0, B 1, C 2, D 3);
-driver_function!(A 0, B 1, C 2, D 3, E 4);
-driver_function!(A 0, B 1, C 2, D 3, E 4, F 5);
-driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-driver_function!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
 
 /// What must hold when a driver routine returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

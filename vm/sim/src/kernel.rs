@@ -64,6 +64,7 @@ thread_local! {
 ///
 /// # Panics
 /// When no machine was booted on this thread.
+#[inline]
 pub fn kernel() -> &'static Kernel {
     KERNEL
         .get()
@@ -71,6 +72,7 @@ pub fn kernel() -> &'static Kernel {
 }
 
 /// The machine of this thread, if there is one.
+#[inline]
 pub fn try_kernel() -> Option<&'static Kernel> {
     KERNEL.get()
 }
@@ -97,6 +99,7 @@ impl Kernel {
     }
 
     /// The present moment of virtual time.
+    #[inline]
     pub fn now(&self) -> Qpc {
         self.clock.now()
     }

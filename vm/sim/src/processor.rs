@@ -111,6 +111,7 @@ fn state() -> &'static Processors {
 }
 
 /// Which processor runs.
+#[inline]
 pub(crate) fn side() -> Side {
     try_kernel().map_or(Side::First, |kernel| kernel.processors.side.get())
 }

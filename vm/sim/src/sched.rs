@@ -3,7 +3,7 @@
 //! Time moves only when nothing is runnable, straight to the next event's due time.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 
 use crate::finding;
@@ -46,10 +46,42 @@ struct Task {
     action: Box<dyn FnOnce()>,
 }
 
+/// What is to happen at some time, the next last. There are few: each timer and each waiting program has one.
+#[derive(Default)]
+struct Events(Vec<(EventId, Task)>);
+
+impl Events {
+    fn insert(&mut self, id: EventId, task: Task) {
+        let place = self.0.partition_point(|(other, _)| *other > id);
+        self.0.insert(place, (id, task));
+    }
+
+    fn remove(&mut self, id: EventId) -> Option<Task> {
+        let place = self.0.binary_search_by(|(other, _)| id.cmp(other)).ok()?;
+        Some(self.0.remove(place).1)
+    }
+
+    /// When the next one is due.
+    fn next(&self) -> Option<Qpc> {
+        self.0.last().map(|(id, _)| id.due)
+    }
+
+    /// Takes the next one, if it is due.
+    fn pop_due(&mut self, now: Qpc) -> Option<Task> {
+        let (_, task) = self.0.pop_if(|(id, _)| id.due <= now)?;
+        Some(task)
+    }
+
+    /// Soonest first.
+    fn iter(&self) -> impl Iterator<Item = &(EventId, Task)> {
+        self.0.iter().rev()
+    }
+}
+
 /// Everything that is to happen.
 #[derive(Default)]
 pub(crate) struct Schedule {
-    events: RefCell<BTreeMap<EventId, Task>>,
+    events: RefCell<Events>,
     ready: RefCell<VecDeque<Task>>,
     numbers: Cell<u64>,
 }
@@ -103,7 +135,7 @@ pub fn cancel(event: EventId) -> bool {
         .schedule
         .events
         .borrow_mut()
-        .remove(&event)
+        .remove(event)
         .is_some()
 }
 
@@ -134,15 +166,9 @@ fn step_now() -> bool {
         return true;
     }
     let now = kernel().now();
-    let due = {
-        let mut events = schedule.events.borrow_mut();
-        match events.first_key_value() {
-            Some((id, _)) if id.due <= now => events.pop_first(),
-            _ => None,
-        }
-    };
+    let due = schedule.events.borrow_mut().pop_due(now);
     match due {
-        Some((_, task)) => {
+        Some(task) => {
             run(task);
             true
         }
@@ -165,7 +191,7 @@ pub(crate) fn take(name: &str, latest: Qpc) -> Option<Box<dyn FnOnce()>> {
         .iter()
         .find(|(id, task)| task.name == name && id.due <= latest)
         .map(|(id, _)| *id)?;
-    let task = events.remove(&found)?;
+    let task = events.remove(found)?;
     drop(events);
     if found.due > kernel().now() {
         kernel().clock.advance_to(found.due);
@@ -200,12 +226,7 @@ pub fn run_until(mut condition: impl FnMut() -> bool, deadline: Option<Qpc>) -> 
         if step_now() {
             continue;
         }
-        let next = kernel()
-            .schedule
-            .events
-            .borrow()
-            .first_key_value()
-            .map(|(id, _)| id.due);
+        let next = kernel().schedule.events.borrow().next();
         match (next, deadline) {
             (Some(due), Some(deadline)) if due > deadline => {
                 kernel().clock.advance_to(deadline);

@@ -26,16 +26,18 @@ impl Tally {
     }
 
     /// The driver is called.
+    #[inline]
     pub(crate) fn driver_called(&self, name: &'static str) {
         if self.on.get() {
-            *self.into_driver.borrow_mut().entry(name).or_default() += 1;
+            count(&self.into_driver, name);
         }
     }
 
     /// The driver calls the kernel.
+    #[inline]
     pub(crate) fn kernel_called(&self, import: u32) {
         if self.on.get() {
-            *self.into_kernel.borrow_mut().entry(import).or_default() += 1;
+            count(&self.into_kernel, import);
         }
     }
 
@@ -59,4 +61,9 @@ impl Tally {
             copied_bytes: self.copied.take(),
         }
     }
+}
+
+#[cold]
+fn count<Key: Ord>(counts: &RefCell<BTreeMap<Key, u64>>, key: Key) {
+    *counts.borrow_mut().entry(key).or_default() += 1;
 }

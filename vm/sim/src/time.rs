@@ -106,6 +106,7 @@ impl Clock {
     }
 
     /// The present moment.
+    #[inline]
     pub fn now(&self) -> Qpc {
         self.now.get()
     }

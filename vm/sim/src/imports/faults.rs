@@ -88,9 +88,19 @@ pub fn failed() -> Vec<Failed> {
 }
 
 /// The routine that answers in the place of a service, when this call of it is to fail.
+#[inline]
 pub(super) fn instead(service: &'static Service, arguments: &[u64; 4]) -> Option<*const ()> {
+    if kernel().nt.faults.begun.get() {
+        counted(service, arguments)
+    } else {
+        None
+    }
+}
+
+#[cold]
+fn counted(service: &'static Service, arguments: &[u64; 4]) -> Option<*const ()> {
     let faults = &kernel().nt.faults;
-    if !faults.begun.get() || !(service.may)(arguments) {
+    if !(service.may)(arguments) {
         return None;
     }
     let number = faults.used.get();

@@ -321,21 +321,21 @@ pub fn call_site() -> Option<usize> {
 }
 
 /// The one place that every call from the driver into the kernel passes, before the routine runs.
+#[inline]
 fn enter(index: u32, saved: &Saved) -> *const () {
     let kernel = kernel();
     let target = kernel.imports.targets.borrow()[index as usize];
     let quiet = matches!(target, Target::Served { quiet: true, .. });
-    let arguments = saved.arguments;
+    let arguments = words(&saved.arguments);
     if !quiet {
         kernel.calls.note_import(index, arguments);
     }
-    // Read late: what the entry code has just stored cannot be loaded at once in larger pieces.
     kernel.calls.enter_kernel(Frame::IntoKernel {
         import: index,
         return_address: saved.return_address,
         // What the caller's rsp is again once the call has returned.
         stack: (&raw const saved.return_address) as usize + size_of::<usize>(),
-        registers: saved.registers,
+        registers: Nonvolatile::of(words(&saved.registers)),
         quiet,
     });
     if watchdog::must_stop() {
@@ -346,36 +346,61 @@ fn enter(index: u32, saved: &Saved) -> *const () {
     }
     match target {
         Target::Served {
-            name,
             function,
             levels,
-            source,
             fallible,
             ..
         } => {
-            let level = irql::current();
-            if !levels.contains(level) {
-                let text = format!(
-                    "{name} was called at {level}; it may be called at {} ({source})",
-                    levels.words()
-                );
-                finding::raise(&rules::IRQL_CEILING, text);
+            if !levels.contains(irql::current()) {
+                raise_level(target);
             }
-            fallible
-                .and_then(|service| faults::instead(service, &arguments))
-                .unwrap_or(*function)
+            match fallible {
+                Some(service) => faults::instead(service, &arguments).unwrap_or(*function),
+                None => *function,
+            }
         }
-        Target::Missing { dll, name } => finding::fatal(
-            &rules::MISSING_IMPORT,
-            format!(
-                "import {dll}!{name} is not in the simulator: add one row for it to {} (docs/your-driver.md)",
-                table_for(dll, name)
-            ),
-        ),
+        Target::Missing { dll, name } => missing(dll, name),
     }
 }
 
+/// What the entry code has just stored, word by word as it did: the processor waits when it has to load that in larger pieces.
+#[inline]
+fn words<const COUNT: usize>(saved: &[u64; COUNT]) -> [u64; COUNT] {
+    // SAFETY: a reference is valid for reads.
+    std::array::from_fn(|index| unsafe { (&raw const saved[index]).read_volatile() })
+}
+
+#[cold]
+fn raise_level(target: &Target) {
+    if let Target::Served {
+        name,
+        levels,
+        source,
+        ..
+    } = target
+    {
+        let text = format!(
+            "{name} was called at {}; it may be called at {} ({source})",
+            irql::current(),
+            levels.words()
+        );
+        finding::raise(&rules::IRQL_CEILING, text);
+    }
+}
+
+#[cold]
+fn missing(dll: &str, name: &str) -> ! {
+    finding::fatal(
+        &rules::MISSING_IMPORT,
+        format!(
+            "import {dll}!{name} is not in the simulator: add one row for it to {} (docs/your-driver.md)",
+            table_for(dll, name)
+        ),
+    )
+}
+
 /// The one place that every call from the driver into the kernel passes, after the routine ran.
+#[inline]
 fn leave(result: u64) -> usize {
     let calls = &kernel().calls;
     if let Some(record) = seh::take() {
@@ -405,7 +430,8 @@ fn table_for(dll: &str, name: &str) -> &'static str {
 struct Saved {
     shadow: [u64; 4],
     arguments: [u64; 4],
-    registers: Nonvolatile,
+    /// Those of [`Nonvolatile`].
+    registers: [u64; 8],
     floating: [u128; 4],
     padding: u64,
     return_address: usize,

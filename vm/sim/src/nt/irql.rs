@@ -65,6 +65,7 @@ impl Default for IrqlState {
 }
 
 /// The level now.
+#[inline]
 pub fn current() -> Irql {
     kernel().nt.irql.current.get()
 }

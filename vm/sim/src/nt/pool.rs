@@ -1,9 +1,10 @@
 //! Pool: every allocation on pages of its own, with an inaccessible page behind it; freed memory stays inaccessible.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::address::ByAddress;
 use crate::finding;
 use crate::host::{PAGE_SIZE, Protection, memory, pages};
 use crate::image;
@@ -12,33 +13,23 @@ use crate::kernel::kernel;
 use crate::nt::{dpc, held, lists, lock_order, pageable, remove_lock, resource, spinlock};
 use crate::rules;
 
+mod freed;
 mod place;
 mod rows;
 
+use freed::{Freed, KEPT};
 pub(crate) use place::{broken, describe, knows};
 pub(crate) use rows::IMPORTS;
 
 /// Address space taken at once; it is never given back. Tools that run programs for themselves, such as valgrind, have
 /// little of it.
 const ARENA: usize = 4 << 30;
-/// Freed allocations that are remembered, for reports, and whose addresses stay unused.
-const REMEMBERED: usize = 4096;
-/// The same in long runs: their pages stay in the processor's first cache.
-const REMEMBERED_IN_LONG_RUNS: usize = 4;
-/// In long runs one in so many pieces of the kernel's own freed memory is made inaccessible; the others are filled and looked at. The
-/// driver's own memory always is.
-const LONG_RUN: u32 = 512;
-/// In long runs, bytes around the kernel's own memory that are looked at when it is freed, and every how many times all are.
-const NEAR: usize = 256;
-const FAR: u32 = 16;
 /// Alignment of pool on x64 (wdm/nf-wdm-exallocatepool2, Remarks).
 const ALIGNMENT: usize = 16;
 /// Fills what lies around an allocation in its own pages, and freed memory that stays accessible ([`PoolState::protect_every`]).
 const FILL_AROUND: u8 = 0xFA;
 /// What lies around an allocation, at most a page on either side.
 static AROUND: [u8; PAGE_SIZE] = [FILL_AROUND; PAGE_SIZE];
-/// Freed allocations of more bytes give their memory back to the host; smaller ones are only made inaccessible, which costs a third.
-const KEPT: usize = 4 * PAGE_SIZE;
 /// Fills memory whose content is undefined.
 const FILL_FRESH: u8 = 0xCD;
 
@@ -108,15 +99,9 @@ impl fmt::Display for Block {
 #[derive(Debug, Default)]
 pub(crate) struct PoolState {
     /// Live ones by the address of their first page.
-    live: RefCell<BTreeMap<usize, Block>>,
-    freed: RefCell<VecDeque<Block>>,
-    /// Allocations that were freed long ago, by the bytes of their pages, which are used again.
-    recycled: RefCell<BTreeMap<usize, Vec<Block>>>,
-    /// The kernel's own freed memory becomes inaccessible only every so many times when this is not 0; otherwise it is filled, and looked
-    /// at when it is used again.
-    sampling: Cell<u32>,
-    long_run: Cell<bool>,
-    released: Cell<u32>,
+    live: RefCell<ByAddress<Block>>,
+    freed: Freed,
+    /// Address space that was never used.
     next: Cell<usize>,
     end: Cell<usize>,
 }
@@ -132,62 +117,10 @@ impl PoolState {
             .collect()
     }
 
-    /// From now on only every `times`-th piece of the kernel's own freed memory becomes inaccessible: a read of the others after their end
-    /// is not seen, a write is. For machines that live through many thousands of requests, in which each kind of request is sent often
-    /// enough to meet a protected one.
-    pub(crate) fn protect_every(&self, times: u32) {
-        self.sampling.set(times);
-    }
-
-    /// A run begins that has millions of requests of the same few kinds: few pieces are protected, and few remembered, so that those
-    /// stay in the processor's cache.
-    pub(crate) fn begin_long_run(&self) {
-        self.protect_every(LONG_RUN);
-        self.long_run.set(true);
-    }
-
-    /// Whether [`PoolState::begin_long_run`] was called.
-    pub(crate) fn is_long_run(&self) -> bool {
-        self.long_run.get()
-    }
-
-    /// How many freed allocations are remembered.
-    fn remembered(&self) -> usize {
-        if self.is_long_run() {
-            REMEMBERED_IN_LONG_RUNS
-        } else {
-            REMEMBERED
-        }
-    }
-
-    /// How many bytes around a block are looked at when it is freed: all in its pages, except in long runs around most of the kernel's own.
-    fn reach(&self, block: &Block, length: usize) -> usize {
-        let near = self.is_long_run()
-            && block.owner == Owner::System
-            && !self.released.get().is_multiple_of(FAR);
-        if near { NEAR } else { length }
-    }
-
-    /// Whether a block that is freed stays accessible.
-    fn samples(&self, block: &Block, length: usize) -> bool {
-        let times = self.sampling.get();
-        if times == 0 || block.owner == Owner::Driver || length > KEPT {
-            return false;
-        }
-        let released = self.released.get().wrapping_add(1);
-        self.released.set(released);
-        !released.is_multiple_of(times)
-    }
-
     /// The first page for `length` bytes of pages followed by a page that stays inaccessible, and what they hold. All from `offset` on is
     /// about to be overwritten.
     fn take_pages(&self, length: usize, offset: usize) -> (usize, Pages) {
-        let recycled = self
-            .recycled
-            .borrow_mut()
-            .get_mut(&length)
-            .and_then(Vec::pop);
-        if let Some(old) = recycled {
+        if let Some(old) = self.freed.take(length) {
             let left = if old.poisoned {
                 check_poison(&old, offset);
                 Pages::Poisoned
@@ -283,7 +216,8 @@ pub(crate) fn place(request: Request) -> *mut u8 {
 /// The live allocation that starts at this address.
 fn starting_at(address: usize) -> Option<Block> {
     let live = kernel().nt.pool.live.borrow();
-    let (_, block) = live.range(..=address).next_back()?;
+    // A block begins in its first page.
+    let block = live.get(&(address / PAGE_SIZE * PAGE_SIZE))?;
     (block.address == address).then_some(*block)
 }
 
@@ -326,11 +260,7 @@ fn refuse(address: usize) -> ! {
         .nt
         .pool
         .freed
-        .borrow()
-        .iter()
-        .rev()
-        .find(|block| block.address == address)
-        .copied();
+        .latest(|block| (block.address == address).then_some(*block));
     match freed {
         Some(block) => {
             let site = block.freed_at.map_or_else(String::new, |site| {
@@ -358,7 +288,7 @@ fn release(mut block: Block) {
     // SAFETY: the block is live, so its pages are committed.
     let content = unsafe { std::slice::from_raw_parts(block.first_page as *const u8, length) };
     let touched = |range: std::ops::Range<usize>| content[range.clone()] != AROUND[..range.len()];
-    let reach = kernel().nt.pool.reach(&block, length);
+    let reach = kernel().nt.pool.freed.reach(&block, length);
     if touched(offset.saturating_sub(reach)..offset) {
         finding::fatal(
             &rules::POOL_UNDERRUN,
@@ -401,7 +331,7 @@ fn release(mut block: Block) {
     // SAFETY: nobody may use the block any more; whoever does gets a fault, which is the point.
     unsafe {
         let start = block.first_page as *mut u8;
-        block.poisoned = state.samples(&block, length);
+        block.poisoned = state.freed.stays(&block, length);
         if block.poisoned {
             // What lies around was just seen to hold it.
             start.add(offset).write_bytes(FILL_AROUND, block.size);
@@ -412,17 +342,7 @@ fn release(mut block: Block) {
         }
     };
     block.freed_at = call_site();
-    let mut freed = state.freed.borrow_mut();
-    if freed.len() >= state.remembered()
-        && let Some(old) = freed.pop_front()
-    {
-        let mut recycled = state.recycled.borrow_mut();
-        recycled
-            .entry(pages(old.size.max(1)))
-            .or_default()
-            .push(old);
-    }
-    freed.push_back(block);
+    state.freed.add(block);
 }
 
 /// Whether freed memory that stayed accessible was left alone: all of it that the next block, which begins at `offset`, is about to
@@ -494,7 +414,7 @@ mod tests {
         free(address);
         // SAFETY: the page is accessible still, and nobody's.
         unsafe { address.write(1) };
-        for _ in 0..2 * REMEMBERED {
+        for _ in 0..2 * freed::REMEMBERED {
             free(allocate(64, *b"Test", Owner::System));
         }
     }

@@ -39,14 +39,13 @@ impl Place {
 /// The block that an address lies in or close to, and whether it is live.
 fn nearest(address: usize) -> Option<(Place, Block, bool)> {
     let state = &kernel().nt.pool;
-    let live = state.live.borrow();
-    let below = live.range(..=address).next_back();
-    let found = below.and_then(|(_, block)| Some((Place::of(address, block)?, *block, true)));
-    found.or_else(|| {
-        let freed = state.freed.borrow();
-        let near = |block: &Block| Some((Place::of(address, block)?, *block, false));
-        freed.iter().rev().find_map(near)
-    })
+    let near = |block: &Block| Some((Place::of(address, block)?, *block));
+    let live = state.live.borrow().values().find_map(near);
+    let freed = || state.freed.latest(near);
+    match live {
+        Some((place, block)) => Some((place, block, true)),
+        None => freed().map(|(place, block)| (place, block, false)),
+    }
 }
 
 /// In words, for reports.
@@ -82,8 +81,7 @@ pub(crate) fn broken(address: usize) -> Option<(&'static Rule, u32)> {
 /// Whether an address lies in the pages of a live allocation.
 pub(crate) fn knows(address: usize) -> bool {
     let live = kernel().nt.pool.live.borrow();
-    let block = live.range(..=address).next_back();
-    block.is_some_and(|(_, block)| {
+    live.values().any(|block| {
         (block.first_page..block.first_page + pages(block.size.max(1))).contains(&address)
     })
 }
