@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub mod exception;
 pub mod watchdog;
 
 #[cfg(not(any(target_os = "linux", windows)))]

@@ -20,7 +20,7 @@ pub(crate) use scope::c_specific_handler;
 use record::{CONTINUE_EXECUTION, CONTINUE_SEARCH, Dispatcher, TARGET_UNWIND, UNWINDING};
 
 use crate::call;
-use crate::host::{Access, Fault, FaultKind, RAX, fault, memory};
+use crate::host::{Access, Fault, FaultKind, RAX, exception, memory};
 use crate::image::{self, unwind};
 use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
@@ -153,7 +153,7 @@ fn on_fault(fault: &Fault, xmm: [u128; 16], mxcsr: u32) -> ! {
 
 /// From now on faults of driver code that has handlers come here.
 pub(crate) fn install() {
-    fault::set_on_exception(image::has_handlers, on_fault);
+    exception::set_on_exception(image::has_handlers, on_fault);
 }
 
 /// A frame, and how it is left.

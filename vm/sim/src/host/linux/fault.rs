@@ -10,7 +10,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use super::memory;
-use crate::host::{Access, Fault, FaultKind, Protection, RSP, Registers, watchdog};
+use crate::host::exception::{self, Interrupted};
+use crate::host::{Access, Fault, FaultKind, Protection, Registers, watchdog};
 
 const SIGNAL_STACK: usize = 64 * 1024;
 const REPORT_STACK: usize = 4 * 1024 * 1024;
@@ -27,9 +28,6 @@ const TRAP_DEBUG: i64 = 1;
 /// `ARCH_SET_GS` (asm/prctl.h).
 const ARCH_SET_GS: libc::c_int = 0x1001;
 
-/// Bytes below rsp that the handler leaves alone when it interrupts a driver.
-const BELOW: usize = 512;
-
 /// What the handler left for the report routine.
 struct Slot(UnsafeCell<Option<Fault>>);
 
@@ -45,8 +43,6 @@ static REPORT_TOP: AtomicUsize = AtomicUsize::new(0);
 static ON_FAULT: AtomicUsize = AtomicUsize::new(0);
 static ON_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
 static ON_BREAKPOINT: AtomicUsize = AtomicUsize::new(0);
-static MAY_HANDLE: AtomicUsize = AtomicUsize::new(0);
-static ON_EXCEPTION: AtomicUsize = AtomicUsize::new(0);
 
 /// Exit code when writing the report itself failed.
 pub const EXIT_REPORT_FAILED: i32 = 98;
@@ -59,11 +55,6 @@ pub type OnInstruction = fn(&FaultKind, &mut Registers) -> bool;
 /// Called in the signal handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
 /// Under the same limits.
 pub type OnBreakpoint = fn(usize) -> bool;
-
-/// Called in the signal handler with the place of a fault: whether [`OnException`] shall look at it. Under the same limits.
-pub type MayHandle = fn(usize) -> bool;
-/// Called in ordinary code, on the stack of the code that faulted, with the fault, the xmm registers and mxcsr.
-pub type OnException = fn(&Fault, [u128; 16], u32) -> !;
 
 /// Order of the general registers in `gregs`, by the numbers of instruction encoding.
 const GENERAL: [libc::c_int; 16] = [
@@ -151,12 +142,6 @@ pub fn install(
         }
     }
     Ok(())
-}
-
-/// From now on faults at places that `may_handle` picks go to `on_exception`.
-pub fn set_on_exception(may_handle: MayHandle, on_exception: OnException) {
-    ON_EXCEPTION.store(on_exception as usize, Ordering::SeqCst);
-    MAY_HANDLE.store(may_handle as usize, Ordering::SeqCst);
 }
 
 /// Makes gs of this thread point to `base`.
@@ -292,26 +277,9 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     gregs[libc::REG_RSP as usize] = (REPORT_TOP.load(Ordering::SeqCst) as i64) - 64 - 8;
 }
 
-/// What the handler leaves on the stack of the code that faulted.
-#[repr(C, align(16))]
-struct Interrupted {
-    fault: Fault,
-    xmm: [u128; 16],
-    mxcsr: u32,
-}
-
 /// Sends the thread to the exception routine, on the stack of the code that faulted; `false` when that is not to look at it.
 fn interrupt_driver(fault: &Fault, context: &mut libc::ucontext_t) -> bool {
-    let may_handle = MAY_HANDLE.load(Ordering::SeqCst);
-    if may_handle == 0 {
-        return false;
-    }
-    // SAFETY: `set_on_exception` stored a function of this type.
-    let may_handle: MayHandle = unsafe { mem::transmute(may_handle) };
-    let stack = fault.registers.general[RSP] as usize;
-    let exhausted = matches!(fault.kind, FaultKind::Memory { address, .. }
-        if address != 0 && address.abs_diff(stack) < 64 * 1024 && memory::is_stack_guard(address));
-    if exhausted || !may_handle(fault.registers.rip as usize) {
+    if !exception::is_wanted(fault) {
         return false;
     }
     // SAFETY: the kernel saved the floating-point state with the others.
@@ -335,27 +303,13 @@ fn interrupt_driver(fault: &Fault, context: &mut libc::ucontext_t) -> bool {
             .rev()
             .fold(0, |all, one| all << 32 | u128::from(*one));
     }
-    let place = (stack - BELOW - size_of::<Interrupted>()) & !63;
-    // SAFETY: the code that faulted runs on this stack, which goes on below; code for Windows keeps nothing there.
-    unsafe { (place as *mut Interrupted).write(interrupted) };
+    let place = interrupted.leave();
     let gregs = &mut context.uc_mcontext.gregs;
-    gregs[libc::REG_RIP as usize] = exception_entry as *const () as i64;
+    gregs[libc::REG_RIP as usize] = exception::entry as *const () as i64;
     gregs[libc::REG_RDI as usize] = place as i64;
     // As after a call.
     gregs[libc::REG_RSP as usize] = place as i64 - 8;
     true
-}
-
-/// Where the handler sends the thread when a handler of the driver may take the fault: ordinary code again.
-extern "C" fn exception_entry(interrupted: *const Interrupted) -> ! {
-    // SAFETY: the handler has just written it; `set_on_exception` stored a function of this type.
-    let (interrupted, on_exception) = unsafe {
-        (
-            &*interrupted,
-            mem::transmute::<usize, OnException>(ON_EXCEPTION.load(Ordering::SeqCst)),
-        )
-    };
-    on_exception(&interrupted.fault, interrupted.xmm, interrupted.mxcsr)
 }
 
 /// Where the handler sends the thread: ordinary code again.

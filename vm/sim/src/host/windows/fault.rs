@@ -27,7 +27,8 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::memory;
-use crate::host::{Access, Fault, FaultKind, PAGE_SIZE, Protection, RSP, Registers, watchdog};
+use crate::host::exception::{self, Interrupted};
+use crate::host::{Access, Fault, FaultKind, PAGE_SIZE, Protection, Registers, watchdog};
 
 const REPORT_STACK: usize = 4 * 1024 * 1024;
 /// The handler goes before all others.
@@ -39,8 +40,6 @@ const CONTINUE_SEARCH: i32 = 0;
 const CONTEXT_WANTED: CONTEXT_FLAGS = 0x0010_0007;
 /// Address that the system gives for a non-canonical access or a privileged instruction it cannot tell.
 const NO_ADDRESS: usize = usize::MAX;
-/// Bytes below rsp that the handler leaves alone when it interrupts a driver.
-const BELOW: usize = 512;
 
 /// What the handler left for the report routine.
 struct Slot(UnsafeCell<Option<Fault>>);
@@ -57,8 +56,6 @@ static REPORT_TOP: AtomicUsize = AtomicUsize::new(0);
 static ON_FAULT: AtomicUsize = AtomicUsize::new(0);
 static ON_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
 static ON_BREAKPOINT: AtomicUsize = AtomicUsize::new(0);
-static MAY_HANDLE: AtomicUsize = AtomicUsize::new(0);
-static ON_EXCEPTION: AtomicUsize = AtomicUsize::new(0);
 
 /// Exit code when writing the report itself failed.
 pub const EXIT_REPORT_FAILED: i32 = 98;
@@ -70,10 +67,6 @@ pub type OnFault = fn(&Fault) -> !;
 pub type OnInstruction = fn(&FaultKind, &mut Registers) -> bool;
 /// Called in the exception handler with the address of a breakpoint: whether the instruction that is there now is to be executed.
 pub type OnBreakpoint = fn(usize) -> bool;
-/// Called in the exception handler with the place of a fault: whether [`OnException`] shall look at it.
-pub type MayHandle = fn(usize) -> bool;
-/// Called in ordinary code, on the stack of the code that faulted, with the fault, the xmm registers and mxcsr.
-pub type OnException = fn(&Fault, [u128; 16], u32) -> !;
 
 /// Makes this thread the kernel's: its faults go to `on_fault`.
 ///
@@ -106,12 +99,6 @@ pub fn install(
         }
     }
     Ok(())
-}
-
-/// From now on faults at places that `may_handle` picks go to `on_exception`.
-pub fn set_on_exception(may_handle: MayHandle, on_exception: OnException) {
-    ON_EXCEPTION.store(on_exception as usize, Ordering::SeqCst);
-    MAY_HANDLE.store(may_handle as usize, Ordering::SeqCst);
 }
 
 /// gs points to the thread's own block on Windows.
@@ -248,26 +235,9 @@ fn send_to_report(context: &mut CONTEXT, fault: Fault) {
     context.Rsp = REPORT_TOP.load(Ordering::SeqCst) as u64 - 64 - 8;
 }
 
-/// What the handler leaves on the stack of the code that faulted.
-#[repr(C, align(16))]
-struct Interrupted {
-    fault: Fault,
-    xmm: [u128; 16],
-    mxcsr: u32,
-}
-
 /// Sends the thread to the exception routine, on the stack of the code that faulted; `false` when that is not to look at it.
 fn interrupt_driver(fault: &Fault, context: &mut CONTEXT) -> bool {
-    let may_handle = MAY_HANDLE.load(Ordering::SeqCst);
-    if may_handle == 0 {
-        return false;
-    }
-    // SAFETY: `set_on_exception` stored a function of this type.
-    let may_handle: MayHandle = unsafe { mem::transmute(may_handle) };
-    let stack = fault.registers.general[RSP] as usize;
-    let exhausted = matches!(fault.kind, FaultKind::Memory { address, .. }
-        if address != 0 && address.abs_diff(stack) < 64 * 1024 && memory::is_stack_guard(address));
-    if exhausted || !may_handle(fault.registers.rip as usize) {
+    if !exception::is_wanted(fault) {
         return false;
     }
     // SAFETY: the system saved the floating-point state with the others.
@@ -277,26 +247,12 @@ fn interrupt_driver(fault: &Fault, context: &mut CONTEXT) -> bool {
         xmm: saved.map(|one| u128::from(one.Low) | u128::from(one.High.cast_unsigned()) << 64),
         mxcsr: context.MxCsr,
     };
-    let place = (stack - BELOW - size_of::<Interrupted>()) & !63;
-    // SAFETY: the code that faulted runs on this stack, which goes on below; code for Windows keeps nothing there.
-    unsafe { (place as *mut Interrupted).write(interrupted) };
-    context.Rip = exception_entry as *const () as u64;
+    let place = interrupted.leave();
+    context.Rip = exception::entry as *const () as u64;
     context.Rcx = place as u64;
     // As after a call, below its shadow space.
     context.Rsp = place as u64 - 64 - 8;
     true
-}
-
-/// Where the handler sends the thread when a handler of the driver may take the fault: ordinary code again.
-extern "C" fn exception_entry(interrupted: *const Interrupted) -> ! {
-    // SAFETY: the handler has just written it; `set_on_exception` stored a function of this type.
-    let (interrupted, on_exception) = unsafe {
-        (
-            &*interrupted,
-            mem::transmute::<usize, OnException>(ON_EXCEPTION.load(Ordering::SeqCst)),
-        )
-    };
-    on_exception(&interrupted.fault, interrupted.xmm, interrupted.mxcsr)
 }
 
 /// The kind of fault of an exception; `None` for what is none (a debugger's notes, C++ exceptions, Rust panics).
