@@ -206,8 +206,8 @@ impl Calls {
 
     /// The same, when that call returns.
     pub(crate) fn gate(&self) -> *mut Block {
-        match self.nest.borrow().last().map(|open| open.frame) {
-            Some(Frame::IntoDriver { gate, .. }) => gate,
+        match self.nest.borrow().last().map(|open| &open.frame) {
+            Some(Frame::IntoDriver { gate, .. }) => *gate,
             other => unreachable!("the driver returned while the innermost call was {other:?}"),
         }
     }
