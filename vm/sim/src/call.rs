@@ -12,7 +12,7 @@ use crate::kernel::kernel;
 use crate::nt::irql::{self, Irql};
 use crate::nt::processor::State;
 use crate::nt::region::{self, Regions};
-use crate::nt::{held, spinlock};
+use crate::nt::{extended, held, spinlock};
 use crate::processor::{self, Side};
 use crate::rules;
 use crate::tally::Tally;
@@ -401,6 +401,7 @@ unsafe fn run<Arguments, Function: DriverFunction<Arguments>>(
         irql: irql::current(),
         locks: spinlock::held_count(),
         mutexes: held::count(),
+        extended: extended::count(),
         regions: region::open(),
         disabled: irql::interrupts_disabled(),
         at: kernel().now(),
@@ -435,6 +436,8 @@ struct Before {
     locks: usize,
     /// Mutexes and their like that the thread held.
     mutexes: usize,
+    /// States of the processor that it had saved.
+    extended: usize,
     regions: Regions,
     /// Interrupts were disabled.
     disabled: bool,
@@ -478,6 +481,7 @@ fn check_balance(name: &str, before: &Before) {
         irql: before,
         locks,
         mutexes,
+        extended,
         regions,
         disabled,
         ..
@@ -491,6 +495,7 @@ fn check_balance(name: &str, before: &Before) {
         irql::disable_interrupts(disabled);
     }
     held::check_return(name, mutexes);
+    extended::check_return(name, extended);
     let open = region::open();
     if open != regions {
         finding::raise(

@@ -96,6 +96,9 @@ rules! {
     NONVOLATILE_REGISTERS: "nonvolatile-registers", false,
         "A routine returns with rbx, rbp, rsi, rdi, r12 to r15 and xmm6 to xmm15 as they were.",
         "x64 calling convention: callee-saved registers; bug check 0xC4 (0x110)";
+    EXTENDED_STATE: "extended-state", false,
+        "What lies above the SSE registers is saved before a driver uses it, and restored last first, at the same IRQL, before its routine returns.",
+        "wdm/nf-wdm-kesaveextendedprocessorstate, wdm/nf-wdm-kerestoreextendedprocessorstate";
     INTERRUPTS_DISABLED: "interrupts-disabled", false,
         "A routine returns with interrupts enabled, and nothing waits or is passed down with interrupts disabled.",
         "bug check 0xC4 (0xC0, 0xC1)";
@@ -175,11 +178,14 @@ rules! {
         "A resource is initialised once before it is used, and deleted before the memory that it lies in is freed.",
         "bug check 0xC4 (0xD0, 0xD1, 0xD2); Driver Verifier, Miscellaneous Checks";
     REMOVE_LOCK: "remove-lock", false,
-        "A remove lock is released with the tags it was acquired with, before its memory is freed, and not initialised again after the removal.",
-        "wdm/nf-wdm-ioreleaseremovelock, wdm/nf-wdm-ioreleaseremovelockandwait";
+        "A remove lock is released with the tags it was acquired with, before its memory is freed; it is waited for in the removal only, and not initialised again afterwards.",
+        "wdm/nf-wdm-ioreleaseremovelock, wdm/nf-wdm-ioreleaseremovelockandwait; Driver Verifier, DDI compliance: IoReleaseRemoveLockAndWaitOutsideRemoveDevice";
+    PNP_SURPRISE_DELETE: "pnp-surprise-delete", false,
+        "No device is deleted or detached in the routine for a surprise removal.",
+        "Driver Verifier, DDI compliance: PnpSurpriseRemove";
     CRITICAL_REGION: "critical-region", false,
         "A driver leaves the critical and guarded regions that it entered, no others, and before its routine returns.",
-        "ntddk/nf-ntddk-keleavecriticalregion; bug check 0xC4 (0x3E, 0xC5)";
+        "ntddk/nf-ntddk-keleavecriticalregion; bug check 0xC4 (0x3E, 0xC5); Driver Verifier, DDI compliance: GuardedRegions";
     WAIT_USER_MODE: "wait-user-mode", false,
         "A wait in user mode is for no object on the stack.",
         "wdm/nf-wdm-kewaitforsingleobject; bug check 0xC4 (0x123)";

@@ -343,3 +343,28 @@ fn resources_are_watched() {
         &["mutex-held", "returned with the resource", "apcs-enabled"],
     );
 }
+
+#[test]
+fn what_lies_above_sse_is_saved_first() {
+    // vxorps ymm0, ymm0, ymm0; vzeroupper
+    let vector = &[0xC5, 0xFC, 0x57, 0xC0, 0xC5, 0xF8, 0x77];
+    finds(
+        "unsaved",
+        Code::driver().bytes(vector).success(),
+        &[
+            "extended-state",
+            "does not import KeSaveExtendedProcessorState",
+        ],
+    );
+    // mov ecx, 4; lea rdx, [rsp + 0x20]: saved, and not restored
+    let left = Code::driver()
+        .bytes(&[0xB9, 4, 0, 0, 0, 0x48, 0x8D, 0x54, 0x24, 0x20])
+        .import("KeSaveExtendedProcessorState")
+        .bytes(vector)
+        .success();
+    finds(
+        "unrestored",
+        left,
+        &["extended-state", "returned without restoring"],
+    );
+}

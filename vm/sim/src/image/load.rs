@@ -7,14 +7,16 @@ use anyhow::{Context, Result, ensure};
 
 use super::pe::{Headers, SECTION_DISCARDABLE, SECTION_EXECUTE, SECTION_WRITE};
 use super::unwind::{self, Function};
-use super::{Image, keep};
+use super::{Image, extended, keep};
 use crate::coverage;
 use crate::debugger;
+use crate::finding;
 use crate::host::{Protection, memory, pages, watchdog};
 use crate::imports;
 use crate::kernel::kernel;
 use crate::nt::pageable;
 use crate::profile;
+use crate::rules;
 
 /// Maps the file at `path` and binds its imports.
 ///
@@ -68,6 +70,20 @@ fn map(path: &Path, file: &[u8]) -> Result<&'static Image> {
         functions,
         discardable: ranges(SECTION_DISCARDABLE),
     };
+    let saves = headers.imports(bytes)?;
+    let saves = saves.iter().any(|import| import.name == extended::SAVES);
+    if !saves {
+        for rva in extended::used(bytes, &image.functions) {
+            finding::raise_at(
+                &rules::EXTENDED_STATE,
+                format!(
+                    "the driver has instructions on more than the SSE registers and does not import {}",
+                    extended::SAVES
+                ),
+                Some(address + rva as usize),
+            );
+        }
+    }
     protect(&headers, address)?;
     watchdog::note_image(address, size);
     profile::note_image(address);

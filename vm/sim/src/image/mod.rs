@@ -1,5 +1,6 @@
 //! Driver images: mapped with their protections, found again by address, and named in reports.
 
+mod extended;
 mod load;
 mod names;
 pub(crate) mod pe;

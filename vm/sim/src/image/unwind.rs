@@ -32,6 +32,16 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// One without unwind data.
+    #[cfg(test)]
+    pub(crate) fn for_test(begin: u32, end: u32) -> Self {
+        Self {
+            begin,
+            end,
+            unwind: 0,
+        }
+    }
+
     /// Where it begins and ends.
     pub(crate) fn range(&self) -> (u32, u32) {
         (self.begin, self.end)

@@ -5,7 +5,7 @@ use crate::imports::nt_rows;
 use crate::nt::layout::{DeviceObject, DriverObject, UnicodeString};
 use crate::nt::pool::{self, Owner};
 use crate::nt::status::{NtStatus, STATUS_SUCCESS};
-use crate::nt::{names, unicode};
+use crate::nt::{irp, names, unicode};
 use crate::rules;
 
 /// Kind of a device object (IO_TYPE_DEVICE, wdm.h).
@@ -128,7 +128,20 @@ extern "win64" fn io_create_device(
     STATUS_SUCCESS
 }
 
+/// Neither is done while a surprise removal is handled: handles are still open.
+fn check_not_surprised(what: &str, device: *mut DeviceObject) {
+    /// IRP_MN_SURPRISE_REMOVAL (wdm.h).
+    const SURPRISE_REMOVAL: u8 = 0x17;
+    if irp::dispatching() == Some((irp::MJ_PNP, SURPRISE_REMOVAL)) {
+        finding::raise(
+            &rules::PNP_SURPRISE_DELETE,
+            format!("{what} of {device:p} in the routine for IRP_MN_SURPRISE_REMOVAL"),
+        );
+    }
+}
+
 extern "win64" fn io_delete_device(device: *mut DeviceObject) {
+    check_not_surprised("IoDeleteDevice", device);
     delete(device);
 }
 
@@ -140,6 +153,7 @@ extern "win64" fn io_attach_device_to_device_stack(
 }
 
 extern "win64" fn io_detach_device(target: *mut DeviceObject) {
+    check_not_surprised("IoDetachDevice", target);
     detach(target);
 }
 
@@ -166,4 +180,23 @@ nt_rows! {
     "IoGetAttachedDevice"         io_get_attached_device           DISPATCH "ntifs/nf-ntifs-iogetattacheddevice";
     "IoCreateSymbolicLink"        io_create_symbolic_link          PASSIVE  "wdm/nf-wdm-iocreatesymboliclink";
     "IoDeleteSymbolicLink"        io_delete_symbolic_link          PASSIVE  "wdm/nf-wdm-iodeletesymboliclink";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn a_device_that_is_surprised_stays() {
+        let check = |minor, expect| {
+            let machine = Kernel::boot(Options::default());
+            let block = pool::allocate(size_of::<DeviceObject>(), *b"Test", Owner::System);
+            let below: *mut DeviceObject = block.cast();
+            irp::as_if_in((irp::MJ_PNP, minor), || io_detach_device(below));
+            assert_eq!(machine.findings.has(&rules::PNP_SURPRISE_DELETE), expect);
+        };
+        check(0x02, false);
+        check(0x17, true);
+    }
 }

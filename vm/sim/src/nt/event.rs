@@ -7,6 +7,7 @@ use crate::address::ByAddress;
 use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
+use crate::nt::irql;
 use crate::nt::layout::{KEvent, ListEntry};
 use crate::nt::object::{self, Kind};
 use crate::nt::pool::{self, Owner};
@@ -153,7 +154,8 @@ extern "win64" fn ke_initialize_event(event: *mut KEvent, kind: i32, state: u8) 
     initialize(event, kind, state != 0);
 }
 
-extern "win64" fn ke_set_event(event: *mut KEvent, _increment: i32, _wait: u8) -> i32 {
+extern "win64" fn ke_set_event(event: *mut KEvent, _increment: i32, wait: u8) -> i32 {
+    irql::check_release("KeSetEvent", wait);
     i32::from(set(event))
 }
 

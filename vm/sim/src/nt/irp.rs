@@ -70,6 +70,8 @@ struct Record {
 struct Watch {
     irp: usize,
     location: i8,
+    /// Its major and minor function.
+    function: (u8, u8),
     /// Once it was completed: whether it was marked pending, and the status.
     completed: Option<(bool, NtStatus)>,
 }
@@ -92,6 +94,25 @@ impl std::fmt::Debug for IrpState {
 
 fn state() -> &'static IrpState {
     &kernel().nt.irps
+}
+
+/// Major and minor function of the request whose dispatch routine runs now, the innermost.
+pub(crate) fn dispatching() -> Option<(u8, u8)> {
+    state().watches.borrow().last().map(|watch| watch.function)
+}
+
+/// Runs `action` as if in the dispatch routine of such a request.
+#[cfg(test)]
+pub(crate) fn as_if_in<T>(function: (u8, u8), action: impl FnOnce() -> T) -> T {
+    state().watches.borrow_mut().push(Watch {
+        irp: 0,
+        location: 0,
+        function,
+        completed: None,
+    });
+    let result = action();
+    state().watches.borrow_mut().pop();
+    result
 }
 
 /// The other processor runs from now on.

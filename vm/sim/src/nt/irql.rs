@@ -115,6 +115,19 @@ pub(crate) fn lower_to(level: Irql) {
     }
 }
 
+/// A release with `wait` is followed at once by a wait, which is allowed below DISPATCH_LEVEL only.
+pub(super) fn check_release(what: &str, wait: u8) {
+    if wait != 0 && current() >= Irql::DISPATCH {
+        finding::raise(
+            &rules::IRQL_CEILING,
+            format!(
+                "{what} was called at {} with Wait = TRUE; that may be done at APC_LEVEL or below",
+                current()
+            ),
+        );
+    }
+}
+
 extern "win64" fn ke_get_current_irql() -> Irql {
     current()
 }
@@ -160,5 +173,18 @@ mod tests {
         assert!(machine.findings.has(&rules::IRQL_ORDER));
         ke_lower_irql(Irql::PASSIVE);
         assert_eq!(current(), Irql::PASSIVE);
+    }
+
+    #[test]
+    fn a_release_before_a_wait_is_made_below_dispatch_level() {
+        let check = |level, wait, expect| {
+            let machine = Kernel::boot(Options::default());
+            set(level);
+            check_release("test", wait);
+            assert_eq!(machine.findings.has(&rules::IRQL_CEILING), expect);
+        };
+        check(Irql::APC, 1, false);
+        check(Irql::DISPATCH, 0, false);
+        check(Irql::DISPATCH, 1, true);
     }
 }

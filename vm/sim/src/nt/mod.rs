@@ -11,6 +11,7 @@ pub mod driver;
 pub mod etw;
 pub mod event;
 pub mod exception;
+pub mod extended;
 pub mod extimer;
 pub mod fast_mutex;
 pub mod file;
@@ -61,6 +62,7 @@ pub(crate) struct NtState {
     pub(crate) dpcs: dpc::DpcState,
     pub(crate) etw: etw::EtwState,
     pub(crate) events: event::EventState,
+    pub(crate) extended: extended::ExtendedState,
     pub(crate) extimers: extimer::ExTimerState,
     pub(crate) faults: crate::imports::faults::Faults,
     pub(crate) files: file::FileState,
@@ -102,6 +104,7 @@ pub(crate) static TABLES: &[&[Import]] = &[
     etw::IMPORTS,
     event::IMPORTS,
     exception::IMPORTS,
+    extended::IMPORTS,
     extimer::IMPORTS,
     fast_mutex::IMPORTS,
     files::IMPORTS,

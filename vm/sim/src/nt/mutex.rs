@@ -7,7 +7,7 @@ use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::layout::{DispatcherHeader, KMutex, KSemaphore, ListEntry};
-use crate::nt::{held, lock_order};
+use crate::nt::{held, irql, lock_order};
 use crate::rules;
 
 /// Kinds of objects (`KOBJECTS`, ntddk.h).
@@ -72,7 +72,8 @@ pub(crate) extern "win64" fn ke_initialize_mutex(mutex: *mut KMutex, _level: u32
     lock_order::forget(mutex as usize, size_of::<KMutex>());
 }
 
-pub(crate) extern "win64" fn ke_release_mutex(mutex: *mut KMutex, _wait: u8) -> i32 {
+pub(crate) extern "win64" fn ke_release_mutex(mutex: *mut KMutex, wait: u8) -> i32 {
+    irql::check_release("KeReleaseMutex", wait);
     // SAFETY: the driver's mutex; a bad address faults into a report.
     let state = unsafe { &mut (*mutex).header.signal_state };
     if *state >= 1 {
@@ -112,8 +113,9 @@ extern "win64" fn ke_release_semaphore(
     semaphore: *mut KSemaphore,
     _increment: i32,
     adjustment: i32,
-    _wait: u8,
+    wait: u8,
 ) -> i32 {
+    irql::check_release("KeReleaseSemaphore", wait);
     // SAFETY: the driver's semaphore; a bad address faults into a report.
     let (state, limit) = unsafe { (&mut (*semaphore).header.signal_state, (*semaphore).limit) };
     let before = *state;

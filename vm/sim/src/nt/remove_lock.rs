@@ -8,8 +8,11 @@ use crate::finding;
 use crate::imports::nt_rows;
 use crate::kernel::kernel;
 use crate::nt::status::{NtStatus, STATUS_DELETE_PENDING, STATUS_SUCCESS};
-use crate::nt::wait;
+use crate::nt::{irp, wait};
 use crate::{rules, sched};
+
+/// IRP_MN_REMOVE_DEVICE (wdm.h).
+const REMOVE_DEVICE: u8 = 0x02;
 
 /// `IO_REMOVE_LOCK_COMMON_BLOCK` up to its event (wdm.h).
 #[repr(C)]
@@ -107,6 +110,12 @@ extern "win64" fn release(lock: *mut RemoveLock, tag: usize, _size: u32) {
 extern "win64" fn release_and_wait(lock: *mut RemoveLock, tag: usize, _size: u32) {
     const WHAT: &str = "IoReleaseRemoveLockAndWait";
     wait::check(None, WHAT);
+    if irp::dispatching() != Some((irp::MJ_PNP, REMOVE_DEVICE)) {
+        finding::raise(
+            &rules::REMOVE_LOCK,
+            format!("{WHAT} outside of the routine for IRP_MN_REMOVE_DEVICE"),
+        );
+    }
     give(lock, tag, WHAT);
     // SAFETY: the driver's lock; a bad address faults into a report.
     unsafe { (*lock).removed = 1 };
@@ -163,7 +172,9 @@ mod tests {
         assert_eq!((take(1), take(2)), (STATUS_SUCCESS, STATUS_SUCCESS));
         let start = machine.now();
         sched::after(Hns(50), "request", move || release(lock, 1, 0x20));
-        release_and_wait(lock, 2, 0x20);
+        irp::as_if_in((irp::MJ_PNP, REMOVE_DEVICE), || {
+            release_and_wait(lock, 2, 0x20);
+        });
         assert_eq!(machine.now() - start, Hns(50));
         assert_eq!(take(3), STATUS_DELETE_PENDING);
         check_freed(lock as usize, 0x20);
@@ -181,8 +192,11 @@ mod tests {
         };
         check(|lock| release(lock, 2, 0x20));
         check(|lock| check_freed(lock as usize, 0x20));
+        check(|lock| release_and_wait(lock, 1, 0x20));
         check(|lock| {
-            release_and_wait(lock, 1, 0x20);
+            irp::as_if_in((irp::MJ_PNP, REMOVE_DEVICE), || {
+                release_and_wait(lock, 1, 0x20);
+            });
             initialize(lock, 0, 0, 0, 0x20);
         });
     }

@@ -139,6 +139,12 @@ static EXPORTS: &[Import] = &[
         Levels::DISPATCH,
         "portcls/nf-portcls-pcdispatchirp",
     ),
+    Import::nt(
+        "PoRequestPowerIrp",
+        power::po_request_power_irp as *const (),
+        Levels::DISPATCH,
+        "wdm/nf-wdm-porequestpowerirp",
+    ),
     row(
         "PcGetDeviceProperty",
         port::pc_get_device_property as *const (),

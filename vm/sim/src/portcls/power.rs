@@ -18,7 +18,7 @@ use super::dispatch::{finish, forward_and_wait, pass_on};
 use super::rules;
 use crate::nt::io::{self, PowerKind};
 use crate::nt::layout::{DeviceObject, IoStackLocation, Irp};
-use crate::nt::status::NtStatus;
+use crate::nt::status::{NtStatus, STATUS_NOT_SUPPORTED};
 use crate::{call, finding};
 
 /// Minor codes of IRP_MJ_POWER (wdm.h).
@@ -186,6 +186,24 @@ pub(super) fn wake(adapter: &Adapter) {
     }
 }
 
+/// No device here is woken by a request, nor changes its state by one: the request is refused (inferred; the page lists no status for that).
+pub(super) extern "win64" fn po_request_power_irp(
+    _device: *mut DeviceObject,
+    minor: u8,
+    _state: i32,
+    _routine: *const c_void,
+    _context: *mut c_void,
+    _irp: *mut *mut c_void,
+) -> NtStatus {
+    if minor == SET_POWER {
+        finding::raise(
+            &rules::POWER_REQUESTED,
+            "PoRequestPowerIrp was called with IRP_MN_SET_POWER",
+        );
+    }
+    STATUS_NOT_SUPPORTED
+}
+
 pub(crate) extern "win64" fn pc_register_adapter_power_management(
     unknown: *mut c_void,
     fdo: *mut DeviceObject,
@@ -229,4 +247,23 @@ pub(crate) extern "win64" fn pc_unregister_adapter_power_management(
     }
     adapter.power.release();
     STATUS_SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Kernel, Options};
+
+    #[test]
+    fn a_miniport_asks_for_no_power_state() {
+        let check = |minor, expect| {
+            let machine = Kernel::boot(Options::default());
+            let none = std::ptr::null_mut();
+            let place = std::ptr::null_mut();
+            po_request_power_irp(std::ptr::null_mut(), minor, 1, none, none, place);
+            assert_eq!(machine.findings.has(&rules::POWER_REQUESTED), expect);
+        };
+        check(SET_POWER, true);
+        check(0, false);
+    }
 }

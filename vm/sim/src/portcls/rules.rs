@@ -35,6 +35,9 @@ rules! {
     POWER_TWICE: "adapter-power-management-twice", false,
         "PcRegisterAdapterPowerManagement and PcUnregisterAdapterPowerManagement take turns.",
         "Driver Verifier, audio domain: PcRegisterAdapterPower rule, bug check 0xC4 (0x00071006)";
+    POWER_REQUESTED: "adapter-power-request", false,
+        "A miniport asks for no power state with PoRequestPowerIrp: that is PortCls's affair.",
+        "Driver Verifier, audio domain: PcPoRequestPowerIrp rule, bug check 0xC4 (0x0007100A)";
     POWER_INTERFACE: "adapter-power-management-interface", false,
         "The object given to PcRegisterAdapterPowerManagement has IAdapterPowerManagement.",
         "portcls/nf-portcls-pcregisteradapterpowermanagement";

@@ -2,6 +2,7 @@
 
 use super::{MJ_PNP, MJ_POWER, MJ_SYSTEM_CONTROL, current_stack, major_name, state};
 use crate::finding;
+use crate::nt::irql::{self, Irql};
 use crate::nt::layout::Irp;
 use crate::nt::spinlock;
 use crate::nt::status::STATUS_NOT_SUPPORTED;
@@ -10,6 +11,9 @@ use crate::rules;
 /// Questions that a function driver may answer by itself (the rule PnpIrpCompletion): IRP_MN_QUERY_REMOVE_DEVICE,
 /// IRP_MN_QUERY_STOP_DEVICE, IRP_MN_QUERY_INTERFACE.
 const PNP_QUERIES: [u8; 3] = [0x01, 0x05, 0x08];
+/// Requests that may be passed down at DISPATCH_LEVEL (the rule ForwardedAtBadIrql): IRP_MJ_READ, IRP_MJ_WRITE, IRP_MJ_DEVICE_CONTROL,
+/// IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_POWER.
+const AT_DISPATCH: [u8; 5] = [0x03, 0x04, 0x0E, 0x0F, MJ_POWER];
 /// IRP_MN_QUERY_POWER, which a driver may refuse.
 const QUERY_POWER: u8 = 0x03;
 
@@ -34,6 +38,15 @@ pub(super) fn forwards(irp: *mut Irp) {
     };
     // SAFETY: `kind` found it alive.
     let (status, cancel_routine) = unsafe { ((*irp).io_status.status, (*irp).cancel_routine) };
+    let raised = irql::current() >= Irql::DISPATCH;
+    if raised && !AT_DISPATCH.contains(&major) {
+        let text = format!(
+            "{} ({minor:#04x}) is passed down at {}",
+            major_name(major),
+            irql::current()
+        );
+        finding::raise(&rules::IRQL_CEILING, text);
+    }
     if cancel_routine.is_some() {
         let text = format!(
             "{} is passed down with a cancel routine set",

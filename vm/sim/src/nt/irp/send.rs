@@ -34,7 +34,7 @@ pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
     }
     // SAFETY: the IRP lives and its locations lie below each other in one block; the device is one that the caller
     // attached to or opened, and a bad one faults into a report.
-    let (major, routine, location) = unsafe {
+    let (major, minor, routine, location) = unsafe {
         if (*irp).current_location <= 1 {
             finding::fatal(
                 &rules::IRP_BAD,
@@ -48,6 +48,7 @@ pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
         let major = usize::from((*stack).major_function) % MAJOR_FUNCTIONS;
         (
             (*stack).major_function,
+            (*stack).minor_function,
             (*(*device).driver_object).major_function[major],
             (*irp).current_location,
         )
@@ -67,6 +68,7 @@ pub fn call_driver(device: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
     state().watches.borrow_mut().push(Watch {
         irp: irp as usize,
         location,
+        function: (major, minor),
         completed: None,
     });
     // SAFETY: the routine is the dispatch routine that the driver set for this code.

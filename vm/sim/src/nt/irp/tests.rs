@@ -350,6 +350,18 @@ unsafe extern "win64" fn refuse_and_pass(_: *mut DeviceObject, irp: *mut Irp) ->
     rows::iof_call_driver(BELOW.get(), irp)
 }
 
+unsafe extern "win64" fn pass_raised(_: *mut DeviceObject, irp: *mut Irp) -> NtStatus {
+    let before = irql::raise_to(Irql::DISPATCH);
+    // SAFETY: called with a live IRP of two locations.
+    unsafe {
+        next_stack(irp).write(*current_stack(irp));
+        (*next_stack(irp)).control = 0;
+    }
+    let status = rows::iof_call_driver(BELOW.get(), irp);
+    irql::lower_to(before);
+    status
+}
+
 /// Sends a plug and play request through a function driver; the broken rules.
 fn passed(routine: Dispatch, minor: u8, expect: &[&str]) {
     let machine = Kernel::boot(Options::default());
@@ -364,6 +376,7 @@ fn passed(routine: Dispatch, minor: u8, expect: &[&str]) {
 #[test]
 fn a_function_driver_passes_requests_on() {
     passed(pass_down, 2, &[]);
+    passed(pass_raised, 2, &["irql-ceiling"]);
     passed(refuse_all, 2, &["irp-not-forwarded"]);
     passed(refuse_all, 1, &[]);
     passed(refuse_and_pass, 2, &["irp-forwarded", "irp-cancel-routine"]);

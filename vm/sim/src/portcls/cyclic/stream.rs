@@ -279,6 +279,10 @@ impl Stream {
     }
 
     fn check_served(&self, now: Qpc) {
+        // A device that has gone notifies nobody.
+        if self.left.get() {
+            return;
+        }
         // While somebody else had the processor nobody could.
         let since = now - self.served.get().max(user::held_until());
         if since > SILENT_AFTER {
