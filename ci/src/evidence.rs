@@ -134,8 +134,10 @@ impl Evidence {
                 self.ended_early(&refusal.reason);
                 self.refused = Some(refusal.reason);
             }
-            // Hostile programs, services that fail and interleavings are not judged here.
+            // Hostile programs, services that fail, interleavings and agents are not judged here.
             Reply::Done
+            | Reply::Up(_)
+            | Reply::Checked { .. }
             | Reply::FuzzFound { .. }
             | Reply::Lived(_)
             | Reply::FaultFound { .. }

@@ -82,6 +82,8 @@ pub struct RunInfo {
     pub endpoints: Vec<String>,
     /// What this kind of machine cannot prove.
     pub cannot_prove: Vec<String>,
+    /// How the machine was run.
+    pub remarks: Vec<String>,
 }
 
 impl RunInfo {

@@ -5,8 +5,14 @@
 //! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`run::Ending`] that says so,
 //! after whatever was observed until then, and leaves no process behind.
 
+pub mod disk;
 pub mod hostile;
+pub mod interrupt;
+mod line;
 mod link;
+pub mod linux;
+#[cfg(target_os = "linux")]
+pub mod qemu;
 pub mod run;
 mod sim;
 
@@ -22,6 +28,11 @@ pub trait Machine: Sync {
 
     /// What a run on this machine cannot prove, for every report.
     fn cannot_prove(&self) -> &'static str;
+
+    /// What reports say of how the machine was run.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Starts a fresh machine. What it says outside the protocol goes to files in `evidence`.
     ///

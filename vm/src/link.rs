@@ -1,14 +1,15 @@
-//! A booted machine's line: one request at a time, every answer within a deadline.
+//! A booted machine: one request at a time, every answer within a deadline.
 
 use std::fmt;
-use std::io::Write;
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use waverig_protocol::frame::{self, FrameError};
-use waverig_protocol::{Reply, Request};
+use waverig_protocol::{PROTOCOL_VERSION, Reply, Request, Up};
+
+use crate::interrupt;
+use crate::line::{Arrival, Line};
 
 /// Why a machine gave no (further) answer.
 #[derive(Debug)]
@@ -22,149 +23,273 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
-type Arrival = Result<(Reply, Vec<u8>), FrameError>;
+/// What stands behind a line, and ends with it.
+pub(crate) trait Behind: Send {
+    /// Ends the machine whatever it does, and says how it ended. When something went wrong, what only a living machine can tell is
+    /// collected first. Further calls do nothing.
+    fn end(&mut self, cause: Option<Cause>) -> String;
 
-/// The line to a machine that is a child process. Dropping it ends the process.
-///
-/// Both directions have a thread of their own: a machine that neither reads nor writes must not hold the host.
-pub struct Link {
-    child: Child,
-    /// Frames for the writer; `None` ends it.
-    to_machine: Option<Sender<Vec<u8>>>,
-    from_machine: Receiver<Arrival>,
-    threads: Vec<JoinHandle<()>>,
+    /// The next start of the operating system is one that was asked for.
+    fn expect_restart(&mut self) {}
+
+    /// After a session that ended well: keeps the machine for the next one, or ends it at `deadline`.
+    fn finish(self: Box<Self>, line: Line, deadline: Duration);
 }
 
-/// Replies that may wait in memory before the machine has to.
-const BACKLOG: usize = 64;
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// No answer in time.
+    Silence,
+    /// The line is closed or damaged.
+    Line,
+    /// The machine crashed, or did what nobody asked for.
+    Machine,
+    /// Somebody wants the run to end.
+    Interrupted,
+}
+
+/// The line to a machine. Dropping it ends the machine.
+pub struct Link {
+    line: Option<Line>,
+    behind: Option<Box<dyn Behind>>,
+}
 
 impl Link {
+    pub(crate) fn new(line: Line, behind: Box<dyn Behind>) -> Self {
+        Self {
+            line: Some(line),
+            behind: Some(behind),
+        }
+    }
+
     /// Takes over a child whose standard input and output are piped.
     pub(crate) fn over_stdio(mut child: Child) -> Result<Self, LinkError> {
-        let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(LinkError(
                 "the machine's standard input and output are not piped".into(),
             ));
         };
-        let (arrived, from_machine) = sync_channel(BACKLOG);
-        let reader = std::thread::spawn(move || {
-            loop {
-                let arrival = frame::read(&mut stdout);
-                let last = arrival.is_err();
-                if arrived.send(arrival).is_err() || last {
-                    return;
-                }
-            }
-        });
-        let (to_machine, frames) = channel::<Vec<u8>>();
-        // A line that takes no more is told by the machine's silence, with its exit status.
-        let writer = std::thread::spawn(move || {
-            for frame in frames {
-                if stdin
-                    .write_all(&frame)
-                    .and_then(|()| stdin.flush())
-                    .is_err()
-                {
-                    return;
-                }
-            }
-        });
-        Ok(Self {
-            child,
-            to_machine: Some(to_machine),
-            from_machine,
-            threads: vec![reader, writer],
-        })
+        Ok(Self::new(
+            Line::strict(stdout, stdin),
+            Box::new(Process(child)),
+        ))
     }
 
     /// Sends a request and hands each reply to `each`, up to and including the final one.
     ///
     /// # Errors
-    /// When the machine ends, garbles the line, or has not given its final reply when `deadline` has passed; the text
-    /// says which. The machine is of no use afterwards.
+    /// When the machine ends, garbles the line, or has not given its final reply when `deadline` has passed, or when somebody
+    /// interrupts the run; the text says which. The machine is of no use afterwards.
     pub fn request(
         &mut self,
         request: &Request,
         payload: &[u8],
         deadline: Duration,
+        each: impl FnMut(Reply, Vec<u8>),
+    ) -> Result<(), LinkError> {
+        let mut frame = Vec::new();
+        frame::write(&mut frame, request, payload)
+            .map_err(|error| LinkError(format!("the request cannot be sent: {error}")))?;
+        if let Some(line) = &self.line {
+            line.send(frame);
+        }
+        self.replies(deadline, each)
+    }
+
+    /// Takes replies up to and including a final one.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(crate) fn replies(
+        &mut self,
+        deadline: Duration,
         mut each: impl FnMut(Reply, Vec<u8>),
     ) -> Result<(), LinkError> {
         let end = Instant::now() + deadline;
-        let mut line = Vec::new();
-        frame::write(&mut line, request, payload)
-            .map_err(|error| LinkError(format!("the request cannot be sent: {error}")))?;
-        if let Some(to_machine) = &self.to_machine {
-            // When the writer is gone, so is the machine, and that is found out below.
-            let _ = to_machine.send(line);
-        }
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.from_machine.recv_timeout(left) {
-                Ok(Ok((reply, payload))) => {
+            match self.next(end) {
+                Ok(Arrival::Reply(reply, payload)) => {
+                    if let Reply::Up(up) = &*reply {
+                        let text = format!("the agent on {} started anew by itself", up.system);
+                        return Err(self.broken(Cause::Machine, &text));
+                    }
                     let last = reply.is_final();
-                    each(reply, payload);
+                    each(*reply, payload);
                     if last {
                         return Ok(());
                     }
                 }
-                Ok(Err(FrameError::Closed)) | Err(RecvTimeoutError::Disconnected) => {
-                    return Err(LinkError(format!(
-                        "the machine ended without an answer: {}",
-                        describe(self.end())
-                    )));
+                Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
+                    return Err(self.broken(Cause::Line, "the machine ended without an answer"));
                 }
-                Ok(Err(error)) => {
-                    self.end();
-                    return Err(LinkError(error.to_string()));
+                Ok(Arrival::Lost(error)) => {
+                    return Err(self.broken(Cause::Line, &error.to_string()));
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.end();
-                    return Err(LinkError(format!(
-                        "the machine gave no answer within {} s and was ended",
-                        deadline.as_secs_f32()
-                    )));
+                Ok(Arrival::Broken(what)) => return Err(self.broken(Cause::Machine, &what)),
+                Err(Silence::Interrupted) => {
+                    return Err(self.broken(
+                        Cause::Interrupted,
+                        "the run was interrupted, and the machine ended",
+                    ));
+                }
+                Err(Silence::Deadline) => {
+                    return Err(self.broken(
+                        Cause::Silence,
+                        &format!(
+                            "the machine gave no answer within {} s and was ended",
+                            deadline.as_secs_f32()
+                        ),
+                    ));
                 }
             }
         }
     }
 
-    /// Lets a machine that was told to shut down end by itself, as a profiler that runs it needs; ends it at `deadline`.
-    pub(crate) fn wait_for_end(&mut self, deadline: Duration) {
-        let end = Instant::now() + deadline;
-        // The line is closed when the process has ended.
-        while let Ok(Ok(_)) = self
-            .from_machine
-            .recv_timeout(end.saturating_duration_since(Instant::now()))
-        {}
-        self.end();
+    /// What the agent says when it is up.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and when the agent speaks another version of the protocol.
+    pub(crate) fn up(&mut self, deadline: Duration) -> Result<Up, LinkError> {
+        match self.next(Instant::now() + deadline) {
+            Ok(Arrival::Reply(reply, _)) => match *reply {
+                Reply::Up(up) if up.version == PROTOCOL_VERSION => Ok(up),
+                Reply::Up(up) => Err(self.broken(
+                    Cause::Machine,
+                    &format!(
+                        "the agent speaks protocol version {}, this host {PROTOCOL_VERSION}",
+                        up.version
+                    ),
+                )),
+                other => {
+                    let text = format!("before the agent was up the machine said {other:?}");
+                    Err(self.broken(Cause::Line, &text))
+                }
+            },
+            Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
+                Err(self.broken(Cause::Line, "the machine ended before its agent was up"))
+            }
+            Ok(Arrival::Lost(error)) => Err(self.broken(Cause::Line, &error.to_string())),
+            Ok(Arrival::Broken(what)) => Err(self.broken(Cause::Machine, &what)),
+            Err(Silence::Interrupted) => Err(self.broken(
+                Cause::Interrupted,
+                "the run was interrupted, and the machine ended",
+            )),
+            Err(Silence::Deadline) => Err(self.broken(
+                Cause::Silence,
+                &format!(
+                    "the machine's agent was not up within {} s, and the machine was ended",
+                    deadline.as_secs_f32()
+                ),
+            )),
+        }
     }
 
-    /// Ends the process and reaps it.
-    fn end(&mut self) -> Option<ExitStatus> {
-        self.to_machine = None;
-        // A process that is ending keeps its own status: it closes its line after that is decided, and killing it then
-        // changes nothing.
-        let status = match self.child.try_wait() {
-            Ok(Some(status)) => Some(status),
-            _ => {
-                let _ = self.child.kill();
-                self.child.wait().ok()
-            }
+    /// Starts the machine's operating system anew, between sessions; what its agent says when it is up again.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub fn restart(&mut self, deadline: Duration) -> Result<Up, LinkError> {
+        if let Some(behind) = &mut self.behind {
+            behind.expect_restart();
+        }
+        self.request(&Request::Restart, &[], deadline, |_, _| {})?;
+        self.up(deadline)
+    }
+
+    /// The next arrival before `end`.
+    fn next(&self, end: Instant) -> Result<Arrival, Silence> {
+        let Some(line) = &self.line else {
+            return Err(Silence::Gone);
         };
-        while self.from_machine.try_recv().is_ok() {}
-        status
+        loop {
+            // In pieces, so that an interruption is seen soon.
+            let left = end.saturating_duration_since(Instant::now());
+            match line.next(left.min(interrupt::LOOK)) {
+                Ok(arrival) => return Ok(arrival),
+                Err(RecvTimeoutError::Disconnected) => return Err(Silence::Gone),
+                Err(RecvTimeoutError::Timeout) if interrupt::pending() => {
+                    return Err(Silence::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(Silence::Deadline),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Ends the machine, because of `why`.
+    fn broken(&mut self, cause: Cause, why: &str) -> LinkError {
+        let how = self.end(Some(cause));
+        LinkError(if how.is_empty() {
+            why.to_owned()
+        } else {
+            format!("{why}: {how}")
+        })
+    }
+
+    /// After the last request of a session that ended well.
+    pub(crate) fn finish(mut self, deadline: Duration) {
+        if let (Some(behind), Some(line)) = (self.behind.take(), self.line.take()) {
+            behind.finish(line, deadline);
+        }
+    }
+
+    fn end(&mut self, cause: Option<Cause>) -> String {
+        let how = self.behind.as_mut().map(|behind| behind.end(cause));
+        if let Some(line) = &mut self.line {
+            line.close();
+        }
+        how.unwrap_or_default()
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.end();
-        // The reader may be waiting for room in the channel: give it somebody who throws everything away.
-        let (_, nobody) = sync_channel(0);
-        drop(std::mem::replace(&mut self.from_machine, nobody));
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        self.end(None);
+    }
+}
+
+/// Why nothing arrived.
+enum Silence {
+    /// The deadline has passed.
+    Deadline,
+    /// Nobody will ever send anything.
+    Gone,
+    /// Somebody wants the run to end.
+    Interrupted,
+}
+
+/// A machine that is a child process.
+struct Process(Child);
+
+impl Behind for Process {
+    fn end(&mut self, _: Option<Cause>) -> String {
+        // A process that is ending keeps its own status: it closes its line after that is decided, and killing it then
+        // changes nothing.
+        let status = match self.0.try_wait() {
+            Ok(Some(status)) => Some(status),
+            _ => {
+                let _ = self.0.kill();
+                self.0.wait().ok()
+            }
+        };
+        describe(status)
+    }
+
+    /// Lets it end by itself, as a profiler that runs it needs.
+    fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        // The line is closed when the process has ended.
+        while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now()))
+        {
         }
+        self.end(None);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end(None);
     }
 }
 

@@ -169,7 +169,7 @@ fn steps(
         guest.ask("remove", &Request::Remove, &[])?;
     }
     guest.ask("shutdown", &Request::Shutdown, &[])?;
-    guest.link.wait_for_end(job.deadline);
+    guest.link.finish(job.deadline);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Link, LinkError, Machine};
+use crate::{Link, LinkError, Machine, interrupt};
 
 /// Starts the simulator with the given command line.
 pub struct Sim {
@@ -36,6 +36,9 @@ impl Machine for Sim {
     }
 
     fn boot(&self, evidence: &Path) -> Result<Link, LinkError> {
+        if interrupt::pending() {
+            return Err(interrupt::before_start());
+        }
         let log = evidence.join("machine.log");
         let failed = |what: &str, error: std::io::Error| LinkError(format!("{what}: {error}"));
         let log = File::create(&log)

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use waverig_kit::{Runner, Workspace};
@@ -19,8 +20,23 @@ pub(crate) struct Context {
     pub(crate) coverage: Option<PathBuf>,
     /// Folder with what a debugger needs, when machines are to wait for one.
     pub(crate) debugger: Option<PathBuf>,
+    /// How a machine is to be tried.
+    pub(crate) trial: Trial,
     /// Held while a verb writes to the output folder; released by the operating system whatever happens.
     lock: Option<File>,
+}
+
+/// How the rig itself is tried, and on what.
+#[derive(Default)]
+pub(crate) struct Trial {
+    /// What a guest does wrong on purpose, as its agent reads it.
+    pub(crate) sabotage: Option<String>,
+    /// How long each step may take, booting included; else as long as the machine's kind usually needs.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether a guest's operating system starts anew before each session.
+    pub(crate) restart: bool,
+    /// Why QEMU is to take no hardware's help.
+    pub(crate) accel: Option<&'static str>,
 }
 
 impl Context {
@@ -32,6 +48,7 @@ impl Context {
             ui: Ui::new(),
             coverage: None,
             debugger: None,
+            trial: Trial::default(),
             lock: None,
         })
     }

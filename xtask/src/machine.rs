@@ -3,33 +3,136 @@
 use std::env;
 use std::env::consts::EXE_EXTENSION;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use waverig_kit::SOURCES;
+#[cfg(target_os = "linux")]
+use waverig_vm::qemu::{Accel, Config, Qemu, leftovers};
 use waverig_vm::{Machine, Sim};
 
-use crate::context::Context;
+use crate::context::{Context, Trial};
+use crate::interrupt;
 use crate::optimised;
+#[cfg(not(target_os = "linux"))]
+use crate::stop::HostLacks;
 use crate::stop::Usage;
-use crate::verbs::SIMULATOR;
+use crate::verbs::{Options, SIMULATOR};
+#[cfg(target_os = "linux")]
+use crate::{guest, setup};
+
+/// The names that `--machine` may give.
+const NAMES: [&str; 3] = ["auto", "sim", "qemu"];
+
+/// Whether `--machine` may say this.
+///
+/// # Errors
+/// A name that is not a machine is wrong use.
+pub(crate) fn check(name: &str) -> Result<()> {
+    if NAMES.contains(&name) {
+        return Ok(());
+    }
+    let text = format!(
+        "there is no machine {name:?}; there are {}",
+        NAMES.join(", ")
+    );
+    Err(Usage(text).into())
+}
+
+/// What the command line says of how the rig is to be tried.
+///
+/// # Errors
+/// What it says wrongly.
+pub(crate) fn trial(options: &Options) -> Result<Trial> {
+    let sabotage = options.sabotage.as_deref().map(|text| {
+        let (what, at) = text.split_once(':').ok_or_else(|| {
+            Usage(format!(
+                "--sabotage takes WHAT:STEP, hang:install for example, not {text:?}"
+            ))
+        })?;
+        Ok::<_, Usage>(serde_json::json!({ "what": what, "at": at }).to_string())
+    });
+    let accel = match options.accel.as_deref() {
+        None | Some("auto") => None,
+        Some("tcg") => Some("it was asked for"),
+        Some(other) => {
+            return Err(Usage(format!("--accel takes auto or tcg, not {other:?}")).into());
+        }
+    };
+    Ok(Trial {
+        sabotage: sabotage.transpose()?,
+        deadline: options.deadline.map(Duration::from_secs),
+        accel,
+        restart: options.restart,
+    })
+}
 
 /// The machine that `--machine` names. `auto` takes the strongest one there is.
 ///
 /// # Errors
-/// A name that is not a machine is wrong use.
+/// A name that is not a machine is wrong use; a host that cannot run one says what it lacks.
 pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> {
+    check(name)?;
+    interrupt::on_signal();
+    let this = env::current_exe()
+        .context("this program cannot find its own file to start the simulator")?;
     match name {
-        "auto" | "sim" => {
-            let this = env::current_exe()
-                .context("this program cannot find its own file to start the simulator")?;
-            let args = words(context, SIMULATOR);
-            Ok(Box::new(Sim::new(this, args)))
-        }
-        other => Err(Usage(format!(
-            "there is no machine {other:?}; there are auto and sim (the only one so far)"
-        ))
+        #[cfg(target_os = "linux")]
+        "qemu" => Ok(Box::new(Qemu::new(qemu(context)?)?)),
+        #[cfg(not(target_os = "linux"))]
+        "qemu" => Err(HostLacks(
+            "the machine qemu needs a Linux host; --machine sim runs everywhere".into(),
+        )
         .into()),
+        _ => Ok(Box::new(Sim::new(this, words(context, SIMULATOR)))),
     }
+}
+
+/// How long a guest may take until its agent is up, without hardware to help.
+#[cfg(target_os = "linux")]
+const BOOT: Duration = Duration::from_secs(120);
+/// The program.
+#[cfg(target_os = "linux")]
+const QEMU: &str = "qemu-system-x86_64";
+
+/// QEMU with the Linux guest, of what this host gives; removes first what a killed run has left.
+///
+/// # Errors
+/// When the host lacks something for it.
+#[cfg(target_os = "linux")]
+pub(crate) fn qemu(context: &Context) -> Result<Config> {
+    interrupt::on_signal();
+    let simulator = env::current_exe()
+        .context("this program cannot find its own file to start the simulator")?;
+    setup::qemu(context)?;
+    let machines = context.layout.rig().join("machines");
+    for what in leftovers::remove(&machines)? {
+        context
+            .ui
+            .say("clean", &format!("left by a run that was killed: {what}"));
+    }
+    let guest = guest::make(context)?;
+    let accel = match &context.trial.accel {
+        Some(why) => Accel::tcg(why),
+        None => Accel::probe(QEMU, &machines).context("cannot try KVM")?,
+    };
+    context
+        .ui
+        .say("boot", &format!("guests on {}: {}", accel.name, accel.why));
+    let args = words(context, SIMULATOR);
+    let args = args.iter().map(|word| word.to_string_lossy().into_owned());
+    Ok(Config {
+        qemu: QEMU.into(),
+        accel,
+        kernel: guest.kernel,
+        initramfs: guest.initramfs,
+        simulator: (simulator, args.collect()),
+        sabotage: context.trial.sabotage.clone(),
+        logs: context.layout.runs("qemu").join("guests"),
+        machines,
+        boot: context.trial.deadline.unwrap_or(BOOT),
+        restart: context.trial.restart,
+    })
 }
 
 /// The simulator as far as the compiler optimises it, for runs of hours of virtual time: builds it first, which takes minutes and

@@ -8,6 +8,9 @@ mod compare;
 mod context;
 mod exec;
 mod fault;
+#[cfg(target_os = "linux")]
+mod guest;
+mod interrupt;
 mod lab;
 mod layout;
 mod machine;

@@ -40,7 +40,7 @@ impl Plan {
     /// A name that does not exist is wrong use; a scenario file that is wrong is named with its line.
     pub(crate) fn new(context: &Context, options: &Options) -> Result<Self> {
         let machine = options.machine.clone().unwrap_or_else(|| "auto".into());
-        machine::select(context, &machine)?;
+        machine::check(&machine)?;
         let all = load_all(&context.layout.scenarios())?;
         let files =
             select(&all, options.filter.as_deref()).map_err(|error| Usage(error.to_string()))?;
@@ -86,9 +86,10 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
     let certificate = package::identity(context)?.certificate().der().to_vec();
     let folder = context.layout.package();
     let device = Device::default();
+    let deadline = context.trial.deadline.unwrap_or(DEADLINE);
     let job = Job {
         seed: plan.seed,
-        ..package::job(&folder, &certificate, &device, DEADLINE)
+        ..package::job(&folder, &certificate, &device, deadline)
     };
     let (install, _) = one(machine, &job, &runs.join("install"), false)?;
     let installed = install.installed.as_ref();
@@ -104,6 +105,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
                 .map(|endpoint| format!("{} ({})", endpoint.name, endpoint.form_factor))
                 .collect(),
             cannot_prove: vec![machine.cannot_prove().into()],
+            remarks: Vec::new(),
         },
         problems: install_problems(&folder, &install, &runs.join("install"))?,
         runs: Vec::new(),
@@ -116,6 +118,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
         );
         played.runs = all(context, machine, &job, plan, &runs)?;
     }
+    played.run.remarks = machine.remarks();
     Ok(played)
 }
 

@@ -87,6 +87,8 @@ const TOOLS: &[Tool] = &[
     #[cfg(target_os = "linux")]
     GDB,
     #[cfg(target_os = "linux")]
+    QEMU,
+    #[cfg(target_os = "linux")]
     Tool {
         name: "clang, which compiles the drivers in C++ that the rig is tried on",
         probe: &["clang", "--version"],
@@ -178,6 +180,33 @@ const GDB: Tool = Tool {
 /// [`HostLacks`] when gdb is missing and may not be added.
 pub(crate) fn debug(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &GDB)
+}
+
+/// What runs guests.
+#[cfg(target_os = "linux")]
+const QEMU: Tool = Tool {
+    name: "QEMU, which runs virtual machines",
+    probe: &["qemu-system-x86_64", "--version"],
+    add: &[Add {
+        when: &["apt-get", "--version"],
+        command: &[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "qemu-system-x86",
+        ],
+        root: true,
+    }],
+};
+
+/// Makes sure that guests can run here.
+///
+/// # Errors
+/// [`HostLacks`] when QEMU is missing and may not be added.
+#[cfg(target_os = "linux")]
+pub(crate) fn qemu(context: &Context) -> Result<()> {
+    ensure(&*context.exec, &context.ui, &QEMU)
 }
 
 /// What counting instructions needs beside the driver's needs.

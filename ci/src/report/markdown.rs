@@ -44,6 +44,9 @@ pub fn markdown(report: &RunReport) -> String {
         let what = escape::markdown(&run.cannot_prove.join(", "));
         let _ = writeln!(out, "- this machine cannot prove: {what}");
     }
+    for remark in &run.remarks {
+        let _ = writeln!(out, "- {}", escape::markdown(remark));
+    }
     for problem in &report.problems {
         let (title, text) = (
             escape::markdown(&problem.title),

@@ -46,6 +46,9 @@ pub fn terminal(report: &RunReport, colour: bool) -> String {
             );
         }
     }
+    for remark in &report.run.remarks {
+        let _ = writeln!(out, "{}", escape::terminal(remark));
+    }
     for problem in &report.problems {
         let (title, text) = (
             escape::terminal(&problem.title),

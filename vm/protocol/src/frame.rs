@@ -79,16 +79,7 @@ pub fn write(line: &mut impl Write, message: &impl Serialize, payload: &[u8]) ->
 /// See [`FrameError`]. After `Damaged` the line is out of step and must be given up.
 pub fn read<M: DeserializeOwned>(line: &mut impl Read) -> Result<(M, Vec<u8>), FrameError> {
     let mut prefix = [0; 16];
-    let mut got = 0;
-    while got < prefix.len() {
-        match line.read(&mut prefix[got..]) {
-            Ok(0) if got == 0 => return Err(FrameError::Closed),
-            Ok(0) => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
-            Ok(n) => got += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(FrameError::Io(error)),
-        }
-    }
+    fill(line, &mut prefix, 0)?;
     if prefix[..4] != MAGIC {
         return Err(FrameError::Damaged(format!(
             "it starts with {:02x?} instead of the magic {:02x?}",
@@ -96,6 +87,54 @@ pub fn read<M: DeserializeOwned>(line: &mut impl Read) -> Result<(M, Vec<u8>), F
             MAGIC
         )));
     }
+    rest(line, &prefix)
+}
+
+/// Reads one frame from a line on which others may have written before it, as firmware and a booting kernel do on a serial port:
+/// what is no frame goes to `noise`.
+///
+/// # Errors
+/// See [`FrameError`]; what looks like the start of a frame and is none is `Damaged`.
+pub fn read_past_noise<M: DeserializeOwned>(
+    line: &mut impl Read,
+    noise: &mut Vec<u8>,
+) -> Result<(M, Vec<u8>), FrameError> {
+    let mut prefix = [0; 16];
+    let mut known = 0;
+    // Byte by byte, so that nothing behind a frame is taken; give it a line that is buffered.
+    while known < MAGIC.len() {
+        fill(line, &mut prefix[..=known], known)?;
+        known += 1;
+        // The longest end of what is there that a magic may start with.
+        while prefix[..known] != MAGIC[..known] {
+            noise.push(prefix[0]);
+            prefix.copy_within(1..known, 0);
+            known -= 1;
+        }
+    }
+    fill(line, &mut prefix, known)?;
+    rest(line, &prefix)
+}
+
+/// Fills `bytes` from `got` on.
+fn fill(line: &mut impl Read, bytes: &mut [u8], mut got: usize) -> Result<(), FrameError> {
+    while got < bytes.len() {
+        match line.read(&mut bytes[got..]) {
+            Ok(0) if got == 0 => return Err(FrameError::Closed),
+            Ok(0) => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(n) => got += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+    Ok(())
+}
+
+/// What follows a frame's first 16 bytes.
+fn rest<M: DeserializeOwned>(
+    line: &mut impl Read,
+    prefix: &[u8; 16],
+) -> Result<(M, Vec<u8>), FrameError> {
     let field = |at: usize| {
         u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]])
     };
@@ -179,6 +218,27 @@ mod tests {
             bad[at / 8] ^= 1 << (at % 8);
             assert!(read::<String>(&mut &bad[..]).is_err(), "bit {at}");
         }
+    }
+
+    #[test]
+    fn noise_before_a_frame_is_set_aside() {
+        let check = |noise: &[u8]| {
+            let all = [noise, &line(), noise, &line()].concat();
+            let mut rest = &all[..];
+            for _ in 0..2 {
+                let mut heard = Vec::new();
+                let (message, payload) = read_past_noise::<String>(&mut rest, &mut heard)
+                    .expect("a whole frame is there");
+                assert_eq!((message.as_str(), &payload[..]), ("hello", &b"payload"[..]));
+                assert_eq!(heard, noise);
+            }
+            let end = read_past_noise::<String>(&mut rest, &mut Vec::new());
+            assert!(matches!(end, Err(FrameError::Closed)));
+        };
+        check(b"");
+        check(b"SeaBIOS (version 1.16)\r\n");
+        check(b"WVR");
+        check(b"WWVWVRW\0");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub mod scenario;
 pub mod timeline;
 
 pub use message::{
-    Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Refusal, Reply, Request,
-    Severity,
+    Condition, Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Refusal,
+    Reply, Request, Severity, Up,
 };
 pub use program::Program;

@@ -12,7 +12,7 @@ use crate::scenario::{Format, Scenario};
 use crate::timeline::Stamped;
 
 /// Version of this protocol; both sides must speak the same.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What the host asks for. A payload travels with the requests that say so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,14 +75,52 @@ pub enum Request {
     },
     /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
     Remove,
-    /// The machine ends after this. Answered by [`Reply::Done`].
+    /// The session ends after this, and with it a machine that is a process. Answered by [`Reply::Done`].
     Shutdown,
+    /// To the agent, between sessions: what does this machine fulfil of what a run needs? Answered by [`Reply::Checked`].
+    Check,
+    /// To the agent, between sessions: the operating system starts anew. Answered by [`Reply::Done`], and when it is up again by
+    /// [`Reply::Up`].
+    Restart,
+    /// To the agent, between sessions: the operating system ends. Answered by [`Reply::Done`].
+    PowerOff,
+}
+
+impl Request {
+    /// The word by which logs and deliberate failures call it, as on the line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Stage { .. } => "stage",
+            Self::Trust => "trust",
+            Self::Install { .. } => "install",
+            Self::Run { .. } => "run",
+            Self::Inspect => "inspect",
+            Self::Fuzz { .. } => "fuzz",
+            Self::Faults { .. } => "faults",
+            Self::Interleave { .. } => "interleave",
+            Self::TryOut { .. } => "try-out",
+            Self::Remove => "remove",
+            Self::Shutdown => "shutdown",
+            Self::Check => "check",
+            Self::Restart => "restart",
+            Self::PowerOff => "power-off",
+        }
+    }
 }
 
 /// What the machine answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub enum Reply {
+    /// The agent of a machine with an operating system is there; said once after each boot, unasked.
+    Up(Up),
+    /// What the machine fulfils.
+    Checked {
+        /// One thing each.
+        conditions: Vec<Condition>,
+    },
     /// The machine is up.
     Ready(MachineInfo),
     /// The request was carried out.
@@ -167,6 +205,8 @@ impl Reply {
         match self {
             Self::Ready(_)
             | Self::Done
+            | Self::Up(_)
+            | Self::Checked { .. }
             | Self::Installed(_)
             | Self::Inspected { .. }
             | Self::Refused(_)
@@ -204,6 +244,28 @@ pub struct Recorded {
     /// What the kind says.
     pub values: [u64; 3],
     /// The same in words.
+    pub text: String,
+}
+
+/// What an agent says of itself when it is up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Up {
+    /// [`PROTOCOL_VERSION`] of the agent.
+    pub version: u32,
+    /// The operating system with its build, for reports.
+    pub system: String,
+    /// How often this machine came up since its disks were made, this time included.
+    pub boots: u32,
+}
+
+/// One thing that a run needs of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// `test-signing`, `audio-services`, ….
+    pub name: String,
+    /// Whether it holds; `None` when the machine cannot tell.
+    pub holds: Option<bool>,
+    /// What was found, and when it does not hold, the next step.
     pub text: String,
 }
 

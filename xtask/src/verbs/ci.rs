@@ -12,7 +12,7 @@ use crate::play::Plan;
 pub(super) const VERB: Verb = Verb {
     name: "ci",
     about: "From source to verdict: builds, signs, packages, plays on a test machine, judges.",
-    options: "[--machine auto|sim] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER]",
+    options: "[--machine auto|sim|qemu] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER]",
     run,
 };
 

@@ -17,6 +17,8 @@ mod mutants;
 pub(crate) mod pace;
 pub(crate) mod package;
 mod rules;
+#[cfg(target_os = "linux")]
+mod sabotage;
 mod sim;
 mod test;
 mod vm_test;
@@ -60,6 +62,8 @@ const VERBS: &[Verb] = &[
     bench::VERB,
     compare::VERB,
     pace::VERB,
+    #[cfg(target_os = "linux")]
+    sabotage::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -95,6 +99,14 @@ pub(crate) struct Options {
     pub(crate) replay: Option<String>,
     /// `--minutes N`
     pub(crate) minutes: Option<u64>,
+    /// `--sabotage WHAT:STEP`: what a guest does wrong on purpose.
+    pub(crate) sabotage: Option<String>,
+    /// `--deadline SECONDS`: how long each step of a machine may take.
+    pub(crate) deadline: Option<u64>,
+    /// `--restart`: a guest's operating system starts anew before each session.
+    pub(crate) restart: bool,
+    /// `--accel NAME`: what executes guests.
+    pub(crate) accel: Option<String>,
 }
 
 /// Runs the verb that the command line names.
@@ -147,11 +159,15 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "count" => options.count = Some(args.value()?.parse()?),
             "replay" => options.replay = Some(args.value()?.string()?),
             "minutes" => options.minutes = Some(args.value()?.parse()?),
+            "sabotage" => options.sabotage = Some(args.value()?.string()?),
+            "deadline" => options.deadline = Some(args.value()?.parse()?),
+            "accel" => options.accel = Some(args.value()?.string()?),
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "driver" => options.driver = Some(args.value()?.into()),
             "inf" => options.inf = Some(args.value()?.into()),
             "json" => options.json = true,
+            "restart" => options.restart = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "arch" => options.arch = Some(args.value()?.string()?),
             "fault" => options.fault = Some(args.value()?.string()?),
@@ -211,8 +227,8 @@ mod tests {
             {
                 let option = option.trim_end_matches(']');
                 let value = match option {
-                    "json" => None,
-                    "seed" | "count" | "replay" | "frame" | "minutes" => Some("1"),
+                    "json" | "restart" => None,
+                    "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" => Some("1"),
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));

@@ -15,12 +15,13 @@ use crate::stop;
 pub(super) const VERB: Verb = Verb {
     name: "vm-test",
     about: "Plays the scenarios on a test machine with the package that is there, and judges what comes out.",
-    options: "[--machine auto|sim] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER]",
+    options: "[--machine auto|sim|qemu] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--restart] [--sabotage WHAT:STEP]",
     run,
 };
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
+    context.trial = machine::trial(options)?;
     let plan = Plan::new(context, options)?;
     package::ensure(context)?;
     test(context, &plan, &Faults::None)

@@ -1,4 +1,4 @@
-//! Every command that docs/windows-audio.md and docs/your-driver.md tell people to try works.
+//! Every command that docs/windows-audio.md, docs/machines.md and docs/your-driver.md tell people to try works.
 
 use std::fs;
 
@@ -35,6 +35,18 @@ fn the_commands_of_windows_audio_work() {
         if !ELSEWHERE.contains(&words[0]) {
             rig.xtask(&words).expect(0, &[]);
         }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_commands_of_machines_work() {
+    let commands = commands("docs/machines.md", "cargo xtask ");
+    assert!(commands.len() >= 2, "few commands were found: {commands:?}");
+    let rig = Rig::with_package("docs-machines");
+    for command in commands {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        rig.xtask(&words).expect(0, &[]);
     }
 }
 

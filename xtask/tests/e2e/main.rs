@@ -19,5 +19,7 @@ mod mutants;
 #[cfg(target_os = "linux")]
 mod others;
 mod pace;
+#[cfg(target_os = "linux")]
+mod qemu;
 mod reproducible;
 mod rig;

@@ -261,6 +261,9 @@ impl Session {
             }
             // Answered where the line is read: the machine ends with it.
             Request::Shutdown => Ok(Reply::Done),
+            Request::Check | Request::Restart | Request::PowerOff => {
+                Err("the simulator has no operating system around it".into())
+            }
         }
     }
 

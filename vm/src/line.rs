@@ -1,0 +1,120 @@
+//! A byte stream to a machine, with a thread for each direction: a machine that neither reads nor writes must not hold the host.
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use waverig_protocol::Reply;
+use waverig_protocol::frame::{self, FrameError};
+
+/// What comes from a machine.
+pub(crate) enum Arrival {
+    /// A reply and its payload.
+    Reply(Box<Reply>, Vec<u8>),
+    /// The line gives no more.
+    Lost(FrameError),
+    /// Something else than the line says that the machine is of no more use: it crashed, or started anew by itself.
+    Broken(String),
+}
+
+/// Replies that may wait in memory before the machine has to.
+const BACKLOG: usize = 64;
+
+/// Both directions.
+pub(crate) struct Line {
+    /// Frames for the writer; `None` ends it.
+    to_machine: Option<Sender<Vec<u8>>>,
+    from_machine: Receiver<Arrival>,
+    /// For whoever else learns something of the machine.
+    arrived: SyncSender<Arrival>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Line {
+    /// Reads whole frames by `next`, writes them to `output`.
+    pub(crate) fn open(
+        mut next: impl FnMut() -> Result<(Reply, Vec<u8>), FrameError> + Send + 'static,
+        mut output: impl Write + Send + 'static,
+    ) -> Self {
+        let (arrived, from_machine) = sync_channel(BACKLOG);
+        let arrivals = arrived.clone();
+        let reader = std::thread::spawn(move || {
+            loop {
+                let arrival = match next() {
+                    Ok((reply, payload)) => Arrival::Reply(Box::new(reply), payload),
+                    Err(error) => Arrival::Lost(error),
+                };
+                let last = matches!(arrival, Arrival::Lost(_));
+                if arrivals.send(arrival).is_err() || last {
+                    return;
+                }
+            }
+        });
+        let (to_machine, frames) = channel::<Vec<u8>>();
+        // A line that takes no more is told by the machine's silence, with its exit status.
+        let writer = std::thread::spawn(move || {
+            for frame in frames {
+                if output
+                    .write_all(&frame)
+                    .and_then(|()| output.flush())
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Self {
+            to_machine: Some(to_machine),
+            from_machine,
+            arrived,
+            threads: vec![reader, writer],
+        }
+    }
+
+    /// A line on which nobody else writes.
+    pub(crate) fn strict(
+        mut input: impl Read + Send + 'static,
+        output: impl Write + Send + 'static,
+    ) -> Self {
+        Self::open(move || frame::read(&mut input), output)
+    }
+
+    /// Where to put what else is learnt of the machine.
+    #[cfg(unix)]
+    pub(crate) fn arrivals(&self) -> SyncSender<Arrival> {
+        self.arrived.clone()
+    }
+
+    /// Hands a frame to the writer. When that is gone, so is the machine, and its silence tells.
+    pub(crate) fn send(&self, frame: Vec<u8>) {
+        if let Some(to_machine) = &self.to_machine {
+            let _ = to_machine.send(frame);
+        }
+    }
+
+    /// The next arrival.
+    pub(crate) fn next(&self, within: Duration) -> Result<Arrival, RecvTimeoutError> {
+        self.from_machine.recv_timeout(within)
+    }
+
+    /// Sends nothing more, and throws away what waits.
+    pub(crate) fn close(&mut self) {
+        self.to_machine = None;
+        while self.from_machine.try_recv().is_ok() {}
+    }
+}
+
+impl Drop for Line {
+    /// The other end must be closed by then: both threads end with it.
+    fn drop(&mut self) {
+        self.to_machine = None;
+        // The reader may be waiting for room in the channel: give it somebody who throws everything away.
+        let (nobody_sends, nobody) = sync_channel(0);
+        drop(std::mem::replace(&mut self.from_machine, nobody));
+        self.arrived = nobody_sends;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}

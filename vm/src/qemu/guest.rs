@@ -1,0 +1,221 @@
+//! One guest: its process, its monitor and its folder, from the start to the last evidence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::Idle;
+use super::command::SERIAL;
+use super::qmp::Qmp;
+use super::watch::Watch;
+use crate::disk;
+use crate::line::{Arrival, Line};
+use crate::link::{Behind, Cause};
+
+/// How long a guest that was crashed on purpose may take to say so.
+const CRASH: Duration = Duration::from_secs(5);
+
+/// A kernel that says nothing for so long has said all.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// A running guest. Dropping it ends it and removes its folder.
+pub(crate) struct Guest {
+    child: Child,
+    monitor: Option<Qmp>,
+    watch: Arc<Watch>,
+    folder: PathBuf,
+    /// Where the evidence of the session goes.
+    evidence: PathBuf,
+    /// Where the logs of one that ended well go.
+    logs: PathBuf,
+    idle: Arc<Idle>,
+    over: bool,
+}
+
+impl Guest {
+    pub(super) fn new(
+        child: Child,
+        folder: &Path,
+        evidence: &Path,
+        logs: &Path,
+        idle: &Arc<Idle>,
+    ) -> Self {
+        Self {
+            child,
+            monitor: None,
+            watch: Arc::default(),
+            folder: folder.to_owned(),
+            evidence: evidence.to_owned(),
+            logs: logs.to_owned(),
+            idle: Arc::clone(idle),
+            over: false,
+        }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
+    pub(super) fn set_monitor(&mut self, monitor: Qmp) {
+        self.monitor = Some(monitor);
+    }
+
+    /// A session begins.
+    pub(super) fn begin(&mut self, evidence: &Path) {
+        self.evidence = evidence.to_owned();
+    }
+
+    /// What QEMU itself complained of.
+    pub(super) fn complaint(&self) -> String {
+        let text = fs::read_to_string(self.folder.join("qemu.log")).unwrap_or_default();
+        let text = text.trim();
+        if text.is_empty() {
+            "it says nothing".into()
+        } else {
+            text.replace('\n', "; ")
+        }
+    }
+
+    /// Lets an idle guest that was told so end by itself.
+    pub(super) fn power_off(mut self, line: Line, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now()))
+        {
+        }
+        let number = self.folder.file_name().unwrap_or_default();
+        self.evidence = self.logs.join(number);
+        self.stop();
+        self.bring_home();
+        self.remove();
+    }
+
+    /// What only a living guest can tell. Says what was found.
+    fn ask(&mut self, cause: Cause) -> Vec<String> {
+        let mut found = Vec::new();
+        let Some(monitor) = &mut self.monitor else {
+            return found;
+        };
+        let evidence = &self.evidence;
+        let _ = fs::create_dir_all(evidence);
+        if cause == Cause::Interrupted {
+            return found;
+        }
+        if let Ok(text) = monitor.human("info registers") {
+            let _ = fs::write(evidence.join("registers.txt"), text);
+            found.push("registers.txt".into());
+        }
+        // Where a silent guest hangs, its own kernel tells best.
+        if cause == Cause::Silence
+            && self.watch.crashed(Duration::ZERO).is_none()
+            && monitor.command("inject-nmi", &json!({})).is_ok()
+            && self.watch.crashed(CRASH).is_some()
+        {
+            found.push("a crash that the host caused with an NMI".into());
+        }
+        if self.watch.crashed(Duration::ZERO).is_some() {
+            settled(&self.folder.join(SERIAL));
+        }
+        let screen = evidence.join("screen.png");
+        let shot = json!({ "filename": screen.display().to_string(), "format": "png" });
+        if monitor.command("screendump", &shot).is_ok() {
+            found.push("screen.png".into());
+        }
+        found
+    }
+
+    /// Ends QEMU, which writes out what it holds.
+    fn stop(&mut self) {
+        if let Some(monitor) = &mut self.monitor {
+            let _ = monitor.command("quit", &json!({}));
+        }
+        self.monitor = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Copies what the guest left to the evidence. Says what was found.
+    fn bring_home(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let _ = fs::create_dir_all(&self.evidence);
+        for name in [SERIAL, "noise.log", "qemu.log"] {
+            let from = self.folder.join(name);
+            let worth = fs::metadata(&from).is_ok_and(|data| data.len() > 0);
+            if worth && fs::copy(from, self.evidence.join(name)).is_ok() {
+                found.push(name.to_owned());
+            }
+        }
+        match disk::bring_home(
+            &self.folder.join("result.img"),
+            &self.evidence.join("result"),
+        ) {
+            Ok(names) => found.extend(names.iter().map(|name| format!("result/{name}"))),
+            Err(error) => found.push(format!("(of the result disk not everything: {error})")),
+        }
+        found
+    }
+
+    fn remove(&mut self) {
+        self.over = true;
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until a crashing kernel has said what it has to say, which is when it says no more.
+fn settled(log: &Path) {
+    let length = || fs::metadata(log).map_or(0, |data| data.len());
+    let end = Instant::now() + CRASH;
+    let mut known = length();
+    while Instant::now() < end {
+        std::thread::sleep(SETTLED);
+        let now = length();
+        if now == known {
+            return;
+        }
+        known = now;
+    }
+}
+
+impl Behind for Guest {
+    fn end(&mut self, cause: Option<Cause>) -> String {
+        if std::mem::replace(&mut self.over, true) {
+            return String::new();
+        }
+        let mut found = cause.map_or_else(Vec::new, |cause| self.ask(cause));
+        self.stop();
+        if cause.is_some() {
+            found.extend(self.bring_home());
+        }
+        let last = fs::read(self.folder.join(SERIAL)).unwrap_or_default();
+        let last = String::from_utf8_lossy(&last);
+        let last = last.lines().rfind(|line| !line.trim().is_empty());
+        self.remove();
+        format!(
+            "the guest last said {:?}; kept: {}",
+            last.unwrap_or("nothing").trim(),
+            found.join(", ")
+        )
+    }
+
+    fn expect_restart(&mut self) {
+        self.watch.expect_restart();
+    }
+
+    fn finish(self: Box<Self>, line: Line, _: Duration) {
+        let idle = Arc::clone(&self.idle);
+        idle.put(line, self);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}

@@ -1,0 +1,296 @@
+//! A virtual machine under QEMU, with a Linux guest that runs the simulator: everything of a real machine but Windows.
+//!
+//! A guest serves one session after the other, each with a simulator of its own; as many guests live as sessions run side by side. One
+//! in which something went wrong is never used again. Everything that a guest has (sockets, disks, logs) lies in a folder of its own
+//! below [`Config::machines`], which goes with it.
+
+mod accel;
+mod command;
+mod guest;
+mod keeper;
+pub mod leftovers;
+mod qmp;
+mod socket;
+mod watch;
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use waverig_protocol::{Condition, Reply, Request, frame};
+
+pub use accel::Accel;
+
+use crate::line::Line;
+use crate::{Link, LinkError, Machine, disk, interrupt};
+use guest::Guest;
+use qmp::Qmp;
+use socket::Awaited;
+use watch::Watch;
+
+/// Bytes of the disk that goes home.
+const RESULT: u64 = 16 << 20;
+/// What the payload disk has beside its files.
+const SPARE: u64 = 8 << 20;
+/// How long QEMU may take until it has opened its sockets.
+const START: Duration = Duration::from_secs(30);
+/// How long an idle guest may take to end.
+const POWER_OFF: Duration = Duration::from_secs(30);
+/// The program on the payload disk.
+const SIMULATOR: &str = "simulator";
+/// The file on the payload disk that says what the agent is to do.
+const ORDER: &str = "agent.json";
+
+/// Which QEMU, which guest, where.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The program.
+    pub qemu: String,
+    /// What executes guests.
+    pub accel: Accel,
+    /// The kernel's image.
+    pub kernel: PathBuf,
+    /// The initramfs with the agent.
+    pub initramfs: PathBuf,
+    /// The program on the payload disk that is the simulator, and what it is told.
+    pub simulator: (PathBuf, Vec<String>),
+    /// What the agent is to do wrong, as JSON (`user/agent/src/sabotage.rs`).
+    pub sabotage: Option<String>,
+    /// Folder for the machines' own folders; nobody else uses it meanwhile.
+    pub machines: PathBuf,
+    /// Where guests that ended well leave their logs.
+    pub logs: PathBuf,
+    /// How long a guest may take until its agent is up.
+    pub boot: Duration,
+    /// Whether the operating system starts anew before each session but the first.
+    pub restart: bool,
+}
+
+/// The machine.
+pub struct Qemu {
+    config: Config,
+    payload: PathBuf,
+    idle: Arc<Idle>,
+    started: AtomicU32,
+    boots: Mutex<Vec<Duration>>,
+    /// What the last guest said of itself.
+    conditions: Mutex<Vec<Condition>>,
+}
+
+/// Guests that wait for a session.
+#[derive(Default)]
+pub(crate) struct Idle(Mutex<Vec<(Line, Box<Guest>)>>);
+
+impl Idle {
+    fn take(&self) -> Option<(Line, Box<Guest>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn put(&self, line: Line, guest: Box<Guest>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((line, guest));
+    }
+}
+
+impl Qemu {
+    /// Makes the disk that goes into every guest; starts none.
+    ///
+    /// # Errors
+    /// When that cannot be made.
+    pub fn new(config: Config) -> io::Result<Self> {
+        fs::create_dir_all(&config.machines)?;
+        let payload = config.machines.join("payload");
+        fs::create_dir_all(&payload)?;
+        let order = payload.join(ORDER);
+        let (program, args) = &config.simulator;
+        let sabotage = config.sabotage.as_deref().unwrap_or("null");
+        let mut words = vec![SIMULATOR.to_owned()];
+        words.extend(args.iter().cloned());
+        let words = serde_json::to_string(&words)?;
+        fs::write(
+            &order,
+            format!("{{\"simulator\": {words}, \"sabotage\": {sabotage}}}\n"),
+        )?;
+        let image = payload.join("payload.img");
+        let size = fs::metadata(program)?.len() + SPARE;
+        let files = [(SIMULATOR, &**program), (ORDER, &*order)];
+        if let Err(error) = disk::make(&image, "PAYLOAD", size, &files) {
+            let _ = fs::remove_dir_all(&payload);
+            return Err(error);
+        }
+        Ok(Self {
+            config,
+            payload: image,
+            idle: Arc::default(),
+            started: AtomicU32::new(0),
+            boots: Mutex::default(),
+            conditions: Mutex::default(),
+        })
+    }
+
+    /// How long each guest took from the start of QEMU until its agent was up.
+    #[must_use]
+    pub fn boots(&self) -> Vec<Duration> {
+        let boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
+        boots.clone()
+    }
+
+    /// Starts a guest and waits for its agent.
+    fn start(&self, evidence: &Path) -> Result<Link, LinkError> {
+        if interrupt::pending() {
+            return Err(LinkError(
+                "the run was interrupted before the machine started".into(),
+            ));
+        }
+        let began = Instant::now();
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let folder = self.config.machines.join(format!("{}", number + 1));
+        let failed = |what: &str, error: io::Error| {
+            let _ = fs::remove_dir_all(&folder);
+            LinkError(format!("{what} in {}: {error}", folder.display()))
+        };
+        let result = folder.join("result.img");
+        fs::create_dir_all(&folder)
+            .and_then(|()| disk::make(&result, "RESULT", RESULT, &[]))
+            .map_err(|e| failed("cannot make the machine's disks", e))?;
+        let (qmp, line) = Awaited::bind(&folder, command::MONITOR)
+            .and_then(|qmp| Ok((qmp, Awaited::bind(&folder, command::LINE)?)))
+            .map_err(|e| failed("cannot bind the machine's sockets", e))?;
+        let output = File::create(folder.join("qemu.log"))
+            .map_err(|e| failed("cannot write qemu.log", e))?;
+        let mut command = command::line(&self.config, &self.payload);
+        command
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output);
+        let child = keeper::spawn(command)
+            .map_err(|e| failed(&format!("cannot start {}", self.config.qemu), e))?;
+        // From here on the guest owns the process and the folder.
+        let mut guest = Guest::new(child, &folder, evidence, &self.config.logs, &self.idle);
+        let watch: Arc<Watch> = Arc::clone(guest.watch());
+        let connected = fs::write(folder.join(leftovers::PID), guest.pid().to_string())
+            .and_then(|()| Ok((qmp.accept(START)?, open(line.accept(START)?, &folder)?)));
+        let (qmp, line) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                let text = format!("QEMU did not start: {error}; {}", guest.complaint());
+                return Err(LinkError(text));
+            }
+        };
+        let arrivals = line.arrivals();
+        let told = Arc::clone(&watch);
+        match Qmp::open(qmp, move |event, data| told.event(event, data, &arrivals)) {
+            Ok(monitor) => guest.set_monitor(monitor),
+            Err(error) => {
+                let text = format!("QEMU's monitor: {error}; {}", guest.complaint());
+                // Before the line, whose threads end with the process.
+                drop(guest);
+                return Err(LinkError(text));
+            }
+        }
+        let mut link = Link::new(line, Box::new(guest));
+        link.up(self.config.boot)?;
+        watch.is_up();
+        link.request(&Request::Check, &[], self.config.boot, |reply, _| {
+            if let Reply::Checked { conditions } = reply {
+                let mut known = self
+                    .conditions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *known = conditions;
+            }
+        })?;
+        let mut boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
+        boots.push(began.elapsed());
+        Ok(link)
+    }
+}
+
+/// The line over a socket; what is no frame goes to a file in the machine's folder.
+fn open(stream: std::os::unix::net::UnixStream, folder: &Path) -> io::Result<Line> {
+    let mut input = BufReader::with_capacity(1 << 16, stream.try_clone()?);
+    let mut file = File::create(folder.join("noise.log"))?;
+    let next = move || {
+        let mut noise = Vec::new();
+        let reply = frame::read_past_noise(&mut input, &mut noise);
+        // Evidence that cannot be kept is no reason to end a session.
+        let _ = file.write_all(&noise);
+        reply
+    };
+    Ok(Line::open(next, stream))
+}
+
+impl Machine for Qemu {
+    fn kind(&self) -> &'static str {
+        "qemu"
+    }
+
+    fn cannot_prove(&self) -> &'static str {
+        "how Windows' own PortCls, audio engine, Plug and Play and Driver Verifier treat the driver: the guest is Linux, with the simulator in it"
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = vec![format!(
+            "guests were executed by {} ({})",
+            self.config.accel.name.to_uppercase(),
+            self.config.accel.why
+        )];
+        let boots = self.boots();
+        if let (Some(least), Some(most)) = (boots.iter().min(), boots.iter().max()) {
+            remarks.push(format!(
+                "{} guests came up, in {:.2} to {:.2} s from the start of QEMU to the agent",
+                boots.len(),
+                least.as_secs_f32(),
+                most.as_secs_f32()
+            ));
+        }
+        let conditions = self
+            .conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        remarks.extend(conditions.iter().map(|condition| {
+            let holds = match condition.holds {
+                Some(true) => "holds",
+                Some(false) => "DOES NOT HOLD",
+                None => "unknown",
+            };
+            format!("{}: {holds}; {}", condition.name, condition.text)
+        }));
+        remarks
+    }
+
+    fn boot(&self, evidence: &Path) -> Result<Link, LinkError> {
+        match self.idle.take() {
+            Some((line, mut guest)) => {
+                guest.begin(evidence);
+                let watch = Arc::clone(guest.watch());
+                let mut link = Link::new(line, guest);
+                if self.config.restart {
+                    link.restart(self.config.boot)?;
+                    watch.is_up();
+                }
+                Ok(link)
+            }
+            None => self.start(evidence),
+        }
+    }
+}
+
+impl Drop for Qemu {
+    fn drop(&mut self) {
+        while let Some((line, guest)) = self.idle.take() {
+            let mut bytes = Vec::new();
+            // Memory takes everything.
+            let _ = frame::write(&mut bytes, &Request::PowerOff, &[]);
+            guest.watch().expect_end();
+            line.send(bytes);
+            guest.power_off(line, POWER_OFF);
+        }
+        let _ = fs::remove_dir_all(self.config.machines.join("payload"));
+    }
+}

@@ -1,0 +1,139 @@
+//! Real virtual machines: a Linux guest under QEMU, whatever goes wrong with it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::rig::{Rig, Run, root, run, xtask};
+
+/// A short scenario with a tap, a device and a stream.
+const SCENARIO: &str = "sine-16bit-event";
+
+/// The words that play it in a guest.
+const IN_GUEST: &[&str] = &["vm-test", "--machine", "qemu", "--filter", SCENARIO];
+
+#[test]
+fn guests_side_by_side_give_the_same_bytes_as_this_host() {
+    let rigs = ["qemu-one", "qemu-two"].map(Rig::with_package);
+    // One guest plays in its first boot, the other in its second.
+    let restarted = [IN_GUEST, &["--restart"]].concat();
+    thread::scope(|scope| {
+        for (rig, words) in rigs.iter().zip([IN_GUEST, &restarted]) {
+            let expect = ["guests came up", "memory: holds", "1 of 1"];
+            scope.spawn(move || rig.xtask(words).expect(0, &expect));
+        }
+    });
+    for (rig, boots) in rigs.iter().zip(["1\n", "2\n"]) {
+        let file = "runs/qemu/guests/1/result/boots.txt";
+        let told = fs::read_to_string(rig.folder.join(file)).expect("it came home");
+        assert_eq!(told, boots);
+    }
+    let here = Rig::with_package("qemu-here");
+    here.xtask(&["vm-test", "--machine", "sim", "--filter", SCENARIO])
+        .expect(0, &["1 of 1"]);
+    for rig in &rigs {
+        for file in ["capture.wav", "timeline.jsonl", "events.jsonl"] {
+            let of = |rig: &Rig, machine: &str| {
+                let path = rig.folder.join("runs").join(machine).join(SCENARIO);
+                fs::read(path.join(file)).expect("a run writes its evidence")
+            };
+            let same = of(rig, "qemu") == of(&here, "sim");
+            assert!(same, "{file} of the guest is not that of this host");
+        }
+        nothing_left(&rig.folder);
+    }
+}
+
+#[test]
+fn whatever_a_guest_does_the_run_ends_in_a_verdict() {
+    // One of each kind; cargo xtask sabotage does all.
+    let some = "hang:run,crash:run,garble:run,die:install,restart:boot,fill:trust";
+    Rig::with_package("qemu-sabotage")
+        .xtask(&["sabotage", "--deadline", "20", "--filter", some])
+        .expect(0, &["6 of 6 ended as they must"]);
+}
+
+#[test]
+fn a_killed_rig_takes_its_machines_along_and_the_next_run_cleans_up() {
+    let rig = Rig::with_package("qemu-killed");
+    let mut hanging = playing(&rig);
+    hanging.kill().expect("it is running");
+    hanging.wait().expect("it was killed");
+    let machines = rig.folder.join("machines");
+    assert!(machines.join("1").is_dir(), "there is nothing to clean up");
+    // The kernel ends QEMU when the rig is gone; that it does not is what the test runner's own deadline is for.
+    while working_in(&machines) {
+        thread::yield_now();
+    }
+    rig.xtask(IN_GUEST)
+        .expect(0, &["left by a run that was killed", "1 of 1"]);
+    nothing_left(&rig.folder);
+}
+
+#[test]
+fn an_interrupted_run_ends_with_a_report() {
+    let rig = Rig::with_package("qemu-interrupted");
+    let mut hanging = playing(&rig);
+    let signalled = Command::new("kill")
+        .args(["-INT", &hanging.id().to_string()])
+        .status()
+        .expect("kill(1) can be started");
+    assert!(signalled.success());
+    let status = hanging.wait().expect("it ends");
+    assert_eq!(status.code(), Some(1));
+    let summary = fs::read_to_string(rig.folder.join("summary.md")).expect("a report was written");
+    assert!(summary.contains("interrupted"), "{summary}");
+    nothing_left(&rig.folder);
+}
+
+#[test]
+fn a_host_out_of_space_says_so_and_starts_nothing() {
+    let rig = Rig::with_package("qemu-space");
+    // Files may have 24 MiB, too few for the disk with the simulator; the signal that would end the program for it is ignored.
+    let script = "trap '' XFSZ; ulimit -f 24576; exec \"$0\" \"$@\"";
+    let ended: Run = run(Command::new("bash")
+        .args(["-c", script])
+        .arg(xtask().get_program())
+        .args(IN_GUEST)
+        .arg("--out")
+        .arg(&rig.folder));
+    ended.expect(1, &["payload.img", "File too large"]);
+    nothing_left(&rig.folder);
+}
+
+/// A run whose guest hangs in the scenario, from when that begins.
+fn playing(rig: &Rig) -> Child {
+    let mut child = xtask()
+        .args(IN_GUEST)
+        .args(["--sabotage", "hang:run", "--out"])
+        .arg(&rig.folder)
+        .current_dir(root())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
+    let said = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut lines = said.lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.trim_start().starts_with("play")));
+    // Whatever it says from now on must find a reader.
+    thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+/// No machine has a folder or a process.
+#[track_caller]
+fn nothing_left(rig: &Path) {
+    let machines = rig.join("machines");
+    let folders = fs::read_dir(&machines).map_or(0, Iterator::count);
+    assert_eq!(folders, 0, "something is left in {}", machines.display());
+    assert!(!working_in(&machines), "QEMU is left");
+}
+
+/// Whether a process works there: QEMU does.
+fn working_in(machines: &Path) -> bool {
+    let processes = fs::read_dir("/proc").expect("this is Linux").flatten();
+    let mut places = processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+    places.any(|place| place.starts_with(machines))
+}
