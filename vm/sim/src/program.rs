@@ -17,8 +17,12 @@ use crate::session::Setup;
 /// # Errors
 /// On wrong use, or when the driver cannot be loaded or unloaded.
 pub fn run(arguments: &[String]) -> Result<ExitCode> {
+    let told = || report::set_replay(&command(arguments));
     match arguments.split_first() {
-        Some((verb, rest)) if verb == "load" => load(rest),
+        Some((verb, rest)) if verb == "load" => {
+            told();
+            load(rest)
+        }
         Some((verb, rest)) if verb == "session" => {
             let setup = Setup::from(rest).map_err(|what| anyhow!("{what}\n{USAGE}"))?;
             Ok(crate::session::main_stdio(&setup))
@@ -27,9 +31,33 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
         }
-        Some(_) => alone::run(arguments),
+        Some(_) => {
+            told();
+            alone::run(arguments)
+        }
         None => bail!("{USAGE}"),
     }
+}
+
+/// This program with these words, as a shell takes them.
+fn command(words: &[String]) -> String {
+    let plain = |letter: char| {
+        letter.is_alphanumeric() || "-_./:=,+@%".contains(letter) || cfg!(windows) && letter == '\\'
+    };
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else if cfg!(windows) {
+            format!("\"{word}\"")
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    let all: Vec<String> = ["waverig-sim".to_owned()]
+        .into_iter()
+        .chain(quoted)
+        .collect();
+    all.join(" ")
 }
 
 /// Loads a driver, calls DriverEntry, unloads it again, and prints what was found.
@@ -83,4 +111,25 @@ pub fn start(options: Options) -> Result<&'static Kernel> {
     let kernel = Kernel::boot(options);
     report::install(runaway_after).context("the host refuses signal handlers or their stacks")?;
     Ok(kernel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(not(windows))]
+    fn a_command_is_what_a_shell_takes_apart_into_the_same_words() {
+        let check = |words: &[&str], expect: &str| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(command(&words), expect);
+        };
+        check(
+            &["a.sys", "--inf", "b/c.inf"],
+            "waverig-sim a.sys --inf b/c.inf",
+        );
+        check(&["my driver.sys", ""], "waverig-sim 'my driver.sys' ''");
+        check(&["it's.sys", "$x"], r"waverig-sim 'it'\''s.sys' '$x'");
+        check(&[r"Root\desk"], r"waverig-sim 'Root\desk'");
+    }
 }

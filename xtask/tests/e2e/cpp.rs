@@ -148,12 +148,18 @@ fn each_fault_of_a_driver_in_cpp_is_told_for_what_it_is() {
     let check = |name: &str, fault: u32, expect: &[&str]| {
         let rig = Rig::new(&format!("desk-{name}"));
         let file = faulty_inf(&rig, fault);
-        simulate(
-            &image,
-            &file,
-            &["--scenario".as_ref(), &*of_desk("desk.toml")],
-        )
-        .expect(1, expect);
+        let scenario = of_desk("desk.toml");
+        let words = ["--scenario".as_ref(), &*scenario];
+        let said = simulate(&image, &file, &words).expect(1, expect);
+        // Each finding ends in the command that plays it again.
+        let replay = format!(
+            "replay: waverig-sim {} --inf {} --scenario {}\n",
+            image.display(),
+            file.display(),
+            scenario.display()
+        );
+        let (found, told) = (said.err.matches("error["), said.err.matches(&*replay));
+        assert_eq!(found.count(), told.count(), "{}", said.err);
     };
     check(
         "missing-import",
