@@ -10,7 +10,7 @@ use std::fmt;
 use std::mem::offset_of;
 
 use crate::call::DriverFunction;
-use crate::kernel::kernel;
+use crate::kernel::{kernel, try_kernel};
 
 /// The direction flag, and the one that makes unaligned accesses fault.
 const DIRECTION: u64 = 1 << 10;
@@ -99,19 +99,13 @@ pub(crate) unsafe fn call<Arguments, Function: DriverFunction<Arguments>>(
     NEXT.set(place);
     // SAFETY: `entry` passes everything on to the routine, for whose signature the caller vouches.
     let output = unsafe { Function::at(entry as *const () as usize).invoke(arguments) };
-    // SAFETY: `exit` has filled the block, which lives here.
-    let Block {
-        before,
-        after,
-        flags,
-        ..
-    } = unsafe { place.read_volatile() };
+    // `exit` has filled it through the pointer that the nest of calls has.
     let left = Left {
-        flags,
-        changed: if before == after {
+        flags: block.flags,
+        changed: if block.before == block.after {
             Vec::new()
         } else {
-            changed(&before, &after)
+            changed(&block.before, &block.after)
         },
     };
     (output, left)
@@ -139,7 +133,17 @@ extern "win64" fn next() -> *mut Block {
 
 /// The block of the call that returns.
 extern "win64" fn innermost() -> *mut Block {
-    kernel().calls.gate()
+    let block = try_kernel().map_or(std::ptr::null_mut(), |kernel| kernel.calls.gate());
+    if block.is_null() {
+        nobody_was_called();
+    }
+    block
+}
+
+/// Of the same convention as who calls it, which so need not keep the registers that the others do not.
+#[cold]
+extern "win64" fn nobody_was_called() -> ! {
+    unreachable!("the driver returned while the innermost call was not into it");
 }
 
 /// In the place of the routine: everything is as its caller left it.

@@ -32,6 +32,7 @@ fn state() -> &'static RefCell<Vec<Saved>> {
 }
 
 /// How much the thread that runs has saved.
+#[inline]
 pub(crate) fn count() -> usize {
     let saved = state().borrow();
     if saved.is_empty() {

@@ -87,6 +87,7 @@ pub(crate) fn forget(object: usize) {
 }
 
 /// How many the thread that runs holds.
+#[inline]
 pub(crate) fn count() -> usize {
     let all = state().borrow();
     if all.is_empty() {
