@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 
@@ -63,15 +64,18 @@ impl Subject {
         }
     }
 
-    /// The folder of what is installed; made when it is not there.
+    /// The folder of what is installed. The product's package is made when there is none, as by every verb; the WaveCyclic driver's is
+    /// made anew once in a process, since no verb of its own does that.
     ///
     /// # Errors
     /// When it cannot be built, or a file cannot be read.
     pub(crate) fn prepare(&self, context: &Context) -> Result<PathBuf> {
         match self {
             Self::Own(driver) => {
+                static MADE: AtomicBool = AtomicBool::new(false);
                 let folder = driver.package(&context.layout);
-                if !folder.is_dir() {
+                let stale = !self.is_product() && !MADE.swap(true, Ordering::Relaxed);
+                if stale || !folder.is_dir() {
                     package::make_of(context, driver, None)?;
                 }
                 Ok(folder)

@@ -15,6 +15,9 @@ pub struct Lives {
     pub seed: u64,
     /// For each life, which of the services that may fail do, counted from 0 at the start of the driver.
     pub plans: Vec<Vec<u64>>,
+    /// The host judges the life after each, in which nothing fails: it is told what was seen and recorded in it, as in a run of the scenario.
+    /// Otherwise the machine compares what came out with what was played.
+    pub judged: bool,
 }
 
 /// A service that failed.

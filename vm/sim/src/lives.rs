@@ -1,7 +1,7 @@
 //! Lives of a device in which services of the kernel fail: from the load of the driver over a scenario to its unload.
 //!
 //! Whatever fails, no rule may be broken, and what is refused must be owed to a service that failed. The life after it, in which
-//! nothing fails, must be as any other; both must play what they play right.
+//! nothing fails, must be as any other: the host can judge it as a run of its scenario. Both must play what they play right.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -39,18 +39,27 @@ pub(crate) fn current() -> Option<(Vec<u64>, Vec<Failed>)> {
     Some((plan, failed.unwrap_or_else(faults::failed)))
 }
 
-/// Lives once while the services of `plan` fail, and once more while none does.
+/// Plays the scenario so that the host sees all of it.
+pub(crate) type Tell<'a> = dyn Fn(&Device) -> Result<(), String> + 'a;
+
+/// Lives once while the services of `plan` fail, and once more while none does; that one with `tell` when it is to be judged.
 ///
 /// # Errors
 /// In words for people, what a driver must not make of it.
-pub(crate) fn live(device: &mut Device, lives: &Lives, plan: &[u64]) -> Result<Life, String> {
+pub(crate) fn live(
+    device: &mut Device,
+    lives: &Lives,
+    plan: &[u64],
+    tell: &Tell<'_>,
+) -> Result<Life, String> {
     device.disable()?;
     CURRENT.set(Some(Current {
         plan: plan.to_vec(),
         failed: None,
     }));
     faults::begin(plan);
-    let refusals = Armed::default().live(device, lives)?;
+    let compared = |device: &Device| play(device, lives);
+    let refusals = Armed::default().live(device, &compared)?;
     let failed = faults::failed();
     let used = faults::used_by_name();
     faults::begin(&[]);
@@ -59,8 +68,10 @@ pub(crate) fn live(device: &mut Device, lives: &Lives, plan: &[u64]) -> Result<L
         failed: Some(failed.clone()),
     }));
     if !plan.is_empty() && kernel().findings.is_empty() {
+        let told = |device: &Device| tell(device).map(|()| None);
+        let plays: &Play<'_> = if lives.judged { &told } else { &compared };
         Armed::default()
-            .live(device, lives)
+            .live(device, plays)
             .map_err(|what| format!("in the next run, in which nothing failed: {what}"))?;
     }
     let outcome = match (failed.is_empty(), refusals.is_empty()) {
@@ -91,6 +102,9 @@ pub(crate) fn end(device: &mut Device) -> Result<(), String> {
     Ok(())
 }
 
+/// Plays: what came out wrong, or why a program could not go on.
+type Play<'a> = dyn Fn(&Device) -> Result<Option<String>, String> + 'a;
+
 /// A life in which services may fail.
 #[derive(Default)]
 struct Armed {
@@ -102,12 +116,12 @@ struct Armed {
 
 impl Armed {
     /// Starts, plays, removes; what is refused is tried again once its reason has passed, but for what is played.
-    fn live(mut self, device: &mut Device, lives: &Lives) -> Result<Vec<String>, String> {
+    fn live(mut self, device: &mut Device, play: &Play<'_>) -> Result<Vec<String>, String> {
         while let Err(error) = device.node().start() {
             self.refuse(error)?;
         }
         device.find_endpoints();
-        match play(device, lives) {
+        match play(device) {
             Ok(None) => {}
             // Nothing excuses that.
             Ok(Some(wrong)) => return Err(wrong),

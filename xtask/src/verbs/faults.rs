@@ -1,8 +1,9 @@
 //! `cargo xtask faults`: lives of the device in which services of the kernel fail, every one of them once, and pairs by chance.
 
+mod after;
 mod usual;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use crate::spread::spread;
 use crate::stop::{self, Usage};
 use crate::subject::Subject;
 use crate::ui::Ui;
+use after::Judge;
 
 pub(super) const VERB: Verb = Verb {
     name: "faults",
@@ -196,6 +198,9 @@ impl Numbers {
     }
 }
 
+/// A life, and what is wrong with the one after it.
+type Lived = (Life, Option<String>);
+
 /// What lives are lived with.
 struct Living<'a> {
     ui: &'a Ui,
@@ -203,6 +208,8 @@ struct Living<'a> {
     seed: u64,
     /// The options that name the driver.
     driver: String,
+    /// The goldens that the life after each failure is judged by; of drivers that are not the product there are none.
+    goldens: Option<PathBuf>,
 }
 
 impl<'a> Living<'a> {
@@ -212,6 +219,7 @@ impl<'a> Living<'a> {
             lab: Lab::about(context, subject)?,
             seed,
             driver: subject.words(),
+            goldens: subject.is_product().then(|| context.layout.goldens()),
         })
     }
 
@@ -245,8 +253,18 @@ impl<'a> Living<'a> {
         while !rest.is_empty() {
             let (lives, broken) = self.machine(file, rest, folder)?;
             let lived = lives.len();
-            for life in lives {
-                tally.add(file.name(), life);
+            for (life, wrong) in lives {
+                match wrong {
+                    None => tally.add(file.name(), life),
+                    Some(text) => tally.add_broken(Broken {
+                        scenario: file.name().to_owned(),
+                        plan: life.plan,
+                        failed: life.failed,
+                        text,
+                        seed: self.seed,
+                        driver: self.driver.clone(),
+                    }),
+                }
             }
             rest = match broken {
                 Some(broken) => {
@@ -266,30 +284,37 @@ impl<'a> Living<'a> {
         Ok(tally)
     }
 
-    /// Lives on one machine, and the one that broke a rule.
+    /// Lives on one machine, each with what is wrong with the one after it, and the one that broke a rule.
     fn machine(
         &self,
         file: &ScenarioFile,
         plans: &[Vec<u64>],
         folder: &Path,
-    ) -> Result<(Vec<Life>, Option<Broken>)> {
+    ) -> Result<(Vec<Lived>, Option<Broken>)> {
         let lives = Lives {
             scenario: file.scenario.clone(),
             seed: self.seed,
             plans: plans.to_vec(),
+            judged: self.goldens.is_some(),
         };
         let job = Job {
             lives: Some(&lives),
             seed: self.seed,
             ..self.lab.job(&file.scenario.device, DEADLINE)
         };
-        let mut lived: Vec<Life> = Vec::new();
+        let mut lived: Vec<Lived> = Vec::new();
+        let mut judge = Judge::new(file, self.goldens.as_deref(), self.seed);
         let mut found: Option<(Vec<u64>, Vec<Failed>)> = None;
-        let texts = self.lab.run(&job, folder, &mut |reply| match reply {
-            Reply::Lived(life) => lived.push(*life),
-            Reply::FaultFound { plan, failed } => found = Some((plan, failed)),
-            _ => {}
-        })?;
+        let texts = self
+            .lab
+            .run_with(&job, folder, &mut |_, reply, payload| match reply {
+                Reply::Lived(life) => {
+                    let wrong = judge.after(&life);
+                    lived.push((*life, wrong));
+                }
+                Reply::FaultFound { plan, failed } => found = Some((plan, failed)),
+                other => judge.evidence.take(other, payload),
+            })?;
         if texts.is_empty() {
             return Ok((lived, None));
         }
@@ -297,7 +322,7 @@ impl<'a> Living<'a> {
         let (plan, failed) = found.unwrap_or_else(|| {
             let last = lived.pop();
             let plan = plans.get(lived.len()).cloned().unwrap_or_default();
-            (plan, last.map(|life| life.failed).unwrap_or_default())
+            (plan, last.map(|(life, _)| life.failed).unwrap_or_default())
         });
         let broken = Broken {
             scenario: file.name().to_owned(),

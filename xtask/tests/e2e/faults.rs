@@ -59,6 +59,22 @@ fn a_good_driver_refuses_cleanly_or_goes_on() {
 }
 
 #[test]
+fn the_life_after_a_failure_is_judged_whole() {
+    let rig = Rig::new("faults-judged");
+    // What comes out is right with this clock; only the times are not.
+    rig.xtask(&["package", "--fault", "millisecond-clock"])
+        .expect(0, &[]);
+    rig.xtask(&["faults", "--filter", "faults-event", "--replay", "60"])
+        .expect(
+            1,
+            &[
+                "in the next run, in which nothing failed: position-clock: ",
+                "failed: 1 lives in which services failed, 1 broke a rule",
+            ],
+        );
+}
+
+#[test]
 fn pages_that_are_forgotten_when_they_cannot_be_mapped_are_found() {
     check("forget-unwind", "were not freed", "buffer-leak");
 }

@@ -12,14 +12,14 @@ use wdk_sys::{PEX_TIMER, PVOID};
 
 /// A stream's notifications.
 pub(super) struct Notifier {
+    /// `None` only while this is made. Fields are dropped in their order, and its callback uses the others.
+    timer: Option<Timer>,
     cable: SharedCable,
     port: Com<IPortWaveCyclic>,
     /// Whom the port serves.
     group: Com<IServiceGroup>,
     /// Frames between two notifications.
     every: AtomicU32,
-    /// `None` only while this is made. Goes first: its callback uses the others.
-    timer: Option<Timer>,
 }
 
 impl Notifier {

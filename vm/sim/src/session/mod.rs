@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use waverig_protocol::device::Device as Settings;
+use waverig_protocol::fault::Lives;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
@@ -222,7 +223,7 @@ impl Session {
                     return Err("services fail on one installed device".into());
                 };
                 for plan in &lives.plans {
-                    match lives::live(device, &lives, plan) {
+                    match lives::live(device, &lives, plan, &|device| tell(device, &lives)) {
                         Ok(life) if kernel().findings.is_empty() => {
                             line::send(&Reply::Lived(Box::new(life)), &[]);
                             continue;
@@ -341,6 +342,22 @@ impl Session {
         self.devices.push(device);
         Ok(Reply::Installed(installed))
     }
+}
+
+/// Plays what is played in a life, and tells the host what is seen and what the driver recorded.
+fn tell(device: &Device, lives: &Lives) -> Result<(), String> {
+    let target = device.target()?;
+    kernel().random.reseed(lives.seed);
+    let journal = Journal::new(line::ToHost);
+    let played = user::play(&lives.scenario, &target, Some(device.node()), &journal);
+    journal.flush();
+    played.map_err(|error| error.to_string())?;
+    // The driver was loaded anew: its record begins with this life.
+    let read = user::record::read(&target.tap(1).map_err(|error| error.to_string())?, 0);
+    let read = read.map_err(|error| error.to_string())?;
+    let (records, lost) = (read.records, read.lost);
+    line::send(&Reply::Recorded { records, lost }, &[]);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -24,8 +24,9 @@ use super::service::{ServiceGroup, Sink};
 use crate::kernel::kernel;
 use crate::nt::io;
 use crate::nt::irql::Irql;
+use crate::processor::Side;
 use crate::time::{Hns, Qpc};
-use crate::{call, finding, user};
+use crate::{call, finding, processor, user};
 
 /// Without a notification for so long the device has played all that the port had copied ("WaveCyclic Latency").
 const SILENT_AFTER: Hns = Hns::from_millis(40);
@@ -53,6 +54,10 @@ pub(in super::super) struct Stream {
     looked: Cell<Qpc>,
     /// Its client or its device has gone.
     left: Cell<bool>,
+    /// The service group's DPC is at it.
+    serving: Cell<bool>,
+    /// Another processor had its turn while the state changed: what was played until the driver knew of it was not looked at.
+    unsettled: Cell<bool>,
 }
 
 impl Stream {
@@ -96,6 +101,8 @@ impl Stream {
             served: Cell::new(now),
             looked: Cell::new(now),
             left: Cell::new(false),
+            serving: Cell::new(false),
+            unsettled: Cell::new(false),
         });
         let parts = this.parts()?;
         opening::ask_for_notifications(&parts.stream, &this.wave, &this.place);
@@ -162,12 +169,15 @@ impl Stream {
         let stream = &parts.stream;
         let function = stream.table().SetState;
         let name = "IMiniportWaveCyclicStream::SetState";
+        let turns = processor::turns();
         // SAFETY: the stream's table.
         let status = unsafe { call::driver(name, function, (stream.this(), state)) };
         if status < 0 {
             return status;
         }
         self.state.set(state);
+        let alone = turns == processor::turns() && processor::side() == Side::First;
+        self.unsettled.set(!alone);
         self.served.set(kernel().now());
         self.looked.set(kernel().now());
         if state == KSSTATE_STOP && before != KSSTATE_STOP {
@@ -185,6 +195,11 @@ impl Stream {
 
     /// A client's data has come.
     pub(super) fn give(&self, packet: Packet) {
+        // The handle was closed, or the device went, while the request was on its way.
+        if self.left.get() {
+            packet.complete(STATUS_CANCELLED, 0);
+            return;
+        }
         let bytes = packet.bytes();
         self.flow.borrow_mut().give(bytes, packet);
         // A paused stream takes it when it runs.
@@ -259,7 +274,8 @@ impl Stream {
         }
         let went = self.flow.borrow_mut().advance(offset);
         if self.state.get() != KSSTATE_RUN {
-            if went != 0 && self.state.get() == KSSTATE_PAUSE {
+            let settled = !self.unsettled.replace(false);
+            if went != 0 && self.state.get() == KSSTATE_PAUSE && settled {
                 let text = format!("{}: the position went {went} bytes in PAUSE", self.place);
                 finding::raise(&rules::POSITION_PAUSED, text);
             }
@@ -354,6 +370,8 @@ impl Stream {
             return 0;
         };
         parts.group.leave(Rc::as_ptr(self).cast());
+        // A member that has left is not served any more: what goes on elsewhere comes to its end first (inferred).
+        processor::wait("the DPC that serves the stream", || !self.serving.get());
         let Some(parts) = Rc::into_inner(parts) else {
             return 0;
         };
@@ -372,7 +390,10 @@ impl Sink for Stream {
         self.check_served(now);
         self.served.set(now);
         if let Ok(parts) = self.parts() {
+            self.serving.set(true);
             self.pump(&parts);
+            drop(parts);
+            self.serving.set(false);
         }
     }
 }
