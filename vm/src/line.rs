@@ -15,6 +15,10 @@ pub(crate) enum Arrival {
     /// The line gives no more.
     Lost(FrameError),
     /// Something else than the line says that the machine is of no more use: it crashed, or started anew by itself.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only QEMU tells")
+    )]
     Broken(String),
 }
 
@@ -81,7 +85,7 @@ impl Line {
     }
 
     /// Where to put what else is learnt of the machine.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub(crate) fn arrivals(&self) -> SyncSender<Arrival> {
         self.arrived.clone()
     }

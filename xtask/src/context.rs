@@ -28,6 +28,10 @@ pub(crate) struct Context {
 
 /// How the rig itself is tried, and on what.
 #[derive(Default)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "guests under QEMU only")
+)]
 pub(crate) struct Trial {
     /// What a guest does wrong on purpose, as its agent reads it.
     pub(crate) sabotage: Option<String>,
