@@ -243,7 +243,7 @@ impl Machine for Qemu {
         let boots = self.boots();
         if let (Some(least), Some(most)) = (boots.iter().min(), boots.iter().max()) {
             remarks.push(format!(
-                "{} guests came up, in {:.2} to {:.2} s from the start of QEMU to the agent",
+                "guests that came up: {}, in {:.2} to {:.2} s from the start of QEMU to the agent",
                 boots.len(),
                 least.as_secs_f32(),
                 most.as_secs_f32()
