@@ -99,11 +99,16 @@ impl Qmp {
 mod tests {
     use super::*;
 
-    /// A monitor that says these lines, whatever it is asked.
+    /// A monitor that greets with the first of these lines, and says each other one when it was asked; events come unasked.
     fn monitor(lines: &'static [&'static str]) -> UnixStream {
         let (ours, mut theirs) = UnixStream::pair().expect("sockets exist");
         thread::spawn(move || {
-            for line in lines {
+            let asked = theirs.try_clone().expect("a socket has two ends");
+            let mut asked = BufReader::new(asked).lines();
+            for (number, line) in lines.iter().enumerate() {
+                if number > 0 && !line.contains("event") {
+                    asked.next();
+                }
                 writeln!(theirs, "{line}").expect("the test reads");
             }
         });
