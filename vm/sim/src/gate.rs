@@ -10,6 +10,7 @@ use std::fmt;
 use std::mem::offset_of;
 
 use crate::call::DriverFunction;
+use crate::debugger;
 use crate::kernel::{kernel, try_kernel};
 
 /// The direction flag, and the one that makes unaligned accesses fault.
@@ -87,6 +88,16 @@ pub(crate) unsafe fn call<Arguments, Function: DriverFunction<Arguments>>(
     function: Function,
     arguments: Arguments,
 ) -> (Function::Output, Left) {
+    if debugger::wanted() {
+        // A debugger finds who called behind the routine's return address only when that is the caller's own.
+        // SAFETY: the caller vouches for the routine.
+        let output = unsafe { function.invoke(arguments) };
+        let left = Left {
+            flags: 0,
+            changed: Vec::new(),
+        };
+        return (output, left);
+    }
     let mut block = Block {
         before: Registers::default(),
         after: Registers::default(),

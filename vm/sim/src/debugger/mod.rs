@@ -22,6 +22,11 @@ const LOOK: Duration = Duration::from_millis(20);
 
 static WANTED: OnceLock<PathBuf> = OnceLock::new();
 
+/// Whether this machine is one for a debugger.
+pub(crate) fn wanted() -> bool {
+    WANTED.get().is_some()
+}
+
 /// From now on the first driver that is loaded waits for a debugger.
 pub fn start(folder: &Path) {
     // A process is given one folder.
