@@ -13,7 +13,14 @@ use crate::rig::{Rig, Run, root, run, xtask};
 const SCENARIO: &str = "sine-16bit-event";
 
 /// The words that play it in a guest.
-const IN_GUEST: &[&str] = &["vm-test", "--machine", "qemu", "--filter", SCENARIO];
+pub(crate) const IN_GUEST: &[&str] = &["vm-test", "--machine", "qemu", "--filter", SCENARIO];
+
+/// The words that let guests go wrong, in one way of each kind; without a filter cargo xtask sabotage does all.
+pub(crate) const SABOTAGE: &[&str] = &[
+    "sabotage",
+    "--filter",
+    "hang:run,crash:run,garble:run,fill:trust",
+];
 
 #[test]
 fn guests_side_by_side_give_the_same_bytes_as_this_host() {
@@ -49,10 +56,8 @@ fn guests_side_by_side_give_the_same_bytes_as_this_host() {
 
 #[test]
 fn whatever_a_guest_does_the_run_ends_in_a_verdict() {
-    // One of each kind; cargo xtask sabotage does all.
-    let some = "hang:run,crash:run,garble:run,fill:trust";
     Rig::with_package("qemu-sabotage")
-        .xtask(&["sabotage", "--deadline", "20", "--filter", some])
+        .xtask(&[SABOTAGE, &["--deadline", "20"]].concat())
         .expect(0, &["4 of 4 ended as they must"]);
 }
 
