@@ -86,7 +86,7 @@ impl Link {
         request: &Request,
         payload: &[u8],
         deadline: Duration,
-        each: impl FnMut(Reply, Vec<u8>),
+        mut each: impl FnMut(Reply, Vec<u8>),
     ) -> Result<(), LinkError> {
         let mut frame = Vec::new();
         frame::write(&mut frame, request, payload)
@@ -94,54 +94,24 @@ impl Link {
         if let Some(line) = &self.line {
             line.send(frame);
         }
-        self.replies(deadline, each)
-    }
-
-    /// Takes replies up to and including a final one.
-    ///
-    /// # Errors
-    /// As [`Self::request`].
-    pub(crate) fn replies(
-        &mut self,
-        deadline: Duration,
-        mut each: impl FnMut(Reply, Vec<u8>),
-    ) -> Result<(), LinkError> {
         let end = Instant::now() + deadline;
         loop {
-            match self.next(end) {
-                Ok(Arrival::Reply(reply, payload)) => {
-                    if let Reply::Up(up) = &*reply {
-                        let text = format!("the agent on {} started anew by itself", up.system);
-                        return Err(self.broken(Cause::Machine, &text));
-                    }
-                    let last = reply.is_final();
-                    each(*reply, payload);
-                    if last {
-                        return Ok(());
-                    }
-                }
-                Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
-                    return Err(self.broken(Cause::Line, "the machine ended without an answer"));
-                }
-                Ok(Arrival::Lost(error)) => {
-                    return Err(self.broken(Cause::Line, &error.to_string()));
-                }
-                Ok(Arrival::Broken(what)) => return Err(self.broken(Cause::Machine, &what)),
-                Err(Silence::Interrupted) => {
-                    return Err(self.broken(
-                        Cause::Interrupted,
-                        "the run was interrupted, and the machine ended",
-                    ));
-                }
-                Err(Silence::Deadline) => {
-                    return Err(self.broken(
-                        Cause::Silence,
-                        &format!(
-                            "the machine gave no answer within {} s and was ended",
-                            deadline.as_secs_f32()
-                        ),
-                    ));
-                }
+            let (reply, payload) = self.reply(
+                end,
+                "the machine ended without an answer",
+                &format!(
+                    "the machine gave no answer within {} s and was ended",
+                    deadline.as_secs_f32()
+                ),
+            )?;
+            if let Reply::Up(up) = &*reply {
+                let text = format!("the agent on {} started anew by itself", up.system);
+                return Err(self.broken(Cause::Machine, &text));
+            }
+            let last = reply.is_final();
+            each(*reply, payload);
+            if last {
+                return Ok(());
             }
         }
     }
@@ -151,38 +121,51 @@ impl Link {
     /// # Errors
     /// As [`Self::request`], and when the agent speaks another version of the protocol.
     pub(crate) fn up(&mut self, deadline: Duration) -> Result<Up, LinkError> {
-        match self.next(Instant::now() + deadline) {
-            Ok(Arrival::Reply(reply, _)) => match *reply {
-                Reply::Up(up) if up.version == PROTOCOL_VERSION => Ok(up),
-                Reply::Up(up) => Err(self.broken(
-                    Cause::Machine,
-                    &format!(
-                        "the agent speaks protocol version {}, this host {PROTOCOL_VERSION}",
-                        up.version
-                    ),
-                )),
-                other => {
-                    let text = format!("before the agent was up the machine said {other:?}");
-                    Err(self.broken(Cause::Line, &text))
-                }
-            },
-            Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
-                Err(self.broken(Cause::Line, "the machine ended before its agent was up"))
+        let (reply, _) = self.reply(
+            Instant::now() + deadline,
+            "the machine ended before its agent was up",
+            &format!(
+                "the machine's agent was not up within {} s, and the machine was ended",
+                deadline.as_secs_f32()
+            ),
+        )?;
+        match *reply {
+            Reply::Up(up) if up.version == PROTOCOL_VERSION => Ok(up),
+            Reply::Up(up) => {
+                let text = format!(
+                    "the agent speaks protocol version {}, this host {PROTOCOL_VERSION}",
+                    up.version
+                );
+                Err(self.broken(Cause::Machine, &text))
             }
-            Ok(Arrival::Lost(error)) => Err(self.broken(Cause::Line, &error.to_string())),
-            Ok(Arrival::Broken(what)) => Err(self.broken(Cause::Machine, &what)),
-            Err(Silence::Interrupted) => Err(self.broken(
+            other => {
+                let text = format!("before the agent was up the machine said {other:?}");
+                Err(self.broken(Cause::Line, &text))
+            }
+        }
+    }
+
+    /// The next reply before `end`; whatever comes instead ends the machine, a closed line with the words of `closed`, a deadline that
+    /// has passed with those of `late`.
+    fn reply(
+        &mut self,
+        end: Instant,
+        closed: &str,
+        late: &str,
+    ) -> Result<(Box<Reply>, Vec<u8>), LinkError> {
+        Err(match self.next(end) {
+            Ok(Arrival::Reply(reply, payload)) => return Ok((reply, payload)),
+            Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
+                self.broken(Cause::Line, closed)
+            }
+            Ok(Arrival::Lost(error)) => self.broken(Cause::Line, &error.to_string()),
+            Ok(Arrival::Broken(what)) => self.broken(Cause::Machine, &what),
+            Err(Silence::Interrupted) => self.broken(
                 Cause::Interrupted,
                 "the run was interrupted, and the machine ended",
-            )),
-            Err(Silence::Deadline) => Err(self.broken(
-                Cause::Silence,
-                &format!(
-                    "the machine's agent was not up within {} s, and the machine was ended",
-                    deadline.as_secs_f32()
-                ),
-            )),
-        }
+            ),
+            Err(Silence::Deadline) => self.broken(Cause::Silence, late),
+        })
     }
 
     /// Starts the machine's operating system anew, between sessions; what its agent says when it is up again.

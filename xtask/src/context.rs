@@ -33,8 +33,8 @@ pub(crate) struct Context {
     expect(dead_code, reason = "guests under QEMU only")
 )]
 pub(crate) struct Trial {
-    /// What a guest does wrong on purpose, as its agent reads it.
-    pub(crate) sabotage: Option<String>,
+    /// What a guest does wrong on purpose, and at which request.
+    pub(crate) sabotage: Option<(String, String)>,
     /// How long each step may take, booting included; else as long as the machine's kind usually needs.
     pub(crate) deadline: Option<Duration>,
     /// Whether a guest's operating system starts anew before each session.

@@ -50,7 +50,7 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
                 "--sabotage takes WHAT:STEP, hang:install for example, not {text:?}"
             ))
         })?;
-        Ok::<_, Usage>(serde_json::json!({ "what": what, "at": at }).to_string())
+        Ok::<_, Usage>((what.to_owned(), at.to_owned()))
     });
     let accel = match options.accel.as_deref() {
         None | Some("auto") => None,

@@ -83,6 +83,15 @@ struct Add {
     root: bool,
 }
 
+/// Debian's and Ubuntu's way.
+const fn apt(command: &'static [&'static str]) -> Add {
+    Add {
+        when: &["apt-get", "--version"],
+        command,
+        root: true,
+    }
+}
+
 const TOOLS: &[Tool] = &[
     #[cfg(target_os = "linux")]
     GDB,
@@ -92,26 +101,18 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "clang, which compiles the drivers in C++ that the rig is tried on",
         probe: &["clang", "--version"],
-        add: &[Add {
-            when: &["apt-get", "--version"],
-            command: &[
-                "apt-get",
-                "install",
-                "--yes",
-                "--no-install-recommends",
-                "clang",
-            ],
-            root: true,
-        }],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "clang",
+        ])],
     },
     Tool {
         name: "osslsigncode, the independent judge of signatures",
         probe: &["osslsigncode", "--version"],
-        add: &[Add {
-            when: &["apt-get", "--version"],
-            command: &["apt-get", "install", "--yes", "osslsigncode"],
-            root: true,
-        }],
+        add: &[apt(&["apt-get", "install", "--yes", "osslsigncode"])],
     },
     Tool {
         name: "Miri, which runs the engine's tests and reports undefined behaviour",
@@ -167,11 +168,7 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
 const GDB: Tool = Tool {
     name: "gdb, the debugger",
     probe: &["gdb", "--version"],
-    add: &[Add {
-        when: &["apt-get", "--version"],
-        command: &["apt-get", "install", "--yes", "gdb"],
-        root: true,
-    }],
+    add: &[apt(&["apt-get", "install", "--yes", "gdb"])],
 };
 
 /// Makes sure that a debugger is here.
@@ -187,17 +184,13 @@ pub(crate) fn debug(context: &Context) -> Result<()> {
 const QEMU: Tool = Tool {
     name: "QEMU, which runs virtual machines",
     probe: &["qemu-system-x86_64", "--version"],
-    add: &[Add {
-        when: &["apt-get", "--version"],
-        command: &[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "qemu-system-x86",
-        ],
-        root: true,
-    }],
+    add: &[apt(&[
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "qemu-system-x86",
+    ])],
 };
 
 /// Makes sure that guests can run here.
@@ -213,11 +206,7 @@ pub(crate) fn qemu(context: &Context) -> Result<()> {
 const CALLGRIND: Tool = Tool {
     name: "valgrind, whose callgrind counts instructions",
     probe: &["valgrind", "--version"],
-    add: &[Add {
-        when: &["apt-get", "--version"],
-        command: &["apt-get", "install", "--yes", "valgrind"],
-        root: true,
-    }],
+    add: &[apt(&["apt-get", "install", "--yes", "valgrind"])],
 };
 
 /// Makes sure that instructions can be counted here.

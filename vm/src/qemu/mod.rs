@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use waverig_protocol::{Condition, Reply, Request, frame};
 
 pub use accel::Accel;
@@ -58,8 +59,8 @@ pub struct Config {
     pub initramfs: PathBuf,
     /// The program on the payload disk that is the simulator, and what it is told.
     pub simulator: (PathBuf, Vec<String>),
-    /// What the agent is to do wrong, as JSON (`user/agent/src/sabotage.rs`).
-    pub sabotage: Option<String>,
+    /// What the agent is to do wrong, and at which request (`user/agent/src/sabotage.rs`).
+    pub sabotage: Option<(String, String)>,
     /// Folder for the machines' own folders; nobody else uses it meanwhile.
     pub machines: PathBuf,
     /// Where guests that ended well leave their logs.
@@ -107,14 +108,12 @@ impl Qemu {
         fs::create_dir_all(&payload)?;
         let order = payload.join(ORDER);
         let (program, args) = &config.simulator;
-        let sabotage = config.sabotage.as_deref().unwrap_or("null");
+        let sabotage = config.sabotage.as_ref();
+        let sabotage = sabotage.map(|(what, at)| json!({ "what": what, "at": at }));
         let mut words = vec![SIMULATOR.to_owned()];
         words.extend(args.iter().cloned());
-        let words = serde_json::to_string(&words)?;
-        fs::write(
-            &order,
-            format!("{{\"simulator\": {words}, \"sabotage\": {sabotage}}}\n"),
-        )?;
+        let text = json!({ "simulator": words, "sabotage": sabotage }).to_string();
+        fs::write(&order, text)?;
         let image = payload.join("payload.img");
         let size = fs::metadata(program)?.len() + SPARE;
         let files = [(SIMULATOR, &**program), (ORDER, &*order)];

@@ -199,10 +199,7 @@ fn one(case: &Case, config: &Config, job: &Job<'_>, folder: &Path) -> Row {
     let mut wrong = Vec::new();
     let machines = folder.join("machines");
     let config = Config {
-        sabotage: Some(format!(
-            "{{\"what\": \"{}\", \"at\": \"{}\"}}",
-            case.what, case.at
-        )),
+        sabotage: Some((case.what.into(), case.at.into())),
         machines: machines.clone(),
         logs: folder.join("guests"),
         boot: BOOTS * job.deadline,
