@@ -182,7 +182,7 @@ impl Calls {
         self.record(Event::Call {
             name,
             target,
-            arguments,
+            arguments: words(&arguments),
         });
         let here = 0_u8;
         self.open(Frame::IntoDriver {
@@ -229,7 +229,9 @@ impl Calls {
         nest.pop();
     }
 
-    #[inline]
+    // Into the ring at once: what is put together elsewhere first is copied in larger pieces than it was stored, which costs more than
+    // the rest of the call.
+    #[inline(always)]
     fn record(&self, event: Event) {
         self.ring.add(Record {
             at: kernel().now(),
@@ -328,6 +330,13 @@ impl Calls {
     pub(crate) fn last(&self, most: usize) -> Vec<String> {
         self.ring.last(most)
     }
+}
+
+/// What was stored just now, word by word as it was: the processor waits when it has to load that in larger pieces.
+#[inline(always)]
+pub(crate) fn words<const COUNT: usize>(stored: &[u64; COUNT]) -> [u64; COUNT] {
+    // SAFETY: a reference is valid for reads.
+    std::array::from_fn(|index| unsafe { (&raw const stored[index]).read_volatile() })
 }
 
 #[cold]

@@ -50,7 +50,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&self, record: Record) {
         let mut records = self.records.borrow_mut();
         let next = self.next.get();

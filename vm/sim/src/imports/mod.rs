@@ -5,8 +5,9 @@ mod thunk;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ptr::NonNull;
 
-use crate::call::{Frame, Nonvolatile};
+use crate::call::{Frame, Nonvolatile, words};
 use crate::finding;
 use crate::host::watchdog;
 use crate::kernel::kernel;
@@ -213,41 +214,44 @@ pub fn find(dll: &str, name: &str) -> Option<&'static Import> {
         .find(|row| row.dll == dll && row.name == name)
 }
 
-/// What a thunk leads to.
+/// What a thunk leads to: what every call needs, close together, since calls are many.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    /// Nothing serves it when there is none.
+    function: Option<NonNull<()>>,
+    /// How it may fail.
+    fallible: Option<&'static faults::Service>,
+    levels: Levels,
+    quiet: bool,
+}
+
+/// What reports say of a target.
 #[derive(Debug, Clone)]
-enum Target {
-    Served {
-        name: String,
-        function: *const (),
-        levels: Levels,
-        quiet: bool,
-        source: &'static str,
-        /// How it may fail.
-        fallible: Option<&'static faults::Service>,
-    },
-    Missing {
-        dll: String,
-        name: String,
-    },
+struct Named {
+    /// File that should export it, when nothing serves it.
+    missing_from: Option<String>,
+    name: String,
+    source: &'static str,
 }
 
 /// The thunks of a machine.
 #[derive(Debug, Default)]
 pub(crate) struct ImportState {
-    targets: RefCell<Vec<&'static Target>>,
+    targets: RefCell<Vec<Target>>,
+    named: RefCell<Vec<Named>>,
     by_name: RefCell<HashMap<String, usize>>,
     arena: thunk::Arena,
 }
 
 impl ImportState {
-    fn thunk(&self, key: String, target: Target) -> usize {
+    fn thunk(&self, key: String, target: Target, named: Named) -> usize {
         if let Some(address) = self.by_name.borrow().get(&key) {
             return *address;
         }
         let index = {
             let mut targets = self.targets.borrow_mut();
-            // As long as its machine, which is as long as the process: driver code holds the thunk's address.
-            targets.push(Box::leak(Box::new(target)));
+            targets.push(target);
+            self.named.borrow_mut().push(named);
             u32::try_from(targets.len() - 1).expect("fewer than 2^32 imports")
         };
         let address = self.arena.add(index);
@@ -255,11 +259,35 @@ impl ImportState {
         address
     }
 
+    /// The thunk of what a function serves.
+    fn served(
+        &self,
+        key: String,
+        (name, function, levels, quiet, source): (&str, *const (), Levels, bool, &'static str),
+    ) -> usize {
+        let target = Target {
+            function: NonNull::new(function.cast_mut()),
+            fallible: faults::find(name),
+            levels,
+            quiet,
+        };
+        let named = Named {
+            missing_from: None,
+            name: name.to_owned(),
+            source,
+        };
+        self.thunk(key, target, named)
+    }
+
     /// Name of the import with this number.
     pub(crate) fn name(&self, import: u32) -> String {
-        match self.targets.borrow().get(import as usize) {
-            Some(Target::Served { name, .. }) => name.clone(),
-            Some(Target::Missing { dll, name }) => format!("{dll}!{name}"),
+        match self.named.borrow().get(import as usize) {
+            Some(Named {
+                missing_from: Some(dll),
+                name,
+                ..
+            }) => format!("{dll}!{name}"),
+            Some(Named { name, .. }) => name.clone(),
             None => format!("import {import}"),
         }
     }
@@ -280,23 +308,23 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
                     source,
                     ..
                 } = *row;
-                let target = Target::Served {
-                    name: name.to_owned(),
-                    function,
-                    levels,
-                    quiet,
-                    source,
-                    fallible: faults::find(name),
-                };
-                (state.thunk(key, target), true)
+                let served = (name, function, levels, quiet, source);
+                (state.served(key, served), true)
             }
         },
         None => {
-            let target = Target::Missing {
-                dll: dll.to_owned(),
-                name: name.to_owned(),
+            let target = Target {
+                function: None,
+                fallible: None,
+                levels: Levels::ANY,
+                quiet: false,
             };
-            (state.thunk(key, target), false)
+            let named = Named {
+                missing_from: Some(dll.to_owned()),
+                name: name.to_owned(),
+                source: "",
+            };
+            (state.thunk(key, target, named), false)
         }
     }
 }
@@ -304,15 +332,8 @@ pub(crate) fn bind(dll: &str, name: &str) -> (usize, bool) {
 /// Wraps a host function whose address the driver gets in another way than its import table (a vtable of an object that
 /// the kernel owns), so that calls to it are recorded and checked like imports.
 pub fn export(name: &str, function: *const (), levels: Levels, source: &'static str) -> *const () {
-    let target = Target::Served {
-        name: name.to_owned(),
-        function,
-        levels,
-        quiet: false,
-        source,
-        fallible: faults::find(name),
-    };
-    kernel().imports.thunk(format!("export!{name}"), target) as *const ()
+    let served = (name, function, levels, false, source);
+    kernel().imports.served(format!("export!{name}"), served) as *const ()
 }
 
 /// The driver's code that called the routine which runs now.
@@ -325,10 +346,9 @@ pub fn call_site() -> Option<usize> {
 fn enter(index: u32, saved: &Saved) -> *const () {
     let kernel = kernel();
     let target = kernel.imports.targets.borrow()[index as usize];
-    let quiet = matches!(target, Target::Served { quiet: true, .. });
-    let arguments = words(&saved.arguments);
+    let quiet = target.quiet;
     if !quiet {
-        kernel.calls.note_import(index, arguments);
+        kernel.calls.note_import(index, words(&saved.arguments));
     }
     kernel.calls.enter_kernel(Frame::IntoKernel {
         import: index,
@@ -344,57 +364,40 @@ fn enter(index: u32, saved: &Saved) -> *const () {
     if !quiet {
         processor::boundary();
     }
-    match target {
-        Target::Served {
-            function,
-            levels,
-            fallible,
-            ..
-        } => {
-            if !levels.contains(irql::current()) {
-                raise_level(target);
-            }
-            match fallible {
-                Some(service) => faults::instead(service, &arguments).unwrap_or(*function),
-                None => *function,
-            }
-        }
-        Target::Missing { dll, name } => missing(dll, name),
+    if !target.levels.contains(irql::current()) {
+        raise_level(index, target.levels);
     }
-}
-
-/// What the entry code has just stored, word by word as it did: the processor waits when it has to load that in larger pieces.
-#[inline]
-fn words<const COUNT: usize>(saved: &[u64; COUNT]) -> [u64; COUNT] {
-    // SAFETY: a reference is valid for reads.
-    std::array::from_fn(|index| unsafe { (&raw const saved[index]).read_volatile() })
+    let Some(function) = target.function else {
+        missing(index)
+    };
+    let instead = target
+        .fallible
+        .and_then(|service| faults::instead(service, &saved.arguments));
+    instead.unwrap_or(function.as_ptr())
 }
 
 #[cold]
-fn raise_level(target: &Target) {
-    if let Target::Served {
-        name,
-        levels,
-        source,
-        ..
-    } = target
-    {
-        let text = format!(
-            "{name} was called at {}; it may be called at {} ({source})",
-            irql::current(),
-            levels.words()
-        );
-        finding::raise(&rules::IRQL_CEILING, text);
-    }
+fn raise_level(index: u32, levels: Levels) {
+    let Named { name, source, .. } = &kernel().imports.named.borrow()[index as usize];
+    let text = format!(
+        "{name} was called at {}; it may be called at {} ({source})",
+        irql::current(),
+        levels.words()
+    );
+    finding::raise(&rules::IRQL_CEILING, text);
 }
 
 #[cold]
-fn missing(dll: &str, name: &str) -> ! {
+fn missing(index: u32) -> ! {
+    let Named {
+        missing_from, name, ..
+    } = kernel().imports.named.borrow()[index as usize].clone();
+    let dll = missing_from.unwrap_or_default();
     finding::fatal(
         &rules::MISSING_IMPORT,
         format!(
             "import {dll}!{name} is not in the simulator: add one row for it to {} (docs/your-driver.md)",
-            table_for(dll, name)
+            table_for(&dll, &name)
         ),
     )
 }

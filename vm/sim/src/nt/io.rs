@@ -15,6 +15,7 @@ use crate::nt::status::{NtStatus, STATUS_OBJECT_NAME_NOT_FOUND};
 use crate::nt::{file, interface, names, object};
 use crate::sched;
 
+pub(crate) use control::give_back;
 pub use control::{
     Memory, Pending, device_control, device_control_cancelled, device_control_in,
     device_control_now, kernel_request, request,

@@ -18,7 +18,7 @@ use super::ks::Handle;
 use super::life::{self, Ear};
 use super::task::{self, Bell};
 use crate::kernel::kernel;
-use crate::nt::io::Pending;
+use crate::nt::io::{Pending, give_back};
 use crate::nt::status::{NtStatus, STATUS_CANCELLED, STATUS_DEVICE_NOT_CONNECTED};
 use crate::pnp::node::Node;
 use crate::sched;
@@ -303,6 +303,7 @@ fn pend(state: &Rc<State>) {
                     later.waiting.borrow_mut().push_back((status, bytes));
                 } else {
                     completed(&later, status, &bytes);
+                    give_back(bytes);
                 }
             });
         },

@@ -157,6 +157,8 @@ impl Stream {
             return STATUS_UNSUCCESSFUL;
         };
         let before = self.state.get();
+        // From here on, not only during the driver's call: another processor's turn after the last look below lets the device play on.
+        let turns = processor::turns();
         if state == KSSTATE_RUN {
             // "Just before a new stream begins playing … the port driver continues writing until either no more data is available
             // or the buffer contains a full 40 milliseconds of data."
@@ -169,7 +171,6 @@ impl Stream {
         let stream = &parts.stream;
         let function = stream.table().SetState;
         let name = "IMiniportWaveCyclicStream::SetState";
-        let turns = processor::turns();
         // SAFETY: the stream's table.
         let status = unsafe { call::driver(name, function, (stream.this(), state)) };
         if status < 0 {
