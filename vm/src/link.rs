@@ -49,6 +49,19 @@ pub(crate) enum Cause {
     Interrupted,
 }
 
+#[cfg(target_os = "linux")]
+impl Cause {
+    /// For somebody who looks at the machine.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Silence => "it gave no answer in time",
+            Self::Line => "its line is closed or damaged",
+            Self::Machine => "it crashed, or did what nobody asked for",
+            Self::Interrupted => "the run was interrupted",
+        }
+    }
+}
+
 /// The line to a machine. Dropping it ends the machine.
 pub struct Link {
     line: Option<Line>,

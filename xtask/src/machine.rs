@@ -132,6 +132,7 @@ pub(crate) fn qemu(context: &Context) -> Result<Config> {
         machines,
         boot: context.trial.deadline.unwrap_or(BOOT),
         restart: context.trial.restart,
+        hold: None,
     })
 }
 

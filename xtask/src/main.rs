@@ -10,6 +10,8 @@ mod exec;
 mod fault;
 #[cfg(target_os = "linux")]
 mod guest;
+#[cfg(target_os = "linux")]
+mod hold;
 mod interrupt;
 mod lab;
 mod layout;

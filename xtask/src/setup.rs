@@ -179,6 +179,24 @@ pub(crate) fn debug(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &GDB)
 }
 
+/// What connects a terminal with a guest's console.
+#[cfg(target_os = "linux")]
+const SOCAT: Tool = Tool {
+    name: "socat, which connects a terminal with a guest's console",
+    probe: &["socat", "-V"],
+    add: &[apt(&["apt-get", "install", "--yes", "socat"])],
+};
+
+/// Makes sure that a guest can be looked at.
+///
+/// # Errors
+/// [`HostLacks`] when something is missing and may not be added.
+#[cfg(target_os = "linux")]
+pub(crate) fn look(context: &Context) -> Result<()> {
+    debug(context)?;
+    ensure(&*context.exec, &context.ui, &SOCAT)
+}
+
 /// What runs guests.
 #[cfg(target_os = "linux")]
 const QEMU: Tool = Tool {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::hold::{CONSOLE, GDB, HUMAN};
 use super::{Config, keeper};
 
 /// Sockets in the machine's folder, which is QEMU's working directory.
@@ -14,8 +15,7 @@ pub(super) const SERIAL: &str = "serial.log";
 
 /// What the kernel is told. A crash stays on the screen; an NMI from the host is one; nothing is done that only a production machine
 /// needs.
-const KERNEL: &str =
-    "console=tty0 console=ttyS0 quiet panic=0 unknown_nmi_panic nokaslr mitigations=off reboot=t";
+const KERNEL: &str = "console=tty0 console=ttyS0 quiet panic=0 unknown_nmi_panic sysrq_always_enabled nokaslr mitigations=off reboot=t";
 
 /// The whole of it.
 pub(super) fn line(config: &Config, payload: &Path) -> Command {
@@ -29,7 +29,8 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
         .args(["-device", "VGA"])
         .args(["-chardev", &format!("socket,id=monitor,path={MONITOR}")])
         .args(["-mon", "chardev=monitor,mode=control"])
-        .args(["-serial", &format!("file:{SERIAL}")])
+        .args(["-chardev", &serial(config.hold.is_some())])
+        .args(["-serial", "chardev:console"])
         .args(["-device", "virtio-serial-pci"])
         .args(["-chardev", &format!("socket,id=line,path={LINE}")])
         .args(["-device", "virtserialport,chardev=line,name=waverig"])
@@ -49,7 +50,27 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
         .arg("-initrd")
         .arg(&config.initramfs)
         .args(["-append", KERNEL]);
+    if config.hold.is_some() {
+        command
+            .args(["-chardev", &server("human", HUMAN)])
+            .args(["-mon", "chardev=human,mode=readline"])
+            .args(["-gdb", &format!("unix:{GDB},server=on,wait=off")]);
+    }
     command
+}
+
+/// The serial port, whose output is kept; one that somebody looks at takes input, too.
+fn serial(held: bool) -> String {
+    if held {
+        format!("{},logfile={SERIAL}", server("console", CONSOLE))
+    } else {
+        format!("file,id=console,path={SERIAL}")
+    }
+}
+
+/// A socket to which people connect.
+fn server(id: &str, path: &str) -> String {
+    format!("socket,id={id},path={path},server=on,wait=off")
 }
 
 /// QEMU takes a comma in a value when it is written twice.

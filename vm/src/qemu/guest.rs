@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::Idle;
 use super::command::SERIAL;
+use super::hold::{Held, Hold};
 use super::qmp::Qmp;
 use super::watch::Watch;
+use super::{Config, Idle};
 use crate::disk;
 use crate::line::{Arrival, Line};
 use crate::link::{Behind, Cause};
@@ -32,6 +33,8 @@ pub(crate) struct Guest {
     evidence: PathBuf,
     /// Where the logs of one that ended well go.
     logs: PathBuf,
+    /// Who looks at it when its session is over.
+    hold: Option<Hold>,
     idle: Arc<Idle>,
     over: bool,
 }
@@ -41,7 +44,7 @@ impl Guest {
         child: Child,
         folder: &Path,
         evidence: &Path,
-        logs: &Path,
+        config: &Config,
         idle: &Arc<Idle>,
     ) -> Self {
         Self {
@@ -50,7 +53,8 @@ impl Guest {
             watch: Arc::default(),
             folder: folder.to_owned(),
             evidence: evidence.to_owned(),
-            logs: logs.to_owned(),
+            logs: config.logs.clone(),
+            hold: config.hold.clone(),
             idle: Arc::clone(idle),
             over: false,
         }
@@ -112,8 +116,9 @@ impl Guest {
             let _ = fs::write(evidence.join("registers.txt"), text);
             found.push("registers.txt".into());
         }
-        // Where a silent guest hangs, its own kernel tells best.
+        // Where a silent guest hangs, its own kernel tells best; one that somebody will look at stays as it is.
         if cause == Cause::Silence
+            && self.hold.is_none()
             && self.watch.crashed(Duration::ZERO).is_none()
             && monitor.command("inject-nmi", &json!({})).is_ok()
             && self.watch.crashed(CRASH).is_some()
@@ -129,6 +134,17 @@ impl Guest {
             found.push("screen.png".into());
         }
         found
+    }
+
+    /// Lets somebody look at it, if anybody wants to and it is up.
+    pub(super) fn hold(&self, why: &str) {
+        if let Some(hold) = self.hold.as_ref().filter(|_| self.monitor.is_some()) {
+            hold.0(&Held {
+                folder: &self.folder,
+                process: self.child.id(),
+                why,
+            });
+        }
     }
 
     /// Ends QEMU, which writes out what it holds.
@@ -189,6 +205,9 @@ impl Behind for Guest {
             return String::new();
         }
         let mut found = cause.map_or_else(Vec::new, |cause| self.ask(cause));
+        if cause != Some(Cause::Interrupted) {
+            self.hold(cause.map_or("the driver crashed", Cause::words));
+        }
         self.stop();
         if cause.is_some() {
             found.extend(self.bring_home());

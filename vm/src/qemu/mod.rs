@@ -7,6 +7,7 @@
 mod accel;
 mod command;
 mod guest;
+mod hold;
 mod keeper;
 pub mod leftovers;
 mod qmp;
@@ -25,6 +26,7 @@ use serde_json::json;
 use waverig_protocol::{Condition, Reply, Request, frame};
 
 pub use accel::Accel;
+pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
 
 use crate::line::Line;
 use crate::{Link, LinkError, Machine, disk, interrupt};
@@ -69,6 +71,8 @@ pub struct Config {
     pub boot: Duration,
     /// Whether the operating system starts anew before each session but the first.
     pub restart: bool,
+    /// Who looks at guests whose sessions are over; they have what [`Held`] tells of.
+    pub hold: Option<Hold>,
 }
 
 /// The machine.
@@ -138,6 +142,12 @@ impl Qemu {
         boots.clone()
     }
 
+    /// Lets somebody look at every guest whose session ended well.
+    pub fn hold(&self, why: &str) {
+        let idle = self.idle.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().for_each(|(_, guest)| guest.hold(why));
+    }
+
     /// Starts a guest and waits for its agent.
     fn start(&self, evidence: &Path) -> Result<Link, LinkError> {
         if interrupt::pending() {
@@ -170,7 +180,7 @@ impl Qemu {
         let child = keeper::spawn(command)
             .map_err(|e| failed(&format!("cannot start {}", self.config.qemu), e))?;
         // From here on the guest owns the process and the folder.
-        let mut guest = Guest::new(child, &folder, evidence, &self.config.logs, &self.idle);
+        let mut guest = Guest::new(child, &folder, evidence, &self.config, &self.idle);
         let watch: Arc<Watch> = Arc::clone(guest.watch());
         let connected = fs::write(folder.join(leftovers::PID), guest.pid().to_string())
             .and_then(|()| Ok((qmp.accept(START)?, open(line.accept(START)?, &folder)?)));

@@ -1,4 +1,5 @@
-//! `cargo xtask debug`: a machine that waits for gdb before DriverEntry, with the driver's symbols beside it.
+//! `cargo xtask debug`: a machine that somebody can look at: the simulator waits for gdb before DriverEntry, a guest stays up after its
+//! session.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,12 +16,14 @@ use super::{Options, Verb, package};
 use crate::context::Context;
 use crate::play::{self, Plan};
 use crate::stop::Usage;
+#[cfg(target_os = "linux")]
+use crate::{hold, verbs::vm_test};
 use crate::{layout, machine, setup, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "debug",
-    about: "Starts a machine that waits for gdb before DriverEntry, says how to attach with symbols, and then plays the scenario.",
-    options: "[--filter SCENARIO] [--seed N] [--out FOLDER]",
+    about: "Plays one scenario on a machine to look at: the simulator waits for gdb before DriverEntry, a guest stays up afterwards with its console; says how to attach.",
+    options: "[--machine sim|qemu] [--filter SCENARIO] [--seed N] [--out FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP]",
     run,
 };
 
@@ -31,7 +34,7 @@ const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
-    setup::debug(context)?;
+    context.trial = machine::trial(options)?;
     let mut plan = Plan::new(context, options)?;
     if options.filter.is_some() && plan.files.len() != 1 {
         let names: Vec<&str> = plan.files.iter().map(|file| file.name()).collect();
@@ -45,6 +48,11 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !context.layout.package().is_dir() {
         package::make(context, None)?;
     }
+    #[cfg(target_os = "linux")]
+    if plan.machine == "qemu" {
+        return guest(context, &plan);
+    }
+    setup::debug(context)?;
     let folder = context.layout.rig().join("debug");
     layout::fresh(&folder)?;
     context
@@ -75,6 +83,20 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
             ExitCode::from(stop::FAILED)
         }
     })
+}
+
+/// Plays in a guest, judges, and leaves the guest up.
+#[cfg(target_os = "linux")]
+fn guest(context: &Context, plan: &Plan) -> Result<ExitCode> {
+    setup::look(context)?;
+    let config = waverig_vm::qemu::Config {
+        hold: Some(hold::hold()),
+        ..machine::qemu(context)?
+    };
+    let qemu = waverig_vm::qemu::Qemu::new(config)?;
+    let code = vm_test::on(context, &qemu, plan, &vm_test::Faults::None)?;
+    qemu.hold("the verdict is above");
+    Ok(code)
 }
 
 /// Says how to attach, once the machine waits.

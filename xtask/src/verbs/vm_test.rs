@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use waverig_ci::report::{self, RunReport};
 use waverig_ci::{Verdict, golden, judge, sweep};
+use waverig_vm::Machine;
 
 use super::{Options, Verb, faults, interleave, package};
 use crate::context::Context;
@@ -40,7 +41,20 @@ pub(crate) enum Faults {
 /// When the package or the folder for evidence cannot be used; whatever the machine does is a verdict, not an error.
 pub(crate) fn test(context: &Context, plan: &Plan, faults: &Faults) -> Result<ExitCode> {
     let machine = machine::select(context, &plan.machine)?;
-    let played = play::play(context, &*machine, plan)?;
+    on(context, &*machine, plan, faults)
+}
+
+/// The same on this machine.
+///
+/// # Errors
+/// As [`test`].
+pub(super) fn on(
+    context: &Context,
+    machine: &dyn Machine,
+    plan: &Plan,
+    faults: &Faults,
+) -> Result<ExitCode> {
+    let played = play::play(context, machine, plan)?;
     let mut report = judged(plan, played);
     // A driver that cannot be played on would only break the same rules again and again.
     if matches!(faults, Faults::Once) && report.verdict() == Verdict::Passed {

@@ -43,7 +43,11 @@ fn the_commands_of_windows_audio_work() {
 #[cfg(target_os = "linux")]
 fn the_commands_of_machines_are_those_that_tests_run() {
     let commands = commands("docs/machines.md", "cargo xtask ");
-    let run = [crate::qemu::IN_GUEST, crate::qemu::SABOTAGE];
+    let run = [
+        crate::qemu::IN_GUEST,
+        crate::qemu::SABOTAGE,
+        crate::qemu::LOOK_AT,
+    ];
     assert_eq!(commands, run.map(<[&str]>::to_vec));
 }
 

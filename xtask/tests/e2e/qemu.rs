@@ -1,7 +1,9 @@
 //! Real virtual machines: a Linux guest under QEMU, whatever goes wrong with it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -21,6 +23,9 @@ pub(crate) const SABOTAGE: &[&str] = &[
     "--filter",
     "hang:run,crash:run,garble:run,fill:trust",
 ];
+
+/// The words that leave a guest up.
+pub(crate) const LOOK_AT: &[&str] = &["debug", "--machine", "qemu", "--filter", SCENARIO];
 
 #[test]
 fn guests_side_by_side_give_the_same_bytes_as_this_host() {
@@ -111,6 +116,61 @@ fn a_host_out_of_space_says_so_and_starts_nothing() {
         .arg(&rig.folder));
     ended.expect(1, &["payload.img", "File too large"]);
     nothing_left(&rig.folder);
+}
+
+#[test]
+fn a_machine_that_failed_stays_up_for_whoever_debugs() {
+    let rig = Rig::with_package("qemu-debug");
+    let mut debug = xtask()
+        .args(LOOK_AT)
+        .args(["--sabotage", "hang:run", "--deadline", "20", "--out"])
+        .arg(&rig.folder)
+        .current_dir(root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
+    let said = BufReader::new(debug.stdout.take().expect("it is piped"));
+    let mut lines = said.lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("it gave no answer in time")));
+    // A socket's whole name may have 107 bytes, so it is reached through the folder.
+    let folder = fs::File::open(rig.folder.join("machines/1")).expect("the machine is there");
+    let connect = |name: &str| {
+        let path = format!("/proc/self/fd/{}/{name}", folder.as_raw_fd());
+        UnixStream::connect(path).expect("QEMU listens")
+    };
+    let (mut monitor, mut console) = (connect("human.sock"), connect("console.sock"));
+    writeln!(monitor, "info status").expect("it takes a line");
+    until(&mut monitor, "VM status: running");
+    writeln!(monitor, "chardev-send-break console").expect("it takes a line");
+    until(&mut monitor, "console\u{1b}[K\r\n(qemu)");
+    console.write_all(b"h").expect("the guest takes a key");
+    until(&mut console, "sysrq: HELP");
+    drop(debug.stdin.take());
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.concat().contains("the machine is ended"), "{rest:?}");
+    let status = debug.wait().expect("it ends");
+    assert_eq!(
+        status.code(),
+        Some(1),
+        "a run that failed is none that passed"
+    );
+    nothing_left(&rig.folder);
+}
+
+/// Reads until the other end has said this; a guest that does not say it is ended with the test.
+fn until(stream: &mut UnixStream, what: &str) {
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a socket has a deadline");
+    let mut said = Vec::new();
+    let mut piece = [0; 4096];
+    while !String::from_utf8_lossy(&said).contains(what) {
+        let count = stream.read(&mut piece).unwrap_or(0);
+        let text = String::from_utf8_lossy(&said);
+        assert!(count > 0, "it did not say {what:?} but {text:?}");
+        said.extend_from_slice(&piece[..count]);
+    }
 }
 
 /// A run whose guest hangs in the scenario, from when that begins.
