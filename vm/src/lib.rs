@@ -7,6 +7,8 @@
 
 pub mod disk;
 pub mod hostile;
+pub mod hyperv;
+mod idle;
 pub mod interrupt;
 mod line;
 mod link;
@@ -20,6 +22,8 @@ pub use link::{Link, LinkError};
 pub use sim::Sim;
 
 use std::path::Path;
+
+use waverig_protocol::Condition;
 
 /// A kind of test machine.
 pub trait Machine: Sync {
@@ -39,4 +43,14 @@ pub trait Machine: Sync {
     /// # Errors
     /// A sentence that names what could not be started and why.
     fn boot(&self, evidence: &Path) -> Result<Link, LinkError>;
+}
+
+/// A line of a report.
+fn condition_in_words(condition: &Condition) -> String {
+    let holds = match condition.holds {
+        Some(true) => "holds",
+        Some(false) => "DOES NOT HOLD",
+        None => "unknown",
+    };
+    format!("{}: {holds}; {}", condition.name, condition.text)
 }

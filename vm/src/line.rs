@@ -1,6 +1,8 @@
 //! A byte stream to a machine, with a thread for each direction: a machine that neither reads nor writes must not hold the host.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,6 +26,9 @@ pub(crate) enum Arrival {
 
 /// Replies that may wait in memory before the machine has to.
 const BACKLOG: usize = 64;
+
+/// What came over a line and is no frame.
+pub(crate) const NOISE: &str = "noise.log";
 
 /// Both directions.
 pub(crate) struct Line {
@@ -82,6 +87,21 @@ impl Line {
         output: impl Write + Send + 'static,
     ) -> Self {
         Self::open(move || frame::read(&mut input), output)
+    }
+
+    /// A line on which firmware and a booting kernel may write, too: what is no frame goes to [`NOISE`] in `folder`.
+    ///
+    /// # Errors
+    /// When that file cannot be made.
+    pub(crate) fn noisy(
+        input: impl Read + Send + 'static,
+        output: impl Write + Send + 'static,
+        folder: &Path,
+    ) -> io::Result<Self> {
+        let mut input = BufReader::with_capacity(1 << 16, input);
+        let mut noise = File::create(folder.join(NOISE))?;
+        let next = move || frame::read_past_noise(&mut input, &mut noise);
+        Ok(Self::open(next, output))
     }
 
     /// Where to put what else is learnt of the machine.

@@ -91,13 +91,13 @@ pub fn read<M: DeserializeOwned>(line: &mut impl Read) -> Result<(M, Vec<u8>), F
 }
 
 /// Reads one frame from a line on which others may have written before it, as firmware and a booting kernel do on a serial port:
-/// what is no frame goes to `noise`.
+/// what is no frame goes to `noise`, byte by byte, so that it is there when nothing follows. Noise that cannot be kept is lost.
 ///
 /// # Errors
 /// See [`FrameError`]; what looks like the start of a frame and is none is `Damaged`.
 pub fn read_past_noise<M: DeserializeOwned>(
     line: &mut impl Read,
-    noise: &mut Vec<u8>,
+    noise: &mut impl Write,
 ) -> Result<(M, Vec<u8>), FrameError> {
     let mut prefix = [0; 16];
     let mut known = 0;
@@ -107,7 +107,7 @@ pub fn read_past_noise<M: DeserializeOwned>(
         known += 1;
         // The longest end of what is there that a magic may start with.
         while prefix[..known] != MAGIC[..known] {
-            noise.push(prefix[0]);
+            let _ = noise.write_all(&prefix[..1]);
             prefix.copy_within(1..known, 0);
             known -= 1;
         }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::Config;
 use super::command::SERIAL;
 use super::hold::{Held, Hold};
 use super::qmp::Qmp;
 use super::watch::Watch;
-use super::{Config, Idle};
 use crate::disk;
-use crate::line::{Arrival, Line};
+use crate::idle::Idle;
+use crate::line::{Arrival, Line, NOISE};
 use crate::link::{Behind, Cause};
 
 /// How long a guest that was crashed on purpose may take to say so.
@@ -35,7 +36,7 @@ pub(crate) struct Guest {
     logs: PathBuf,
     /// Who looks at it when its session is over.
     hold: Option<Hold>,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<Self>>,
     over: bool,
 }
 
@@ -45,7 +46,7 @@ impl Guest {
         folder: &Path,
         evidence: &Path,
         config: &Config,
-        idle: &Arc<Idle>,
+        idle: &Arc<Idle<Self>>,
     ) -> Self {
         Self {
             child,
@@ -161,7 +162,7 @@ impl Guest {
     fn bring_home(&self) -> Vec<String> {
         let mut found = Vec::new();
         let _ = fs::create_dir_all(&self.evidence);
-        for name in [SERIAL, "noise.log", "qemu.log"] {
+        for name in [SERIAL, NOISE, "qemu.log"] {
             let from = self.folder.join(name);
             let worth = fs::metadata(&from).is_ok_and(|data| data.len() > 0);
             if worth && fs::copy(from, self.evidence.join(name)).is_ok() {

@@ -15,7 +15,7 @@ mod socket;
 mod watch;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,6 +28,7 @@ use waverig_protocol::{Condition, Reply, Request, frame};
 pub use accel::Accel;
 pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
 
+use crate::idle::Idle;
 use crate::line::Line;
 use crate::{Link, LinkError, Machine, disk, interrupt};
 use guest::Guest;
@@ -79,26 +80,11 @@ pub struct Config {
 pub struct Qemu {
     config: Config,
     payload: PathBuf,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<Guest>>,
     started: AtomicU32,
     boots: Mutex<Vec<Duration>>,
     /// What the last guest said of itself.
     conditions: Mutex<Vec<Condition>>,
-}
-
-/// Guests that wait for a session.
-#[derive(Default)]
-pub(crate) struct Idle(Mutex<Vec<(Line, Box<Guest>)>>);
-
-impl Idle {
-    fn take(&self) -> Option<(Line, Box<Guest>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn put(&self, line: Line, guest: Box<Guest>) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push((line, guest));
-    }
 }
 
 impl Qemu {
@@ -144,8 +130,7 @@ impl Qemu {
 
     /// Lets somebody look at every guest whose session ended well.
     pub fn hold(&self, why: &str) {
-        let idle = self.idle.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.iter().for_each(|(_, guest)| guest.hold(why));
+        self.idle.each(|guest| guest.hold(why));
     }
 
     /// Starts a guest and waits for its agent.
@@ -182,8 +167,12 @@ impl Qemu {
         // From here on the guest owns the process and the folder.
         let mut guest = Guest::new(child, &folder, evidence, &self.config, &self.idle);
         let watch: Arc<Watch> = Arc::clone(guest.watch());
-        let connected = fs::write(folder.join(leftovers::PID), guest.pid().to_string())
-            .and_then(|()| Ok((qmp.accept(START)?, open(line.accept(START)?, &folder)?)));
+        let connected =
+            fs::write(folder.join(leftovers::PID), guest.pid().to_string()).and_then(|()| {
+                let stream = line.accept(START)?;
+                let line = Line::noisy(stream.try_clone()?, stream, &folder)?;
+                Ok((qmp.accept(START)?, line))
+            });
         let (qmp, line) = match connected {
             Ok(connected) => connected,
             Err(error) => {
@@ -220,20 +209,6 @@ impl Qemu {
     }
 }
 
-/// The line over a socket; what is no frame goes to a file in the machine's folder.
-fn open(stream: std::os::unix::net::UnixStream, folder: &Path) -> io::Result<Line> {
-    let mut input = BufReader::with_capacity(1 << 16, stream.try_clone()?);
-    let mut file = File::create(folder.join("noise.log"))?;
-    let next = move || {
-        let mut noise = Vec::new();
-        let reply = frame::read_past_noise(&mut input, &mut noise);
-        // Evidence that cannot be kept is no reason to end a session.
-        let _ = file.write_all(&noise);
-        reply
-    };
-    Ok(Line::open(next, stream))
-}
-
 impl Machine for Qemu {
     fn kind(&self) -> &'static str {
         "qemu"
@@ -262,14 +237,7 @@ impl Machine for Qemu {
             .conditions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        remarks.extend(conditions.iter().map(|condition| {
-            let holds = match condition.holds {
-                Some(true) => "holds",
-                Some(false) => "DOES NOT HOLD",
-                None => "unknown",
-            };
-            format!("{}: {holds}; {}", condition.name, condition.text)
-        }));
+        remarks.extend(conditions.iter().map(crate::condition_in_words));
         remarks
     }
 

@@ -1,0 +1,183 @@
+//! One virtual machine, from the moment it exists to the last evidence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64ct::{Base64, Encoding as _};
+
+use super::cmdlet::{self, HostEvent, VmId};
+use super::{Host, leftovers, screen};
+use crate::idle::Idle;
+use crate::line::{Line, NOISE};
+use crate::link::{Behind, Cause};
+
+/// Most events of the host's log that are looked at.
+const EVENTS: u32 = 200;
+
+/// A virtual machine. Dropping it removes it and its folder.
+pub(super) struct Guest {
+    host: Arc<Host>,
+    id: VmId,
+    name: String,
+    folder: PathBuf,
+    /// Where the evidence of the session goes.
+    evidence: PathBuf,
+    idle: Arc<Idle<Self>>,
+    /// Ends whoever waits for the line.
+    close: Option<Box<dyn Fn() + Send>>,
+    over: bool,
+}
+
+impl Guest {
+    pub(super) fn new(
+        host: &Arc<Host>,
+        id: VmId,
+        name: &str,
+        folder: &Path,
+        evidence: &Path,
+        idle: &Arc<Idle<Self>>,
+    ) -> Self {
+        Self {
+            host: Arc::clone(host),
+            id,
+            name: name.into(),
+            folder: folder.into(),
+            evidence: evidence.into(),
+            idle: Arc::clone(idle),
+            close: None,
+            over: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> &VmId {
+        &self.id
+    }
+
+    /// A session begins.
+    pub(super) fn begin(&mut self, evidence: &Path) {
+        self.evidence = evidence.into();
+    }
+
+    pub(super) fn set_close(&mut self, close: Box<dyn Fn() + Send>) {
+        self.close = Some(close);
+    }
+
+    /// What only a machine that still is can tell. Says what was found.
+    fn ask(&self, cause: Cause) -> Vec<String> {
+        let mut found = Vec::new();
+        let _ = fs::create_dir_all(&self.evidence);
+        if cause == Cause::Interrupted {
+            return found;
+        }
+        let state = match self.host.ask(&cmdlet::get_vm(&self.id)) {
+            Ok(vm) => vm.state,
+            Err(error) => {
+                found.push(format!("(nothing from Hyper-V: {error})"));
+                return found;
+            }
+        };
+        found.push(format!("its state, {state}"));
+        found.extend(self.picture("screen.bmp"));
+        let mut events = self.events();
+        // Where a silent guest hangs, its own kernel tells best.
+        if cause == Cause::Silence
+            && state == super::RUNNING
+            && self.host.ask(&cmdlet::debug_vm(&self.id)).is_ok()
+        {
+            let (known, end) = (events.len(), Instant::now() + self.host.crash);
+            // Each look takes as long as PowerShell needs for it.
+            while events.len() == known && Instant::now() < end {
+                events = self.events();
+            }
+            found.push("a crash that the host caused with an NMI".into());
+            found.extend(self.picture("screen-after-nmi.bmp"));
+        }
+        if !events.is_empty() {
+            let lines = events.iter().rev().map(|event| {
+                let HostEvent { time, id, message } = event;
+                format!("{time} {id} {message}\n")
+            });
+            let text: String = lines.collect();
+            if fs::write(self.evidence.join("events.txt"), text).is_ok() {
+                found.push("events.txt".into());
+            }
+        }
+        found
+    }
+
+    /// Keeps what is on the screen.
+    fn picture(&self, name: &str) -> Option<String> {
+        let call = cmdlet::thumbnail(&self.id, screen::WIDTH, screen::HEIGHT);
+        let text = self.host.ask(&call).ok()?;
+        let pixels = Base64::decode_vec(&text).ok()?;
+        let file = screen::bitmap(&pixels, screen::WIDTH, screen::HEIGHT)?;
+        fs::write(self.evidence.join(name), file).ok()?;
+        Some(name.into())
+    }
+
+    /// What this host noted of it, newest first.
+    fn events(&self) -> Vec<HostEvent> {
+        let call = cmdlet::get_worker_events(&self.id, EVENTS);
+        self.host.ask(&call).unwrap_or_default()
+    }
+
+    /// Removes it; what could not be removed.
+    fn remove(&mut self) -> Option<String> {
+        self.over = true;
+        if let Some(close) = &self.close {
+            close();
+        }
+        if let Err(error) = leftovers::end_any(&self.host, &self.id) {
+            return Some(format!(
+                "the virtual machine {} is still there ({error}); the next run removes it, or `Get-VM -Id {} | Remove-VM`",
+                self.name, self.id
+            ));
+        }
+        let error = fs::remove_dir_all(&self.folder).err()?;
+        Some(format!(
+            "the folder {} is still there ({error}); the next run removes it",
+            self.folder.display()
+        ))
+    }
+
+    /// At the end of a run, of one that waits for a session: nothing in it is wanted any more.
+    pub(super) fn discard(mut self) -> Option<String> {
+        self.remove()
+    }
+}
+
+impl Behind for Guest {
+    fn end(&mut self, cause: Option<Cause>) -> String {
+        if self.over {
+            return String::new();
+        }
+        let mut found = cause.map_or_else(Vec::new, |cause| self.ask(cause));
+        let noise = self.folder.join(NOISE);
+        let worth = fs::metadata(&noise).is_ok_and(|data| data.len() > 0);
+        if worth && fs::copy(noise, self.evidence.join(NOISE)).is_ok() {
+            found.push(NOISE.into());
+        }
+        let mut text = format!("kept: {}", found.join(", "));
+        if let Some(left) = self.remove() {
+            text = format!("{text}; {left}");
+        }
+        text
+    }
+
+    fn finish(self: Box<Self>, line: Line, _: Duration) {
+        let idle = Arc::clone(&self.idle);
+        idle.put(line, self);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if !self.over
+            && let Some(left) = self.remove()
+        {
+            eprintln!("hyperv: {left}");
+        }
+    }
+}

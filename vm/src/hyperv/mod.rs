@@ -1,0 +1,340 @@
+//! A virtual machine under Hyper-V: generation 2, Secure Boot off, a differencing disk over an untouched base image, a named pipe as its
+//! COM port. What the guest is, its base image decides: Windows with the agent, test signing on.
+//!
+//! Everything is asked of PowerShell, through one [`Executor`]; [`transcript`] is one that plays what a file says. As under QEMU, a guest
+//! serves one session after the other, and one in which anything went wrong is removed. What a guest has lies in a folder of its own below
+//! [`Config::machines`].
+//!
+//! The package goes to the guest over the line. A COM port of 115200 bit/s would take 90 s for a megabyte; how fast Hyper-V's emulated
+//! one is is not documented and not seen.
+
+mod answer;
+pub mod cmdlet;
+mod executor;
+mod guest;
+mod leftovers;
+mod literal;
+mod owner;
+#[cfg(windows)]
+mod pipe;
+pub mod powershell;
+mod screen;
+pub mod transcript;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use waverig_protocol::{Condition, Reply, Request};
+
+pub use answer::{Complaint, Refused};
+pub use cmdlet::Bytes;
+pub use executor::{Ends, Executor, Failure};
+
+use crate::idle::Idle;
+use crate::line::Line;
+use crate::{Link, LinkError, Machine, interrupt};
+use cmdlet::Call;
+use guest::Guest;
+use owner::{Owner, PREFIX};
+
+/// The state of a machine that runs (the enumeration VMState).
+const RUNNING: &str = "Running";
+/// The only format that a machine of generation 2 takes (learn.microsoft.com, "Should I create a generation 1 or 2 virtual machine").
+const FORMAT: &str = "VHDX";
+/// Number of the COM port.
+const PORT: u8 = 1;
+
+/// Which base image, how large a machine, where.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The base image, which is not written to.
+    pub image: PathBuf,
+    /// Folder for the machines' own folders; nobody else uses it meanwhile.
+    pub machines: PathBuf,
+    /// What tells this run's machines from those of others: part of their names, and of their pipes'.
+    pub run: String,
+    /// Each guest's memory.
+    pub memory: Bytes,
+    /// Each guest's processors.
+    pub processors: u32,
+    /// How long a cmdlet may take.
+    pub cmdlet: Duration,
+    /// How long a guest may take until its agent is up.
+    pub boot: Duration,
+    /// How long a guest that the host crashes may take to show that.
+    pub crash: Duration,
+    /// Whether the operating system starts anew before each session but the first.
+    pub restart: bool,
+}
+
+/// The host, with the times that it is given.
+struct Host {
+    executor: Box<dyn Executor>,
+    cmdlet: Duration,
+    crash: Duration,
+}
+
+impl Host {
+    fn ask<T>(&self, call: &Call<T>) -> Result<T, Refused> {
+        call.on(&*self.executor, self.cmdlet)
+    }
+}
+
+/// The machine.
+pub struct HyperV {
+    config: Config,
+    host: Arc<Host>,
+    owner: Owner,
+    idle: Arc<Idle<Guest>>,
+    started: AtomicU32,
+    boots: Mutex<Vec<Duration>>,
+    /// What the last guest said of itself.
+    conditions: Mutex<Vec<Condition>>,
+}
+
+/// Whether this host has Hyper-V and this user may use it: its name, or what to do.
+///
+/// # Errors
+/// Why not.
+pub fn probe(executor: &dyn Executor, deadline: Duration) -> Result<String, Refused> {
+    Ok(cmdlet::get_vm_host().on(executor, deadline)?.name)
+}
+
+impl HyperV {
+    /// Looks at host and base image, and removes what killed runs have left, which it says; starts no machine.
+    ///
+    /// # Errors
+    /// What is missing, and the next step.
+    pub fn new(
+        config: Config,
+        executor: Box<dyn Executor>,
+    ) -> Result<(Self, Vec<String>), LinkError> {
+        let image = &config.image;
+        match fs::metadata(image) {
+            Ok(data) if data.is_file() => {}
+            Ok(_) => {
+                return Err(LinkError(format!(
+                    "--image {}: is no file",
+                    image.display()
+                )));
+            }
+            Err(error) => {
+                return Err(LinkError(format!(
+                    "--image {}: {error}; give the VHDX of a Windows with test signing on and the agent in it (docs/machines.md)",
+                    image.display()
+                )));
+            }
+        }
+        let host = Arc::new(Host {
+            executor,
+            cmdlet: config.cmdlet,
+            crash: config.crash,
+        });
+        host.ask(&cmdlet::get_vm_host())?;
+        let owner = Owner::take(&config.machines).map_err(|error| {
+            LinkError(format!(
+                "the folder {} cannot be used: {error}; choose another with --out",
+                config.machines.display()
+            ))
+        })?;
+        let found = leftovers::remove(&host, &owner).map_err(LinkError)?;
+        let disk = host.ask(&cmdlet::get_vhd(&image.display().to_string()))?;
+        if disk.format != FORMAT {
+            return Err(LinkError(format!(
+                "--image {}: is {}, and a machine of generation 2 takes {FORMAT} only; Convert-VHD makes one of it",
+                image.display(),
+                disk.format
+            )));
+        }
+        let machine = Self {
+            config,
+            host,
+            owner,
+            idle: Arc::default(),
+            started: AtomicU32::new(0),
+            boots: Mutex::default(),
+            conditions: Mutex::default(),
+        };
+        Ok((machine, found))
+    }
+
+    /// Makes a machine, starts it, and waits for its agent.
+    fn start(&self, evidence: &Path) -> Result<Link, LinkError> {
+        let began = Instant::now();
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = format!("{PREFIX}{}-{number}", self.config.run);
+        let pipe = format!(r"\\.\pipe\{name}");
+        let folder = self.config.machines.join(number.to_string());
+        let mut guest = self.make(&name, &folder, evidence)?;
+        let id = guest.id().clone();
+        let note = self.owner.note(process::id(), &self.config.machines);
+        for call in [
+            cmdlet::set_vm(&id, self.config.processors, &note),
+            cmdlet::set_vm_firmware_without_secure_boot(&id),
+            cmdlet::set_vm_com_port(&id, PORT, &pipe),
+            cmdlet::remove_vm_network_adapter(&id),
+            cmdlet::start_vm(&id),
+        ] {
+            if interrupt::pending() {
+                return Err(interrupt::before_start());
+            }
+            self.host.ask(&call)?;
+        }
+        let ends = self.connect(guest.id(), &pipe, began)?;
+        guest.set_close(ends.close);
+        let line = Line::noisy(ends.input, ends.output, &folder)
+            .map_err(|error| LinkError(format!("cannot write to {}: {error}", folder.display())))?;
+        let mut link = Link::new(line, Box::new(guest));
+        link.up(self.config.boot)?;
+        link.request(&Request::Check, &[], self.config.boot, |reply, _| {
+            if let Reply::Checked { conditions } = reply {
+                let mut known = self
+                    .conditions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *known = conditions;
+            }
+        })?;
+        let mut boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
+        boots.push(began.elapsed());
+        Ok(link)
+    }
+
+    /// A machine that exists; from here on its guest removes it.
+    fn make(&self, name: &str, folder: &Path, evidence: &Path) -> Result<Guest, LinkError> {
+        let Self { config, host, .. } = self;
+        let text = |path: &Path| path.display().to_string();
+        let disk = folder.join("disk.vhdx");
+        fs::create_dir_all(folder)
+            .map_err(|error| LinkError(format!("cannot make {}: {error}", folder.display())))?;
+        let made = host
+            .ask(&cmdlet::new_vhd_differencing(
+                &text(&disk),
+                &text(&config.image),
+            ))
+            .and_then(|()| {
+                host.ask(&cmdlet::new_vm(
+                    name,
+                    config.memory,
+                    &text(&disk),
+                    &text(folder),
+                ))
+            });
+        match made {
+            Ok(vm) => Ok(Guest::new(
+                &self.host, vm.id, name, folder, evidence, &self.idle,
+            )),
+            Err(error) => {
+                let mut text = error.to_string();
+                // When PowerShell gave no answer, the machine may be there all the same.
+                if let Err(left) = leftovers::end_named(host, name) {
+                    text = format!(
+                        "{text}; whether {name} is there is not known ({left}), and the next run looks again"
+                    );
+                }
+                let _ = fs::remove_dir_all(folder);
+                Err(LinkError(text))
+            }
+        }
+    }
+
+    /// Opens the pipe, which is there when the machine runs. `WaitNamedPipe` waits for a pipe that is busy, not for one to appear, so the
+    /// machine's state is what is asked between two attempts: it says whether there is anything to wait for, and takes its time.
+    fn connect(&self, id: &cmdlet::VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
+        loop {
+            let error = match self.host.executor.connect(pipe) {
+                Ok(ends) => return Ok(ends),
+                Err(error) => error,
+            };
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(LinkError(format!(
+                    "the machine's line {pipe} cannot be opened: {error}; only this program may have it open"
+                )));
+            }
+            let state = self.host.ask(&cmdlet::get_vm(id))?.state;
+            if state != RUNNING {
+                return Err(LinkError(format!(
+                    "the machine was started and is {state} before its line {pipe} was there; look at it in Hyper-V Manager with this base image"
+                )));
+            }
+            if interrupt::pending() {
+                return Err(interrupt::before_start());
+            }
+            if began.elapsed() > self.config.boot {
+                return Err(LinkError(format!(
+                    "the machine runs, but its line {pipe} was not there within {} s",
+                    self.config.boot.as_secs_f32()
+                )));
+            }
+        }
+    }
+}
+
+impl Machine for HyperV {
+    fn kind(&self) -> &'static str {
+        "hyperv"
+    }
+
+    fn cannot_prove(&self) -> &'static str {
+        "what a physical machine does: its timers, its power management, other audio devices; and how other builds of Windows than the guest's treat the driver"
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.host.executor.remark().into_iter().collect();
+        let boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(least), Some(most)) = (boots.iter().min(), boots.iter().max()) {
+            remarks.push(format!(
+                "guests that came up: {}, in {:.2} to {:.2} s from New-VHD to the agent",
+                boots.len(),
+                least.as_secs_f32(),
+                most.as_secs_f32()
+            ));
+        }
+        let conditions = self
+            .conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        remarks.extend(conditions.iter().map(crate::condition_in_words));
+        remarks
+    }
+
+    fn boot(&self, evidence: &Path) -> Result<Link, LinkError> {
+        if interrupt::pending() {
+            return Err(interrupt::before_start());
+        }
+        match self.idle.take() {
+            Some((line, mut guest)) => {
+                guest.begin(evidence);
+                let mut link = Link::new(line, guest);
+                if self.config.restart {
+                    link.restart(self.config.boot)?;
+                }
+                Ok(link)
+            }
+            None => self.start(evidence),
+        }
+    }
+}
+
+impl Drop for HyperV {
+    fn drop(&mut self) {
+        while let Some((line, guest)) = self.idle.take() {
+            // Nothing is on its disk that anybody wants, so nobody waits for a shut-down.
+            if let Some(left) = guest.discard() {
+                eprintln!("hyperv: {left}");
+            }
+            drop(line);
+        }
+    }
+}
+
+impl From<Refused> for LinkError {
+    fn from(refused: Refused) -> Self {
+        Self(refused.to_string())
+    }
+}

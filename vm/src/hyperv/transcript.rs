@@ -1,0 +1,291 @@
+//! A Hyper-V host that is a file: what it is asked, in order, and what it answers. What is asked must be what the file says, to the letter.
+//!
+//! The way of a run through [`super::HyperV`] is whole with it: every PowerShell text is made, every answer read, and behind the pipe an
+//! agent speaks the protocol, with the simulator beside it when one is given.
+
+mod standin;
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64ct::{Base64, Encoding as _};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::Complaint;
+use super::executor::{Ends, Executor, Failure};
+use super::screen;
+use standin::Standin;
+
+/// A transcript, as its file has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcript {
+    /// What happens in it, for people.
+    pub about: String,
+    /// Seconds that the agent has to answer; else as long as it takes.
+    #[serde(default)]
+    pub deadline: Option<f32>,
+    /// How a run against it ends.
+    pub expect: Expect,
+    /// Everything that is asked, in order.
+    pub step: Vec<Step>,
+}
+
+/// What a run is to say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Part of the sentence with which the run ends; nothing when it ends well.
+    #[serde(default)]
+    pub broken: Vec<String>,
+    /// Parts of what is said to have been left by others.
+    #[serde(default)]
+    pub found: Vec<String>,
+    /// Names of machines that are there at the end, because Hyper-V would not remove them or they are somebody else's affair.
+    #[serde(default)]
+    pub left: Vec<String>,
+    /// Names of files that the session's evidence has.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+/// One thing that is asked.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Step {
+    /// The PowerShell text; `{folder}`, `{image}` and `{process}` stand for what differs from run to run.
+    #[serde(default)]
+    pub ask: Option<String>,
+    /// Or the pipe that is opened.
+    #[serde(default)]
+    pub connect: Option<String>,
+    /// What comes back.
+    #[serde(flatten)]
+    pub back: Back,
+}
+
+/// What comes back of a question. Exactly one of these.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Back {
+    /// The objects that the cmdlet puts out, as JSON.
+    Value(String),
+    /// What it complains of.
+    Error(Complaint),
+    /// No answer before the deadline, which nobody waits for here.
+    Late(bool),
+    /// PowerShell ends with these words.
+    Ends(String),
+    /// The pipe is open, and behind it is an agent.
+    Agent(Agent),
+    /// The pipe is not there.
+    Missing(bool),
+    /// The pipe cannot be opened.
+    Busy(bool),
+}
+
+/// What the agent behind a pipe does.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// What a Windows guest's agent says of its conditions, as JSON.
+    #[serde(default)]
+    pub conditions: Option<String>,
+    /// Noise before its greeting, as firmware makes.
+    #[serde(default)]
+    pub noise: String,
+    /// At the request of this name it does what `does` says; `boot` is before its greeting.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// `hang`, `vanish` or `restart`.
+    #[serde(default)]
+    pub does: Option<String>,
+}
+
+impl Transcript {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is none; names the line.
+    pub fn load(file: &Path) -> Result<Self, String> {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| told(&error))?;
+        let transcript: Self = toml::from_str(&text).map_err(|error| told(&error))?;
+        for (number, step) in transcript.step.iter().enumerate() {
+            if step.ask.is_some() == step.connect.is_some() {
+                return Err(told(&format!(
+                    "step {} asks and connects, or neither",
+                    number + 1
+                )));
+            }
+        }
+        Ok(transcript)
+    }
+}
+
+/// Plays a transcript.
+pub struct Player {
+    about: String,
+    /// `{folder}` and the others, and what they stand for.
+    names: Vec<(&'static str, String)>,
+    simulator: Option<(PathBuf, Vec<OsString>)>,
+    stage: Arc<Stage>,
+}
+
+/// What has happened so far; stays when the player is gone.
+#[derive(Default)]
+pub struct Stage {
+    played: Mutex<Played>,
+}
+
+#[derive(Default)]
+struct Played {
+    left: VecDeque<(usize, Step)>,
+    wrong: Vec<String>,
+}
+
+impl Stage {
+    fn played(&self) -> MutexGuard<'_, Played> {
+        self.played.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was not as the transcript has it, so far or, when everything is over, at all.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<String> {
+        let played = self.played();
+        let mut wrong = played.wrong.clone();
+        if let Some((number, step)) = played.left.front() {
+            wrong.push(format!("step {number} was not asked: {}", step.text()));
+        }
+        wrong
+    }
+}
+
+impl Step {
+    fn text(&self) -> &str {
+        self.ask
+            .as_deref()
+            .or(self.connect.as_deref())
+            .unwrap_or_default()
+    }
+}
+
+impl Player {
+    /// A host that plays `transcript` to a run with its machines in `folder` and this base image. Sessions are handed to `simulator`; without
+    /// one the agent says that everything was done.
+    #[must_use]
+    pub fn new(
+        transcript: Transcript,
+        folder: &Path,
+        image: &Path,
+        simulator: Option<(PathBuf, Vec<OsString>)>,
+    ) -> Self {
+        let steps = transcript.step.into_iter();
+        let left = steps.enumerate().map(|(index, step)| (index + 1, step));
+        Self {
+            about: transcript.about,
+            names: vec![
+                ("{folder}", folder.display().to_string()),
+                ("{image}", image.display().to_string()),
+                ("{process}", std::process::id().to_string()),
+            ],
+            simulator,
+            stage: Arc::new(Stage {
+                played: Mutex::new(Played {
+                    left: left.collect(),
+                    wrong: Vec::new(),
+                }),
+            }),
+        }
+    }
+
+    /// What has happened, for whoever judges it.
+    #[must_use]
+    pub fn stage(&self) -> Arc<Stage> {
+        Arc::clone(&self.stage)
+    }
+
+    /// The text with the names replaced, each written as `how` writes it.
+    fn fill(&self, text: &str, how: fn(&str) -> String) -> String {
+        let each = self.names.iter();
+        each.fold(text.to_owned(), |text, (name, value)| {
+            text.replace(name, &how(value))
+        })
+    }
+
+    /// What comes back of `asked`.
+    fn next(&self, asked: &str) -> Result<Back, String> {
+        let mut played = self.stage.played();
+        let Some((number, step)) = played.left.front() else {
+            let wrong = format!("after the last step was asked: {asked}");
+            played.wrong.push(wrong.clone());
+            return Err(wrong);
+        };
+        let expect = self.fill(step.text(), str::to_owned);
+        if expect != asked {
+            let wrong = format!("step {number} is\n  {expect}\nbut was asked\n  {asked}");
+            played.wrong.push(wrong.clone());
+            return Err(wrong);
+        }
+        let back = step.back.clone();
+        played.left.pop_front();
+        Ok(back)
+    }
+}
+
+/// Stands for a picture of the screen, as [`super::cmdlet::thumbnail`] asks for it.
+const PICTURE: &str = "{picture}";
+
+fn picture() -> String {
+    let bytes = usize::from(screen::WIDTH) * usize::from(screen::HEIGHT) * 2;
+    Base64::encode_string(&vec![0; bytes])
+}
+
+/// As within a string of JSON.
+fn in_json(value: &str) -> String {
+    let quoted = json!(value).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+impl Executor for Player {
+    fn run(&self, script: &str, deadline: Duration) -> Result<String, Failure> {
+        match self.next(script).map_err(Failure::Ended)? {
+            Back::Value(text) => {
+                let text = self.fill(&text, in_json).replace(PICTURE, &picture());
+                Ok(format!("{{\"value\":{text}}}"))
+            }
+            Back::Error(complaint) => Ok(json!({ "error": complaint }).to_string()),
+            Back::Late(_) => Err(Failure::Late(deadline)),
+            Back::Ends(words) => Err(Failure::Ended(words)),
+            Back::Agent(_) | Back::Missing(_) | Back::Busy(_) => Err(Failure::Ended(
+                "the transcript answers a cmdlet with a pipe".into(),
+            )),
+        }
+    }
+
+    fn connect(&self, pipe: &str) -> io::Result<Ends> {
+        match self.next(pipe).map_err(io::Error::other)? {
+            Back::Agent(agent) => Standin::start(agent, self.simulator.clone()),
+            Back::Missing(_) => Err(io::ErrorKind::NotFound.into()),
+            Back::Busy(_) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "all pipe instances are busy",
+            )),
+            _ => Err(io::Error::other(
+                "the transcript answers a pipe with a cmdlet's output",
+            )),
+        }
+    }
+
+    fn remark(&self) -> Option<String> {
+        Some(format!(
+            "NOTHING OF THIS WAS HYPER-V: PowerShell was answered by a transcript ({})",
+            self.about
+        ))
+    }
+}

@@ -1,0 +1,198 @@
+//! The agent behind the pipe of a transcript: greets, answers for itself, and hands sessions to a simulator.
+
+use std::ffi::OsString;
+use std::io::{self, BufReader, PipeReader, PipeWriter, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use waverig_protocol::frame;
+use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Reply, Request, Up};
+
+use super::Agent;
+use crate::hyperv::executor::Ends;
+
+/// Its end of the line.
+pub(super) struct Standin {
+    agent: Agent,
+    simulator: Option<(PathBuf, Vec<OsString>)>,
+    input: BufReader<PipeReader>,
+    output: PipeWriter,
+    /// The session's process: ended with the line.
+    child: Arc<Mutex<Option<Child>>>,
+    boots: u32,
+}
+
+/// What a session is handed to.
+struct Session {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Standin {
+    /// Starts it in a thread; gives the host's end.
+    pub(super) fn start(
+        agent: Agent,
+        simulator: Option<(PathBuf, Vec<OsString>)>,
+    ) -> io::Result<Ends> {
+        let (host_reads, output) = io::pipe()?;
+        let (input, host_writes) = io::pipe()?;
+        let child: Arc<Mutex<Option<Child>>> = Arc::default();
+        let standin = Self {
+            agent,
+            simulator,
+            input: BufReader::new(input),
+            output,
+            child: Arc::clone(&child),
+            boots: 1,
+        };
+        thread::spawn(move || {
+            if let Err(error) = standin.serve() {
+                // The host learns it by the end of the line.
+                eprintln!("the agent behind the transcript's pipe: {error}");
+            }
+        });
+        Ok(Ends {
+            input: Box::new(host_reads),
+            output: Box::new(host_writes),
+            close: Box::new(move || end(&child)),
+        })
+    }
+
+    fn serve(mut self) -> io::Result<()> {
+        self.output.write_all(self.agent.noise.as_bytes())?;
+        if self.goes_wrong("boot")? {
+            return Ok(());
+        }
+        self.greet()?;
+        let mut session: Option<Session> = None;
+        // Until the host closes the line.
+        while let Ok((request, payload)) = frame::read::<Request>(&mut self.input) {
+            if self.goes_wrong(request.name())? {
+                return Ok(());
+            }
+            match &request {
+                Request::Check => {
+                    let conditions = self.agent.conditions.as_deref().unwrap_or("[]");
+                    let conditions = serde_json::from_str(conditions)?;
+                    self.say(&Reply::Checked { conditions }, &[])?;
+                }
+                Request::Restart => {
+                    self.say(&Reply::Done, &[])?;
+                    self.boots += 1;
+                    self.greet()?;
+                }
+                Request::Hello { .. } if self.simulator.is_some() => {
+                    let begun = self.begin()?;
+                    self.relay(session.insert(begun), &request, &payload)?;
+                }
+                _ => match &mut session {
+                    Some(begun) => self.relay(begun, &request, &payload)?,
+                    None => self.alone(&request)?,
+                },
+            }
+        }
+        end(&self.child);
+        Ok(())
+    }
+
+    fn greet(&mut self) -> io::Result<()> {
+        let up = Up {
+            version: PROTOCOL_VERSION,
+            system: "a transcript".into(),
+            boots: self.boots,
+        };
+        self.say(&Reply::Up(up), &[])
+    }
+
+    fn say(&mut self, reply: &Reply, payload: &[u8]) -> io::Result<()> {
+        frame::write(&mut self.output, reply, payload)
+    }
+
+    /// Does at `now` what it is to do wrong; whether it is of no more use then.
+    fn goes_wrong(&mut self, now: &str) -> io::Result<bool> {
+        if self.agent.at.as_deref() != Some(now) {
+            return Ok(false);
+        }
+        match self.agent.does.as_deref() {
+            // Reads on, and says nothing any more.
+            Some("hang") => {
+                io::copy(&mut self.input, &mut io::sink())?;
+                Ok(true)
+            }
+            Some("restart") => {
+                self.agent.at = None;
+                self.boots += 1;
+                self.greet()?;
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn begin(&self) -> io::Result<Session> {
+        let Some((program, args)) = &self.simulator else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let mut place = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut last) = place.replace(child) {
+            last.wait()?;
+        }
+        Ok(Session {
+            input,
+            output: BufReader::new(output),
+        })
+    }
+
+    fn relay(
+        &mut self,
+        session: &mut Session,
+        request: &Request,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        frame::write(&mut session.input, request, payload)?;
+        loop {
+            let (reply, payload) =
+                frame::read::<Reply>(&mut session.output).map_err(io::Error::other)?;
+            self.say(&reply, &payload)?;
+            if reply.is_final() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What it says when nothing is behind it.
+    fn alone(&mut self, request: &Request) -> io::Result<()> {
+        let reply = match request {
+            Request::Hello { .. } => Reply::Ready(MachineInfo {
+                version: PROTOCOL_VERSION,
+                system: "a transcript".into(),
+                qpc_frequency: 10_000_000,
+            }),
+            Request::Install { .. } | Request::TryOut { .. } => Reply::Installed(Installed {
+                driver_sha256: String::new(),
+                endpoints: Vec::new(),
+            }),
+            _ => Reply::Done,
+        };
+        self.say(&reply, &[])
+    }
+}
+
+fn end(child: &Mutex<Option<Child>>) {
+    let mut place = child.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(mut child) = place.take() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

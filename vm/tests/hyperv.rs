@@ -1,0 +1,203 @@
+//! The Hyper-V machine against every transcript in `tests/hyperv`: what it asks, what it makes of the answers, and what it leaves.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use waverig_protocol::device::Device;
+use waverig_vm::hyperv::transcript::{Back, Player, Transcript};
+use waverig_vm::hyperv::{Bytes, Config, HyperV};
+use waverig_vm::run::{self, Ending, Job};
+
+/// Long enough for a busy host.
+const LONG: Duration = Duration::from_secs(60);
+
+fn transcripts() -> Vec<(String, Transcript)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join("hyperv");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("they are there")
+        .map(|entry| entry.expect("it can be read").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    files.sort();
+    let load = |path: &PathBuf| {
+        let name = path.file_stem().expect("it has one").to_string_lossy();
+        (
+            name.into_owned(),
+            Transcript::load(path).unwrap_or_else(|error| panic!("{error}")),
+        )
+    };
+    files.iter().map(load).collect()
+}
+
+/// What one run said.
+#[derive(Default)]
+struct Said {
+    broken: String,
+    found: String,
+    evidence: Vec<String>,
+    wrong: Vec<String>,
+    left: Vec<PathBuf>,
+}
+
+fn play(name: &str, transcript: &Transcript) -> Said {
+    let all = std::env::temp_dir().join(format!("waverig-hyperv-{}-{name}", std::process::id()));
+    let folder = |name: &str| all.join(name);
+    let (machines, evidence) = (folder("machines"), folder("evidence"));
+    for folder in [
+        &machines,
+        &evidence,
+        &folder("package"),
+        &folder("machines-live"),
+    ] {
+        fs::create_dir_all(folder).expect("the temporary folder is writable");
+    }
+    // A run that is under way.
+    let live = File::create(folder("machines-live").join("owner.lock")).expect("it is writable");
+    live.lock().expect("nobody else has it");
+    let image = folder("base.vhdx");
+    fs::write(&image, "").expect("it is writable");
+    let deadline = transcript.deadline.map_or(LONG, Duration::from_secs_f32);
+    let player = Player::new(transcript.clone(), &machines, &image, None);
+    let stage = player.stage();
+    let config = Config {
+        image,
+        machines: machines.clone(),
+        run: "t".into(),
+        memory: Bytes(4 << 30),
+        processors: 2,
+        cmdlet: LONG,
+        boot: deadline,
+        crash: LONG,
+        restart: false,
+    };
+    let job = Job {
+        package: &folder("package"),
+        inf: "x.inf",
+        hardware_id: "x",
+        certificate: &[],
+        unsigned: None,
+        device: &Device::default(),
+        scenarios: &[],
+        inspect: false,
+        round: None,
+        lives: None,
+        order: None,
+        seed: 0,
+        deadline,
+    };
+    let mut said = Said::default();
+    match HyperV::new(config, Box::new(player)) {
+        Err(error) => said.broken = error.to_string(),
+        Ok((machine, found)) => {
+            said.found = found.join("\n");
+            // The second session is in the guest of the first.
+            for _ in 0..2 {
+                let ending = run::run(&machine, &job, &evidence, &mut |_, _, _| {});
+                if let Ending::Broken { reason, .. } = ending.expect("the package can be read") {
+                    said.broken = reason;
+                    break;
+                }
+            }
+        }
+    }
+    said.wrong = stage.wrong();
+    let names = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("it is there");
+        entries
+            .map(|entry| entry.expect("it can be read").path())
+            .collect()
+    };
+    let is_folder = |path: &PathBuf| path.is_dir();
+    said.left = names(&machines).into_iter().filter(is_folder).collect();
+    said.evidence = names(&evidence)
+        .iter()
+        .map(|path| {
+            path.file_name()
+                .expect("it has one")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    said.evidence.sort();
+    fs::remove_dir_all(all).expect("the test's own folder");
+    said
+}
+
+#[test]
+fn every_transcript_is_played_to_its_end() {
+    for (name, transcript) in transcripts() {
+        let said = play(&name, &transcript);
+        assert_eq!(said.wrong, [""; 0], "{name}; it ended: {}", said.broken);
+        let expect = &transcript.expect;
+        if expect.broken.is_empty() {
+            assert_eq!(said.broken, "", "{name}");
+        }
+        for part in &expect.broken {
+            assert!(
+                said.broken.contains(part),
+                "{name}: {:?} does not say {part:?}",
+                said.broken
+            );
+        }
+        for part in &expect.found {
+            assert!(
+                said.found.contains(part),
+                "{name}: {:?} does not say {part:?}",
+                said.found
+            );
+        }
+        assert_eq!(
+            said.found.is_empty(),
+            expect.found.is_empty(),
+            "{name}: {}",
+            said.found
+        );
+        assert_eq!(said.evidence, expect.evidence, "{name}");
+        // A folder stays only with its machine.
+        assert_eq!(
+            said.left.len(),
+            expect.left.len(),
+            "{name}: {:?}",
+            said.left
+        );
+    }
+}
+
+#[test]
+fn every_machine_that_is_made_is_removed() {
+    for (name, transcript) in transcripts() {
+        let of = |cmdlet: &str| {
+            let steps = transcript.step.iter();
+            let asked = steps.filter(|step| {
+                step.ask
+                    .as_deref()
+                    .is_some_and(|ask| ask.starts_with(cmdlet))
+            });
+            asked
+                .filter(|step| matches!(step.back, Back::Value(_)))
+                .count()
+        };
+        let late = transcript.step.iter().filter(|step| {
+            let asks = step
+                .ask
+                .as_deref()
+                .is_some_and(|ask| ask.starts_with("New-VM "));
+            asks && matches!(step.back, Back::Late(_))
+        });
+        // Of what others left, `found` has one line each, and one without an end was only told.
+        let others = transcript
+            .expect
+            .found
+            .iter()
+            .filter(|line| line.contains("the virtual machine"));
+        let made = of("New-VM ") + late.count() + others.count();
+        assert_eq!(
+            made,
+            of("Remove-VM ") + transcript.expect.left.len(),
+            "{name}"
+        );
+    }
+}
