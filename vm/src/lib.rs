@@ -5,6 +5,7 @@
 //! owns every deadline: a machine that hangs, crashes or vanishes at any step ends in an [`run::Ending`] that says so,
 //! after whatever was observed until then, and leaves no process behind.
 
+pub mod auto;
 pub mod disk;
 pub mod hostile;
 pub mod hyperv;
@@ -16,8 +17,11 @@ pub mod linux;
 #[cfg(target_os = "linux")]
 pub mod qemu;
 pub mod run;
+pub mod runner;
 mod sim;
+mod turn;
 
+pub use line::Ends;
 pub use link::{Link, LinkError};
 pub use sim::Sim;
 

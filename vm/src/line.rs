@@ -27,6 +27,16 @@ pub(crate) enum Arrival {
 /// Replies that may wait in memory before the machine has to.
 const BACKLOG: usize = 64;
 
+/// The host's ends of a line. Reading, writing and closing happen at the same time, in three threads.
+pub struct Ends {
+    /// What the machine says.
+    pub input: Box<dyn Read + Send>,
+    /// What it is told.
+    pub output: Box<dyn Write + Send>,
+    /// Ends whoever waits for either, for good, and says how the machine ended when that is known.
+    pub close: Box<dyn Fn() -> String + Send>,
+}
+
 /// What came over a line and is no frame.
 pub(crate) const NOISE: &str = "noise.log";
 

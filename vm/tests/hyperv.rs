@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
-use waverig_vm::hyperv::transcript::{Back, Player, Transcript};
+use waverig_vm::hyperv::transcript::{Back, Player, RUN, Transcript};
 use waverig_vm::hyperv::{Bytes, Config, HyperV};
 use waverig_vm::run::{self, Ending, Job};
 
@@ -65,9 +65,10 @@ fn play(name: &str, transcript: &Transcript) -> Said {
     let config = Config {
         image,
         machines: machines.clone(),
-        run: "t".into(),
+        run: RUN.into(),
         memory: Bytes(4 << 30),
         processors: 2,
+        guests: 1,
         cmdlet: LONG,
         boot: deadline,
         crash: LONG,

@@ -28,19 +28,29 @@ pub(crate) struct Context {
 
 /// How the rig itself is tried, and on what.
 #[derive(Default)]
-#[cfg_attr(
-    not(target_os = "linux"),
-    expect(dead_code, reason = "guests under QEMU only")
-)]
 pub(crate) struct Trial {
     /// What a guest does wrong on purpose, and at which request.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "guests under QEMU only")
+    )]
     pub(crate) sabotage: Option<(String, String)>,
     /// How long each step may take, booting included; else as long as the machine's kind usually needs.
     pub(crate) deadline: Option<Duration>,
     /// Whether a guest's operating system starts anew before each session.
     pub(crate) restart: bool,
     /// Why QEMU is to take no hardware's help.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "guests under QEMU only")
+    )]
     pub(crate) accel: Option<&'static str>,
+    /// The base image of guests that are not made here.
+    pub(crate) image: Option<PathBuf>,
+    /// What answers in the place of Hyper-V.
+    pub(crate) transcript: Option<PathBuf>,
+    /// Whether nobody needs this host.
+    pub(crate) disposable: bool,
 }
 
 impl Context {

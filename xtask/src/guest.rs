@@ -1,7 +1,6 @@
 //! The Linux guest for QEMU: the kernel of this distribution's package, unpacked, and an initramfs with the agent.
 
 use std::env;
-use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use waverig_kit::{Invocation, Output};
 use waverig_package::Sha256Digest;
 use waverig_vm::linux::{Kernel, initramfs};
 
+use crate::agent;
 use crate::context::Context;
 use crate::layout;
 use crate::stop::HostLacks;
@@ -33,7 +33,7 @@ pub(crate) struct Guest {
 /// [`HostLacks`] where no kernel can be had; else when the agent does not compile or something cannot be written.
 pub(crate) fn make(context: &Context) -> Result<Guest> {
     let kernel = kernel(context)?;
-    let agent = agent(context)?;
+    let agent = agent::build(context)?;
     let program = env::current_exe().context("this program cannot find its own file")?;
     let objects = shared_objects(context, &[&agent, &program])?;
     let folder = context.layout.rig().join("guest");
@@ -153,26 +153,6 @@ fn parts(depends: &str) -> Vec<String> {
     parts.sort();
     parts.dedup();
     parts
-}
-
-/// Builds the agent with the profile of this program, beside it.
-fn agent(context: &Context) -> Result<PathBuf> {
-    let program = env::current_exe().context("this program cannot find its own file")?;
-    let (Some(beside), Some(target)) = (program.parent(), program.ancestors().nth(2)) else {
-        bail!("{} does not lie in a target folder", program.display());
-    };
-    let cargo = Invocation::new("cargo")
-        .args(["build", "--quiet", "--locked", "--package", "waverig-agent"])
-        .args(["--target-dir".as_ref(), target.as_os_str()])
-        .cwd(context.layout.root())
-        .inherit();
-    let output = context.ui.step("build", "the agent", || {
-        context.exec.run(&cargo).context("cannot start cargo")
-    })?;
-    if !output.success() {
-        bail!("the agent does not compile: see cargo's messages above");
-    }
-    Ok(beside.join(format!("waverig-agent{EXE_SUFFIX}")))
 }
 
 /// What the programs need to be started, as ldd(1) lists it.

@@ -1,5 +1,9 @@
 //! Which test machine a run takes.
 
+mod auto;
+mod hyperv;
+mod runner;
+
 use std::env;
 use std::env::consts::EXE_EXTENSION;
 use std::ffi::OsString;
@@ -22,7 +26,7 @@ use crate::verbs::{Options, SIMULATOR};
 use crate::{guest, setup};
 
 /// The names that `--machine` may give.
-const NAMES: [&str; 3] = ["auto", "sim", "qemu"];
+const NAMES: [&str; 5] = ["auto", "sim", "qemu", "hyperv", "runner"];
 
 /// Whether `--machine` may say this.
 ///
@@ -64,6 +68,13 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
         deadline: options.deadline.map(Duration::from_secs),
         accel,
         restart: options.restart,
+        image: options
+            .image
+            .as_ref()
+            .map(std::path::absolute)
+            .transpose()?,
+        transcript: options.transcript.clone(),
+        disposable: options.disposable,
     })
 }
 
@@ -74,9 +85,15 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
 pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> {
     check(name)?;
     interrupt::on_signal();
+    let name = match name {
+        "auto" => auto::choose(context),
+        named => named,
+    };
     let this = env::current_exe()
         .context("this program cannot find its own file to start the simulator")?;
     match name {
+        "hyperv" => hyperv::select(context),
+        "runner" => runner::select(context),
         #[cfg(target_os = "linux")]
         "qemu" => Ok(Box::new(Qemu::new(qemu(context)?)?)),
         #[cfg(not(target_os = "linux"))]

@@ -3,6 +3,7 @@
 //! No logic lives here that a library crate could own: the kit builds, the package crate signs, the machines run, the
 //! ci crate judges. Exit codes: 0 all passed; 1 a check failed; 2 wrong use; 3 this host lacks something.
 
+mod agent;
 mod bench;
 mod compare;
 mod context;

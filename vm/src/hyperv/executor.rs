@@ -1,8 +1,10 @@
 //! Everything that is asked of a Hyper-V host, behind one trait: a real one has PowerShell and pipes, a test has a transcript.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io;
 use std::time::Duration;
+
+use crate::Ends;
 
 /// A Hyper-V host.
 pub trait Executor: Send + Sync {
@@ -22,16 +24,6 @@ pub trait Executor: Send + Sync {
     fn remark(&self) -> Option<String> {
         None
     }
-}
-
-/// An open pipe. Reading, writing and closing happen at the same time, in three threads.
-pub struct Ends {
-    /// What the machine says.
-    pub input: Box<dyn Read + Send>,
-    /// What it is told.
-    pub output: Box<dyn Write + Send>,
-    /// Ends whoever waits for either, for good.
-    pub close: Box<dyn Fn() + Send>,
 }
 
 /// Why PowerShell gave no answer.

@@ -12,6 +12,7 @@ use super::{Host, leftovers, screen};
 use crate::idle::Idle;
 use crate::line::{Line, NOISE};
 use crate::link::{Behind, Cause};
+use crate::turn::Turn;
 
 /// Most events of the host's log that are looked at.
 const EVENTS: u32 = 200;
@@ -24,9 +25,11 @@ pub(super) struct Guest {
     folder: PathBuf,
     /// Where the evidence of the session goes.
     evidence: PathBuf,
+    /// As long as a session lasts.
+    turn: Option<Turn>,
     idle: Arc<Idle<Self>>,
     /// Ends whoever waits for the line.
-    close: Option<Box<dyn Fn() + Send>>,
+    close: Option<Box<dyn Fn() -> String + Send>>,
     over: bool,
 }
 
@@ -36,7 +39,6 @@ impl Guest {
         id: VmId,
         name: &str,
         folder: &Path,
-        evidence: &Path,
         idle: &Arc<Idle<Self>>,
     ) -> Self {
         Self {
@@ -44,7 +46,8 @@ impl Guest {
             id,
             name: name.into(),
             folder: folder.into(),
-            evidence: evidence.into(),
+            evidence: PathBuf::new(),
+            turn: None,
             idle: Arc::clone(idle),
             close: None,
             over: false,
@@ -56,11 +59,12 @@ impl Guest {
     }
 
     /// A session begins.
-    pub(super) fn begin(&mut self, evidence: &Path) {
+    pub(super) fn begin(&mut self, evidence: &Path, turn: Turn) {
         self.evidence = evidence.into();
+        self.turn = Some(turn);
     }
 
-    pub(super) fn set_close(&mut self, close: Box<dyn Fn() + Send>) {
+    pub(super) fn set_close(&mut self, close: Box<dyn Fn() -> String + Send>) {
         self.close = Some(close);
     }
 
@@ -166,9 +170,12 @@ impl Behind for Guest {
         text
     }
 
-    fn finish(self: Box<Self>, line: Line, _: Duration) {
+    fn finish(mut self: Box<Self>, line: Line, _: Duration) {
         let idle = Arc::clone(&self.idle);
+        // Given back when the next session finds this guest.
+        let turn = self.turn.take();
         idle.put(line, self);
+        drop(turn);
     }
 }
 

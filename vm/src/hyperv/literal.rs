@@ -68,7 +68,9 @@ mod tests {
             } else {
                 values.len() - pieces.len().pow(round)
             };
-            for value in values[from..].to_vec() {
+            let last = values.split_off(from);
+            values.extend(last.iter().cloned());
+            for value in last {
                 values.extend(pieces.iter().map(|piece| format!("{value}{piece}")));
             }
         }

@@ -33,12 +33,13 @@ use waverig_protocol::{Condition, Reply, Request};
 
 pub use answer::{Complaint, Refused};
 pub use cmdlet::Bytes;
-pub use executor::{Ends, Executor, Failure};
+pub use executor::{Executor, Failure};
 
 use crate::idle::Idle;
 use crate::line::Line;
-use crate::{Link, LinkError, Machine, interrupt};
-use cmdlet::Call;
+use crate::turn::{Turn, Turns};
+use crate::{Ends, Link, LinkError, Machine, interrupt};
+use cmdlet::{Call, VmId};
 use guest::Guest;
 use owner::{Owner, PREFIX};
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub memory: Bytes,
     /// Each guest's processors.
     pub processors: u32,
+    /// How many guests are there at a time, at most.
+    pub guests: usize,
     /// How long a cmdlet may take.
     pub cmdlet: Duration,
     /// How long a guest may take until its agent is up.
@@ -91,6 +94,7 @@ pub struct HyperV {
     host: Arc<Host>,
     owner: Owner,
     idle: Arc<Idle<Guest>>,
+    turns: Arc<Turns>,
     started: AtomicU32,
     boots: Mutex<Vec<Duration>>,
     /// What the last guest said of itself.
@@ -151,11 +155,13 @@ impl HyperV {
                 disk.format
             )));
         }
+        let turns = Turns::new(config.guests);
         let machine = Self {
             config,
             host,
             owner,
             idle: Arc::default(),
+            turns,
             started: AtomicU32::new(0),
             boots: Mutex::default(),
             conditions: Mutex::default(),
@@ -164,31 +170,27 @@ impl HyperV {
     }
 
     /// Makes a machine, starts it, and waits for its agent.
-    fn start(&self, evidence: &Path) -> Result<Link, LinkError> {
+    fn start(&self, evidence: &Path, turn: Turn) -> Result<Link, LinkError> {
         let began = Instant::now();
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("{PREFIX}{}-{number}", self.config.run);
         let pipe = format!(r"\\.\pipe\{name}");
         let folder = self.config.machines.join(number.to_string());
-        let mut guest = self.make(&name, &folder, evidence)?;
-        let id = guest.id().clone();
-        let note = self.owner.note(process::id(), &self.config.machines);
-        for call in [
-            cmdlet::set_vm(&id, self.config.processors, &note),
-            cmdlet::set_vm_firmware_without_secure_boot(&id),
-            cmdlet::set_vm_com_port(&id, PORT, &pipe),
-            cmdlet::remove_vm_network_adapter(&id),
-            cmdlet::start_vm(&id),
-        ] {
-            if interrupt::pending() {
-                return Err(interrupt::before_start());
+        let mut guest = self.make(&name, &folder)?;
+        guest.begin(evidence, turn);
+        let line = self.produce(guest.id(), &pipe, began).and_then(|ends| {
+            guest.set_close(ends.close);
+            Line::noisy(ends.input, ends.output, &folder).map_err(|error| {
+                LinkError(format!("cannot write to {}: {error}", folder.display()))
+            })
+        });
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                let left = guest.discard().map(|left| format!("; {left}"));
+                return Err(LinkError(format!("{error}{}", left.unwrap_or_default())));
             }
-            self.host.ask(&call)?;
-        }
-        let ends = self.connect(guest.id(), &pipe, began)?;
-        guest.set_close(ends.close);
-        let line = Line::noisy(ends.input, ends.output, &folder)
-            .map_err(|error| LinkError(format!("cannot write to {}: {error}", folder.display())))?;
+        };
         let mut link = Link::new(line, Box::new(guest));
         link.up(self.config.boot)?;
         link.request(&Request::Check, &[], self.config.boot, |reply, _| {
@@ -206,7 +208,7 @@ impl HyperV {
     }
 
     /// A machine that exists; from here on its guest removes it.
-    fn make(&self, name: &str, folder: &Path, evidence: &Path) -> Result<Guest, LinkError> {
+    fn make(&self, name: &str, folder: &Path) -> Result<Guest, LinkError> {
         let Self { config, host, .. } = self;
         let text = |path: &Path| path.display().to_string();
         let disk = folder.join("disk.vhdx");
@@ -226,9 +228,7 @@ impl HyperV {
                 ))
             });
         match made {
-            Ok(vm) => Ok(Guest::new(
-                &self.host, vm.id, name, folder, evidence, &self.idle,
-            )),
+            Ok(vm) => Ok(Guest::new(&self.host, vm.id, name, folder, &self.idle)),
             Err(error) => {
                 let mut text = error.to_string();
                 // When PowerShell gave no answer, the machine may be there all the same.
@@ -243,9 +243,27 @@ impl HyperV {
         }
     }
 
+    /// Sets a machine up, starts it, and opens its line.
+    fn produce(&self, id: &VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
+        let note = self.owner.note(process::id(), &self.config.machines);
+        for call in [
+            cmdlet::set_vm(id, self.config.processors, &note),
+            cmdlet::set_vm_firmware_without_secure_boot(id),
+            cmdlet::set_vm_com_port(id, PORT, pipe),
+            cmdlet::remove_vm_network_adapter(id),
+            cmdlet::start_vm(id),
+        ] {
+            if interrupt::pending() {
+                return Err(interrupt::before_start());
+            }
+            self.host.ask(&call)?;
+        }
+        self.connect(id, pipe, began)
+    }
+
     /// Opens the pipe, which is there when the machine runs. `WaitNamedPipe` waits for a pipe that is busy, not for one to appear, so the
     /// machine's state is what is asked between two attempts: it says whether there is anything to wait for, and takes its time.
-    fn connect(&self, id: &cmdlet::VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
+    fn connect(&self, id: &VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
         loop {
             let error = match self.host.executor.connect(pipe) {
                 Ok(ends) => return Ok(ends),
@@ -281,6 +299,9 @@ impl Machine for HyperV {
     }
 
     fn cannot_prove(&self) -> &'static str {
+        if self.host.executor.remark().is_some() {
+            return "anything about Hyper-V or Windows: neither was there";
+        }
         "what a physical machine does: its timers, its power management, other audio devices; and how other builds of Windows than the guest's treat the driver"
     }
 
@@ -307,16 +328,17 @@ impl Machine for HyperV {
         if interrupt::pending() {
             return Err(interrupt::before_start());
         }
+        let turn = self.turns.take()?;
         match self.idle.take() {
             Some((line, mut guest)) => {
-                guest.begin(evidence);
+                guest.begin(evidence, turn);
                 let mut link = Link::new(line, guest);
                 if self.config.restart {
                     link.restart(self.config.boot)?;
                 }
                 Ok(link)
             }
-            None => self.start(evidence),
+            None => self.start(evidence, turn),
         }
     }
 }

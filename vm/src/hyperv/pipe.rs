@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Threading::{
     CreateEventW, INFINITE, ResetEvent, SetEvent, WaitForMultipleObjects,
 };
 
-use super::executor::Ends;
+use crate::Ends;
 
 /// Opens it.
 ///
@@ -55,6 +55,7 @@ pub(super) fn connect(name: &str) -> io::Result<Ends> {
         close: Box::new(move || {
             // SAFETY: the event is open as long as `shared` is.
             unsafe { SetEvent(shared.closed.as_raw_handle()) };
+            String::new()
         }),
     })
 }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
 
-use super::executor::{Ends, Executor, Failure};
+use super::executor::{Executor, Failure};
+use crate::Ends;
 
 /// What each process is told first.
 pub const HOST: &str = include_str!("host.ps1");

@@ -6,10 +6,9 @@
 mod standin;
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +17,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Complaint;
-use super::executor::{Ends, Executor, Failure};
+use super::executor::{Executor, Failure};
 use super::screen;
-use standin::Standin;
+use crate::Ends;
+pub use standin::{Heard, Simulator, standin};
 
 /// A transcript, as its file has it.
 #[derive(Clone, Debug, Deserialize)]
@@ -105,6 +105,9 @@ pub struct Agent {
     /// `hang`, `vanish` or `restart`.
     #[serde(default)]
     pub does: Option<String>,
+    /// Whether its line is standard input and output: it ends with its session then.
+    #[serde(skip)]
+    pub stdio: bool,
 }
 
 impl Transcript {
@@ -128,12 +131,15 @@ impl Transcript {
     }
 }
 
+/// What a run that is played calls itself ([`super::Config::run`]).
+pub const RUN: &str = "t";
+
 /// Plays a transcript.
 pub struct Player {
     about: String,
     /// `{folder}` and the others, and what they stand for.
     names: Vec<(&'static str, String)>,
-    simulator: Option<(PathBuf, Vec<OsString>)>,
+    simulator: Option<Simulator>,
     stage: Arc<Stage>,
 }
 
@@ -183,7 +189,7 @@ impl Player {
         transcript: Transcript,
         folder: &Path,
         image: &Path,
-        simulator: Option<(PathBuf, Vec<OsString>)>,
+        simulator: Option<Simulator>,
     ) -> Self {
         let steps = transcript.step.into_iter();
         let left = steps.enumerate().map(|(index, step)| (index + 1, step));
@@ -238,6 +244,14 @@ impl Player {
     }
 }
 
+impl Drop for Player {
+    fn drop(&mut self) {
+        for wrong in self.stage.wrong() {
+            eprintln!("transcript: {wrong}");
+        }
+    }
+}
+
 /// Stands for a picture of the screen, as [`super::cmdlet::thumbnail`] asks for it.
 const PICTURE: &str = "{picture}";
 
@@ -270,7 +284,7 @@ impl Executor for Player {
 
     fn connect(&self, pipe: &str) -> io::Result<Ends> {
         match self.next(pipe).map_err(io::Error::other)? {
-            Back::Agent(agent) => Standin::start(agent, self.simulator.clone()),
+            Back::Agent(agent) => standin(agent, self.simulator.clone(), None),
             Back::Missing(_) => Err(io::ErrorKind::NotFound.into()),
             Back::Busy(_) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,

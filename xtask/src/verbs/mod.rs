@@ -107,6 +107,12 @@ pub(crate) struct Options {
     pub(crate) restart: bool,
     /// `--accel NAME`: what executes guests.
     pub(crate) accel: Option<String>,
+    /// `--image FILE`: a base image for guests.
+    pub(crate) image: Option<PathBuf>,
+    /// `--transcript FILE`: what answers in the place of Hyper-V.
+    pub(crate) transcript: Option<PathBuf>,
+    /// `--disposable`: nobody needs this host.
+    pub(crate) disposable: bool,
 }
 
 /// Runs the verb that the command line names.
@@ -162,6 +168,9 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "sabotage" => options.sabotage = Some(args.value()?.string()?),
             "deadline" => options.deadline = Some(args.value()?.parse()?),
             "accel" => options.accel = Some(args.value()?.string()?),
+            "image" => options.image = Some(args.value()?.into()),
+            "transcript" => options.transcript = Some(args.value()?.into()),
+            "disposable" => options.disposable = true,
             "out" => options.out = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "driver" => options.driver = Some(args.value()?.into()),
@@ -227,7 +236,7 @@ mod tests {
             {
                 let option = option.trim_end_matches(']');
                 let value = match option {
-                    "json" | "restart" => None,
+                    "json" | "restart" | "disposable" => None,
                     "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" => Some("1"),
                     _ => Some("x"),
                 };

@@ -38,7 +38,7 @@ fn the_commands_of_windows_audio_work() {
     }
 }
 
-/// Guests take their time to boot: the tests of `qemu.rs` run these very commands.
+/// Guests take their time to boot: the tests of `qemu.rs` and `hyperv.rs` run these very commands.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_commands_of_machines_are_those_that_tests_run() {
@@ -47,6 +47,7 @@ fn the_commands_of_machines_are_those_that_tests_run() {
         crate::qemu::IN_GUEST,
         crate::qemu::SABOTAGE,
         crate::qemu::LOOK_AT,
+        crate::hyperv::BY_TRANSCRIPT,
     ];
     assert_eq!(commands, run.map(<[&str]>::to_vec));
 }

@@ -13,6 +13,7 @@ mod docs;
 mod faults;
 mod foreign;
 mod fuzz;
+mod hyperv;
 mod interleave;
 mod misuse;
 mod mutants;

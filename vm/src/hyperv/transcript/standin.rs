@@ -11,12 +11,64 @@ use waverig_protocol::frame;
 use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Reply, Request, Up};
 
 use super::Agent;
-use crate::hyperv::executor::Ends;
+use crate::Ends;
+
+/// The simulator's program.
+#[derive(Clone, Debug)]
+pub struct Simulator {
+    /// The file.
+    pub program: PathBuf,
+    /// What it is told.
+    pub args: Vec<OsString>,
+    /// Where it keeps what is staged.
+    pub scratch: PathBuf,
+}
+
+/// The names of the requests that an agent was given.
+pub type Heard = Arc<Mutex<Vec<&'static str>>>;
+
+/// Starts an agent in a thread; gives the host's ends of its line, and notes in `heard` what it is asked.
+///
+/// # Errors
+/// When this host gives no pipes.
+pub fn standin(
+    agent: Agent,
+    simulator: Option<Simulator>,
+    heard: Option<Heard>,
+) -> io::Result<Ends> {
+    let (host_reads, output) = io::pipe()?;
+    let (input, host_writes) = io::pipe()?;
+    let child: Arc<Mutex<Option<Child>>> = Arc::default();
+    let standin = Standin {
+        agent,
+        simulator,
+        heard: heard.unwrap_or_default(),
+        input: BufReader::new(input),
+        output,
+        child: Arc::clone(&child),
+        boots: 1,
+    };
+    thread::spawn(move || {
+        if let Err(error) = standin.serve() {
+            // The host learns it by the end of the line.
+            eprintln!("the agent behind the transcript's pipe: {error}");
+        }
+    });
+    Ok(Ends {
+        input: Box::new(host_reads),
+        output: Box::new(host_writes),
+        close: Box::new(move || {
+            end(&child);
+            String::new()
+        }),
+    })
+}
 
 /// Its end of the line.
-pub(super) struct Standin {
+struct Standin {
     agent: Agent,
-    simulator: Option<(PathBuf, Vec<OsString>)>,
+    simulator: Option<Simulator>,
+    heard: Heard,
     input: BufReader<PipeReader>,
     output: PipeWriter,
     /// The session's process: ended with the line.
@@ -31,35 +83,6 @@ struct Session {
 }
 
 impl Standin {
-    /// Starts it in a thread; gives the host's end.
-    pub(super) fn start(
-        agent: Agent,
-        simulator: Option<(PathBuf, Vec<OsString>)>,
-    ) -> io::Result<Ends> {
-        let (host_reads, output) = io::pipe()?;
-        let (input, host_writes) = io::pipe()?;
-        let child: Arc<Mutex<Option<Child>>> = Arc::default();
-        let standin = Self {
-            agent,
-            simulator,
-            input: BufReader::new(input),
-            output,
-            child: Arc::clone(&child),
-            boots: 1,
-        };
-        thread::spawn(move || {
-            if let Err(error) = standin.serve() {
-                // The host learns it by the end of the line.
-                eprintln!("the agent behind the transcript's pipe: {error}");
-            }
-        });
-        Ok(Ends {
-            input: Box::new(host_reads),
-            output: Box::new(host_writes),
-            close: Box::new(move || end(&child)),
-        })
-    }
-
     fn serve(mut self) -> io::Result<()> {
         self.output.write_all(self.agent.noise.as_bytes())?;
         if self.goes_wrong("boot")? {
@@ -69,6 +92,10 @@ impl Standin {
         let mut session: Option<Session> = None;
         // Until the host closes the line.
         while let Ok((request, payload)) = frame::read::<Request>(&mut self.input) {
+            self.heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(request.name());
             if self.goes_wrong(request.name())? {
                 return Ok(());
             }
@@ -91,6 +118,9 @@ impl Standin {
                     Some(begun) => self.relay(begun, &request, &payload)?,
                     None => self.alone(&request)?,
                 },
+            }
+            if self.agent.stdio && matches!(request, Request::Shutdown) {
+                break;
             }
         }
         end(&self.child);
@@ -132,11 +162,12 @@ impl Standin {
     }
 
     fn begin(&self) -> io::Result<Session> {
-        let Some((program, args)) = &self.simulator else {
+        let Some(simulator) = &self.simulator else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let mut child = Command::new(program)
-            .args(args)
+        let mut child = Command::new(&simulator.program)
+            .args(&simulator.args)
+            .env("WAVERIG_SIM_SCRATCH", &simulator.scratch)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,0 +1,369 @@
+//! This host itself as a machine: a Windows that is thrown away afterwards, as hosted CI runners are.
+//!
+//! The agent is a child process, as the simulator is; what it changes, it changes here. So the host must be one that nobody needs, test
+//! signing must be on already (turning it on takes a restart, which no CI job survives), one run has it at a time, and after everything,
+//! failures and a killed run included, an agent removes what was installed: it keeps a list of that in a folder of its own.
+//! There is no restart, so no Driver Verifier, and a bug check ends the job without a word.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request};
+
+use crate::line::{Arrival, Ends, Line};
+use crate::link::{Behind, Cause};
+use crate::turn::{Turn, Turns};
+use crate::{Link, LinkError, Machine, interrupt};
+
+/// The condition that decides whether Windows loads a driver that is signed for tests.
+const TEST_SIGNING: &str = "test-signing";
+
+/// How a host may be one that nobody needs: GitHub's variable of that name ("Variables reference", docs.github.com).
+const ENVIRONMENT: (&str, &str) = ("RUNNER_ENVIRONMENT", "github-hosted");
+
+/// Whether this host may be changed, and why: somebody said so, or it is a hosted runner, which is thrown away after its job.
+///
+/// # Errors
+/// Why not, and what to do.
+pub fn disposable(
+    told: bool,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<&'static str, String> {
+    let (name, hosted) = ENVIRONMENT;
+    match variable(name) {
+        _ if told => Ok("--disposable says that nobody needs this host"),
+        Some(value) if value == hosted => Ok("a hosted runner, thrown away after its job"),
+        _ => Err(format!(
+            "the machine runner installs a driver and trusts a certificate on this host itself; on one that nobody needs say --disposable ({name} is not {hosted})"
+        )),
+    }
+}
+
+/// Starts agents.
+pub trait Agents: Send + Sync {
+    /// Starts one. What it says beside the protocol goes to `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn start(&self, log: &Path) -> io::Result<Ends>;
+}
+
+/// The agent's program.
+pub struct Program {
+    /// The file.
+    pub program: PathBuf,
+    /// What it is told.
+    pub args: Vec<String>,
+}
+
+impl Agents for Program {
+    fn start(&self, log: &Path) -> io::Result<Ends> {
+        let mut child = Command::new(&self.program)
+            .args(&self.args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // An agent of the same session adds to what the last one said.
+            .stderr(File::options().create(true).append(true).open(log)?)
+            .spawn()?;
+        let (Some(output), Some(input)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let child = Mutex::new(child);
+        Ok(Ends {
+            input: Box::new(input),
+            output: Box::new(output),
+            close: Box::new(move || end(&mut child.lock().unwrap_or_else(PoisonError::into_inner))),
+        })
+    }
+}
+
+/// Ends a process that has not ended; how it ended.
+fn end(child: &mut Child) -> String {
+    // One that is ending keeps its own status.
+    let status = match child.try_wait() {
+        Ok(Some(status)) => Some(status),
+        _ => {
+            let _ = child.kill();
+            child.wait().ok()
+        }
+    };
+    status.map_or_else(String::new, |status| status.to_string())
+}
+
+/// What runs here, and how.
+pub struct Config {
+    /// A file that the run holds locked: one for the whole host.
+    pub lock: PathBuf,
+    /// How long an agent may take until it is up, and for each answer outside of a session.
+    pub deadline: Duration,
+    /// Why this host may be changed.
+    pub why: &'static str,
+}
+
+/// The machine.
+pub struct Runner {
+    agents: Arc<dyn Agents>,
+    config: Config,
+    /// One session at a time: they would install the same driver.
+    turns: Arc<Turns>,
+    /// What the host fulfils; known when the first session begins.
+    conditions: Mutex<Option<Vec<Condition>>>,
+    _lock: File,
+}
+
+impl Runner {
+    /// Takes this host; starts nothing.
+    ///
+    /// # Errors
+    /// When another run has it.
+    pub fn new(config: Config, agents: Arc<dyn Agents>) -> Result<Self, LinkError> {
+        let path = &config.lock;
+        let told = |what: &dyn std::fmt::Display| {
+            LinkError(format!(
+                "this host cannot be taken, {}: {what}",
+                path.display()
+            ))
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| told(&error))?;
+        }
+        let lock = File::create(path).map_err(|error| told(&error))?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => {
+                told(&"another run installs its driver here; wait for it")
+            }
+            fs::TryLockError::Error(error) => told(&error),
+        })?;
+        Ok(Self {
+            agents,
+            config,
+            turns: Turns::new(1),
+            conditions: Mutex::default(),
+            _lock: lock,
+        })
+    }
+
+    /// An agent that is up.
+    fn agent(
+        &self,
+        log: &Path,
+        behind: impl FnOnce(Closing) -> Box<dyn Behind>,
+    ) -> Result<Link, LinkError> {
+        up(&*self.agents, log, self.config.deadline, behind)
+    }
+
+    /// Before the first session: whether a driver can be loaded at all, and what a killed run has left goes.
+    fn prepare(&self, log: &Path) -> Result<(), LinkError> {
+        let mut known = self
+            .conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() {
+            return Ok(());
+        }
+        let mut link = self.agent(log, |closing| Box::new(closing))?;
+        let mut conditions = Vec::new();
+        link.request(&Request::Check, &[], self.config.deadline, |reply, _| {
+            if let Reply::Checked { conditions: told } = reply {
+                conditions = told;
+            }
+        })?;
+        signs(&conditions).map_err(LinkError)?;
+        drop(link);
+        remove(&*self.agents, log, self.config.deadline)?;
+        *known = Some(conditions);
+        Ok(())
+    }
+}
+
+/// Whether Windows loads drivers that are signed for tests, as the agent says.
+///
+/// # Errors
+/// Why the machine is refused.
+fn signs(conditions: &[Condition]) -> Result<(), String> {
+    let next = "turn it on (`bcdedit /set testsigning on`, Secure Boot off) and restart, or use another machine: --machine sim";
+    let condition = conditions
+        .iter()
+        .find(|condition| condition.name == TEST_SIGNING);
+    match condition {
+        Some(Condition {
+            holds: Some(true), ..
+        }) => Ok(()),
+        Some(Condition {
+            holds: Some(false),
+            text,
+            ..
+        }) => Err(format!("test signing is off on this host: {text}; {next}")),
+        Some(Condition {
+            holds: None, text, ..
+        }) => Err(format!(
+            "whether test signing is on here is unknown: {text}; {next}"
+        )),
+        None => Err(format!(
+            "the agent does not say whether test signing is on here; {next}"
+        )),
+    }
+}
+
+/// Starts an agent and waits until it is up.
+fn up(
+    agents: &dyn Agents,
+    log: &Path,
+    deadline: Duration,
+    behind: impl FnOnce(Closing) -> Box<dyn Behind>,
+) -> Result<Link, LinkError> {
+    let Ends {
+        input,
+        output,
+        close,
+    } = agents
+        .start(log)
+        .map_err(|error| LinkError(format!("the agent cannot be started: {error}")))?;
+    let line = Line::strict(input, output);
+    let mut link = Link::new(line, behind(Closing(Some(close))));
+    link.up(deadline)?;
+    Ok(link)
+}
+
+/// Has an agent remove whatever agents have installed.
+fn remove(agents: &dyn Agents, log: &Path, deadline: Duration) -> Result<(), LinkError> {
+    let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
+    let hello = Request::Hello {
+        version: PROTOCOL_VERSION,
+    };
+    for request in [hello, Request::Remove, Request::Shutdown] {
+        let mut refused = None;
+        link.request(&request, &[], deadline, |reply, _| {
+            if let Reply::Refused(refusal) = reply {
+                refused = Some(refusal.reason);
+            }
+        })?;
+        if let Some(reason) = refused {
+            return Err(LinkError(format!("{}: {reason}", request.name())));
+        }
+    }
+    link.finish(deadline);
+    Ok(())
+}
+
+/// Behind an agent that installs nothing: it is ended.
+struct Closing(Option<Box<dyn Fn() -> String + Send>>);
+
+impl Closing {
+    fn close(&mut self) -> String {
+        self.0.take().map(|close| close()).unwrap_or_default()
+    }
+}
+
+impl Behind for Closing {
+    fn end(&mut self, _: Option<Cause>) -> String {
+        self.close()
+    }
+
+    /// Lets it end by itself, which closes the line.
+    fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
+        wait(&line, deadline);
+        self.close();
+    }
+}
+
+/// Waits until a line is closed.
+fn wait(line: &Line, deadline: Duration) {
+    let end = Instant::now() + deadline;
+    while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now())) {}
+}
+
+/// Behind a session: whatever ends it, what was installed is removed.
+struct Session {
+    closing: Closing,
+    agents: Arc<dyn Agents>,
+    log: PathBuf,
+    deadline: Duration,
+    _turn: Turn,
+    over: bool,
+}
+
+impl Behind for Session {
+    fn end(&mut self, cause: Option<Cause>) -> String {
+        if std::mem::replace(&mut self.over, true) {
+            return String::new();
+        }
+        let how = self.closing.close();
+        let removed = match remove(&*self.agents, &self.log, self.deadline) {
+            Ok(()) => "what was installed is removed".into(),
+            // The agent's list stays, so the next run tries again.
+            Err(error) => format!("WHAT WAS INSTALLED MAY STILL BE HERE ({error})"),
+        };
+        if cause.is_none() && removed.starts_with('W') {
+            eprintln!("runner: {removed}");
+        }
+        [how, removed]
+            .iter()
+            .filter(|text| !text.is_empty())
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    /// The run itself had it removed.
+    fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
+        self.over = true;
+        wait(&line, deadline);
+        self.closing.close();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+impl Machine for Runner {
+    fn kind(&self) -> &'static str {
+        "runner"
+    }
+
+    fn cannot_prove(&self) -> &'static str {
+        "what needs a restart: Driver Verifier, a crash dump, start with the system; and how other builds of Windows than this host's treat the driver"
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = vec![format!(
+            "this host itself was the machine: {}",
+            self.config.why
+        )];
+        let conditions = self
+            .conditions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        remarks.extend(conditions.iter().flatten().map(crate::condition_in_words));
+        remarks
+    }
+
+    fn boot(&self, evidence: &Path) -> Result<Link, LinkError> {
+        if interrupt::pending() {
+            return Err(interrupt::before_start());
+        }
+        let turn = self.turns.take()?;
+        let log = evidence.join("agent.log");
+        self.prepare(&log)?;
+        self.agent(&log, |closing| {
+            Box::new(Session {
+                closing,
+                agents: Arc::clone(&self.agents),
+                log: log.clone(),
+                deadline: self.config.deadline,
+                _turn: turn,
+                over: false,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

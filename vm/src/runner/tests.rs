@@ -1,0 +1,212 @@
+//! Agents that are threads of this process.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::hyperv::transcript::{Agent, Heard, standin};
+use crate::run::{Ending, Job, run};
+use waverig_protocol::device::Device;
+
+/// Agents, one after the other; the last one again and again.
+struct Scripted {
+    agents: Mutex<VecDeque<Agent>>,
+    heard: Heard,
+}
+
+impl Agents for Scripted {
+    fn start(&self, _: &Path) -> io::Result<Ends> {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let agent = match agents.len() {
+            1 => agents.front().cloned(),
+            _ => agents.pop_front(),
+        };
+        let heard = Arc::clone(&self.heard);
+        heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push("|");
+        standin(agent.expect("one is left"), None, Some(heard))
+    }
+}
+
+fn good() -> Agent {
+    checked(r#"[{"name":"test-signing","holds":true,"text":"on"}]"#)
+}
+
+fn checked(conditions: &str) -> Agent {
+    Agent {
+        conditions: Some(conditions.into()),
+        noise: String::new(),
+        at: None,
+        does: None,
+        stdio: true,
+    }
+}
+
+fn bad(at: &str, does: &str) -> Agent {
+    Agent {
+        at: Some(at.into()),
+        does: Some(does.into()),
+        ..good()
+    }
+}
+
+/// Two sessions with these agents: what the first that went wrong said, and all that agents heard; each start is a `|`.
+fn play(name: &str, agents: &[Agent]) -> (String, String) {
+    let folder = std::env::temp_dir().join(format!("waverig-runner-{}-{name}", std::process::id()));
+    fs::create_dir_all(folder.join("package")).expect("the temporary folder is writable");
+    let heard = Heard::default();
+    let scripted = Scripted {
+        agents: Mutex::new(agents.iter().cloned().collect()),
+        heard: Arc::clone(&heard),
+    };
+    // Short only where somebody hangs.
+    let hangs = agents
+        .iter()
+        .any(|agent| agent.does.as_deref() == Some("hang"));
+    let deadline = Duration::from_millis(if hangs { 500 } else { 30_000 });
+    let config = Config {
+        lock: folder.join("runner.lock"),
+        deadline,
+        why: "a test",
+    };
+    let runner = Runner::new(config, Arc::new(scripted)).expect("nobody has it");
+    let job = Job {
+        package: &folder.join("package"),
+        inf: "x.inf",
+        hardware_id: "x",
+        certificate: &[],
+        unsigned: None,
+        device: &Device::default(),
+        scenarios: &[],
+        inspect: false,
+        round: None,
+        lives: None,
+        order: None,
+        seed: 0,
+        deadline,
+    };
+    let mut said = String::new();
+    for _ in 0..2 {
+        let ending =
+            run(&runner, &job, &folder, &mut |_, _, _| {}).expect("the package can be read");
+        if let Ending::Broken { reason, .. } = ending {
+            said = reason;
+            break;
+        }
+    }
+    drop(runner);
+    fs::remove_dir_all(folder).expect("the test's own folder");
+    let heard = heard
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .join(" ");
+    (said, heard)
+}
+
+const FIRST: &str = "| check | hello remove shutdown ";
+const SESSION: &str = "| hello trust install remove shutdown";
+
+#[test]
+fn a_run_begins_and_ends_with_nothing_installed() {
+    let (said, heard) = play("good", &[good()]);
+    assert_eq!(said, "");
+    assert_eq!(heard, format!("{FIRST}{SESSION} {SESSION}"));
+}
+
+#[test]
+fn whatever_an_agent_does_another_one_removes() {
+    let check = |does: &str, expect: &str| {
+        let agents = [good(), good(), bad("install", does), good()];
+        let (said, heard) = play(does, &agents);
+        assert!(said.contains(expect), "{said:?} does not say {expect:?}");
+        assert!(said.contains("what was installed is removed"), "{said}");
+        assert_eq!(
+            heard,
+            format!("{FIRST}| hello trust install | hello remove shutdown")
+        );
+    };
+    check("vanish", "ended without an answer");
+    check("hang", "no answer within 0.5 s");
+    check("restart", "started anew by itself");
+}
+
+#[test]
+fn what_cannot_be_removed_is_told() {
+    let agents = [
+        good(),
+        good(),
+        bad("install", "vanish"),
+        bad("remove", "vanish"),
+    ];
+    let (said, _) = play("stays", &agents);
+    assert!(said.contains("MAY STILL BE HERE"), "{said}");
+}
+
+#[test]
+fn a_host_without_test_signing_is_refused_before_anything_is_installed() {
+    let check = |name: &str, conditions: &str, expect: &str| {
+        let (said, heard) = play(name, &[checked(conditions)]);
+        assert!(said.contains(expect), "{said:?} does not say {expect:?}");
+        assert!(said.contains("bcdedit"), "{said}");
+        assert_eq!(heard, "| check");
+    };
+    check(
+        "off",
+        r#"[{"name":"test-signing","holds":false,"text":"no"}]"#,
+        "is off",
+    );
+    check(
+        "unknown",
+        r#"[{"name":"test-signing","holds":null,"text":"?"}]"#,
+        "is unknown",
+    );
+    check(
+        "unsaid",
+        r#"[{"name":"secure-boot","holds":true,"text":""}]"#,
+        "does not say",
+    );
+}
+
+#[test]
+fn only_a_host_that_nobody_needs_is_taken() {
+    let check = |told: bool, value: Option<&str>, expect: Option<&str>| {
+        let answer = disposable(told, |name| {
+            assert_eq!(name, "RUNNER_ENVIRONMENT");
+            value.map(str::to_owned)
+        });
+        match (&answer, expect) {
+            (Ok(why), Some(expect)) => assert!(why.contains(expect), "{why}"),
+            (Err(why), None) => assert!(why.contains("--disposable"), "{why}"),
+            _ => panic!("{told} {value:?}: {answer:?}"),
+        }
+    };
+    check(false, None, None);
+    check(false, Some("self-hosted"), None);
+    check(false, Some("github-hosted"), Some("hosted runner"));
+    check(true, Some("self-hosted"), Some("--disposable"));
+    check(true, None, Some("--disposable"));
+}
+
+#[test]
+fn a_host_is_for_one_run() {
+    let folder = std::env::temp_dir().join(format!("waverig-runner-{}", std::process::id()));
+    let take = || {
+        let config = Config {
+            lock: folder.join("runner.lock"),
+            deadline: Duration::from_secs(1),
+            why: "a test",
+        };
+        let scripted = Scripted {
+            agents: Mutex::default(),
+            heard: Heard::default(),
+        };
+        Runner::new(config, Arc::new(scripted))
+    };
+    let first = take().expect("it is free");
+    let error = take().map(drop).expect_err("it is taken");
+    assert!(error.to_string().contains("another run"), "{error}");
+    drop(first);
+    take().map(drop).expect("it is free again");
+    fs::remove_dir_all(folder).expect("the test's own folder");
+}

@@ -1,0 +1,119 @@
+//! Hyper-V on this host, or a transcript in its place.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use waverig_vm::Machine;
+use waverig_vm::hyperv::powershell::PowerShell;
+use waverig_vm::hyperv::transcript::{Player, RUN, Simulator, Transcript};
+use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV};
+
+use super::words;
+use crate::context::Context;
+use crate::stop::{HostLacks, Usage};
+use crate::verbs::SIMULATOR;
+
+/// A Windows guest's memory, and its processors: what Windows 11 asks for at least (learn.microsoft.com, "Windows 11 requirements").
+const MEMORY: Bytes = Bytes(4 << 30);
+const PROCESSORS: u32 = 2;
+/// Guests at a time: each takes its memory from the host.
+const GUESTS: usize = 2;
+/// How long a cmdlet may take; the first one loads the module.
+const CMDLET: Duration = Duration::from_secs(120);
+/// How long a guest may take until its agent is up: others' take two minutes the first time.
+const BOOT: Duration = Duration::from_secs(300);
+/// How long a guest that is crashed on purpose may take to show it.
+const CRASH: Duration = Duration::from_secs(30);
+
+/// Why Hyper-V is not for `auto`.
+pub(super) fn probe(context: &Context) -> Result<(), String> {
+    if !cfg!(windows) {
+        return Err("it needs a Windows host".into());
+    }
+    let image = context.trial.image.as_ref();
+    image.ok_or("no base image was named (--image FILE)")?;
+    let host = hyperv::probe(&PowerShell::of_windows(), CMDLET);
+    host.map(drop).map_err(|error| error.to_string())
+}
+
+/// The machine; removes first what killed runs have left.
+pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
+    let trial = &context.trial;
+    let machines = context.layout.rig().join("hyperv");
+    let (executor, image, run): (Box<dyn Executor>, PathBuf, String) = match &trial.transcript {
+        Some(file) => {
+            let file = std::path::absolute(file)?;
+            // The file stands for the base image, too, which has to be one.
+            let player = player(context, &file, &machines)?;
+            (Box::new(player), file, RUN.into())
+        }
+        None => (Box::new(windows()?), image(context)?, token()),
+    };
+    let config = Config {
+        image,
+        machines,
+        run,
+        memory: MEMORY,
+        processors: PROCESSORS,
+        // A transcript is one guest after the other.
+        guests: if trial.transcript.is_some() {
+            1
+        } else {
+            GUESTS
+        },
+        cmdlet: CMDLET,
+        boot: trial.deadline.unwrap_or(BOOT),
+        crash: CRASH,
+        restart: trial.restart,
+    };
+    let (machine, found) =
+        HyperV::new(config, executor).map_err(|error| HostLacks(error.to_string()))?;
+    for what in found {
+        context
+            .ui
+            .say("clean", &format!("left by a run that was killed: {what}"));
+    }
+    Ok(Box::new(machine))
+}
+
+fn windows() -> Result<PowerShell> {
+    if cfg!(windows) {
+        return Ok(PowerShell::of_windows());
+    }
+    Err(HostLacks(
+        "the machine hyperv needs a Windows host with Hyper-V; elsewhere --transcript FILE plays one (vm/tests/hyperv), and --machine sim runs everywhere".into(),
+    )
+    .into())
+}
+
+fn image(context: &Context) -> Result<PathBuf> {
+    let image = context.trial.image.clone();
+    image.with_context(|| {
+        Usage("--machine hyperv takes --image FILE, the VHDX of a Windows with test signing on and the agent in it (docs/machines.md)".into())
+    })
+}
+
+fn player(context: &Context, file: &Path, machines: &Path) -> Result<Player> {
+    let transcript =
+        Transcript::load(file).map_err(|error| Usage(format!("--transcript {error}")))?;
+    let simulator = Simulator {
+        program: env::current_exe()
+            .context("this program cannot find its own file to start the simulator")?,
+        args: words(context, SIMULATOR),
+        scratch: machines.to_owned(),
+    };
+    Ok(Player::new(transcript, machines, file, Some(simulator)))
+}
+
+/// What no other run on this host calls itself: no two have a process of one number at one time.
+fn token() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!(
+        "{:x}-{:x}",
+        process::id(),
+        since.map_or(0, |since| since.as_secs())
+    )
+}
