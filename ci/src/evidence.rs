@@ -138,6 +138,8 @@ impl Evidence {
             Reply::Done
             | Reply::Up(_)
             | Reply::Checked { .. }
+            | Reply::Left { .. }
+            | Reply::File { .. }
             | Reply::FuzzFound { .. }
             | Reply::Lived(_)
             | Reply::FaultFound { .. }

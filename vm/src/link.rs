@@ -77,7 +77,10 @@ impl Link {
     }
 
     /// Takes over a child whose standard input and output are piped.
-    pub(crate) fn over_stdio(mut child: Child) -> Result<Self, LinkError> {
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn over_stdio(mut child: Child) -> Result<Self, LinkError> {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(LinkError(
                 "the machine's standard input and output are not piped".into(),
@@ -133,7 +136,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`Self::request`], and when the agent speaks another version of the protocol.
-    pub(crate) fn up(&mut self, deadline: Duration) -> Result<Up, LinkError> {
+    pub fn up(&mut self, deadline: Duration) -> Result<Up, LinkError> {
         let (reply, _) = self.reply(
             Instant::now() + deadline,
             "the machine ended before its agent was up",

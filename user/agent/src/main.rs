@@ -4,7 +4,8 @@
 //! again when it ends. The agent ([`serve`]) says that it is up, takes the host's requests, and hands those of a session to the
 //! simulator, which runs beside it.
 //!
-//! What a Windows guest needs (SetupAPI, WASAPI) is not here yet.
+//! On Windows it carries the requests out itself (`windows`): it installs the package, plays and captures. What needs no Windows to be
+//! decided is in the library beside it.
 
 #[cfg(target_os = "linux")]
 mod conditions;
@@ -22,6 +23,8 @@ mod sabotage;
 mod serve;
 #[cfg(target_os = "linux")]
 mod simulator;
+#[cfg(windows)]
+mod windows;
 
 use std::process::ExitCode;
 
@@ -42,8 +45,26 @@ fn main() -> ExitCode {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
 fn main() -> ExitCode {
-    eprintln!("waverig-agent: only Linux guests are served so far");
+    let options = match waverig_agent::options::Options::from(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("waverig-agent: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match windows::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("waverig-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn main() -> ExitCode {
+    eprintln!("waverig-agent: Linux and Windows machines are served, no others");
     ExitCode::FAILURE
 }

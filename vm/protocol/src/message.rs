@@ -12,7 +12,7 @@ use crate::scenario::{Format, Scenario};
 use crate::timeline::Stamped;
 
 /// Version of this protocol; both sides must speak the same.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What the host asks for. A payload travels with the requests that say so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,20 @@ pub enum Request {
     Restart,
     /// To the agent, between sessions: the operating system ends. Answered by [`Reply::Done`].
     PowerOff,
+    /// To the agent, between sessions: from its next start on the operating system verifies these drivers; without any, none. Answered
+    /// by [`Reply::Done`].
+    Verify {
+        /// File names of drivers: `waverig.sys`.
+        drivers: Vec<String>,
+    },
+    /// To the agent: what is there of a driver, of this run or of one before? Answered by [`Reply::Left`].
+    Leftovers {
+        /// Hardware id of its device nodes.
+        hardware_id: String,
+    },
+    /// To the agent: what did the operating system write about what happened? Answered by a [`Reply::File`] for each piece of each file,
+    /// then [`Reply::Done`].
+    Collect,
 }
 
 impl Request {
@@ -106,6 +120,9 @@ impl Request {
             Self::Check => "check",
             Self::Restart => "restart",
             Self::PowerOff => "power-off",
+            Self::Verify { .. } => "verify",
+            Self::Leftovers { .. } => "leftovers",
+            Self::Collect => "collect",
         }
     }
 }
@@ -120,6 +137,18 @@ pub enum Reply {
     Checked {
         /// One thing each.
         conditions: Vec<Condition>,
+    },
+    /// What is there of a driver; nothing after a run that cleaned up behind itself.
+    Left {
+        /// Device nodes, packages in the driver store, services, certificates: a line each.
+        items: Vec<String>,
+    },
+    /// A piece of a file that the operating system wrote; payload: its bytes.
+    File {
+        /// A bare file name.
+        name: String,
+        /// Where in the file the piece belongs, in bytes.
+        offset: u64,
     },
     /// The machine is up.
     Ready(MachineInfo),
@@ -207,6 +236,7 @@ impl Reply {
             | Self::Done
             | Self::Up(_)
             | Self::Checked { .. }
+            | Self::Left { .. }
             | Self::Installed(_)
             | Self::Inspected { .. }
             | Self::Refused(_)
@@ -214,6 +244,7 @@ impl Reply {
             | Self::Interleaved(_)
             | Self::Fault { .. } => true,
             Self::Events { .. }
+            | Self::File { .. }
             | Self::Capture { .. }
             | Self::FuzzFound { .. }
             | Self::Lived(_)

@@ -26,6 +26,21 @@ const STEPS: &[(&str, &[&str])] = &[
         "lints",
         &["clippy", "--all-targets", "--", "--deny", "warnings"],
     ),
+    // Where there is Wine, which runs it in the tests.
+    #[cfg(target_os = "linux")]
+    (
+        "lints of the agent for Windows",
+        &[
+            "clippy",
+            "--package",
+            "waverig-agent",
+            "--target",
+            "x86_64-pc-windows-gnu",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    ),
     ("tests", &["test", "--no-fail-fast"]),
 ];
 

@@ -262,9 +262,12 @@ impl Session {
             }
             // Answered where the line is read: the machine ends with it.
             Request::Shutdown => Ok(Reply::Done),
-            Request::Check | Request::Restart | Request::PowerOff => {
-                Err("the simulator has no operating system around it".into())
-            }
+            Request::Check
+            | Request::Restart
+            | Request::PowerOff
+            | Request::Verify { .. }
+            | Request::Leftovers { .. }
+            | Request::Collect => Err("the simulator has no operating system around it".into()),
         }
     }
 

@@ -1,0 +1,11 @@
+//! What an agent decides without its operating system: compiled and tested on every host.
+
+pub mod audclnt;
+pub mod inf;
+pub mod interface;
+pub mod names;
+pub mod options;
+pub mod plan;
+pub mod records;
+pub mod state;
+pub mod wave;
