@@ -99,6 +99,63 @@ const TOOLS: &[Tool] = &[
     QEMU,
     #[cfg(target_os = "linux")]
     Tool {
+        name: "Wine, which runs the agent for Windows",
+        probe: &["wine", "--version"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "wine",
+            "wine64",
+        ])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "mingw-w64's compiler, which links the agent for Windows",
+        probe: &["x86_64-w64-mingw32-gcc", "--version"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "gcc-mingw-w64-x86-64-win32",
+        ])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "PulseAudio, the sound server that Wine plays to",
+        probe: &["pulseaudio", "--version"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "pulseaudio",
+            "pulseaudio-utils",
+        ])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "Rust's libraries for x86_64-pc-windows-gnu",
+        probe: &[
+            "rustc",
+            "--target",
+            "x86_64-pc-windows-gnu",
+            "--crate-type",
+            "lib",
+            "--emit",
+            "dep-info=-",
+            "/dev/null",
+        ],
+        add: &[Add {
+            when: &["rustup", "--version"],
+            command: &["rustup", "target", "add", "x86_64-pc-windows-gnu"],
+            root: false,
+        }],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
         name: "clang, which compiles the drivers in C++ that the rig is tried on",
         probe: &["clang", "--version"],
         add: &[apt(&[

@@ -24,3 +24,5 @@ mod pace;
 mod qemu;
 mod reproducible;
 mod rig;
+#[cfg(target_os = "linux")]
+mod wine;
