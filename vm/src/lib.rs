@@ -7,6 +7,7 @@
 
 pub mod auto;
 pub mod disk;
+pub mod dump;
 pub mod hostile;
 pub mod hyperv;
 mod idle;

@@ -21,6 +21,7 @@ mod rules;
 mod sabotage;
 mod sim;
 mod test;
+mod triage;
 mod vm_test;
 
 use std::ffi::OsString;
@@ -64,6 +65,7 @@ const VERBS: &[Verb] = &[
     pace::VERB,
     #[cfg(target_os = "linux")]
     sabotage::VERB,
+    triage::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -71,6 +73,8 @@ const VERBS: &[Verb] = &[
 /// Every option any verb has; a verb lists those it takes in its `options` text.
 #[derive(Default)]
 pub(crate) struct Options {
+    /// `FILE`: what the verb is about, without a name before it.
+    pub(crate) file: Option<PathBuf>,
     /// `--machine KIND`
     pub(crate) machine: Option<String>,
     /// `--filter NAME`
@@ -95,6 +99,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// `--count N`
     pub(crate) count: Option<u64>,
+    /// `--pdb FOLDER`: where the driver's symbols are.
+    pub(crate) pdb: Option<PathBuf>,
     /// `--replay WHAT`: one thing again; what it is called is the verb's affair.
     pub(crate) replay: Option<String>,
     /// `--minutes N`
@@ -156,6 +162,10 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
         let name = match &arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Long(name) if verb.takes(name) => (*name).to_owned(),
+            Arg::Value(file) if verb.options.starts_with("FILE") && options.file.is_none() => {
+                options.file = Some(file.into());
+                continue;
+            }
             _ => return Err(Usage(format!("{}\n{}", arg.unexpected(), usage(verb))).into()),
         };
         match name.as_str() {
@@ -172,6 +182,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
             "out" => options.out = Some(args.value()?.into()),
+            "pdb" => options.pdb = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
             "driver" => options.driver = Some(args.value()?.into()),
             "inf" => options.inf = Some(args.value()?.into()),
@@ -267,6 +278,8 @@ mod tests {
         check(&["ci", "surplus"], "surplus");
         check(&["vm-test", "--seed", "x"], "x");
         check(&["inspect", "--driver", "x.sys"], "go together");
+        check(&["triage"], "needs a dump");
+        check(&["triage", "a.dmp", "b.dmp"], "b.dmp");
         check(&["--frobnicate"], "usage: cargo xtask VERB");
     }
 }

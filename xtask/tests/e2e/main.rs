@@ -24,5 +24,6 @@ mod pace;
 mod qemu;
 mod reproducible;
 mod rig;
+mod triage;
 #[cfg(target_os = "linux")]
 mod wine;

@@ -2,7 +2,6 @@
 
 mod extended;
 mod load;
-mod names;
 pub(crate) mod pe;
 pub(crate) mod symbols;
 pub(crate) mod unwind;
@@ -11,7 +10,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 pub use load::load;
-pub(crate) use names::short as short_name;
+pub(crate) use waverig_symbols::short as short_name;
 
 use unwind::Function;
 

@@ -1,36 +1,20 @@
-//! Function, file and line of addresses in a driver, from the PDB beside it; read only when a report is made.
+//! Function, file and line of addresses in a loaded driver; read only when a report is made.
 
-use std::fs::File;
-use std::path::Path;
+pub(crate) use waverig_symbols::Symbol;
 
-use pdb_addr2line::ContextPdbData;
-use pdb_addr2line::pdb::PDB;
-
-use super::{Image, at, names};
+use super::{Image, at};
 use crate::report::place;
 
-/// What is known of one address.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Symbol {
-    pub(crate) function: Option<String>,
-    pub(crate) file: Option<String>,
-    pub(crate) line: Option<u32>,
-}
-
-/// All levels of inlining at `offset` of the image, innermost first; empty when nothing is known.
+/// All levels of inlining at `offset` of the image, innermost first, files named as in reports; empty when nothing is known.
 pub(crate) fn find(image: &Image, offset: usize) -> Vec<Symbol> {
-    let lookup = |pdb: &Path| -> Option<Vec<Symbol>> {
-        let data = ContextPdbData::try_from_pdb(PDB::open(File::open(pdb).ok()?).ok()?).ok()?;
-        let context = data.make_context().ok()?;
-        let frames = context.find_frames(u32::try_from(offset).ok()?).ok()??;
-        let symbol = |frame: &pdb_addr2line::Frame<'_>| Symbol {
-            function: frame.function.as_deref().map(names::short),
-            file: frame.file.as_deref().map(place::name),
-            line: frame.line,
-        };
-        Some(frames.frames.iter().map(symbol).collect())
+    let Some(pdb) = image.pdb.as_deref() else {
+        return Vec::new();
     };
-    image.pdb.as_deref().and_then(lookup).unwrap_or_default()
+    let mut symbols = waverig_symbols::find(pdb, offset);
+    for symbol in &mut symbols {
+        symbol.file = symbol.file.as_deref().map(place::name);
+    }
+    symbols
 }
 
 /// One address in words; `address` is one that execution returns to, so the call lies just before it.

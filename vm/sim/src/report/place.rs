@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use waverig_protocol::diagnostic::Place;
+pub(crate) use waverig_symbols::headline;
+use waverig_symbols::own;
 
 use super::StackFrame;
-use crate::image::symbols::{self, Symbol};
+use crate::image::symbols;
 
 /// What the PDB calls the folder of the sources, and where that is.
 static SOURCES: OnceLock<(String, PathBuf)> = OnceLock::new();
@@ -20,19 +22,10 @@ pub fn set_sources(prefix: &str, folder: &Path) {
 
 /// The name that reports give a source file.
 pub(crate) fn name(file: &str) -> String {
-    let inside = SOURCES
-        .get()
-        .and_then(|(prefix, _)| file.strip_prefix(prefix.as_str()));
-    let inside = inside.filter(|rest| rest.starts_with(['/', '\\']));
-    match inside {
-        Some(rest) => rest[1..].replace('\\', "/"),
+    match SOURCES.get() {
+        Some((prefix, _)) => waverig_symbols::below(prefix, file),
         None => file.to_owned(),
     }
-}
-
-/// Whether a file is the driver's own: neither the language's library nor a crate from elsewhere.
-fn own(file: &str) -> bool {
-    !file.starts_with("/rustc/") && !file.starts_with("/dependencies/")
 }
 
 /// The text of a line, as the file stands now.
@@ -46,12 +39,6 @@ fn code(file: &str, line: u32) -> Option<String> {
         .lines()
         .nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
     (!line.trim().is_empty()).then(|| line.to_owned())
-}
-
-/// The symbol to point at, of those at one address, innermost first: library code that was inlined there is not what one looks for.
-pub(crate) fn headline(symbols: &[Symbol]) -> Option<&Symbol> {
-    let has = |symbol: &&Symbol| symbol.file.as_deref().is_some_and(own);
-    symbols.iter().find(has).or(symbols.first())
 }
 
 fn place(function: Option<&str>, file: Option<&str>, line: Option<u32>) -> Place {

@@ -15,7 +15,7 @@ const DEPTH: usize = 1;
 
 /// The name without the list of its arguments, with types as in the source, and with `…` for types within types. A name that is not
 /// balanced stays as it is.
-pub(crate) fn short(name: &str) -> String {
+pub fn short(name: &str) -> String {
     spelled(without_arguments(name)).unwrap_or_else(|| name.to_owned())
 }
 
