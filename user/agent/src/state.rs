@@ -23,12 +23,9 @@ pub struct State {
     /// Instances of the device nodes that were made.
     #[serde(default)]
     pub nodes: Vec<String>,
-    /// Hardware id of those nodes.
+    /// Hardware id of those nodes and of the package: an installation has begun, and is not undone yet.
     #[serde(default)]
     pub hardware_id: Option<String>,
-    /// Names under which the driver store has the packages that were installed: `oem7.inf`.
-    #[serde(default)]
-    pub packages: Vec<String>,
     /// The service of those nodes.
     #[serde(default)]
     pub service: Option<String>,
@@ -109,13 +106,13 @@ mod tests {
         let home = std::env::temp_dir().join(format!("waverig-state-{}", std::process::id()));
         let open = |booted| Kept::open(&home, booted).expect("the folder is writable");
         let mut kept = open(true);
-        kept.change(|state| state.packages.push("oem7.inf".into()))
+        kept.change(|state| state.nodes.push(r"ROOT\MEDIA\0000".into()))
             .expect("it is written");
         assert_eq!(kept.get().boots, 1);
         assert_eq!(open(false).get(), kept.get());
         let next = open(true);
         assert_eq!(next.get().boots, 2);
-        assert_eq!(next.get().packages, ["oem7.inf"]);
+        assert_eq!(next.get().nodes, [r"ROOT\MEDIA\0000"]);
         fs::write(home.join(FILE), "{").expect("it is written");
         assert!(Kept::open(&home, false).is_err(), "half a file is an error");
         fs::remove_dir_all(&home).expect("it is there");

@@ -73,7 +73,8 @@ pub enum Request {
         /// Which.
         order: Order,
     },
-    /// Removes the device and unloads the driver. Answered by [`Reply::Done`].
+    /// Removes the device and unloads the driver. An agent that carries its requests out itself removes what any agent has left there, also
+    /// when that is nothing. Answered by [`Reply::Done`].
     Remove,
     /// The session ends after this, and with it a machine that is a process. Answered by [`Reply::Done`].
     Shutdown,
@@ -84,8 +85,8 @@ pub enum Request {
     Restart,
     /// To the agent, between sessions: the operating system ends. Answered by [`Reply::Done`].
     PowerOff,
-    /// To the agent, between sessions: from its next start on the operating system verifies these drivers; without any, none. Answered
-    /// by [`Reply::Done`].
+    /// To the agent, between sessions: from its next start on the operating system verifies these drivers; without any, those that it
+    /// verified before the first such request. Answered by [`Reply::Done`].
     Verify {
         /// File names of drivers: `waverig.sys`.
         drivers: Vec<String>,

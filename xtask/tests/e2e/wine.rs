@@ -17,6 +17,7 @@ use crate::rig::{Rig, good_package, root, run};
 
 mod audio;
 mod device;
+mod serial;
 
 /// Rust's name of what the agent is built for.
 const TARGET: &str = "x86_64-pc-windows-gnu";

@@ -53,6 +53,18 @@ impl Agent {
         if !inf.is_file() {
             bail!("{} was not staged", inf.display());
         }
+        // What somebody else has installed is theirs, and what bears this hardware id from here on is the agent's to remove.
+        if let Some(node) = device::list(hardware_id)?.first() {
+            bail!(
+                "{} is there and no agent made it; remove it first: pnputil /remove-device",
+                node.instance
+            );
+        }
+        if let Some(name) = package::list(hardware_id)?.first() {
+            bail!(
+                "{name} is in the driver store and no agent put it there; remove it first: pnputil /delete-driver"
+            );
+        }
         for name in services::AUDIO {
             let is_there = services::start(name);
             if !is_there.with_context(|| format!("no endpoint comes without {name}"))? {
@@ -62,7 +74,7 @@ impl Agent {
         }
         match self.installed(&inf, hardware_id, settings) {
             Ok(installed) => Ok(Reply::Installed(installed)),
-            Err(error) => match self.undo() {
+            Err(error) => match self.remove() {
                 Ok(()) => Err(error),
                 Err(left) => bail!("{error:#}; and it cannot be undone: {left:#}"),
             },
@@ -83,18 +95,12 @@ impl Agent {
             let instance = device::make(&inf.to_string_lossy(), hardware_id, settings)?;
             self.kept.change(|state| state.nodes.push(instance))?;
         }
-        let name = package::store(inf)?;
-        self.kept.change(|state| {
-            if !state.packages.contains(&name) {
-                state.packages.push(name);
-            }
-        })?;
+        package::store(inf)?;
         if package::install(inf, hardware_id)? {
             bail!("Windows wants a restart before the device works; restart, then install again");
         }
         let own = self.kept.get().nodes.clone();
-        let mut nodes = device::list(hardware_id)?;
-        nodes.retain(|node| own.contains(&node.instance));
+        let nodes = device::list(hardware_id)?;
         let service = nodes.iter().find_map(|node| node.service.clone());
         self.kept
             .change(|state| state.service.clone_from(&service))?;
@@ -127,39 +133,27 @@ impl Agent {
         })
     }
 
-    /// Removes the devices and the package.
+    /// Removes what agents have installed, this one and one that could not clean up behind itself; that there is nothing is no error.
     pub(super) fn remove(&mut self) -> Result<()> {
-        if self.kept.get().nodes.is_empty() {
-            bail!("no device is installed");
-        }
-        self.undo()
-    }
-
-    /// Removes what is known to be installed; what is gone already is no error.
-    fn undo(&mut self) -> Result<()> {
+        let Some(hardware_id) = self.kept.get().hardware_id.clone() else {
+            return Ok(());
+        };
         let mut restart = false;
-        let hardware_id = self.kept.get().hardware_id.clone().unwrap_or_default();
         for node in device::list(&hardware_id)? {
-            if self.kept.get().nodes.contains(&node.instance) {
-                restart |= device::remove(&node.instance)?;
-            }
+            restart |= device::remove(&node.instance)?;
         }
         self.kept.change(|state| state.nodes.clear())?;
-        let there = package::list(&hardware_id)?;
-        for name in self.kept.get().packages.clone() {
-            if there.contains(&name.to_lowercase()) {
-                package::forget(&name)?;
-            }
-            self.kept
-                .change(|state| state.packages.retain(|one| *one != name))?;
+        for name in package::list(&hardware_id)? {
+            package::forget(&name)?;
         }
         // The store forgets the package, and the service stays ("Using SetupAPI to Uninstall Devices and Driver Packages" names it not).
-        if let Some(service) = self.kept.get().service.clone()
-            && device::list(&hardware_id)?.is_empty()
-        {
+        if let Some(service) = self.kept.get().service.clone() {
             services::delete(&service)?;
-            self.kept.change(|state| state.service = None)?;
         }
+        self.kept.change(|state| {
+            state.service = None;
+            state.hardware_id = None;
+        })?;
         if restart {
             let line = "Windows wants a restart before the driver is gone".into();
             self.host.send(&Reply::Log { line }, &[])?;

@@ -69,13 +69,10 @@ impl Port {
             DCBlength: size_of::<DCB>() as u32,
             ..DCB::default()
         };
-        // COMMTIMEOUTS: these three values together mean that a read returns as soon as there is a byte.
+        // A read waits for its first byte as long as it takes, and ends when a millisecond brings no other (COMMTIMEOUTS).
         let timeouts = COMMTIMEOUTS {
-            ReadIntervalTimeout: u32::MAX,
-            ReadTotalTimeoutMultiplier: u32::MAX,
-            ReadTotalTimeoutConstant: u32::MAX - 1,
-            WriteTotalTimeoutMultiplier: 0,
-            WriteTotalTimeoutConstant: 0,
+            ReadIntervalTimeout: 1,
+            ..COMMTIMEOUTS::default()
         };
         // SAFETY: the handle is the open file's, the structures outlive the calls.
         unsafe {
@@ -125,7 +122,7 @@ impl Read for Port {
             let done = self.transfer(|port, overlapped| unsafe {
                 ReadFile(port, Some(bytes), None, Some(overlapped))
             })?;
-            // None: the longest of waits is over (49 days), not the line.
+            // None: something else than a byte ended the request.
             if done > 0 || bytes.is_empty() {
                 return Ok(done);
             }

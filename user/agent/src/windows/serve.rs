@@ -145,14 +145,7 @@ impl Agent {
             Request::Run { scenario, .. } => self.run(&scenario)?,
             Request::Shutdown => self.end()?,
             Request::Collect => evidence::send(&self.host, &self.home)?,
-            Request::Verify { drivers } => {
-                let before = verifier::set_to()?;
-                // What it was before the first change is what is restored.
-                self.kept.change(|state| {
-                    state.verifier.get_or_insert(before);
-                })?;
-                verifier::set(&drivers)?;
-            }
+            Request::Verify { drivers } => self.verify(&drivers)?,
             Request::Restart => self.shut_down(true)?,
             Request::PowerOff => self.shut_down(false)?,
             Request::TryOut { .. } => {
@@ -197,7 +190,21 @@ impl Agent {
         certificate::trust(der)
     }
 
-    /// The session is over: the machine trusts nobody any more because of it, and the verifier is as it was.
+    fn verify(&mut self, drivers: &[String]) -> Result<()> {
+        if drivers.is_empty() {
+            if let Some(before) = self.kept.get().verifier.clone() {
+                verifier::restore(&before)?;
+            }
+            return Ok(self.kept.change(|state| state.verifier = None)?);
+        }
+        let before = verifier::set_to()?;
+        self.kept.change(|state| {
+            state.verifier.get_or_insert(before);
+        })?;
+        verifier::set(drivers)
+    }
+
+    /// The session is over: the machine trusts nobody any more because of it.
     fn end(&mut self) -> Result<()> {
         self.greeted = false;
         self.clear_staged()?;

@@ -47,15 +47,11 @@ pub(super) fn note(since_start: &Key) -> Result<()> {
     write(since_start, &set).context("what Driver Verifier is set to cannot be noted")
 }
 
-/// From the next start on these drivers are verified with the standard checks, or none when there are none.
+/// From the next start on these drivers are verified with the standard checks.
 pub(super) fn set(drivers: &[String]) -> Result<()> {
-    restore(&if drivers.is_empty() {
-        Verifier::default()
-    } else {
-        Verifier {
-            level: Some(STANDARD),
-            drivers: Some(drivers.join(" ")),
-        }
+    restore(&Verifier {
+        level: Some(STANDARD),
+        drivers: Some(drivers.join(" ")),
     })
 }
 

@@ -94,7 +94,8 @@ fn a_package_is_installed_as_far_as_wine_goes_and_nothing_is_left() {
         &[stopped, r"\waverig.sys, SHA-256", &hash],
     );
     assert_eq!(left(&mut link), nothing, "after another");
-    refused(&mut link, &Request::Remove, &["no device is installed"]);
+    // Nothing is there to be removed: the machine is as it has to be.
+    done(&mut link, &Request::Remove, &[]);
     // An INF of no class: the first step fails, and names itself.
     let name = "waverig.inf".into();
     done(&mut link, &Request::Stage { name }, b"[Version]\r\n");
@@ -169,5 +170,36 @@ fn what_windows_wrote_comes_home() {
     for missing in ["MEMORY.DMP", "setupapi.dev.log", "channel System"] {
         assert!(logs.contains(missing), "{logs:?} lacks {missing}");
     }
+    done(&mut link, &Request::Shutdown, &[]);
+}
+
+/// An agent that was killed has noted that its installation had begun; whoever has none noted leaves what is there alone.
+#[test]
+fn what_a_killed_agent_left_is_removed_and_what_is_somebody_elses_stays() {
+    let package = good_package().join("package");
+    let rig = Rig::new("wine-killed");
+    let wine = Wine::start();
+    let inf = wine.prefix.join("drive_c/windows/inf/oem77.inf");
+    fs::copy(package.join("waverig.inf"), &inf).expect("the prefix is writable");
+    let (mut link, _) = wine.agent(&rig.folder, &[]);
+    hello(&mut link);
+    assert_eq!(left(&mut link), ["package oem77.inf"]);
+    stage(&mut link, &package);
+    refused(
+        &mut link,
+        &install(2),
+        &["oem77.inf is in the driver store"],
+    );
+    done(&mut link, &Request::Remove, &[]);
+    assert_eq!(left(&mut link), ["package oem77.inf"]);
+    done(&mut link, &Request::Shutdown, &[]);
+    let begun = r#"{"boots": 1, "hardware_id": "Root\\waverig"}"#;
+    fs::write(rig.folder.join("state.json"), begun).expect("the folder is writable");
+    let (mut link, _) = wine.agent(&rig.folder, &[]);
+    hello(&mut link);
+    done(&mut link, &Request::Remove, &[]);
+    let nothing: [String; 0] = [];
+    assert_eq!(left(&mut link), nothing);
+    assert!(!inf.exists());
     done(&mut link, &Request::Shutdown, &[]);
 }
