@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,8 +38,40 @@ pub struct Ends {
     pub close: Box<dyn Fn() -> String + Send>,
 }
 
-/// What came over a line and is no frame.
+/// The file with [`Noise`].
 pub(crate) const NOISE: &str = "noise.log";
+
+/// What came over a line and is no frame goes to a file, until somebody closes that: Windows removes no folder with an open file in it.
+#[derive(Clone)]
+pub(crate) struct Noise(Arc<Mutex<Option<File>>>);
+
+impl Noise {
+    /// To [`NOISE`] in `folder`.
+    ///
+    /// # Errors
+    /// When that cannot be made.
+    pub(crate) fn to(folder: &Path) -> io::Result<Self> {
+        let file = File::create(folder.join(NOISE))?;
+        Ok(Self(Arc::new(Mutex::new(Some(file)))))
+    }
+
+    /// What comes from now on is lost.
+    pub(crate) fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Write for Noise {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.as_mut()
+            .map_or(Ok(bytes.len()), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Both directions.
 pub(crate) struct Line {
@@ -99,19 +132,17 @@ impl Line {
         Self::open(move || frame::read(&mut input), output)
     }
 
-    /// A line on which firmware and a booting kernel may write, too: what is no frame goes to [`NOISE`] in `folder`.
-    ///
-    /// # Errors
-    /// When that file cannot be made.
+    /// A line on which firmware and a booting kernel may write, too.
     pub(crate) fn noisy(
         input: impl Read + Send + 'static,
         output: impl Write + Send + 'static,
-        folder: &Path,
-    ) -> io::Result<Self> {
+        mut noise: Noise,
+    ) -> Self {
         let mut input = BufReader::with_capacity(1 << 16, input);
-        let mut noise = File::create(folder.join(NOISE))?;
-        let next = move || frame::read_past_noise(&mut input, &mut noise);
-        Ok(Self::open(next, output))
+        Self::open(
+            move || frame::read_past_noise(&mut input, &mut noise),
+            output,
+        )
     }
 
     /// Where to put what else is learnt of the machine.

@@ -165,19 +165,31 @@ impl Runner {
         if known.is_some() {
             return Ok(());
         }
-        let mut link = self.agent(log, |closing| Box::new(closing))?;
-        let mut conditions = Vec::new();
-        link.request(&Request::Check, &[], self.config.deadline, |reply, _| {
-            if let Reply::Checked { conditions: told } = reply {
-                conditions = told;
-            }
-        })?;
-        signs(&conditions).map_err(LinkError)?;
-        drop(link);
+        let conditions = probe(&*self.agents, log, self.config.deadline)?;
         remove(&*self.agents, log, self.config.deadline)?;
         *known = Some(conditions);
         Ok(())
     }
+}
+
+/// What this host fulfils; nothing is changed.
+///
+/// # Errors
+/// When no driver that is signed for tests can be loaded here, or no agent says so.
+pub fn probe(
+    agents: &dyn Agents,
+    log: &Path,
+    deadline: Duration,
+) -> Result<Vec<Condition>, LinkError> {
+    let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
+    let mut conditions = Vec::new();
+    link.request(&Request::Check, &[], deadline, |reply, _| {
+        if let Reply::Checked { conditions: told } = reply {
+            conditions = told;
+        }
+    })?;
+    signs(&conditions).map_err(LinkError)?;
+    Ok(conditions)
 }
 
 /// Whether Windows loads drivers that are signed for tests, as the agent says.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
-use waverig_vm::hyperv::transcript::{Back, Player, RUN, Transcript};
+use waverig_vm::hyperv::record::Recorder;
+use waverig_vm::hyperv::transcript::{Back, Names, Player, RUN, Step, Transcript};
 use waverig_vm::hyperv::{Bytes, Config, HyperV};
 use waverig_vm::run::{self, Ending, Job};
 
@@ -40,6 +41,8 @@ struct Said {
     evidence: Vec<String>,
     wrong: Vec<String>,
     left: Vec<PathBuf>,
+    /// The run's own transcript.
+    recorded: Vec<Step>,
 }
 
 fn play(name: &str, transcript: &Transcript) -> Said {
@@ -62,6 +65,9 @@ fn play(name: &str, transcript: &Transcript) -> Said {
     let deadline = transcript.deadline.map_or(LONG, Duration::from_secs_f32);
     let player = Player::new(transcript.clone(), &machines, &image, None);
     let stage = player.stage();
+    let record = folder("recorded.toml");
+    let names = Names::new(&machines, &image);
+    let recorder = Recorder::new(Box::new(player), names, &record).expect("it is writable");
     let config = Config {
         image,
         machines: machines.clone(),
@@ -90,7 +96,7 @@ fn play(name: &str, transcript: &Transcript) -> Said {
         deadline,
     };
     let mut said = Said::default();
-    match HyperV::new(config, Box::new(player)) {
+    match HyperV::new(config, Box::new(recorder)) {
         Err(error) => said.broken = error.to_string(),
         Ok((machine, found)) => {
             said.found = found.join("\n");
@@ -123,8 +129,26 @@ fn play(name: &str, transcript: &Transcript) -> Said {
         })
         .collect();
     said.evidence.sort();
+    let recorded = Transcript::load(&record).unwrap_or_else(|error| panic!("{name}: {error}"));
+    said.recorded = recorded.step;
+    // Windows removes no folder with an open file in it.
+    drop(live);
     fs::remove_dir_all(all).expect("the test's own folder");
     said
+}
+
+/// A step without what a recording cannot know: how the agent went on, and how its JSON was written.
+fn known(step: &Step) -> Step {
+    let mut step = step.clone();
+    match &mut step.back {
+        Back::Agent(agent) => *agent = Default::default(),
+        Back::Value(text) => {
+            let value: serde_json::Value = serde_json::from_str(text).expect("it was played");
+            *text = value.to_string();
+        }
+        _ => {}
+    }
+    step
 }
 
 #[test]
@@ -132,6 +156,8 @@ fn every_transcript_is_played_to_its_end() {
     for (name, transcript) in transcripts() {
         let said = play(&name, &transcript);
         assert_eq!(said.wrong, [""; 0], "{name}; it ended: {}", said.broken);
+        let steps = |steps: &[Step]| steps.iter().map(known).collect::<Vec<_>>();
+        assert_eq!(steps(&said.recorded), steps(&transcript.step), "{name}");
         let expect = &transcript.expect;
         if expect.broken.is_empty() {
             assert_eq!(said.broken, "", "{name}");

@@ -73,6 +73,7 @@ const NEXT: &[(Sign, &str)] = &[
     ),
     // E_ACCESSDENIED
     (Sign::Code(0x8007_0005), RIGHTS),
+    (Sign::Id("AccessDenied,"), RIGHTS),
     (Sign::Category("PermissionDenied"), RIGHTS),
     (Sign::Message("required permission"), RIGHTS),
     // ERROR_SHARING_VIOLATION

@@ -10,9 +10,10 @@ use base64ct::{Base64, Encoding as _};
 use super::cmdlet::{self, HostEvent, VmId};
 use super::{Host, leftovers, screen};
 use crate::idle::Idle;
-use crate::line::{Line, NOISE};
+use crate::line::{Line, NOISE, Noise};
 use crate::link::{Behind, Cause};
 use crate::turn::Turn;
+use crate::{Ends, LinkError};
 
 /// Most events of the host's log that are looked at.
 const EVENTS: u32 = 200;
@@ -30,6 +31,7 @@ pub(super) struct Guest {
     idle: Arc<Idle<Self>>,
     /// Ends whoever waits for the line.
     close: Option<Box<dyn Fn() -> String + Send>>,
+    noise: Option<Noise>,
     over: bool,
 }
 
@@ -50,6 +52,7 @@ impl Guest {
             turn: None,
             idle: Arc::clone(idle),
             close: None,
+            noise: None,
             over: false,
         }
     }
@@ -64,8 +67,20 @@ impl Guest {
         self.turn = Some(turn);
     }
 
-    pub(super) fn set_close(&mut self, close: Box<dyn Fn() -> String + Send>) {
-        self.close = Some(close);
+    /// Its line, from the host's ends.
+    ///
+    /// # Errors
+    /// When its folder cannot be written to.
+    pub(super) fn line(&mut self, ends: Ends) -> Result<Line, LinkError> {
+        self.close = Some(ends.close);
+        let noise = Noise::to(&self.folder).map_err(|error| {
+            LinkError(format!(
+                "cannot write to {}: {error}",
+                self.folder.display()
+            ))
+        })?;
+        self.noise = Some(noise.clone());
+        Ok(Line::noisy(ends.input, ends.output, noise))
     }
 
     /// What only a machine that still is can tell. Says what was found.
@@ -132,6 +147,9 @@ impl Guest {
         self.over = true;
         if let Some(close) = &self.close {
             close();
+        }
+        if let Some(noise) = &self.noise {
+            noise.close();
         }
         if let Err(error) = leftovers::end_any(&self.host, &self.id) {
             return Some(format!(

@@ -18,6 +18,7 @@ mod owner;
 #[cfg(windows)]
 mod pipe;
 pub mod powershell;
+pub mod record;
 mod screen;
 pub mod transcript;
 
@@ -36,7 +37,6 @@ pub use cmdlet::Bytes;
 pub use executor::{Executor, Failure};
 
 use crate::idle::Idle;
-use crate::line::Line;
 use crate::turn::{Turn, Turns};
 use crate::{Ends, Link, LinkError, Machine, interrupt};
 use cmdlet::{Call, VmId};
@@ -178,12 +178,9 @@ impl HyperV {
         let folder = self.config.machines.join(number.to_string());
         let mut guest = self.make(&name, &folder)?;
         guest.begin(evidence, turn);
-        let line = self.produce(guest.id(), &pipe, began).and_then(|ends| {
-            guest.set_close(ends.close);
-            Line::noisy(ends.input, ends.output, &folder).map_err(|error| {
-                LinkError(format!("cannot write to {}: {error}", folder.display()))
-            })
-        });
+        let line = self
+            .produce(guest.id(), &pipe, began)
+            .and_then(|ends| guest.line(ends));
         let line = match line {
             Ok(line) => line,
             Err(error) => {
@@ -210,23 +207,18 @@ impl HyperV {
     /// A machine that exists; from here on its guest removes it.
     fn make(&self, name: &str, folder: &Path) -> Result<Guest, LinkError> {
         let Self { config, host, .. } = self;
-        let text = |path: &Path| path.display().to_string();
-        let disk = folder.join("disk.vhdx");
+        // As Windows writes them, on whatever host a transcript is played.
+        let number = folder.file_name().unwrap_or_default().display();
+        let text = format!(r"{}\{number}", config.machines.display());
+        let disk = format!(r"{text}\disk.vhdx");
         fs::create_dir_all(folder)
             .map_err(|error| LinkError(format!("cannot make {}: {error}", folder.display())))?;
         let made = host
             .ask(&cmdlet::new_vhd_differencing(
-                &text(&disk),
-                &text(&config.image),
+                &disk,
+                &config.image.display().to_string(),
             ))
-            .and_then(|()| {
-                host.ask(&cmdlet::new_vm(
-                    name,
-                    config.memory,
-                    &text(&disk),
-                    &text(folder),
-                ))
-            });
+            .and_then(|()| host.ask(&cmdlet::new_vm(name, config.memory, &disk, &text)));
         match made {
             Ok(vm) => Ok(Guest::new(&self.host, vm.id, name, folder, &self.idle)),
             Err(error) => {

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +127,8 @@ fn home(vm: &Vm) -> Option<PathBuf> {
     if let Some(note) = note {
         return Some(note.folder);
     }
-    let path = PathBuf::from(vm.path.as_deref()?);
+    // Windows' separators, on whatever host a transcript is played.
+    let path = PathBuf::from(vm.path.as_deref()?.replace('\\', MAIN_SEPARATOR_STR));
     let mut above = path.ancestors().skip(1);
     above
         .find(|folder| folder.join(LOCK).is_file())
@@ -195,6 +196,8 @@ mod tests {
             nowhere(),
             Fate::Unclear,
         );
+        // Windows removes no folder with an open file in it.
+        drop((here, live));
         fs::remove_dir_all(all).expect("the test's own folder");
     }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answer::Complaint;
@@ -56,13 +56,13 @@ pub struct Expect {
 }
 
 /// One thing that is asked.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The PowerShell text; `{folder}`, `{image}` and `{process}` stand for what differs from run to run.
-    #[serde(default)]
+    /// The PowerShell text; `{folder}`, `{image}` and others ([`Names`]) stand for what differs from run to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<String>,
     /// Or the pipe that is opened.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<String>,
     /// What comes back.
     #[serde(flatten)]
@@ -70,7 +70,7 @@ pub struct Step {
 }
 
 /// What comes back of a question. Exactly one of these.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Back {
     /// The objects that the cmdlet puts out, as JSON.
@@ -90,20 +90,20 @@ pub enum Back {
 }
 
 /// What the agent behind a pipe does.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// What a Windows guest's agent says of its conditions, as JSON.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<String>,
     /// Noise before its greeting, as firmware makes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub noise: String,
     /// At the request of this name it does what `does` says; `boot` is before its greeting.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// `hang`, `vanish` or `restart`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<String>,
     /// Whether its line is standard input and output: it ends with its session then.
     #[serde(skip)]
@@ -137,8 +137,7 @@ pub const RUN: &str = "t";
 /// Plays a transcript.
 pub struct Player {
     about: String,
-    /// `{folder}` and the others, and what they stand for.
-    names: Vec<(&'static str, String)>,
+    names: Names,
     simulator: Option<Simulator>,
     stage: Arc<Stage>,
 }
@@ -195,11 +194,7 @@ impl Player {
         let left = steps.enumerate().map(|(index, step)| (index + 1, step));
         Self {
             about: transcript.about,
-            names: vec![
-                ("{folder}", folder.display().to_string()),
-                ("{image}", image.display().to_string()),
-                ("{process}", std::process::id().to_string()),
-            ],
+            names: Names::new(folder, image),
             simulator,
             stage: Arc::new(Stage {
                 played: Mutex::new(Played {
@@ -216,14 +211,6 @@ impl Player {
         Arc::clone(&self.stage)
     }
 
-    /// The text with the names replaced, each written as `how` writes it.
-    fn fill(&self, text: &str, how: fn(&str) -> String) -> String {
-        let each = self.names.iter();
-        each.fold(text.to_owned(), |text, (name, value)| {
-            text.replace(name, &how(value))
-        })
-    }
-
     /// What comes back of `asked`.
     fn next(&self, asked: &str) -> Result<Back, String> {
         let mut played = self.stage.played();
@@ -232,7 +219,7 @@ impl Player {
             played.wrong.push(wrong.clone());
             return Err(wrong);
         };
-        let expect = self.fill(step.text(), str::to_owned);
+        let expect = self.names.fill(step.text());
         if expect != asked {
             let wrong = format!("step {number} is\n  {expect}\nbut was asked\n  {asked}");
             played.wrong.push(wrong.clone());
@@ -253,11 +240,77 @@ impl Drop for Player {
 }
 
 /// Stands for a picture of the screen, as [`super::cmdlet::thumbnail`] asks for it.
-const PICTURE: &str = "{picture}";
+pub(super) const PICTURE: &str = "{picture}";
 
 fn picture() -> String {
     let bytes = usize::from(screen::WIDTH) * usize::from(screen::HEIGHT) * 2;
     Base64::encode_string(&vec![0; bytes])
+}
+
+/// What differs from run to run, and the names that stand for it.
+pub struct Names {
+    folder: String,
+    image: String,
+    noted: String,
+    process: String,
+}
+
+const FOLDER: &str = "{folder}";
+const IMAGE: &str = "{image}";
+/// The folder in a machine's notes, which are JSON by themselves.
+const NOTED: &str = "\"folder\":\"{noted}";
+/// The process, where it stands in those notes, so that no other number is meant.
+const PROCESS: &str = "\"process\":{process}";
+
+impl Names {
+    /// Those of a run of this process.
+    #[must_use]
+    pub fn new(folder: &Path, image: &Path) -> Self {
+        Self {
+            folder: folder.display().to_string(),
+            image: image.display().to_string(),
+            noted: NOTED.replace("{noted}", &in_json(&folder.display().to_string())),
+            process: PROCESS.replace("{process}", &std::process::id().to_string()),
+        }
+    }
+
+    /// Each name with what it stands for, written as `how` writes it. An image may lie in the folder.
+    fn pairs(&self, how: fn(&str) -> String) -> [(String, String); 4] {
+        [
+            (IMAGE.into(), how(&self.image)),
+            (how(NOTED), how(&self.noted)),
+            (FOLDER.into(), how(&self.folder)),
+            (how(PROCESS), how(&self.process)),
+        ]
+    }
+
+    fn fill(&self, text: &str) -> String {
+        replaced(text, self.pairs(str::to_owned))
+    }
+
+    fn fill_in_json(&self, text: &str) -> String {
+        replaced(text, self.pairs(in_json))
+    }
+
+    /// A text of this run as one of any run.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        replaced(
+            text,
+            self.pairs(str::to_owned).map(|(name, value)| (value, name)),
+        )
+    }
+
+    /// The same of JSON.
+    #[must_use]
+    pub fn hide_in_json(&self, text: &str) -> String {
+        replaced(text, self.pairs(in_json).map(|(name, value)| (value, name)))
+    }
+}
+
+fn replaced(text: &str, pairs: [(String, String); 4]) -> String {
+    let each = pairs.iter();
+    each.fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// As within a string of JSON.
@@ -270,7 +323,10 @@ impl Executor for Player {
     fn run(&self, script: &str, deadline: Duration) -> Result<String, Failure> {
         match self.next(script).map_err(Failure::Ended)? {
             Back::Value(text) => {
-                let text = self.fill(&text, in_json).replace(PICTURE, &picture());
+                let mut text = self.names.fill_in_json(&text);
+                if text.contains(PICTURE) {
+                    text = text.replace(PICTURE, &picture());
+                }
                 Ok(format!("{{\"value\":{text}}}"))
             }
             Back::Error(complaint) => Ok(json!({ "error": complaint }).to_string()),

@@ -29,7 +29,7 @@ pub use accel::Accel;
 pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
 
 use crate::idle::Idle;
-use crate::line::Line;
+use crate::line::{Line, Noise};
 use crate::{Link, LinkError, Machine, disk, interrupt};
 use guest::Guest;
 use qmp::Qmp;
@@ -170,7 +170,7 @@ impl Qemu {
         let connected =
             fs::write(folder.join(leftovers::PID), guest.pid().to_string()).and_then(|()| {
                 let stream = line.accept(START)?;
-                let line = Line::noisy(stream.try_clone()?, stream, &folder)?;
+                let line = Line::noisy(stream.try_clone()?, stream, Noise::to(&folder)?);
                 Ok((qmp.accept(START)?, line))
             });
         let (qmp, line) = match connected {

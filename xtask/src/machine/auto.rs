@@ -16,7 +16,7 @@ pub(super) fn choose(context: &Context) -> &'static str {
         Candidate {
             name: "runner",
             windows: true,
-            probe: Box::new(runner::probe),
+            probe: Box::new(|| runner::probe(context)),
         },
         Candidate {
             name: "qemu",

@@ -8,11 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use waverig_vm::Machine;
 use waverig_vm::hyperv::powershell::PowerShell;
-use waverig_vm::hyperv::transcript::{Player, RUN, Simulator, Transcript};
+use waverig_vm::hyperv::record::Recorder;
+use waverig_vm::hyperv::transcript::{Names, Player, RUN, Simulator, Transcript};
 use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV};
 
 use super::words;
 use crate::context::Context;
+use crate::layout;
 use crate::stop::{HostLacks, Usage};
 use crate::verbs::SIMULATOR;
 
@@ -50,7 +52,11 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
             let player = player(context, &file, &machines)?;
             (Box::new(player), file, RUN.into())
         }
-        None => (Box::new(windows()?), image(context)?, token()),
+        None => {
+            let image = image(context)?;
+            let recorder = recorded(context, windows()?, &machines, &image)?;
+            (Box::new(recorder), image, token())
+        }
     };
     let config = Config {
         image,
@@ -87,6 +93,21 @@ fn windows() -> Result<PowerShell> {
         "the machine hyperv needs a Windows host with Hyper-V; elsewhere --transcript FILE plays one (vm/tests/hyperv), and --machine sim runs everywhere".into(),
     )
     .into())
+}
+
+/// Whatever is asked is evidence, and what transcripts can be made of.
+fn recorded(
+    context: &Context,
+    host: PowerShell,
+    machines: &Path,
+    image: &Path,
+) -> Result<Recorder> {
+    let runs = context.layout.runs("hyperv");
+    layout::make(&runs)?;
+    let file = runs.join("transcript.toml");
+    let names = Names::new(machines, image);
+    Recorder::new(Box::new(host), names, &file)
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn image(context: &Context) -> Result<PathBuf> {

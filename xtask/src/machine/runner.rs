@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use waverig_vm::Machine;
-use waverig_vm::runner::{Config, Program, Runner, disposable};
+use waverig_vm::runner::{self, Config, Program, Runner, disposable};
 
 use crate::agent;
 use crate::context::Context;
@@ -20,14 +20,25 @@ const UNSEEN: Option<&str> = Some("never seen on Windows yet; ask for it with --
 const AGENT: Duration = Duration::from_secs(60);
 
 /// Why this host is not for `auto`.
-pub(super) fn probe() -> Result<(), String> {
+pub(super) fn probe(context: &Context) -> Result<(), String> {
     if !cfg!(windows) {
         return Err("it needs a Windows host".into());
     }
     if let Some(unseen) = UNSEEN {
         return Err(unseen.into());
     }
-    disposable(false, |name| env::var(name).ok()).map(drop)
+    disposable(false, |name| env::var(name).ok())?;
+    let agents = program(context).map_err(|error| format!("{error:#}"))?;
+    let log = context.layout.rig().join("agent.log");
+    let conditions = runner::probe(&agents, &log, AGENT);
+    conditions.map(drop).map_err(|error| error.to_string())
+}
+
+fn program(context: &Context) -> Result<Program> {
+    Ok(Program {
+        program: agent::build(context)?,
+        args: vec!["--stdio".into()],
+    })
 }
 
 /// The machine.
@@ -40,10 +51,7 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
     }
     let why =
         disposable(context.trial.disposable, |name| env::var(name).ok()).map_err(HostLacks)?;
-    let program = Program {
-        program: agent::build(context)?,
-        args: vec!["--stdio".into()],
-    };
+    let program = program(context)?;
     // One for the host, whatever folders runs write to.
     let common = env::var_os("ProgramData").map_or_else(env::temp_dir, PathBuf::from);
     let config = Config {
