@@ -41,6 +41,20 @@ const STEPS: &[(&str, &[&str])] = &[
             "warnings",
         ],
     ),
+    // What Windows hosts compile of the machines, and nobody else does.
+    (
+        "lints of Windows' side of the machines",
+        &[
+            "clippy",
+            "--package",
+            "waverig-vm",
+            "--target",
+            "x86_64-pc-windows-msvc",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    ),
     ("tests", &["test", "--no-fail-fast"]),
 ];
 
