@@ -100,6 +100,8 @@ pub struct Config {
     pub lock: PathBuf,
     /// How long an agent may take until it is up, and for each answer outside of a session.
     pub deadline: Duration,
+    /// Hardware id of the driver's device nodes: what has it is this rig's.
+    pub hardware_id: String,
     /// Why this host may be changed.
     pub why: &'static str,
 }
@@ -110,8 +112,7 @@ pub struct Runner {
     config: Config,
     /// One session at a time: they would install the same driver.
     turns: Arc<Turns>,
-    /// What the host fulfils; known when the first session begins.
-    conditions: Mutex<Option<Vec<Condition>>>,
+    known: Mutex<Option<Known>>,
     _lock: File,
 }
 
@@ -142,7 +143,7 @@ impl Runner {
             agents,
             config,
             turns: Turns::new(1),
-            conditions: Mutex::default(),
+            known: Mutex::default(),
             _lock: lock,
         })
     }
@@ -158,18 +159,36 @@ impl Runner {
 
     /// Before the first session: whether a driver can be loaded at all, and what a killed run has left goes.
     fn prepare(&self, log: &Path) -> Result<(), LinkError> {
-        let mut known = self
-            .conditions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let Config {
+            hardware_id,
+            deadline,
+            ..
+        } = &self.config;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_some() {
             return Ok(());
         }
-        let conditions = probe(&*self.agents, log, self.config.deadline)?;
-        remove(&*self.agents, log, self.config.deadline)?;
-        *known = Some(conditions);
+        let (conditions, mut link) = checked(&*self.agents, log, *deadline)?;
+        let found = left(&mut link, hardware_id, *deadline)?;
+        drop(link);
+        if !found.is_empty() {
+            remove(&*self.agents, log, hardware_id, *deadline).map_err(|error| {
+                LinkError(format!(
+                    "of a driver with the hardware id {hardware_id} this is here already and cannot be removed: {error}; remove it by hand (pnputil /enum-drivers), or take another host"
+                ))
+            })?;
+        }
+        *known = Some(Known { conditions, found });
         Ok(())
     }
+}
+
+/// What is known of the host when the first session begins.
+struct Known {
+    /// What it fulfils.
+    conditions: Vec<Condition>,
+    /// What was left there, and is removed.
+    found: Vec<String>,
 }
 
 /// What this host fulfils; nothing is changed.
@@ -181,6 +200,15 @@ pub fn probe(
     log: &Path,
     deadline: Duration,
 ) -> Result<Vec<Condition>, LinkError> {
+    Ok(checked(agents, log, deadline)?.0)
+}
+
+/// The same, and the agent that said so.
+fn checked(
+    agents: &dyn Agents,
+    log: &Path,
+    deadline: Duration,
+) -> Result<(Vec<Condition>, Link), LinkError> {
     let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
     let mut conditions = Vec::new();
     link.request(&Request::Check, &[], deadline, |reply, _| {
@@ -189,7 +217,7 @@ pub fn probe(
         }
     })?;
     signs(&conditions).map_err(LinkError)?;
-    Ok(conditions)
+    Ok((conditions, link))
 }
 
 /// Whether Windows loads drivers that are signed for tests, as the agent says.
@@ -241,25 +269,47 @@ fn up(
     Ok(link)
 }
 
-/// Has an agent remove whatever agents have installed.
-fn remove(agents: &dyn Agents, log: &Path, deadline: Duration) -> Result<(), LinkError> {
+/// What of the driver is on this host, as an agent lists it.
+fn left(link: &mut Link, hardware_id: &str, deadline: Duration) -> Result<Vec<String>, LinkError> {
+    let request = Request::Leftovers {
+        hardware_id: hardware_id.into(),
+    };
+    let mut left = Err(LinkError("the agent does not say what is left here".into()));
+    link.request(&request, &[], deadline, |reply, _| match reply {
+        Reply::Left { items } => left = Ok(items),
+        Reply::Refused(refusal) => left = Err(LinkError(refusal.reason)),
+        _ => {}
+    })?;
+    left
+}
+
+/// Has an agent remove whatever agents have installed, and another one look whether it is gone.
+fn remove(
+    agents: &dyn Agents,
+    log: &Path,
+    hardware_id: &str,
+    deadline: Duration,
+) -> Result<(), LinkError> {
     let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
     let hello = Request::Hello {
         version: PROTOCOL_VERSION,
     };
+    let mut refused = Vec::new();
     for request in [hello, Request::Remove, Request::Shutdown] {
-        let mut refused = None;
+        // Where nothing was installed yet, its removal is refused; what counts is what is there afterwards.
         link.request(&request, &[], deadline, |reply, _| {
             if let Reply::Refused(refusal) = reply {
-                refused = Some(refusal.reason);
+                refused.push(format!("{}: {}", request.name(), refusal.reason));
             }
         })?;
-        if let Some(reason) = refused {
-            return Err(LinkError(format!("{}: {reason}", request.name())));
-        }
     }
     link.finish(deadline);
-    Ok(())
+    let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
+    let left = left(&mut link, hardware_id, deadline)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(LinkError([left, refused].concat().join("; ")))
 }
 
 /// Behind an agent that installs nothing: it is ended.
@@ -294,6 +344,7 @@ struct Session {
     closing: Closing,
     agents: Arc<dyn Agents>,
     log: PathBuf,
+    hardware_id: String,
     deadline: Duration,
     _turn: Turn,
     over: bool,
@@ -305,7 +356,7 @@ impl Behind for Session {
             return String::new();
         }
         let how = self.closing.close();
-        let removed = match remove(&*self.agents, &self.log, self.deadline) {
+        let removed = match remove(&*self.agents, &self.log, &self.hardware_id, self.deadline) {
             Ok(()) => "what was installed is removed".into(),
             // The agent's list stays, so the next run tries again.
             Err(error) => format!("WHAT WAS INSTALLED MAY STILL BE HERE ({error})"),
@@ -349,11 +400,14 @@ impl Machine for Runner {
             "this host itself was the machine: {}",
             self.config.why
         )];
-        let conditions = self
-            .conditions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remarks.extend(conditions.iter().flatten().map(crate::condition_in_words));
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            let found = known.found.iter();
+            remarks.extend(
+                found.map(|item| format!("was here before this run, and was removed: {item}")),
+            );
+            remarks.extend(known.conditions.iter().map(crate::condition_in_words));
+        }
         remarks
     }
 
@@ -369,6 +423,7 @@ impl Machine for Runner {
                 closing,
                 agents: Arc::clone(&self.agents),
                 log: log.clone(),
+                hardware_id: self.config.hardware_id.clone(),
                 deadline: self.config.deadline,
                 _turn: turn,
                 over: false,

@@ -108,6 +108,9 @@ pub struct Agent {
     /// Whether its line is standard input and output: it ends with its session then.
     #[serde(skip)]
     pub stdio: bool,
+    /// What it lists as left.
+    #[serde(skip)]
+    pub left: Vec<String>,
 }
 
 impl Transcript {

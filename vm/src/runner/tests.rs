@@ -40,6 +40,7 @@ fn checked(conditions: &str) -> Agent {
         at: None,
         does: None,
         stdio: true,
+        left: Vec::new(),
     }
 }
 
@@ -68,6 +69,7 @@ fn play(name: &str, agents: &[Agent]) -> (String, String) {
     let config = Config {
         lock: folder.join("runner.lock"),
         deadline,
+        hardware_id: "x".into(),
         why: "a test",
     };
     let runner = Runner::new(config, Arc::new(scripted)).expect("nobody has it");
@@ -104,7 +106,8 @@ fn play(name: &str, agents: &[Agent]) -> (String, String) {
     (said, heard)
 }
 
-const FIRST: &str = "| check | hello remove shutdown ";
+const FIRST: &str = "| check leftovers ";
+const REMOVED: &str = "| hello remove shutdown | leftovers";
 const SESSION: &str = "| hello trust install remove shutdown";
 
 #[test]
@@ -117,14 +120,11 @@ fn a_run_begins_and_ends_with_nothing_installed() {
 #[test]
 fn whatever_an_agent_does_another_one_removes() {
     let check = |does: &str, expect: &str| {
-        let agents = [good(), good(), bad("install", does), good()];
+        let agents = [good(), bad("install", does), good()];
         let (said, heard) = play(does, &agents);
         assert!(said.contains(expect), "{said:?} does not say {expect:?}");
         assert!(said.contains("what was installed is removed"), "{said}");
-        assert_eq!(
-            heard,
-            format!("{FIRST}| hello trust install | hello remove shutdown")
-        );
+        assert_eq!(heard, format!("{FIRST}| hello trust install {REMOVED}"));
     };
     check("vanish", "ended without an answer");
     check("hang", "no answer within 0.5 s");
@@ -133,14 +133,38 @@ fn whatever_an_agent_does_another_one_removes() {
 
 #[test]
 fn what_cannot_be_removed_is_told() {
-    let agents = [
-        good(),
-        good(),
-        bad("install", "vanish"),
+    let check = |name: &str, last: Agent, expect: &str| {
+        let agents = [good(), bad("install", "vanish"), last];
+        let (said, _) = play(name, &agents);
+        assert!(said.contains("MAY STILL BE HERE"), "{said}");
+        assert!(said.contains(expect), "{said:?} does not say {expect:?}");
+    };
+    check(
+        "unasked",
         bad("remove", "vanish"),
-    ];
-    let (said, _) = play("stays", &agents);
-    assert!(said.contains("MAY STILL BE HERE"), "{said}");
+        "ended without an answer",
+    );
+    check("stays", leaving(), "package oem7.inf");
+}
+
+fn leaving() -> Agent {
+    Agent {
+        left: vec!["package oem7.inf".into()],
+        ..good()
+    }
+}
+
+#[test]
+fn what_a_killed_run_has_left_is_removed_first() {
+    let (said, heard) = play("left", &[leaving(), good()]);
+    assert_eq!(said, "");
+    assert_eq!(heard, format!("{FIRST}{REMOVED} {SESSION} {SESSION}"));
+    let (said, heard) = play("left-stays", &[leaving()]);
+    assert!(
+        said.contains("cannot be removed: package oem7.inf"),
+        "{said}"
+    );
+    assert_eq!(heard, format!("{FIRST}{REMOVED}"));
 }
 
 #[test]
@@ -195,6 +219,7 @@ fn a_host_is_for_one_run() {
         let config = Config {
             lock: folder.join("runner.lock"),
             deadline: Duration::from_secs(1),
+            hardware_id: "x".into(),
             why: "a test",
         };
         let scripted = Scripted {

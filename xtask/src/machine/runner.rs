@@ -12,6 +12,7 @@ use waverig_vm::runner::{self, Config, Program, Runner, disposable};
 use crate::agent;
 use crate::context::Context;
 use crate::stop::HostLacks;
+use crate::verbs::package;
 
 /// Why `auto` does not take it on Windows, until somebody has seen it work there; then `None`.
 const UNSEEN: Option<&str> = Some("never seen on Windows yet; ask for it with --machine runner");
@@ -57,6 +58,7 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
     let config = Config {
         lock: common.join("waverig").join("runner.lock"),
         deadline: context.trial.deadline.unwrap_or(AGENT),
+        hardware_id: package::WAVERIG.hardware_id.into(),
         why,
     };
     let runner =

@@ -214,6 +214,9 @@ impl Standin {
                 driver_sha256: String::new(),
                 endpoints: Vec::new(),
             }),
+            Request::Leftovers { .. } => Reply::Left {
+                items: self.agent.left.clone(),
+            },
             _ => Reply::Done,
         };
         self.say(&reply, &[])
