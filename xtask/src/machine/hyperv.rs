@@ -53,8 +53,10 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
             (Box::new(player), file, RUN.into())
         }
         None => {
+            // What the host lacks comes first: no image helps there.
+            let host = windows()?;
             let image = image(context)?;
-            let recorder = recorded(context, windows()?, &machines, &image)?;
+            let recorder = recorded(context, host, &machines, &image)?;
             (Box::new(recorder), image, token())
         }
     };
@@ -112,8 +114,9 @@ fn recorded(
 
 fn image(context: &Context) -> Result<PathBuf> {
     let image = context.trial.image.clone();
-    image.with_context(|| {
+    image.ok_or_else(|| {
         Usage("--machine hyperv takes --image FILE, the VHDX of a Windows with test signing on and the agent in it (docs/machines.md)".into())
+            .into()
     })
 }
 
