@@ -145,7 +145,8 @@ impl Evidence {
             | Reply::FaultFound { .. }
             | Reply::InterleaveFound { .. }
             | Reply::Interleaved(_)
-            | Reply::Fuzzed(_) => {}
+            | Reply::Fuzzed(_)
+            | Reply::Window { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
 /// Longest label of a FAT volume.
 const LABEL: usize = 11;
 
-/// Makes a disk of `size` bytes with these files, named from its root.
+/// Makes a disk of `size` bytes with these files, named from its root; a slash is between a folder and what is in it.
 ///
 /// # Errors
 /// When the files do not fit, or the host is out of space; the text names the disk.
@@ -37,6 +37,10 @@ pub fn make(image: &Path, label: &str, size: u64, files: &[(&str, &Path)]) -> io
     let volume = FileSystem::new(&disk, FsOptions::new()).map_err(|e| named("open the disk", e))?;
     for (name, source) in files {
         let copied = File::open(source).and_then(|mut from| {
+            let folders: Vec<_> = name.match_indices('/').map(|(at, _)| &name[..at]).collect();
+            for folder in folders {
+                volume.root_dir().create_dir(folder)?;
+            }
             let mut to = volume.root_dir().create_file(name)?;
             io::copy(&mut from, &mut to)
         });

@@ -21,6 +21,7 @@ pub mod run;
 pub mod runner;
 mod sim;
 mod turn;
+mod window;
 
 pub use line::Ends;
 pub use link::{Link, LinkError};

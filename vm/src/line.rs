@@ -11,6 +11,8 @@ use std::time::Duration;
 use waverig_protocol::Reply;
 use waverig_protocol::frame::{self, FrameError};
 
+use crate::window::Window;
+
 /// What comes from a machine.
 pub(crate) enum Arrival {
     /// A reply and its payload.
@@ -91,14 +93,21 @@ impl Line {
     ) -> Self {
         let (arrived, from_machine) = sync_channel(BACKLOG);
         let arrivals = arrived.clone();
+        let window = Window::default();
+        let told = window.clone();
         let reader = std::thread::spawn(move || {
             loop {
                 let arrival = match next() {
+                    Ok((Reply::Window { begin, bytes }, _)) => {
+                        told.open(begin, bytes);
+                        continue;
+                    }
                     Ok((reply, payload)) => Arrival::Reply(Box::new(reply), payload),
                     Err(error) => Arrival::Lost(error),
                 };
                 let last = matches!(arrival, Arrival::Lost(_));
                 if arrivals.send(arrival).is_err() || last {
+                    told.close();
                     return;
                 }
             }
@@ -107,11 +116,7 @@ impl Line {
         // A line that takes no more is told by the machine's silence, with its exit status.
         let writer = std::thread::spawn(move || {
             for frame in frames {
-                if output
-                    .write_all(&frame)
-                    .and_then(|()| output.flush())
-                    .is_err()
-                {
+                if window.write(&mut output, &frame).is_err() {
                     return;
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::process::{Child, ExitStatus};
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -66,14 +67,34 @@ impl Cause {
 pub struct Link {
     line: Option<Line>,
     behind: Option<Box<dyn Behind>>,
+    /// Files that lie on a disk of the machine.
+    held: Held,
 }
+
+/// Files on a machine's disk, with their names.
+pub(crate) type Held = Arc<Vec<(String, Vec<u8>)>>;
 
 impl Link {
     pub(crate) fn new(line: Line, behind: Box<dyn Behind>) -> Self {
         Self {
             line: Some(line),
             behind: Some(behind),
+            held: Held::default(),
         }
+    }
+
+    /// The machine has these files on a disk.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holding(mut self, held: &Held) -> Self {
+        self.held = Arc::clone(held);
+        self
+    }
+
+    /// Whether a file with this name and these bytes lies on a disk of the machine.
+    pub(crate) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+        self.held
+            .iter()
+            .any(|(held, content)| held == name && content == bytes)
     }
 
     /// Takes over a child whose standard input and output are piped.

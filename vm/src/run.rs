@@ -95,7 +95,7 @@ pub fn run(
     )
 }
 
-fn package_files(folder: &Path) -> std::io::Result<Vec<(String, Vec<u8>)>> {
+pub(crate) fn package_files(folder: &Path) -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -130,7 +130,11 @@ fn steps(
     guest.ask("boot", &hello, &[])?;
     guest.ask("trust", &Request::Trust, job.certificate)?;
     for (name, bytes) in files {
-        guest.ask("stage", &Request::Stage { name }, &bytes)?;
+        if guest.link.holds(&name, &bytes) {
+            guest.ask("stage", &Request::StageHeld { name }, &[])?;
+        } else {
+            guest.ask("stage", &Request::Stage { name }, &bytes)?;
+        }
     }
     let install = match job.unsigned {
         Some(driver) => Request::TryOut {

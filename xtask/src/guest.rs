@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use waverig_kit::{Invocation, Output};
 use waverig_package::Sha256Digest;
+use waverig_vm::disk;
 use waverig_vm::linux::{Kernel, initramfs};
+use waverig_vm::qemu::Firmware;
 
 use crate::agent;
 use crate::context::Context;
@@ -20,6 +22,9 @@ const PACKAGES: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
 const PARTS: [&str; 2] = ["linux-image-", "linux-modules-"];
 /// What was unpacked, with hashes.
 const MANIFEST: &str = "manifest.txt";
+
+/// What a base image has beside its files.
+const IMAGE_SPARE: u64 = 16 << 20;
 
 /// What QEMU starts.
 pub(crate) struct Guest {
@@ -47,46 +52,125 @@ pub(crate) fn make(context: &Context) -> Result<Guest> {
     })
 }
 
+/// Packages with UEFI firmware for virtual machines and with the loader for it.
+const FIRMWARE: [&str; 2] = ["ovmf", "systemd-boot-efi"];
+/// Code and first variables of that firmware, as Debian's and Ubuntu's package has them.
+const OVMF: [&str; 2] = [
+    "usr/share/OVMF/OVMF_CODE_4M.fd",
+    "usr/share/OVMF/OVMF_VARS_4M.fd",
+];
+/// The loader.
+const LOADER: &str = "usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+
+/// Firmware and loader, unpacked before or anew.
+fn unpacked_firmware(context: &Context) -> Result<PathBuf> {
+    kept(context, "firmware", "UEFI firmware for guests", |work| {
+        let manifest = unpack(context, work, &FIRMWARE)?;
+        Ok(fs::write(work.join(MANIFEST), manifest)?)
+    })
+}
+
+/// The firmware that starts guests of base images.
+///
+/// # Errors
+/// [`HostLacks`] where it cannot be had.
+pub(crate) fn firmware(context: &Context) -> Result<Firmware> {
+    let root = unpacked_firmware(context)?;
+    let [code, variables] = OVMF.map(|file| root.join(file));
+    Ok(Firmware { code, variables })
+}
+
+/// What the kernel of a base image is told: its console is the second port, since the agent has the first.
+const OPTIONS: &str = "console=tty0 console=ttyS1 quiet panic=0 unknown_nmi_panic sysrq_always_enabled nokaslr mitigations=off";
+
+/// Makes a base image with the Linux guest: a disk that UEFI firmware starts; gives the hashes of what went in.
+///
+/// # Errors
+/// As [`make`].
+pub(crate) fn image(context: &Context, to: &Path) -> Result<String> {
+    let guest = make(context)?;
+    let firmware = unpacked_firmware(context)?;
+    let folder = context.layout.rig().join("guest");
+    let (settings, entry) = (folder.join("loader.conf"), folder.join("linux.conf"));
+    fs::write(&settings, "timeout 0\n")?;
+    let text = format!("title Linux\nlinux /linux\ninitrd /initramfs\noptions {OPTIONS}\n");
+    fs::write(&entry, text)?;
+    let loader = firmware.join(LOADER);
+    let files: [(&str, &Path); 5] = [
+        ("EFI/BOOT/BOOTX64.EFI", &loader),
+        ("loader/loader.conf", &settings),
+        ("loader/entries/linux.conf", &entry),
+        ("linux", &guest.kernel),
+        ("initramfs", &guest.initramfs),
+    ];
+    let mut size = IMAGE_SPARE;
+    let mut hashes = String::new();
+    for (name, file) in &files {
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        size += bytes.len() as u64;
+        hashes += &format!("{}  {name}\n", Sha256Digest::of(&bytes));
+    }
+    disk::make(to, "LINUX", size.next_multiple_of(1 << 20), &files)?;
+    for part in ["kernel", "firmware"] {
+        let packages = context.layout.root().join("target/guest").join(part);
+        hashes += &fs::read_to_string(packages.join(MANIFEST))?;
+    }
+    Ok(hashes)
+}
+
 /// The kernel that was unpacked before, else a new one.
 fn kernel(context: &Context) -> Result<Kernel> {
-    let root = context.layout.root().join("target/guest/kernel");
-    if root.join(MANIFEST).is_file() {
-        return Ok(Kernel::find(&root)?);
-    }
-    // Another run may do the same meanwhile: whoever is first is taken.
-    let work = context
-        .layout
-        .root()
-        .join(format!("target/guest/work-{}", std::process::id()));
-    layout::fresh(&work)?;
-    let unpacked = context.ui.step("setup", "a Linux kernel for guests", || {
-        unpack(context, &work)
-    });
-    if unpacked.is_ok() {
-        let _ = fs::rename(&work, &root);
-    }
-    let _ = fs::remove_dir_all(&work);
-    unpacked?;
+    let root = kept(context, "kernel", "a Linux kernel for guests", |work| {
+        unpack_kernel(context, work)
+    })?;
     Ok(Kernel::find(&root)?)
 }
 
-/// Downloads the packages and unpacks them to `work`; installs nothing.
-fn unpack(context: &Context, work: &Path) -> Result<()> {
-    let lacks = |what: &str| {
-        HostLacks(format!(
-            "this host gives no Linux kernel for the guest: {what}; `apt-get update` may help, and other machines need none: --machine sim"
-        ))
-    };
-    let run = |words: &[&str]| -> Result<Output> {
-        let command = Invocation::new(words[0])
-            .args(words[1..].iter().copied())
-            .cwd(work);
-        let line = command.line();
-        let output = context.exec.run(&command);
-        output.map_err(|error| lacks(&format!("`{line}` cannot be started: {error}")).into())
-    };
+/// A folder of `target/guest` that is made once.
+pub(crate) fn kept(
+    context: &Context,
+    name: &str,
+    what: &str,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let folder = context.layout.root().join("target/guest");
+    let root = folder.join(name);
+    if root.join(MANIFEST).is_file() {
+        return Ok(root);
+    }
+    // Another run may do the same meanwhile: whoever is first is taken.
+    let work = folder.join(format!("work-{name}-{}", std::process::id()));
+    layout::fresh(&work)?;
+    let made = context.ui.step("setup", what, || make(&work));
+    if made.is_ok() {
+        let _ = fs::rename(&work, &root);
+    }
+    let _ = fs::remove_dir_all(&work);
+    made?;
+    Ok(root)
+}
+
+/// What this distribution gives none of.
+fn lacks(what: &str) -> HostLacks {
+    HostLacks(format!(
+        "this host gives no packages for a guest: {what}; `apt-get update` may help, and other machines need none: --machine sim"
+    ))
+}
+
+/// Runs a program of the distribution's in a folder.
+fn distribution(context: &Context, folder: &Path, words: &[&str]) -> Result<Output> {
+    let command = Invocation::new(words[0])
+        .args(words[1..].iter().copied())
+        .cwd(folder);
+    let line = command.line();
+    let output = context.exec.run(&command);
+    output.map_err(|error| lacks(&format!("`{line}` cannot be started: {error}")).into())
+}
+
+/// The kernel's packages to `work`.
+fn unpack_kernel(context: &Context, work: &Path) -> Result<()> {
     let Some(packages) = PACKAGES.iter().find_map(|package| {
-        let output = run(&[
+        let words = [
             "apt-cache",
             "depends",
             "--recurse",
@@ -97,8 +181,8 @@ fn unpack(context: &Context, work: &Path) -> Result<()> {
             "--no-replaces",
             "--no-enhances",
             package,
-        ])
-        .ok()?;
+        ];
+        let output = distribution(context, work, &words).ok()?;
         let parts = parts(&output.stdout);
         (output.success() && !parts.is_empty()).then_some(parts)
     }) else {
@@ -107,9 +191,16 @@ fn unpack(context: &Context, work: &Path) -> Result<()> {
             PACKAGES.join(" nor ")
         )));
     };
-    let mut manifest = String::new();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    let manifest = unpack(context, work, &packages)?;
+    Kernel::find(work)?;
+    Ok(fs::write(work.join(MANIFEST), manifest)?)
+}
+
+/// Downloads packages and unpacks them to `work`, installing nothing; gives their hashes, a line for each.
+fn unpack(context: &Context, work: &Path, packages: &[&str]) -> Result<String> {
     for package in packages {
-        let output = run(&["apt-get", "download", &package])?;
+        let output = distribution(context, work, &["apt-get", "download", package])?;
         if !output.success() {
             bail!(lacks(&format!(
                 "apt-get download {package}: {}",
@@ -121,10 +212,12 @@ fn unpack(context: &Context, work: &Path) -> Result<()> {
     for entry in fs::read_dir(work)? {
         files.push(entry?.path());
     }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "deb"));
     files.sort();
+    let mut manifest = String::new();
     for file in files {
         let name = file.display().to_string();
-        let output = run(&["dpkg-deb", "--extract", &name, "."])?;
+        let output = distribution(context, work, &["dpkg-deb", "--extract", &name, "."])?;
         if !output.success() {
             bail!("{name} cannot be unpacked: {}", output.stderr.trim());
         }
@@ -133,8 +226,7 @@ fn unpack(context: &Context, work: &Path) -> Result<()> {
         manifest += &format!("{}  {short}\n", Sha256Digest::of(&bytes));
         fs::remove_file(&file)?;
     }
-    Kernel::find(work)?;
-    Ok(fs::write(work.join(MANIFEST), manifest)?)
+    Ok(manifest)
 }
 
 /// The packages of a kernel's version among what `apt-cache depends --recurse` lists.

@@ -2,6 +2,8 @@
 
 mod auto;
 mod hyperv;
+#[cfg(target_os = "linux")]
+pub(crate) mod qemu;
 mod runner;
 
 use std::env;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use waverig_kit::SOURCES;
 #[cfg(target_os = "linux")]
-use waverig_vm::qemu::{Accel, Config, Qemu, leftovers};
+use waverig_vm::qemu::Qemu;
 use waverig_vm::{Machine, Sim};
 
 use crate::context::{Context, Trial};
@@ -22,8 +24,6 @@ use crate::optimised;
 use crate::stop::HostLacks;
 use crate::stop::Usage;
 use crate::verbs::{Options, SIMULATOR};
-#[cfg(target_os = "linux")]
-use crate::{guest, setup};
 
 /// The names that `--machine` may give.
 const NAMES: [&str; 5] = ["auto", "sim", "qemu", "hyperv", "runner"];
@@ -95,7 +95,7 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
         "hyperv" => hyperv::select(context),
         "runner" => runner::select(context),
         #[cfg(target_os = "linux")]
-        "qemu" => Ok(Box::new(Qemu::new(qemu(context)?)?)),
+        "qemu" => Ok(Box::new(Qemu::new(qemu::config(context)?)?)),
         #[cfg(not(target_os = "linux"))]
         "qemu" => Err(HostLacks(
             "the machine qemu needs a Linux host; --machine sim runs everywhere".into(),
@@ -103,54 +103,6 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
         .into()),
         _ => Ok(Box::new(Sim::new(this, words(context, SIMULATOR)))),
     }
-}
-
-/// How long a guest may take until its agent is up, without hardware to help.
-#[cfg(target_os = "linux")]
-const BOOT: Duration = Duration::from_secs(120);
-/// The program.
-#[cfg(target_os = "linux")]
-const QEMU: &str = "qemu-system-x86_64";
-
-/// QEMU with the Linux guest, of what this host gives; removes first what a killed run has left.
-///
-/// # Errors
-/// When the host lacks something for it.
-#[cfg(target_os = "linux")]
-pub(crate) fn qemu(context: &Context) -> Result<Config> {
-    interrupt::on_signal();
-    let simulator = env::current_exe()
-        .context("this program cannot find its own file to start the simulator")?;
-    setup::qemu(context)?;
-    let machines = context.layout.rig().join("machines");
-    for what in leftovers::remove(&machines)? {
-        context
-            .ui
-            .say("clean", &format!("left by a run that was killed: {what}"));
-    }
-    let guest = guest::make(context)?;
-    let accel = match &context.trial.accel {
-        Some(why) => Accel::tcg(why),
-        None => Accel::probe(QEMU, &machines).context("cannot try KVM")?,
-    };
-    context
-        .ui
-        .say("boot", &format!("guests on {}: {}", accel.name, accel.why));
-    let args = words(context, SIMULATOR);
-    let args = args.iter().map(|word| word.to_string_lossy().into_owned());
-    Ok(Config {
-        qemu: QEMU.into(),
-        accel,
-        kernel: guest.kernel,
-        initramfs: guest.initramfs,
-        simulator: (simulator, args.collect()),
-        sabotage: context.trial.sabotage.clone(),
-        logs: context.layout.runs("qemu").join("guests"),
-        machines,
-        boot: context.trial.deadline.unwrap_or(BOOT),
-        restart: context.trial.restart,
-        hold: None,
-    })
 }
 
 /// The simulator as far as the compiler optimises it, for runs of hours of virtual time: builds it first, which takes minutes and

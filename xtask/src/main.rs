@@ -13,6 +13,8 @@ mod fault;
 mod guest;
 #[cfg(target_os = "linux")]
 mod hold;
+#[cfg(target_os = "linux")]
+mod image;
 mod interrupt;
 mod lab;
 mod layout;

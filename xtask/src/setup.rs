@@ -98,6 +98,8 @@ const TOOLS: &[Tool] = &[
     #[cfg(target_os = "linux")]
     QEMU,
     #[cfg(target_os = "linux")]
+    IMAGES,
+    #[cfg(target_os = "linux")]
     Tool {
         name: "Wine, which runs the agent for Windows",
         probe: &["wine", "--version"],
@@ -267,6 +269,29 @@ const QEMU: Tool = Tool {
         "qemu-system-x86",
     ])],
 };
+
+/// What makes and reads disk images.
+#[cfg(target_os = "linux")]
+const IMAGES: Tool = Tool {
+    name: "qemu-img, which makes and reads disk images",
+    probe: &["qemu-img", "--version"],
+    add: &[apt(&[
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "qemu-utils",
+    ])],
+};
+
+/// Makes sure that base images can be made and used here.
+///
+/// # Errors
+/// [`HostLacks`] when qemu-img is missing and may not be added.
+#[cfg(target_os = "linux")]
+pub(crate) fn images(context: &Context) -> Result<()> {
+    ensure(&*context.exec, &context.ui, &IMAGES)
+}
 
 /// Makes sure that guests can run here.
 ///

@@ -1,6 +1,7 @@
 //! The one digest of this crate, as a type of its own so that it is not mistaken for other bytes.
 
 use std::fmt;
+use std::io;
 
 use sha2::{Digest, Sha256};
 
@@ -12,6 +13,16 @@ impl Sha256Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of what comes, which may be more than memory holds.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_all(mut from: impl io::Read) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        io::copy(&mut from, &mut hasher)?;
+        Ok(Self(hasher.finalize().into()))
     }
 
     /// The digest of the parts, one after the other.

@@ -91,8 +91,11 @@ fn load_modules() -> Result<()> {
 
 /// The block device with this serial number.
 fn disk(serial: &str) -> Result<String> {
+    // That of a virtio disk is the disk's, that of an NVMe disk its controller's.
     let found = wait_for(Path::new("/sys/block"), |device| {
-        fs::read_to_string(device.join("serial")).is_ok_and(|text| text.trim() == serial)
+        ["serial", "device/serial"].iter().any(|file| {
+            fs::read_to_string(device.join(file)).is_ok_and(|text| text.trim() == serial)
+        })
     });
     match found {
         Some(name) => Ok(format!("/dev/{name}")),

@@ -1,6 +1,7 @@
 //! What the host wants of the agent: a file on the payload disk.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use crate::sabotage::Sabotage;
 pub(crate) struct Order {
     /// The simulator on the payload disk, and what it is told.
     pub(crate) simulator: Vec<String>,
+    /// The serial port with the host at its other end; without it the virtio port of that name is taken.
+    #[serde(default)]
+    pub(crate) line: Option<PathBuf>,
     /// What is to go wrong on purpose.
     #[serde(default)]
     pub(crate) sabotage: Option<Sabotage>,

@@ -1,14 +1,16 @@
 //! The agent proper: says that it is up, then takes one request after the other.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read, Write};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use waverig_protocol::frame::{self, FrameError};
-use waverig_protocol::{PROTOCOL_VERSION, Refusal, Reply, Request, Up};
+use waverig_protocol::window::Windowed;
+use waverig_protocol::{HELD, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
 
 use crate::order::Order;
-use crate::places::{BOOTS, PORT, RESULT};
+use crate::places::{BOOTS, PAYLOAD, PORT, RESULT};
 use crate::simulator::Simulator;
 use crate::{conditions, init, power, sabotage};
 
@@ -18,13 +20,31 @@ use crate::{conditions, init, power, sabotage};
 /// When the line cannot be opened or is lost, or the simulator ends unasked: the next agent starts afresh.
 pub(crate) fn run() -> Result<()> {
     let order = Order::read()?;
-    let port = init::port(PORT)?;
+    let port = match &order.line {
+        Some(port) => port.clone(),
+        None => init::port(PORT)?,
+    };
     let mut line = OpenOptions::new()
         .read(true)
         .write(true)
         .open(&port)
         .with_context(|| format!("cannot open {}", port.display()))?;
-    let input = line.try_clone()?;
+    if order.line.is_some() {
+        // Bytes as they are: no echo, no signals, no other line ends.
+        let raw = tcgetattr(&line).and_then(|mut settings| {
+            settings.make_raw();
+            // What an agent before this one has not read is nothing for this one.
+            tcsetattr(&line, OptionalActions::Flush, &settings)
+        });
+        raw.with_context(|| format!("{} is no serial port", port.display()))?;
+    }
+    let mut input: Box<dyn Read> = Box::new(line.try_clone()?);
+    if order.line.is_some() {
+        let told = line.try_clone()?;
+        let mut told = told;
+        let tell = move |window: &Reply| frame::write(&mut told, window, &[]);
+        input = Box::new(Windowed::begin(input, tell)?);
+    }
     let boots = fs::read_to_string(BOOTS).unwrap_or_default();
     let up = Up {
         version: PROTOCOL_VERSION,
@@ -35,7 +55,7 @@ pub(crate) fn run() -> Result<()> {
     requests(&order, &mut BufReader::new(input), &mut line)
 }
 
-fn requests(order: &Order, input: &mut BufReader<fs::File>, line: &mut fs::File) -> Result<()> {
+fn requests(order: &Order, input: &mut impl Read, line: &mut fs::File) -> Result<()> {
     let mut session: Option<Simulator> = None;
     let mut sessions = 0;
     loop {
@@ -45,6 +65,16 @@ fn requests(order: &Order, input: &mut BufReader<fs::File>, line: &mut fs::File)
             Err(error) => return Err(error).context("the host's request cannot be read"),
         };
         sabotage::before(order, &request, line);
+        let (request, payload) = match request {
+            Request::StageHeld { name } => match fs::read(format!("{PAYLOAD}/{HELD}/{name}")) {
+                Ok(bytes) => (Request::Stage { name }, bytes),
+                Err(error) => {
+                    refuse(line, &format!("{name} is not on the payload disk: {error}"))?;
+                    continue;
+                }
+            },
+            other => (other, payload),
+        };
         if matches!(request, Request::Shutdown)
             && let Err(error) = fs::write(format!("{RESULT}/session-{sessions}.end"), "well\n")
         {

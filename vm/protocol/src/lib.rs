@@ -17,6 +17,10 @@ mod message;
 mod program;
 pub mod scenario;
 pub mod timeline;
+pub mod window;
+
+/// Folder on a payload disk with files that are staged from there.
+pub const HELD: &str = "held";
 
 pub use message::{
     Condition, Endpoint, Finding, Installed, MachineInfo, PROTOCOL_VERSION, Recorded, Refusal,

@@ -28,6 +28,12 @@ pub enum Request {
         /// A bare file name, no folders.
         name: String,
     },
+    /// The same for a file that lies on the machine's payload disk below [`crate::HELD`] under the same name: a slow line need not carry it. Answered
+    /// by [`Reply::Done`].
+    StageHeld {
+        /// A bare file name, no folders.
+        name: String,
+    },
     /// A certificate the machine shall trust as a root and as a publisher; payload: DER. Answered by [`Reply::Done`].
     Trust,
     /// Creates the device and installs the staged driver package. Answered by [`Reply::Installed`] or
@@ -107,7 +113,7 @@ impl Request {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Hello { .. } => "hello",
-            Self::Stage { .. } => "stage",
+            Self::Stage { .. } | Self::StageHeld { .. } => "stage",
             Self::Trust => "trust",
             Self::Install { .. } => "install",
             Self::Run { .. } => "run",
@@ -210,6 +216,13 @@ pub enum Reply {
         /// The line, without its end.
         line: String,
     },
+    /// How many bytes in all the host may have sent since the agent began ([`crate::window`]); the line keeps it for itself.
+    Window {
+        /// The agent begins: what was sent before does not count.
+        begin: bool,
+        /// So many.
+        bytes: u64,
+    },
     /// What the driver itself recorded, in order, as read through its tap when the programs had ended.
     Recorded {
         /// The records.
@@ -252,6 +265,7 @@ impl Reply {
             | Self::FaultFound { .. }
             | Self::InterleaveFound { .. }
             | Self::Log { .. }
+            | Self::Window { .. }
             | Self::Recorded { .. }
             | Self::Finding(_) => false,
         }

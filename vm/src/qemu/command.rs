@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::hold::{CONSOLE, GDB, HUMAN};
-use super::{Config, keeper};
+use super::image::{Image, OVERLAY, VARIABLES};
+use super::{Config, System, keeper};
 
 /// Sockets in the machine's folder, which is QEMU's working directory.
 pub(super) const MONITOR: &str = "monitor.sock";
@@ -23,33 +24,41 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
     let accel = &config.accel;
     command
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
-        .args(["-machine", &format!("pc,accel={}", accel.name)])
-        .args(["-cpu", &accel.processor, "-smp", "1", "-m", "768"])
+        .args(["-cpu", &accel.processor])
         // For screenshots.
         .args(["-device", "VGA"])
         .args(["-chardev", &format!("socket,id=monitor,path={MONITOR}")])
         .args(["-mon", "chardev=monitor,mode=control"])
         .args(["-chardev", &serial(config.hold.is_some())])
-        .args(["-serial", "chardev:console"])
-        .args(["-device", "virtio-serial-pci"])
         .args(["-chardev", &format!("socket,id=line,path={LINE}")])
-        .args(["-device", "virtserialport,chardev=line,name=waverig"])
         // One payload for all guests, so nobody may lock it.
         .args([
             "-drive",
-            &drive("payload", payload, ",readonly=on,file.locking=off"),
+            &drive("payload", "raw", payload, ",readonly=on,file.locking=off"),
         ])
-        .args(["-device", "virtio-blk-pci,drive=payload,serial=payload"])
-        .args(["-drive", &drive("result", Path::new("result.img"), "")])
-        .args(["-device", "virtio-blk-pci,drive=result,serial=result"])
+        .args([
+            "-drive",
+            &drive("result", "raw", Path::new("result.img"), ""),
+        ])
         // A crash is told, and nothing is done about it: the screen and the dump are wanted first.
         .args(["-device", "pvpanic-pci"])
-        .args(["-action", "panic=none,reboot=reset,shutdown=poweroff"])
-        .arg("-kernel")
-        .arg(&config.kernel)
-        .arg("-initrd")
-        .arg(&config.initramfs)
-        .args(["-append", KERNEL]);
+        .args(["-action", "panic=none,reboot=reset,shutdown=poweroff"]);
+    match &config.system {
+        System::Linux { kernel, initramfs } => command
+            .args(["-machine", &format!("pc,accel={}", accel.name)])
+            .args(["-smp", "1", "-m", "768"])
+            .args(["-serial", "chardev:console"])
+            .args(["-device", "virtio-serial-pci"])
+            .args(["-device", "virtserialport,chardev=line,name=waverig"])
+            .args(["-device", "virtio-blk-pci,drive=payload,serial=payload"])
+            .args(["-device", "virtio-blk-pci,drive=result,serial=result"])
+            .arg("-kernel")
+            .arg(kernel)
+            .arg("-initrd")
+            .arg(initramfs)
+            .args(["-append", KERNEL]),
+        System::Image(image) => started_from(&mut command, image, accel.name),
+    };
     if config.hold.is_some() {
         command
             .args(["-chardev", &server("human", HUMAN)])
@@ -59,7 +68,28 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
     command
 }
 
-/// The serial port, whose output is kept; one that somebody looks at takes input, too.
+/// The hardware of a guest that its firmware starts from a disk: what Windows and Linux have drivers for without being given any.
+fn started_from<'a>(command: &'a mut Command, image: &Image, accel: &str) -> &'a mut Command {
+    let firmware = |file: &Path, more: &str| {
+        let file = file.display().to_string().replace(',', ",,");
+        format!("if=pflash,format=raw,file={file}{more}")
+    };
+    command
+        .args(["-machine", &format!("q35,accel={accel}")])
+        .args(["-smp", &image.processors.to_string()])
+        .args(["-m", &image.memory.to_string()])
+        .args(["-drive", &firmware(&image.firmware.code, ",readonly=on")])
+        .args(["-drive", &firmware(Path::new(VARIABLES), "")])
+        // The agent's port first (COM1), then that of whoever looks.
+        .args(["-serial", "chardev:line"])
+        .args(["-serial", "chardev:console"])
+        .args(["-drive", &drive("system", "qcow2", Path::new(OVERLAY), "")])
+        .args(["-device", "nvme,drive=system,serial=system,bootindex=0"])
+        .args(["-device", "nvme,drive=payload,serial=payload"])
+        .args(["-device", "nvme,drive=result,serial=result"])
+}
+
+/// A serial port whose output is kept; one that somebody looks at takes input, too.
 fn serial(held: bool) -> String {
     if held {
         format!("{},logfile={SERIAL}", server("console", CONSOLE))
@@ -74,7 +104,7 @@ fn server(id: &str, path: &str) -> String {
 }
 
 /// QEMU takes a comma in a value when it is written twice.
-fn drive(id: &str, file: &Path, more: &str) -> String {
+fn drive(id: &str, format: &str, file: &Path, more: &str) -> String {
     let file = file.display().to_string().replace(',', ",,");
-    format!("if=none,id={id},format=raw,file={file}{more}")
+    format!("if=none,id={id},format={format},file={file}{more}")
 }

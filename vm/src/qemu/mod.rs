@@ -8,6 +8,7 @@ mod accel;
 mod command;
 mod guest;
 mod hold;
+mod image;
 mod keeper;
 pub mod leftovers;
 mod qmp;
@@ -23,13 +24,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use waverig_protocol::{Condition, Reply, Request, frame};
+use waverig_protocol::{Condition, HELD, Reply, Request, frame};
 
 pub use accel::Accel;
 pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
+pub use image::{Firmware, Image};
 
 use crate::idle::Idle;
 use crate::line::{Line, Noise};
+use crate::link::Held as Files;
+use crate::run::package_files;
 use crate::{Link, LinkError, Machine, disk, interrupt};
 use guest::Guest;
 use qmp::Qmp;
@@ -49,6 +53,20 @@ const SIMULATOR: &str = "simulator";
 /// The file on the payload disk that says what the agent is to do.
 const ORDER: &str = "agent.json";
 
+/// What a guest starts.
+#[derive(Clone, Debug)]
+pub enum System {
+    /// A Linux kernel, which QEMU loads itself.
+    Linux {
+        /// Its image.
+        kernel: PathBuf,
+        /// The initramfs with the agent.
+        initramfs: PathBuf,
+    },
+    /// Whatever is on a disk: the firmware starts it, and its agent is on the first serial port.
+    Image(Image),
+}
+
 /// Which QEMU, which guest, where.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -56,12 +74,12 @@ pub struct Config {
     pub qemu: String,
     /// What executes guests.
     pub accel: Accel,
-    /// The kernel's image.
-    pub kernel: PathBuf,
-    /// The initramfs with the agent.
-    pub initramfs: PathBuf,
+    /// What it starts.
+    pub system: System,
     /// The program on the payload disk that is the simulator, and what it is told.
     pub simulator: (PathBuf, Vec<String>),
+    /// Folder whose files the payload disk gets, too: a serial line need not carry those of a package.
+    pub held: Option<PathBuf>,
     /// What the agent is to do wrong, and at which request (`user/agent/src/sabotage.rs`).
     pub sabotage: Option<(String, String)>,
     /// Folder for the machines' own folders; nobody else uses it meanwhile.
@@ -80,6 +98,7 @@ pub struct Config {
 pub struct Qemu {
     config: Config,
     payload: PathBuf,
+    held: Files,
     idle: Arc<Idle<Guest>>,
     started: AtomicU32,
     boots: Mutex<Vec<Duration>>,
@@ -102,11 +121,28 @@ impl Qemu {
         let sabotage = sabotage.map(|(what, at)| json!({ "what": what, "at": at }));
         let mut words = vec![SIMULATOR.to_owned()];
         words.extend(args.iter().cloned());
-        let text = json!({ "simulator": words, "sabotage": sabotage }).to_string();
+        let line = match &config.system {
+            System::Linux { .. } => None,
+            System::Image(_) => Some("/dev/ttyS0"),
+        };
+        let text = json!({ "simulator": words, "sabotage": sabotage, "line": line }).to_string();
         fs::write(&order, text)?;
         let image = payload.join("payload.img");
-        let size = fs::metadata(program)?.len() + SPARE;
-        let files = [(SIMULATOR, &**program), (ORDER, &*order)];
+        let held = match &config.held {
+            Some(folder) => package_files(folder)?,
+            None => Vec::new(),
+        };
+        let sizes = held.iter().map(|(_, bytes)| bytes.len() as u64);
+        let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + SPARE;
+        let places: Vec<(String, PathBuf)> = held
+            .iter()
+            .filter_map(|(name, _)| {
+                let folder = config.held.as_ref()?;
+                Some((format!("{HELD}/{name}"), folder.join(name)))
+            })
+            .collect();
+        let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
+        files.extend(places.iter().map(|(name, path)| (&**name, &**path)));
         if let Err(error) = disk::make(&image, "PAYLOAD", size, &files) {
             let _ = fs::remove_dir_all(&payload);
             return Err(error);
@@ -114,6 +150,7 @@ impl Qemu {
         Ok(Self {
             config,
             payload: image,
+            held: Arc::new(held),
             idle: Arc::default(),
             started: AtomicU32::new(0),
             boots: Mutex::default(),
@@ -150,6 +187,10 @@ impl Qemu {
         let result = folder.join("result.img");
         fs::create_dir_all(&folder)
             .and_then(|()| disk::make(&result, "RESULT", RESULT, &[]))
+            .and_then(|()| match &self.config.system {
+                System::Linux { .. } => Ok(()),
+                System::Image(image) => image.overlay(&folder),
+            })
             .map_err(|e| failed("cannot make the machine's disks", e))?;
         let (qmp, line) = Awaited::bind(&folder, command::MONITOR)
             .and_then(|qmp| Ok((qmp, Awaited::bind(&folder, command::LINE)?)))
@@ -191,7 +232,7 @@ impl Qemu {
                 return Err(LinkError(text));
             }
         }
-        let mut link = Link::new(line, Box::new(guest));
+        let mut link = Link::new(line, Box::new(guest)).holding(&self.held);
         link.up(self.config.boot)?;
         watch.is_up();
         link.request(&Request::Check, &[], self.config.boot, |reply, _| {
@@ -246,7 +287,7 @@ impl Machine for Qemu {
             Some((line, mut guest)) => {
                 guest.begin(evidence);
                 let watch = Arc::clone(guest.watch());
-                let mut link = Link::new(line, guest);
+                let mut link = Link::new(line, guest).holding(&self.held);
                 if self.config.restart {
                     link.restart(self.config.boot)?;
                     watch.is_up();

@@ -23,7 +23,7 @@ use crate::{layout, machine, setup, stop};
 pub(super) const VERB: Verb = Verb {
     name: "debug",
     about: "Plays one scenario on a machine to look at: the simulator waits for gdb before DriverEntry, a guest stays up afterwards with its console; says how to attach.",
-    options: "[--machine sim|qemu] [--filter SCENARIO] [--seed N] [--out FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP]",
+    options: "[--machine sim|qemu] [--filter SCENARIO] [--seed N] [--out FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--image FILE]",
     run,
 };
 
@@ -91,7 +91,7 @@ fn guest(context: &Context, plan: &Plan) -> Result<ExitCode> {
     setup::look(context)?;
     let config = waverig_vm::qemu::Config {
         hold: Some(hold::hold()),
-        ..machine::qemu(context)?
+        ..machine::qemu::config(context)?
     };
     let qemu = waverig_vm::qemu::Qemu::new(config)?;
     let code = vm_test::on(context, &qemu, plan, &vm_test::Faults::None)?;

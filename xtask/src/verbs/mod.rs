@@ -11,6 +11,8 @@ mod doctor;
 pub(crate) mod faults;
 mod follow;
 pub(crate) mod fuzz;
+#[cfg(target_os = "linux")]
+mod image;
 mod inspect;
 pub(crate) mod interleave;
 mod mutants;
@@ -66,6 +68,10 @@ const VERBS: &[Verb] = &[
     #[cfg(target_os = "linux")]
     sabotage::VERB,
     triage::VERB,
+    #[cfg(target_os = "linux")]
+    image::BUILD,
+    #[cfg(target_os = "linux")]
+    image::VERIFY,
     doctor::VERB,
     test::VERB,
 ];
@@ -117,6 +123,8 @@ pub(crate) struct Options {
     pub(crate) image: Option<PathBuf>,
     /// `--transcript FILE`: what answers in the place of Hyper-V.
     pub(crate) transcript: Option<PathBuf>,
+    /// `--linux`: of the rig's own Linux guest.
+    pub(crate) linux: bool,
     /// `--disposable`: nobody needs this host.
     pub(crate) disposable: bool,
 }
@@ -132,7 +140,7 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode> {
             let words: Result<Vec<String>, _> = args.raw_args()?.map(ValueExt::string).collect();
             return sim::run(&words?);
         }
-        Some(Arg::Value(name)) => find(&name)?,
+        Some(Arg::Value(name)) => find(name, &mut args)?,
         Some(other) => return Err(Usage(format!("{}\n{}", other.unexpected(), help())).into()),
     };
     let Some(options) = parse(verb, &mut args)? else {
@@ -143,7 +151,16 @@ pub(crate) fn run(mut args: Parser) -> Result<ExitCode> {
     (verb.run)(&mut context, &options)
 }
 
-fn find(name: &OsString) -> Result<&'static Verb> {
+fn find(mut name: OsString, args: &mut Parser) -> Result<&'static Verb> {
+    let first = format!("{} ", name.to_string_lossy());
+    // Some verbs have two words.
+    if VERBS.iter().any(|verb| verb.name.starts_with(&first))
+        && let Some(mut words) = args.try_raw_args()
+        && let Some(second) = words.next_if(|word| !word.as_encoded_bytes().starts_with(b"-"))
+    {
+        name.push(" ");
+        name.push(second);
+    }
     VERBS.iter().find(|verb| name == verb.name).ok_or_else(|| {
         let names: Vec<_> = VERBS.iter().map(|verb| verb.name).collect();
         Usage(format!(
@@ -181,6 +198,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "image" => options.image = Some(args.value()?.into()),
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
+            "linux" => options.linux = true,
             "out" => options.out = Some(args.value()?.into()),
             "pdb" => options.pdb = Some(args.value()?.into()),
             "frame" => options.frame = Some(args.value()?.parse()?),
@@ -247,7 +265,7 @@ mod tests {
             {
                 let option = option.trim_end_matches(']');
                 let value = match option {
-                    "json" | "restart" | "disposable" => None,
+                    "json" | "restart" | "disposable" | "linux" => None,
                     "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" => Some("1"),
                     _ => Some("x"),
                 };

@@ -146,7 +146,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         scenarios: &scenarios,
         ..package::job(&folder, &certificate, &device, deadline)
     };
-    let config = machine::qemu(context)?;
+    let config = machine::qemu::config(context)?;
     let runs = context.layout.rig().join("sabotage");
     layout::fresh(&runs)?;
     context

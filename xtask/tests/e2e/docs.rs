@@ -43,8 +43,17 @@ fn the_commands_of_windows_audio_work() {
 #[cfg(target_os = "linux")]
 fn the_commands_of_machines_are_those_that_tests_run() {
     let commands = commands("docs/machines.md", "cargo xtask ");
+    // The image's own name stands for the test's.
+    let image = ["--image", "base.vhdx"];
+    let of_image = |words: &[&'static str]| [words, &image].concat();
+    let (build, start) = (
+        of_image(crate::qemu::BUILD_IMAGE),
+        of_image(crate::qemu::IN_GUEST),
+    );
     let run = [
         crate::qemu::IN_GUEST,
+        &build,
+        &start,
         crate::qemu::SABOTAGE,
         crate::qemu::LOOK_AT,
         crate::hyperv::BY_TRANSCRIPT,

@@ -24,6 +24,9 @@ pub(crate) const SABOTAGE: &[&str] = &[
     "hang:run,crash:run,garble:run,fill:trust",
 ];
 
+/// The words that make a base image.
+pub(crate) const BUILD_IMAGE: &[&str] = &["image", "build", "--linux"];
+
 /// The words that leave a guest up.
 pub(crate) const LOOK_AT: &[&str] = &["debug", "--machine", "qemu", "--filter", SCENARIO];
 
@@ -57,6 +60,28 @@ fn guests_side_by_side_give_the_same_bytes_as_this_host() {
         }
         nothing_left(&rig.folder);
     }
+}
+
+#[test]
+fn a_guest_of_a_base_image_plays_over_its_serial_port_and_leaves_the_image_alone() {
+    let rig = Rig::with_package("qemu-image");
+    let base = rig.folder.join("base.vhdx");
+    let of = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let image = ["--image".to_owned(), base.display().to_string()];
+        let all = [words, image.to_vec()].concat();
+        rig.xtask(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    of(IN_GUEST).expect(1, &["lacks its manifest", "cargo xtask image build"]);
+    of(BUILD_IMAGE).expect(0, &["base.vhdx"]);
+    of(IN_GUEST).expect(0, &["guests that came up: 1", "1 of 1"]);
+    nothing_left(&rig.folder);
+    let verify = || run(xtask().args(["image", "verify", "--image"]).arg(&base));
+    verify().expect(0, &["is what was made", "linux-image-"]);
+    let file = fs::OpenOptions::new().append(true).open(&base);
+    file.and_then(|mut file| file.write_all(b"x"))
+        .expect("the test's own file");
+    verify().expect(1, &["was changed since it was made"]);
 }
 
 #[test]

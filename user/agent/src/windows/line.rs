@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use waverig_agent::options::Where;
+use waverig_protocol::window::Windowed;
 use waverig_protocol::{Reply, frame};
 use windows::Win32::Devices::Communication::{
     COMMTIMEOUTS, DCB, GetCommState, NOPARITY, ONESTOPBIT, SetCommState, SetCommTimeouts,
@@ -33,7 +34,7 @@ impl Host {
     }
 }
 
-/// Opens both directions.
+/// Opens both directions. Of a serial port the host learns how much it takes, since Windows drops what its buffer has no room for.
 pub(super) fn open(place: &Where) -> Result<(Input, Host)> {
     let (input, output): (Input, Box<dyn Write + Send>) = match place {
         Where::Stdio => (Box::new(io::stdin()), Box::new(io::stdout())),
@@ -48,7 +49,13 @@ pub(super) fn open(place: &Where) -> Result<(Input, Host)> {
             (Box::new(port.clone()), Box::new(port))
         }
     };
-    Ok((input, Host(Arc::new(Mutex::new(output)))))
+    let host = Host(Arc::new(Mutex::new(output)));
+    if !matches!(place, Where::Serial(_)) {
+        return Ok((input, host));
+    }
+    let told = host.clone();
+    let tell = move |window: &Reply| told.send(window, &[]).map_err(io::Error::other);
+    Ok((Box::new(Windowed::begin(input, tell)?), host))
 }
 
 /// A serial port. Overlapped, because of a handle that is not, Windows serves one request at a time: a read that waits for the host would

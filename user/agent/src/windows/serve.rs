@@ -151,6 +151,9 @@ impl Agent {
             Request::TryOut { .. } => {
                 bail!("Windows loads no unsigned driver: sign it, and install its package")
             }
+            Request::StageHeld { name } => {
+                bail!("{name}: this agent takes files over its line only")
+            }
             Request::Inspect
             | Request::Fuzz { .. }
             | Request::Faults { .. }

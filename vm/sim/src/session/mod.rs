@@ -142,6 +142,9 @@ impl Session {
                 self.staging()?.add(&name, &payload)?;
                 Ok(Reply::Done)
             }
+            Request::StageHeld { name } => Err(format!(
+                "{name} cannot be staged from a disk: a simulator has none"
+            )),
             Request::Install {
                 inf,
                 hardware_id,
