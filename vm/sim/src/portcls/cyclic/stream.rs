@@ -52,6 +52,8 @@ pub(in super::super) struct Stream {
     /// When the device last asked for service, and when its position was last looked at.
     served: Cell<Qpc>,
     looked: Cell<Qpc>,
+    /// How often it was.
+    looks: Cell<u64>,
     /// Its client or its device has gone.
     left: Cell<bool>,
     /// The service group's DPC is at it.
@@ -100,6 +102,7 @@ impl Stream {
             state: Cell::new(KSSTATE_STOP),
             served: Cell::new(now),
             looked: Cell::new(now),
+            looks: Cell::new(0),
             left: Cell::new(false),
             serving: Cell::new(false),
             unsettled: Cell::new(false),
@@ -245,6 +248,9 @@ impl Stream {
         let function = stream.table().GetPosition;
         let parameters = (stream.this(), &raw mut offset);
         let name = "IMiniportWaveCyclicStream::GetPosition";
+        // The driver reads its clock after this moment, however long another processor keeps it from returning.
+        let asked = kernel().now();
+        let looks = self.looks.get();
         // SAFETY: the stream's table; the variable lives here.
         let status = call::at_irql(Irql::DISPATCH, || unsafe {
             call::driver(name, function, parameters)
@@ -262,17 +268,23 @@ impl Stream {
         }
         // The page lets the offset be the buffer's size, which is its start.
         let offset = offset % parts.size / self.frame() * self.frame();
-        self.check_moved(offset);
+        // What another processor asked for meanwhile is newer: this answer says nothing about how the position went.
+        if self.looks.get() == looks {
+            self.check_moved(offset, asked);
+        }
         Ok(offset)
     }
 
-    fn check_moved(&self, offset: u64) {
-        let (now, since) = (kernel().now(), self.looked.get());
-        self.looked.set(now);
-        // A driver hears of a stop or a removal before PortCls does, and may have stopped its streams.
+    /// Takes over an answer to what was asked at that moment.
+    fn check_moved(&self, offset: u64, asked: Qpc) {
+        // A driver hears of a stop or a removal before PortCls does, and may have stopped its streams. What it answers meanwhile is not
+        // taken over, so the next answer is measured from the one before.
         if io::is_changing() || self.left.get() {
             return;
         }
+        let (now, since) = (kernel().now(), self.looked.get());
+        self.looked.set(asked);
+        self.looks.set(self.looks.get() + 1);
         let went = self.flow.borrow_mut().advance(offset);
         if self.state.get() != KSSTATE_RUN {
             let settled = !self.unsettled.replace(false);
