@@ -1,7 +1,7 @@
 //! Why a dump gives no answer: which file, where in it, and what to do next.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::bug_check::BugCheck;
 
@@ -47,7 +47,7 @@ pub struct DumpError {
     /// What is wrong.
     pub wrong: Wrong,
     /// The file.
-    pub file: PathBuf,
+    pub file: Box<Path>,
     /// Where in the file, when it is about one place.
     pub offset: Option<u64>,
     /// The bug check, when the header could be read.

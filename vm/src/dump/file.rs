@@ -37,7 +37,7 @@ impl Source {
         });
         opened.map_err(|error| DumpError {
             wrong: Wrong::Unreadable,
-            file: path.to_owned(),
+            file: path.into(),
             offset: None,
             bug_check: None,
             what: format!("cannot be read: {error}"),
@@ -101,7 +101,7 @@ impl Source {
     pub(super) fn wrong(&self, wrong: Wrong, offset: u64, what: impl Into<String>) -> DumpError {
         DumpError {
             wrong,
-            file: self.path.clone(),
+            file: self.path.as_path().into(),
             offset: Some(offset),
             bug_check: None,
             what: what.into(),

@@ -1,11 +1,13 @@
 //! The agent's serial port: a pseudo terminal, which Wine serves as one.
 
+use std::cell::Cell;
 use std::os::unix::fs::symlink;
 use std::sync::mpsc::channel;
 use std::thread;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use waverig_protocol::window::WINDOW;
 
 use super::*;
 
@@ -37,8 +39,19 @@ fn the_agent_for_windows_speaks_over_a_serial_port() {
             let _ = tell.send(reply);
         }
     });
-    let hear = || told.recv_timeout(DEADLINE).expect("the agent speaks");
+    // How much the agent says that it takes; this line waits for whoever does not read, so the test may send as it likes.
+    let window = Cell::new(0);
+    let hear = || loop {
+        match told.recv_timeout(DEADLINE).expect("the agent speaks") {
+            Reply::Window { begin, bytes } => {
+                assert_eq!(begin, window.get() == 0, "it begins once");
+                window.set(bytes);
+            }
+            reply => return reply,
+        }
+    };
     assert!(matches!(hear(), Reply::Up(_)));
+    assert_eq!(window.get(), WINDOW, "before anything was sent");
     let version = PROTOCOL_VERSION;
     // More than any buffer on the way holds, of every byte there is; and before it what a firmware says.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
@@ -57,6 +70,7 @@ fn the_agent_for_windows_speaks_over_a_serial_port() {
     }
     let staged = fs::read(rig.folder.join("staged/x")).expect("it was staged");
     assert!(staged == bytes, "{} bytes came", staged.len());
+    assert!(window.get() > bytes.len() as u64);
     agent.kill().expect("it runs");
     agent.wait().expect("it was killed");
     fs::remove_file(&port).expect("it was made");
