@@ -54,13 +54,17 @@ impl Counter {
             let count = (at * u64::from(self.format.channels)) as u16;
             // The lower half of a product is that of the lower halves: 16 bits are all that is kept.
             let mut code = count.wrapping_add(1).wrapping_mul(FACTOR as u16);
-            for samples in now.as_chunks_mut().0.chunks_mut(LANES) {
-                for (lane, sample) in (0..).zip(samples) {
-                    *sample = code
-                        .wrapping_add((FACTOR as u16).wrapping_mul(lane))
-                        .to_le_bytes();
+            let step = |lane: usize| (FACTOR as u16).wrapping_mul(lane as u16);
+            // As many as make a vector have a loop of their own: of one whose length varies the compiler makes none.
+            let (whole, last) = now.as_chunks_mut().0.as_chunks_mut::<LANES>();
+            for samples in whole {
+                for (lane, sample) in samples.iter_mut().enumerate() {
+                    *sample = code.wrapping_add(step(lane)).to_le_bytes();
                 }
-                code = code.wrapping_add((FACTOR as u16).wrapping_mul(LANES as u16));
+                code = code.wrapping_add(step(LANES));
+            }
+            for (lane, sample) in last.iter_mut().enumerate() {
+                *sample = code.wrapping_add(step(lane)).to_le_bytes();
             }
             (at, rest) = (0, later);
         }
