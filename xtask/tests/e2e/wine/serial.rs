@@ -60,9 +60,11 @@ fn the_agent_for_windows_speaks_over_a_serial_port() {
         (Request::Stage { name: "x".into() }, &bytes),
     ];
     for (request, payload) in requests {
-        let mut line = &host;
-        std::io::Write::write_all(&mut line, b"WVR is no frame\r\n").expect("it is open");
-        frame::write(&mut line, &request, payload).expect("it is open");
+        let mut sent = b"WVR is no frame\r\n".to_vec();
+        frame::write(&mut sent, &request, payload).expect("memory takes all");
+        let mut line = host.try_clone().expect("it is open");
+        // In a thread of its own: an agent that has ended takes nothing, which its silence tells.
+        thread::spawn(move || std::io::Write::write_all(&mut line, &sent));
         match (hear(), request) {
             (Reply::Ready(_), Request::Hello { .. }) | (Reply::Done, Request::Stage { .. }) => {}
             (other, request) => panic!("{request:?} is answered by {other:?}"),
