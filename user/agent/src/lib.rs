@@ -6,6 +6,5 @@ pub mod interface;
 pub mod names;
 pub mod options;
 pub mod plan;
-pub mod records;
 pub mod state;
 pub mod wave;

@@ -64,12 +64,8 @@ pub fn decode(bytes: &[u8]) -> Option<Format> {
         EXTENSIBLE => return None,
         plain => (plain, bits),
     };
-    let sample = match (kind, bits, valid) {
-        (PCM, 16, 16) => Sample::Pcm16,
-        (PCM, 24, 24) => Sample::Pcm24,
-        (PCM, 32, 24) => Sample::Pcm24In32,
-        (PCM, 32, 32) => Sample::Pcm32,
-        (FLOAT, 32, 32) => Sample::Float32,
+    let sample = match kind {
+        PCM | FLOAT => Sample::of(kind == FLOAT, bits, valid)?,
         _ => return None,
     };
     (rate > 0 && channels > 0).then_some(Format {
@@ -85,13 +81,7 @@ mod tests {
 
     #[test]
     fn every_format_is_read_back() {
-        for sample in [
-            Sample::Pcm16,
-            Sample::Pcm24,
-            Sample::Pcm24In32,
-            Sample::Pcm32,
-            Sample::Float32,
-        ] {
+        for sample in Sample::ALL {
             for channels in [1, 2, 3, 8, 16] {
                 let format = Format {
                     rate: 48_000,

@@ -88,7 +88,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::sample::ALL;
     use proptest::prelude::*;
 
     fn counter(channels: u16, sample: Sample) -> (Counter, Vec<u8>) {
@@ -134,7 +133,7 @@ mod tests {
             channels in 1_u16..=16,
             near in any::<bool>(),
         ) {
-            for sample in ALL {
+            for sample in Sample::ALL {
                 let (counter, one) = counter(channels, sample);
                 // Often where the pattern begins again.
                 let first = if near { counter.period - 50 } else { frame };
@@ -154,7 +153,7 @@ mod tests {
             ahead in 1_u64..1 << 40,
             channels in 1_u16..=16,
         ) {
-            for sample in ALL {
+            for sample in Sample::ALL {
                 let (counter, mut bytes) = counter(channels, sample);
                 let mut other = bytes.clone();
                 counter.put(frame, &mut bytes);

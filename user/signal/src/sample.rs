@@ -59,16 +59,6 @@ fn word(bytes: &[u8]) -> i32 {
     i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-/// Every kind of sample.
-#[cfg(test)]
-pub(crate) const ALL: [Sample; 5] = [
-    Sample::Pcm16,
-    Sample::Pcm24,
-    Sample::Pcm24In32,
-    Sample::Pcm32,
-    Sample::Float32,
-];
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -98,7 +88,7 @@ mod tests {
     proptest! {
         #[test]
         fn codes_survive(value in any::<i32>()) {
-            for sample in ALL {
+            for sample in Sample::ALL {
                 let shift = 32 - code_bits(sample);
                 let value = (value << shift) >> shift;
                 let mut bytes = vec![0; sample.bytes()];

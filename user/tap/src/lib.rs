@@ -14,6 +14,8 @@ mod reader;
 pub mod request;
 mod session;
 mod shared;
+#[cfg(feature = "told")]
+pub mod told;
 
 pub use block::{Block, Format};
 pub use error::Error;

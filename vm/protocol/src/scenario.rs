@@ -282,6 +282,24 @@ pub enum Sample {
 }
 
 impl Sample {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Pcm16,
+        Self::Pcm24,
+        Self::Pcm24In32,
+        Self::Pcm32,
+        Self::Float32,
+    ];
+
+    /// The one with so many bits in its container, of which `valid` count; `None` when there is no such.
+    pub fn of(float: bool, bits: u16, valid: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|sample| {
+            (*sample == Self::Float32) == float
+                && sample.bytes() * 8 == usize::from(bits)
+                && sample.valid_bits() == valid
+        })
+    }
+
     /// Bytes one sample takes.
     pub fn bytes(self) -> usize {
         match self {

@@ -57,8 +57,9 @@ impl Agent {
         tell(&self.host, journals)?;
         if let Some(link) = target.taps.first() {
             match tap::recorded(link, self.recorded) {
-                Ok((records, lost, next)) => {
-                    self.recorded = next;
+                Ok(read) => {
+                    self.recorded = read.next;
+                    let (records, lost) = (read.records, read.lost);
                     self.host.send(&Reply::Recorded { records, lost }, &[])?;
                 }
                 Err(error) => wrong.push(format!("the driver's record cannot be read: {error:#}")),

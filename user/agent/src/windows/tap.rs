@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use waverig_agent::plan::Reader as Wanted;
-use waverig_agent::records;
-use waverig_protocol::Recorded;
 use waverig_protocol::timeline::Event;
-use waverig_tap::{Block, BlockFlags, Events, Reader, Session, ioctl, request, status};
+use waverig_tap::told::{self, Records};
+use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request, status};
 use windows::Win32::Foundation::{ERROR_IO_PENDING, HANDLE, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 use windows::Win32::System::IO::{CancelIoEx, DeviceIoControl, GetOverlappedResult, OVERLAPPED};
@@ -196,7 +195,7 @@ pub(super) fn read(
         reader
             .accept(&block)
             .context("the tap breaks its promise")?;
-        journal.note(records::block(&block));
+        journal.note(told::block(&block));
         if block.count > 0 {
             let frames = block.frames.to_vec();
             journal
@@ -210,8 +209,8 @@ pub(super) fn read(
         requests += 1;
     }
     drop(pended);
-    let told = tap.ask("STATUS", ioctl::STATUS, &[])?;
-    journal.note(records::starved(&status(&told)?));
+    let counted = tap.ask("STATUS", ioctl::STATUS, &[])?;
+    journal.note(told::starved(&status(&counted)?));
     drop(tap);
     journal.note(Event::TapClosed {
         requests: requests + 1,
@@ -221,22 +220,12 @@ pub(super) fn read(
     Ok(())
 }
 
-/// What the driver recorded, from a sequence number on: the records, how many were overwritten, and the next number.
+/// What the driver recorded, from a sequence number on.
 ///
 /// # Errors
 /// What the driver refused.
-pub(super) fn recorded(link: &str, from: u64) -> Result<(Vec<Recorded>, u64, u64)> {
+pub(super) fn recorded(link: &str, from: u64) -> Result<Records> {
     let tap = Tap::open(link)?;
     tap.ask("HELLO", ioctl::HELLO, &request::hello())?;
-    let (mut records, mut lost, mut next) = (Vec::new(), 0, from);
-    let mut more = Some(from);
-    while let Some(at) = more {
-        let reply = tap.ask("EVENTS", ioctl::EVENTS, &request::events(at))?;
-        let events = Events::decode(&reply)?;
-        more = events.more();
-        lost += events.lost;
-        next = more.unwrap_or(events.next);
-        records.extend(events.records.iter().map(records::recorded));
-    }
-    Ok((records, lost, next))
+    told::records(from, |input| tap.ask("EVENTS", ioctl::EVENTS, input))
 }

@@ -1,7 +1,6 @@
 //! Fixed headers, and frames behind them.
 
 use super::*;
-use crate::sample::ALL;
 
 fn format(channels: u16, sample: Sample) -> Format {
     Format {
@@ -22,7 +21,7 @@ fn file(format: Format, frames: usize) -> Vec<u8> {
 
 #[test]
 fn frames_survive_in_every_format() {
-    for sample in ALL {
+    for sample in Sample::ALL {
         for channels in [1, 2, 16] {
             let format = format(channels, sample);
             let file = file(format, 3);

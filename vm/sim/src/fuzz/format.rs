@@ -13,13 +13,6 @@ use crate::user::format;
 const RATES: [u32; 11] = [
     8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000,
 ];
-const SAMPLES: [Sample; 5] = [
-    Sample::Pcm16,
-    Sample::Pcm24,
-    Sample::Pcm24In32,
-    Sample::Pcm32,
-    Sample::Float32,
-];
 /// `AUDIO_SIGNALPROCESSINGMODE_COMMUNICATIONS` (ksmedia.h), and a mode that nobody knows.
 const STRANGE_MODES: [Guid; 2] = [
     Guid::new(0x98951333_B9CD_48B1_A0A3_FF40682D73F7),
@@ -31,7 +24,7 @@ pub(super) fn good(dice: &Dice, most_channels: usize) -> Format {
     Format {
         rate: *dice.of(&RATES),
         channels: 1 + dice.below(most_channels) as u16,
-        sample: *dice.of(&SAMPLES),
+        sample: *dice.of(&Sample::ALL),
     }
 }
 

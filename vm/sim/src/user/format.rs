@@ -118,14 +118,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Format> {
     let (low, high) = (word(68)?, word(70)?);
     let float = *bytes.get(88..104)? == guid(&KSDATAFORMAT_SUBTYPE_IEEE_FLOAT);
     // Bits of the container, and those of them that count.
-    let sample = match (float, word(78)?, word(82)?) {
-        (false, 16, 16) => Sample::Pcm16,
-        (false, 24, 24) => Sample::Pcm24,
-        (false, 32, 24) => Sample::Pcm24In32,
-        (false, 32, 32) => Sample::Pcm32,
-        (true, 32, 32) => Sample::Float32,
-        _ => return None,
-    };
+    let sample = Sample::of(float, word(78)?, word(82)?)?;
     (word(64)? == WAVE_FORMAT_EXTENSIBLE).then_some(Format {
         rate: u32::from(high) << 16 | u32::from(low),
         channels: word(66)?,
@@ -139,13 +132,7 @@ mod tests {
 
     #[test]
     fn structures_have_the_sizes_of_the_headers() {
-        for sample in [
-            Sample::Pcm16,
-            Sample::Pcm24,
-            Sample::Pcm24In32,
-            Sample::Pcm32,
-            Sample::Float32,
-        ] {
+        for sample in Sample::ALL {
             let format = Format {
                 rate: 48_000,
                 channels: 2,

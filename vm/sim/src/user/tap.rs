@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use waverig_protocol::scenario::{Disturbance, Share, TapDisturbance};
-use waverig_protocol::timeline::{Event, StarvedRun};
-use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request, status};
+use waverig_protocol::timeline::Event;
+use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request, status, told};
 
 use super::UserError;
 use super::journal::Journal;
@@ -372,23 +372,8 @@ impl State {
         let Ok(reply) = handle.control(ioctl::STATUS, &[], STATUS_ROOM) else {
             return Ok(());
         };
-        let told = status(&reply).map_err(|error| UserError(error.to_string()))?;
-        let runs = told.recent.iter().filter(|run| run.frames > 0);
-        self.journal().note(Event::Starved {
-            clear_frames: told.clear_frames,
-            clear_runs: told.clear_runs,
-            missed_frames: told.missed_frames,
-            missed_runs: told.missed_runs,
-            known_from: (told.known_from != u64::MAX).then_some(told.known_from),
-            recent: runs
-                .map(|run| StarvedRun {
-                    first_frame: run.first_frame,
-                    frames: run.frames,
-                    qpc: run.qpc,
-                    known: run.known != 0,
-                })
-                .collect(),
-        });
+        let counted = status(&reply).map_err(|error| UserError(error.to_string()))?;
+        self.journal().note(told::starved(&counted));
         Ok(())
     }
 
@@ -422,16 +407,7 @@ impl State {
                 )));
             }
         }
-        self.journal().note(Event::Block {
-            generation: block.generation,
-            first_frame: block.first_frame,
-            frames: block.count.into(),
-            first_qpc: block.qpc,
-            flags: block.flags.0,
-            lost: block.lost,
-            clear: block.clear.into(),
-            missed: block.missed.into(),
-        });
+        self.journal().note(told::block(block));
         self.journal()
             .capture(block.first_frame, block.count.into(), block.frames);
         if block.is(BlockFlags::LAST) {

@@ -1,11 +1,49 @@
-//! The driver's records and blocks as the protocol tells them.
+//! The driver's records, blocks and counts as the rig's protocol tells them, for its programs alone (feature `told`).
 
+use waverig_interface::Status;
 use waverig_protocol::Recorded;
 use waverig_protocol::timeline::{Event, StarvedRun};
-use waverig_tap::{Block, Status};
+
+use crate::{Block, Error, Events, request};
+
+/// What the driver's record holds.
+#[derive(Debug)]
+pub struct Records {
+    /// The records, in order.
+    pub records: Vec<Recorded>,
+    /// Records that had been overwritten.
+    pub lost: u64,
+    /// Sequence number of the next record.
+    pub next: u64,
+}
+
+/// Reads the record from sequence number `from` on; `ask` carries out EVENTS with these bytes and gives the reply's.
+///
+/// # Errors
+/// Those of `ask`, and a reply that is none.
+pub fn records<E: From<Error>>(
+    from: u64,
+    mut ask: impl FnMut(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Records, E> {
+    let mut read = Records {
+        records: Vec::new(),
+        lost: 0,
+        next: from,
+    };
+    let mut more = Some(from);
+    while let Some(at) = more {
+        let reply = ask(&request::events(at))?;
+        let events = Events::decode(&reply)?;
+        more = events.more();
+        read.lost += events.lost;
+        read.next = more.unwrap_or(events.next);
+        read.records.extend(events.records.iter().map(recorded));
+    }
+    Ok(read)
+}
 
 /// A record of the driver's.
-pub fn recorded(record: &waverig_tap::Recorded) -> Recorded {
+fn recorded(record: &crate::Recorded) -> Recorded {
     let kind = record.kind().map_or_else(
         || record.0.kind.to_string(),
         |kind| words(&format!("{kind:?}")),
@@ -23,7 +61,8 @@ pub fn recorded(record: &waverig_tap::Recorded) -> Recorded {
 }
 
 /// `StreamOpened` as `stream-opened`.
-fn words(name: &str) -> String {
+#[must_use]
+pub fn words(name: &str) -> String {
     let mut out = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !out.is_empty() {
@@ -74,6 +113,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_timeline() {
+        assert_eq!(words("State"), "state");
         assert_eq!(words("StreamOpened"), "stream-opened");
         assert_eq!(words("Starved"), "starved");
     }
