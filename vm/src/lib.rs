@@ -8,6 +8,7 @@
 pub mod auto;
 pub mod disk;
 pub mod dump;
+mod guests;
 pub mod hostile;
 pub mod hyperv;
 mod idle;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use waverig_protocol::Reply;
 use waverig_protocol::frame::{self, FrameError};
@@ -166,6 +166,14 @@ impl Line {
     /// The next arrival.
     pub(crate) fn next(&self, within: Duration) -> Result<Arrival, RecvTimeoutError> {
         self.from_machine.recv_timeout(within)
+    }
+
+    /// Waits until nothing more can come, or `deadline` has passed; what comes until then is of no use to anybody.
+    pub(crate) fn until_closed(&self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while let Ok(Arrival::Reply(..)) = self.next(end.saturating_duration_since(Instant::now()))
+        {
+        }
     }
 
     /// Sends nothing more, and throws away what waits.

@@ -7,7 +7,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use waverig_protocol::frame::{self, FrameError};
-use waverig_protocol::{PROTOCOL_VERSION, Reply, Request, Up};
+use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request, Up};
 
 use crate::interrupt;
 use crate::line::{Arrival, Line};
@@ -68,24 +68,24 @@ pub struct Link {
     line: Option<Line>,
     behind: Option<Box<dyn Behind>>,
     /// Files that lie on a disk of the machine.
-    held: Held,
+    held: OnDisk,
 }
 
 /// Files on a machine's disk, with their names.
-pub(crate) type Held = Arc<Vec<(String, Vec<u8>)>>;
+pub(crate) type OnDisk = Arc<Vec<(String, Vec<u8>)>>;
 
 impl Link {
     pub(crate) fn new(line: Line, behind: Box<dyn Behind>) -> Self {
         Self {
             line: Some(line),
             behind: Some(behind),
-            held: Held::default(),
+            held: OnDisk::default(),
         }
     }
 
     /// The machine has these files on a disk.
     #[cfg(target_os = "linux")]
-    pub(crate) fn holding(mut self, held: &Held) -> Self {
+    pub(crate) fn holding(mut self, held: &OnDisk) -> Self {
         self.held = Arc::clone(held);
         self
     }
@@ -180,6 +180,20 @@ impl Link {
                 Err(self.broken(Cause::Line, &text))
             }
         }
+    }
+
+    /// What the machine fulfils of what a run needs.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(crate) fn check(&mut self, deadline: Duration) -> Result<Vec<Condition>, LinkError> {
+        let mut fulfilled = Vec::new();
+        self.request(&Request::Check, &[], deadline, |reply, _| {
+            if let Reply::Checked { conditions } = reply {
+                fulfilled = conditions;
+            }
+        })?;
+        Ok(fulfilled)
     }
 
     /// The next reply before `end`; whatever comes instead ends the machine, a closed line with the words of `closed`, a deadline that
@@ -284,25 +298,13 @@ struct Process(Child);
 
 impl Behind for Process {
     fn end(&mut self, _: Option<Cause>) -> String {
-        // A process that is ending keeps its own status: it closes its line after that is decided, and killing it then
-        // changes nothing.
-        let status = match self.0.try_wait() {
-            Ok(Some(status)) => Some(status),
-            _ => {
-                let _ = self.0.kill();
-                self.0.wait().ok()
-            }
-        };
-        describe(status)
+        end(&mut self.0)
     }
 
     /// Lets it end by itself, as a profiler that runs it needs.
     fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
-        let end = Instant::now() + deadline;
-        // The line is closed when the process has ended.
-        while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now()))
-        {
-        }
+        // Which is when the process has ended.
+        line.until_closed(deadline);
         self.end(None);
     }
 }
@@ -311,6 +313,19 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end(None);
     }
+}
+
+/// Ends a process that has not ended; how it ended.
+pub(crate) fn end(process: &mut Child) -> String {
+    // One that is ending keeps its own status: it closes its line after that is decided, and killing it then changes nothing.
+    let status = match process.try_wait() {
+        Ok(Some(status)) => Some(status),
+        _ => {
+            let _ = process.kill();
+            process.wait().ok()
+        }
+    };
+    describe(status)
 }
 
 fn describe(status: Option<ExitStatus>) -> String {

@@ -43,6 +43,34 @@ pub struct Job<'a> {
     pub deadline: Duration,
 }
 
+impl<'a> Job<'a> {
+    /// Installs the package and removes it again; what else is to happen, whoever makes it says.
+    #[must_use]
+    pub fn new(
+        package: &'a Path,
+        (inf, hardware_id): (&'a str, &'a str),
+        certificate: &'a [u8],
+        device: &'a Device,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            package,
+            inf,
+            hardware_id,
+            certificate,
+            unsigned: None,
+            device,
+            scenarios: &[],
+            inspect: false,
+            round: None,
+            lives: None,
+            order: None,
+            seed: 0,
+            deadline,
+        }
+    }
+}
+
 /// What a reply is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

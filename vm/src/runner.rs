@@ -8,14 +8,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request};
 
-use crate::line::{Arrival, Ends, Line};
-use crate::link::{Behind, Cause};
+use crate::line::{Ends, Line};
+use crate::link::{Behind, Cause, end};
 use crate::turn::{Turn, Turns};
 use crate::{Link, LinkError, Machine, interrupt};
 
@@ -79,19 +79,6 @@ impl Agents for Program {
             close: Box::new(move || end(&mut child.lock().unwrap_or_else(PoisonError::into_inner))),
         })
     }
-}
-
-/// Ends a process that has not ended; how it ended.
-fn end(child: &mut Child) -> String {
-    // One that is ending keeps its own status.
-    let status = match child.try_wait() {
-        Ok(Some(status)) => Some(status),
-        _ => {
-            let _ = child.kill();
-            child.wait().ok()
-        }
-    };
-    status.map_or_else(String::new, |status| status.to_string())
 }
 
 /// What runs here, and how.
@@ -210,12 +197,7 @@ fn checked(
     deadline: Duration,
 ) -> Result<(Vec<Condition>, Link), LinkError> {
     let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
-    let mut conditions = Vec::new();
-    link.request(&Request::Check, &[], deadline, |reply, _| {
-        if let Reply::Checked { conditions: told } = reply {
-            conditions = told;
-        }
-    })?;
+    let conditions = link.check(deadline)?;
     signs(&conditions).map_err(LinkError)?;
     Ok((conditions, link))
 }
@@ -296,7 +278,7 @@ fn remove(
     };
     let mut refused = Vec::new();
     for request in [hello, Request::Remove, Request::Shutdown] {
-        // Where nothing was installed yet, its removal is refused; what counts is what is there afterwards.
+        // A refusal may mean that there is nothing to remove; what counts is what is there afterwards.
         link.request(&request, &[], deadline, |reply, _| {
             if let Reply::Refused(refusal) = reply {
                 refused.push(format!("{}: {}", request.name(), refusal.reason));
@@ -328,15 +310,9 @@ impl Behind for Closing {
 
     /// Lets it end by itself, which closes the line.
     fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
-        wait(&line, deadline);
+        line.until_closed(deadline);
         self.close();
     }
-}
-
-/// Waits until a line is closed.
-fn wait(line: &Line, deadline: Duration) {
-    let end = Instant::now() + deadline;
-    while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now())) {}
 }
 
 /// Behind a session: whatever ends it, what was installed is removed.
@@ -356,26 +332,29 @@ impl Behind for Session {
             return String::new();
         }
         let how = self.closing.close();
-        let removed = match remove(&*self.agents, &self.log, &self.hardware_id, self.deadline) {
+        let removed = remove(&*self.agents, &self.log, &self.hardware_id, self.deadline);
+        let removed = match removed {
             Ok(()) => "what was installed is removed".into(),
             // The agent's list stays, so the next run tries again.
-            Err(error) => format!("WHAT WAS INSTALLED MAY STILL BE HERE ({error})"),
+            Err(error) => {
+                let text = format!("WHAT WAS INSTALLED MAY STILL BE HERE ({error})");
+                if cause.is_none() {
+                    eprintln!("runner: {text}");
+                }
+                text
+            }
         };
-        if cause.is_none() && removed.starts_with('W') {
-            eprintln!("runner: {removed}");
+        if how.is_empty() {
+            removed
+        } else {
+            format!("{how}; {removed}")
         }
-        [how, removed]
-            .iter()
-            .filter(|text| !text.is_empty())
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("; ")
     }
 
     /// The run itself had it removed.
     fn finish(mut self: Box<Self>, line: Line, deadline: Duration) {
         self.over = true;
-        wait(&line, deadline);
+        line.until_closed(deadline);
         self.closing.close();
     }
 }

@@ -80,21 +80,8 @@ fn play(name: &str, transcript: &Transcript) -> Said {
         crash: LONG,
         restart: false,
     };
-    let job = Job {
-        package: &folder("package"),
-        inf: "x.inf",
-        hardware_id: "x",
-        certificate: &[],
-        unsigned: None,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 0,
-        deadline,
-    };
+    let (package, device) = (folder("package"), Device::default());
+    let job = Job::new(&package, ("x.inf", "x"), &[], &device, deadline);
     let mut said = Said::default();
     match HyperV::new(config, Box::new(recorder)) {
         Err(error) => said.broken = error.to_string(),

@@ -20,21 +20,8 @@ fn folder(name: &str) -> PathBuf {
 fn run_script(name: &str, script: &str, deadline: Duration) -> Ending {
     let folder = folder(name);
     let script = script.replace("PIDFILE", &folder.join("pid").display().to_string());
-    let job = run::Job {
-        package: &folder.join("package"),
-        inf: "x.inf",
-        hardware_id: "x",
-        certificate: &[],
-        unsigned: None,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 0,
-        deadline,
-    };
+    let (package, device) = (folder.join("package"), Device::default());
+    let job = run::Job::new(&package, ("x.inf", "x"), &[], &device, deadline);
     run::run(
         &Sim::new("sh", ["-c", &script]),
         &job,
@@ -86,21 +73,14 @@ fn a_machine_that_says_half_a_frame_is_given_up() {
 #[test]
 fn a_program_that_does_not_exist_is_named() {
     let folder = folder("missing");
-    let job = run::Job {
-        package: &folder.join("package"),
-        inf: "x.inf",
-        hardware_id: "x",
-        certificate: &[],
-        unsigned: None,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 0,
-        deadline: Duration::from_secs(30),
-    };
+    let (package, device) = (folder.join("package"), Device::default());
+    let job = run::Job::new(
+        &package,
+        ("x.inf", "x"),
+        &[],
+        &device,
+        Duration::from_secs(30),
+    );
     let machine = Sim::new("/nonexistent/simulator", [""; 0]);
     let ending =
         run::run(&machine, &job, &folder, &mut |_, _, _| {}).expect("the package can be read");

@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, bail};
 use waverig_kit::{Invocation, Output};
 use waverig_package::Sha256Digest;
 use waverig_vm::disk;
-use waverig_vm::linux::{Kernel, initramfs};
+use waverig_vm::linux::{self, Kernel, initramfs};
 use waverig_vm::qemu::Firmware;
 
 use crate::agent;
 use crate::context::Context;
+use crate::image::sha256;
 use crate::layout;
 use crate::stop::HostLacks;
 
@@ -80,9 +81,6 @@ pub(crate) fn firmware(context: &Context) -> Result<Firmware> {
     Ok(Firmware { code, variables })
 }
 
-/// What the kernel of a base image is told: its console is the second port, since the agent has the first.
-const OPTIONS: &str = "console=tty0 console=ttyS1 quiet panic=0 unknown_nmi_panic sysrq_always_enabled nokaslr mitigations=off";
-
 /// Makes a base image with the Linux guest: a disk that UEFI firmware starts; gives the hashes of what went in.
 ///
 /// # Errors
@@ -93,7 +91,11 @@ pub(crate) fn image(context: &Context, to: &Path) -> Result<String> {
     let folder = context.layout.rig().join("guest");
     let (settings, entry) = (folder.join("loader.conf"), folder.join("linux.conf"));
     fs::write(&settings, "timeout 0\n")?;
-    let text = format!("title Linux\nlinux /linux\ninitrd /initramfs\noptions {OPTIONS}\n");
+    let text = format!(
+        "title Linux\nlinux /linux\ninitrd /initramfs\noptions {}\n",
+        // The agent has the first port.
+        linux::options("ttyS1")
+    );
     fs::write(&entry, text)?;
     let loader = firmware.join(LOADER);
     let files: [(&str, &Path); 5] = [
@@ -106,9 +108,8 @@ pub(crate) fn image(context: &Context, to: &Path) -> Result<String> {
     let mut size = IMAGE_SPARE;
     let mut hashes = String::new();
     for (name, file) in &files {
-        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        size += bytes.len() as u64;
-        hashes += &format!("{}  {name}\n", Sha256Digest::of(&bytes));
+        hashes += &format!("{}  {name}\n", sha256(file)?);
+        size += fs::metadata(file)?.len();
     }
     disk::make(to, "LINUX", size.next_multiple_of(1 << 20), &files)?;
     for part in ["kernel", "firmware"] {

@@ -40,8 +40,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let mut input: Box<dyn Read> = Box::new(line.try_clone()?);
     if order.line.is_some() {
-        let told = line.try_clone()?;
-        let mut told = told;
+        let mut told = line.try_clone()?;
         let tell = move |window: &Reply| frame::write(&mut told, window, &[]);
         input = Box::new(Windowed::begin(input, tell)?);
     }

@@ -26,16 +26,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use waverig_protocol::{Condition, Reply, Request};
 
 pub use answer::{Complaint, Refused};
 pub use cmdlet::Bytes;
 pub use executor::{Executor, Failure};
 
+use crate::guests::Guests;
 use crate::idle::Idle;
 use crate::turn::{Turn, Turns};
 use crate::{Ends, Link, LinkError, Machine, interrupt};
@@ -96,9 +95,7 @@ pub struct HyperV {
     idle: Arc<Idle<Guest>>,
     turns: Arc<Turns>,
     started: AtomicU32,
-    boots: Mutex<Vec<Duration>>,
-    /// What the last guest said of itself.
-    conditions: Mutex<Vec<Condition>>,
+    guests: Guests,
 }
 
 /// Whether this host has Hyper-V and this user may use it: its name, or what to do.
@@ -163,8 +160,7 @@ impl HyperV {
             idle: Arc::default(),
             turns,
             started: AtomicU32::new(0),
-            boots: Mutex::default(),
-            conditions: Mutex::default(),
+            guests: Guests::default(),
         };
         Ok((machine, found))
     }
@@ -190,17 +186,7 @@ impl HyperV {
         };
         let mut link = Link::new(line, Box::new(guest));
         link.up(self.config.boot)?;
-        link.request(&Request::Check, &[], self.config.boot, |reply, _| {
-            if let Reply::Checked { conditions } = reply {
-                let mut known = self
-                    .conditions
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *known = conditions;
-            }
-        })?;
-        let mut boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
-        boots.push(began.elapsed());
+        self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }
 
@@ -299,20 +285,7 @@ impl Machine for HyperV {
 
     fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> = self.host.executor.remark().into_iter().collect();
-        let boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(least), Some(most)) = (boots.iter().min(), boots.iter().max()) {
-            remarks.push(format!(
-                "guests that came up: {}, in {:.2} to {:.2} s from New-VHD to the agent",
-                boots.len(),
-                least.as_secs_f32(),
-                most.as_secs_f32()
-            ));
-        }
-        let conditions = self
-            .conditions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remarks.extend(conditions.iter().map(crate::condition_in_words));
+        remarks.extend(self.guests.remarks("New-VHD"));
         remarks
     }
 

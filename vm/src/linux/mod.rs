@@ -26,6 +26,15 @@ const MODULES: &[&str] = &[
 /// Of the modules above, those that a kernel may lack.
 const OPTIONAL: &[&str] = &["nls_ascii", "nls_iso8859_1", "nls_utf8", "pvpanic_pci"];
 
+/// What a guest's kernel is told when its console is this port. A crash stays on the screen; an NMI from the host is one; nothing is done
+/// that only a production machine needs.
+#[must_use]
+pub fn options(console: &str) -> String {
+    format!(
+        "console=tty0 console={console} quiet panic=0 unknown_nmi_panic sysrq_always_enabled nokaslr mitigations=off"
+    )
+}
+
 /// An unpacked kernel package.
 pub struct Kernel {
     /// The image that QEMU starts.

@@ -6,6 +6,7 @@ use std::process::Command;
 use super::hold::{CONSOLE, GDB, HUMAN};
 use super::image::{Image, OVERLAY, VARIABLES};
 use super::{Config, System, keeper};
+use crate::linux::options;
 
 /// Sockets in the machine's folder, which is QEMU's working directory.
 pub(super) const MONITOR: &str = "monitor.sock";
@@ -14,9 +15,8 @@ pub(super) const LINE: &str = "line.sock";
 /// What the guest's kernel and first process say.
 pub(super) const SERIAL: &str = "serial.log";
 
-/// What the kernel is told. A crash stays on the screen; an NMI from the host is one; nothing is done that only a production machine
-/// needs.
-const KERNEL: &str = "console=tty0 console=ttyS0 quiet panic=0 unknown_nmi_panic sysrq_always_enabled nokaslr mitigations=off reboot=t";
+/// What the Linux guest gets: MiB of memory and processors.
+pub const LINUX: (u32, u32) = (768, 1);
 
 /// The whole of it.
 pub(super) fn line(config: &Config, payload: &Path) -> Command {
@@ -43,10 +43,16 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
         // A crash is told, and nothing is done about it: the screen and the dump are wanted first.
         .args(["-device", "pvpanic-pci"])
         .args(["-action", "panic=none,reboot=reset,shutdown=poweroff"]);
+    let (memory, processors) = match &config.system {
+        System::Linux { .. } => LINUX,
+        System::Image(image) => (image.memory, image.processors),
+    };
+    command
+        .args(["-m", &memory.to_string()])
+        .args(["-smp", &processors.to_string()]);
     match &config.system {
         System::Linux { kernel, initramfs } => command
             .args(["-machine", &format!("pc,accel={}", accel.name)])
-            .args(["-smp", "1", "-m", "768"])
             .args(["-serial", "chardev:console"])
             .args(["-device", "virtio-serial-pci"])
             .args(["-device", "virtserialport,chardev=line,name=waverig"])
@@ -56,7 +62,7 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
             .arg(kernel)
             .arg("-initrd")
             .arg(initramfs)
-            .args(["-append", KERNEL]),
+            .args(["-append", &format!("{} reboot=t", options("ttyS0"))]),
         System::Image(image) => started_from(&mut command, image, accel.name),
     };
     if config.hold.is_some() {
@@ -70,14 +76,10 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
 
 /// The hardware of a guest that its firmware starts from a disk: what Windows and Linux have drivers for without being given any.
 fn started_from<'a>(command: &'a mut Command, image: &Image, accel: &str) -> &'a mut Command {
-    let firmware = |file: &Path, more: &str| {
-        let file = file.display().to_string().replace(',', ",,");
-        format!("if=pflash,format=raw,file={file}{more}")
-    };
+    let firmware =
+        |file: &Path, more: &str| format!("if=pflash,format=raw,file={}{more}", value(file));
     command
         .args(["-machine", &format!("q35,accel={accel}")])
-        .args(["-smp", &image.processors.to_string()])
-        .args(["-m", &image.memory.to_string()])
         .args(["-drive", &firmware(&image.firmware.code, ",readonly=on")])
         .args(["-drive", &firmware(Path::new(VARIABLES), "")])
         // The agent's port first (COM1), then that of whoever looks.
@@ -103,8 +105,11 @@ fn server(id: &str, path: &str) -> String {
     format!("socket,id={id},path={path},server=on,wait=off")
 }
 
-/// QEMU takes a comma in a value when it is written twice.
 fn drive(id: &str, format: &str, file: &Path, more: &str) -> String {
-    let file = file.display().to_string().replace(',', ",,");
-    format!("if=none,id={id},format={format},file={file}{more}")
+    format!("if=none,id={id},format={format},file={}{more}", value(file))
+}
+
+/// QEMU takes a comma in a value when it is written twice.
+fn value(file: &Path) -> String {
+    file.display().to_string().replace(',', ",,")
 }

@@ -15,7 +15,7 @@ use super::qmp::Qmp;
 use super::watch::Watch;
 use crate::disk;
 use crate::idle::Idle;
-use crate::line::{Arrival, Line, NOISE};
+use crate::line::{Line, NOISE};
 use crate::link::{Behind, Cause};
 
 /// How long a guest that was crashed on purpose may take to say so.
@@ -91,10 +91,7 @@ impl Guest {
 
     /// Lets an idle guest that was told so end by itself.
     pub(super) fn power_off(mut self, line: Line, deadline: Duration) {
-        let end = Instant::now() + deadline;
-        while let Ok(Arrival::Reply(..)) = line.next(end.saturating_duration_since(Instant::now()))
-        {
-        }
+        line.until_closed(deadline);
         let number = self.folder.file_name().unwrap_or_default();
         self.evidence = self.logs.join(number);
         self.stop();

@@ -19,20 +19,22 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use waverig_protocol::{Condition, HELD, Reply, Request, frame};
+use waverig_protocol::{HELD, Request, frame};
 
 pub use accel::Accel;
+pub use command::LINUX;
 pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
 pub use image::{Firmware, Image};
 
+use crate::guests::Guests;
 use crate::idle::Idle;
 use crate::line::{Line, Noise};
-use crate::link::Held as Files;
+use crate::link::OnDisk;
 use crate::run::package_files;
 use crate::{Link, LinkError, Machine, disk, interrupt};
 use guest::Guest;
@@ -98,12 +100,10 @@ pub struct Config {
 pub struct Qemu {
     config: Config,
     payload: PathBuf,
-    held: Files,
+    held: OnDisk,
     idle: Arc<Idle<Guest>>,
     started: AtomicU32,
-    boots: Mutex<Vec<Duration>>,
-    /// What the last guest said of itself.
-    conditions: Mutex<Vec<Condition>>,
+    guests: Guests,
 }
 
 impl Qemu {
@@ -128,19 +128,14 @@ impl Qemu {
         let text = json!({ "simulator": words, "sabotage": sabotage, "line": line }).to_string();
         fs::write(&order, text)?;
         let image = payload.join("payload.img");
-        let held = match &config.held {
-            Some(folder) => package_files(folder)?,
-            None => Vec::new(),
-        };
+        let (mut held, mut places) = (Vec::new(), Vec::new());
+        if let Some(folder) = &config.held {
+            held = package_files(folder)?;
+            let place = |(name, _): &(String, _)| (format!("{HELD}/{name}"), folder.join(name));
+            places = held.iter().map(place).collect();
+        }
         let sizes = held.iter().map(|(_, bytes)| bytes.len() as u64);
         let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + SPARE;
-        let places: Vec<(String, PathBuf)> = held
-            .iter()
-            .filter_map(|(name, _)| {
-                let folder = config.held.as_ref()?;
-                Some((format!("{HELD}/{name}"), folder.join(name)))
-            })
-            .collect();
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
         files.extend(places.iter().map(|(name, path)| (&**name, &**path)));
         if let Err(error) = disk::make(&image, "PAYLOAD", size, &files) {
@@ -153,16 +148,8 @@ impl Qemu {
             held: Arc::new(held),
             idle: Arc::default(),
             started: AtomicU32::new(0),
-            boots: Mutex::default(),
-            conditions: Mutex::default(),
+            guests: Guests::default(),
         })
-    }
-
-    /// How long each guest took from the start of QEMU until its agent was up.
-    #[must_use]
-    pub fn boots(&self) -> Vec<Duration> {
-        let boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
-        boots.clone()
     }
 
     /// Lets somebody look at every guest whose session ended well.
@@ -235,17 +222,7 @@ impl Qemu {
         let mut link = Link::new(line, Box::new(guest)).holding(&self.held);
         link.up(self.config.boot)?;
         watch.is_up();
-        link.request(&Request::Check, &[], self.config.boot, |reply, _| {
-            if let Reply::Checked { conditions } = reply {
-                let mut known = self
-                    .conditions
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *known = conditions;
-            }
-        })?;
-        let mut boots = self.boots.lock().unwrap_or_else(PoisonError::into_inner);
-        boots.push(began.elapsed());
+        self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }
 }
@@ -265,20 +242,7 @@ impl Machine for Qemu {
             self.config.accel.name.to_uppercase(),
             self.config.accel.why
         )];
-        let boots = self.boots();
-        if let (Some(least), Some(most)) = (boots.iter().min(), boots.iter().max()) {
-            remarks.push(format!(
-                "guests that came up: {}, in {:.2} to {:.2} s from the start of QEMU to the agent",
-                boots.len(),
-                least.as_secs_f32(),
-                most.as_secs_f32()
-            ));
-        }
-        let conditions = self
-            .conditions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remarks.extend(conditions.iter().map(crate::condition_in_words));
+        remarks.extend(self.guests.remarks("the start of QEMU"));
         remarks
     }
 

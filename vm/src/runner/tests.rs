@@ -73,21 +73,8 @@ fn play(name: &str, agents: &[Agent]) -> (String, String) {
         why: "a test",
     };
     let runner = Runner::new(config, Arc::new(scripted)).expect("nobody has it");
-    let job = Job {
-        package: &folder.join("package"),
-        inf: "x.inf",
-        hardware_id: "x",
-        certificate: &[],
-        unsigned: None,
-        device: &Device::default(),
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
-        seed: 0,
-        deadline,
-    };
+    let (package, device) = (folder.join("package"), Device::default());
+    let job = Job::new(&package, ("x.inf", "x"), &[], &device, deadline);
     let mut said = String::new();
     for _ in 0..2 {
         let ending =

@@ -1,6 +1,7 @@
 //! QEMU on this host.
 
 use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -35,7 +36,7 @@ pub(crate) fn config(context: &Context) -> Result<Config> {
             .ui
             .say("clean", &format!("left by a run that was killed: {what}"));
     }
-    let (system, boot) = system(context)?;
+    let (system, boot, held) = system(context)?;
     let accel = match &context.trial.accel {
         Some(why) => Accel::tcg(why),
         None => Accel::probe(QEMU, &machines).context("cannot try KVM")?,
@@ -50,11 +51,7 @@ pub(crate) fn config(context: &Context) -> Result<Config> {
         accel,
         system,
         simulator: (simulator, args.collect()),
-        held: context
-            .trial
-            .image
-            .is_some()
-            .then(|| context.layout.package()),
+        held,
         sabotage: context.trial.sabotage.clone(),
         logs: context.layout.runs("qemu").join("guests"),
         machines,
@@ -64,20 +61,21 @@ pub(crate) fn config(context: &Context) -> Result<Config> {
     })
 }
 
-/// What guests start, and how long that may take.
-fn system(context: &Context) -> Result<(System, Duration)> {
+/// What guests start, how long that may take, and what of it need not come over the line.
+fn system(context: &Context) -> Result<(System, Duration, Option<PathBuf>)> {
     let Some(file) = &context.trial.image else {
         let guest = guest::make(context)?;
         let (kernel, initramfs) = (guest.kernel, guest.initramfs);
-        return Ok((System::Linux { kernel, initramfs }, BOOT));
+        return Ok((System::Linux { kernel, initramfs }, BOOT, None));
     };
     setup::images(context)?;
     let manifest = Manifest::of(file)?;
     let firmware = guest::firmware(context)?;
     let image = Image::open(file, firmware, manifest.memory_mib, manifest.processors)?;
-    let boot = match manifest.system {
-        image::Kind::Linux => BOOT,
-        image::Kind::Windows => BOOT_OF_WINDOWS,
+    let (boot, held) = match manifest.system {
+        image::Kind::Linux => (BOOT, Some(context.layout.package())),
+        // Its agent takes files over the line only.
+        image::Kind::Windows => (BOOT_OF_WINDOWS, None),
     };
-    Ok((System::Image(image), boot))
+    Ok((System::Image(image), boot, held))
 }

@@ -1,10 +1,12 @@
 //! `cargo xtask image build` and `cargo xtask image verify`: base images for guests.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use waverig_kit::Invocation;
+use waverig_vm::qemu::LINUX;
 
 use super::{Options, Verb};
 use crate::context::Context;
@@ -25,10 +27,6 @@ pub(super) const VERIFY: Verb = Verb {
     options: "[--image FILE]",
     run: verify,
 };
-
-/// What a Linux guest gets.
-const MEMORY_MIB: u32 = 768;
-const PROCESSORS: u32 = 1;
 
 /// The file that `--image` names.
 fn named(options: &Options) -> Result<&PathBuf> {
@@ -73,10 +71,12 @@ fn build(context: &mut Context, options: &Options) -> Result<ExitCode> {
     if !converted.success() {
         bail!("`{}` fails: {}", convert.line(), converted.stderr.trim());
     }
+    fs::remove_file(&raw).with_context(|| format!("cannot remove {}", raw.display()))?;
+    let (memory_mib, processors) = LINUX;
     let manifest = Manifest {
         system: Kind::Linux,
-        memory_mib: MEMORY_MIB,
-        processors: PROCESSORS,
+        memory_mib,
+        processors,
         sha256: image::sha256(file)?,
         inputs: inputs.lines().map(str::to_owned).collect(),
     };

@@ -224,20 +224,10 @@ pub(crate) fn job<'a>(
     device: &'a Device,
     deadline: Duration,
 ) -> Job<'a> {
+    let names = (WAVERIG.inf, WAVERIG.hardware_id);
     Job {
-        package: folder,
-        inf: WAVERIG.inf,
-        hardware_id: WAVERIG.hardware_id,
-        certificate,
-        unsigned: None,
-        device,
-        scenarios: &[],
-        inspect: false,
-        round: None,
-        lives: None,
-        order: None,
         seed: 1,
-        deadline,
+        ..Job::new(folder, names, certificate, device, deadline)
     }
 }
 
