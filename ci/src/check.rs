@@ -21,6 +21,7 @@ mod record_packets;
 mod recorded_other;
 mod recording;
 mod set_write_packet;
+mod started;
 mod starvation;
 mod starvation_known;
 mod steering;
@@ -35,6 +36,7 @@ use std::borrow::Cow;
 use waverig_protocol::Program;
 #[cfg(test)]
 use waverig_protocol::Recorded;
+use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::{Disturbance, Opening, Share};
 
 use crate::clock::Clock;
@@ -42,12 +44,15 @@ use crate::evidence::{Evidence, Piece};
 use crate::expected::Expected;
 use crate::explain::{Comparison, compare_given};
 use crate::golden::{self, Golden, GoldenError, GoldenRecorder, RecordGolden};
+use crate::limits::MACHINE;
 use crate::scenario::ScenarioFile;
 use crate::steering::Steering;
 use crate::stream::Stream;
 use crate::sweep::Heard;
+use crate::units::Nanos;
 use crate::verdict::{CheckResult, Verdict};
 use recording::Recording;
+pub(crate) use started::aligned;
 
 /// One check.
 pub struct Check {
@@ -94,6 +99,8 @@ struct Outcome {
     limit: String,
     observed: String,
     explanation: String,
+    /// All that is wrong came at another time than it should: a machine that is late itself can be the reason.
+    late: bool,
 }
 
 impl Outcome {
@@ -108,6 +115,23 @@ impl Outcome {
             limit: limit.into(),
             observed: observed.into(),
             explanation: complaints.join("; "),
+            late: false,
+        }))
+    }
+
+    /// The same of a check with a part that is about time alone: `wrong` is wrong on any machine, `late` may be the machine's own doing.
+    fn of_time(
+        limit: impl Into<String>,
+        observed: impl Into<String>,
+        wrong: Vec<String>,
+        late: Vec<String>,
+    ) -> Judgement {
+        let only_late = wrong.is_empty();
+        let complaints = first_few([wrong, late].concat());
+        let outcome = Self::new(limit, observed, &complaints)?;
+        Ok(outcome.map(|outcome| Self {
+            late: only_late,
+            ..outcome
         }))
     }
 }
@@ -320,7 +344,16 @@ impl Check {
                 limit: String::new(),
                 observed: "no evidence".into(),
                 explanation: reason,
+                late: false,
             });
+        let outcome = match context.disturbed() {
+            Some(why) if outcome.late && outcome.verdict == Verdict::Failed => Outcome {
+                verdict: Verdict::Inconclusive,
+                explanation: format!("{}; {why}", outcome.explanation),
+                ..outcome
+            },
+            _ => outcome,
+        };
         Some(CheckResult {
             id: self.id,
             program: context.program,
@@ -381,7 +414,7 @@ impl<'a> Context<'a> {
         golden: Result<&'a Golden, &'a GoldenError>,
         seed: u64,
     ) -> Self {
-        let view = view(file, program);
+        let view = timed(view(file, program), evidence.machine.time);
         let format = view.scenario.format;
         let player = match program {
             Program::TapClient(_) => file
@@ -457,6 +490,20 @@ impl<'a> Context<'a> {
             pieces: pieces.unwrap_or_default(),
             comparison,
             recording,
+        }
+    }
+
+    /// Why this run's times say nothing of the driver, where they do not.
+    fn disturbed(&self) -> Option<String> {
+        if self.evidence.machine.time == Time::Virtual {
+            return None;
+        }
+        match self.evidence.noise() {
+            None => Some("how late this machine's own timers are was not measured".into()),
+            Some(noise) if Nanos::from(noise.most) > MACHINE => Some(format!(
+                "but this machine is late itself: {noise}; limits allow it {MACHINE}, so play it again when nothing else runs there"
+            )),
+            Some(_) => None,
         }
     }
 
@@ -581,6 +628,17 @@ fn view(file: &ScenarioFile, program: Program) -> Cow<'_, ScenarioFile> {
         scenario: view,
         ..file.clone()
     })
+}
+
+/// The same with the limits of a machine of that time.
+fn timed(file: Cow<'_, ScenarioFile>, time: Time) -> Cow<'_, ScenarioFile> {
+    match time {
+        Time::Virtual => file,
+        Time::Real => Cow::Owned(ScenarioFile {
+            limits: file.limits.on(time, &file.scenario),
+            ..file.into_owned()
+        }),
+    }
 }
 
 /// What the programs of one kind were given: recorders, or those that play later on the cable of the main tap. `None` when there

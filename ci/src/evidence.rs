@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use waverig_protocol::inspection::Inspection;
+use waverig_protocol::noise::{Noise, Time};
 use waverig_protocol::timeline::Stamped;
 use waverig_protocol::{
     Finding, Installed, MachineInfo, PROTOCOL_VERSION, Program, Recorded, Reply, Severity,
@@ -33,6 +34,8 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
     /// The crash, if there was one.
     pub fault: Option<Fault>,
+    /// How late the machine's own timers were, before and after.
+    pub noise: Vec<Noise>,
     /// The machine's log.
     pub log: Vec<String>,
     /// Why the run ended before it was done, as the host saw it.
@@ -81,6 +84,7 @@ impl Evidence {
             records_lost: 0,
             findings: Vec::new(),
             fault: None,
+            noise: Vec::new(),
             log: Vec::new(),
             incomplete: None,
         }
@@ -100,6 +104,7 @@ impl Evidence {
             version: PROTOCOL_VERSION,
             system: "never came up".into(),
             qpc_frequency: 1,
+            time: Time::Virtual,
         })
     }
 
@@ -118,6 +123,7 @@ impl Evidence {
                 self.recorded.extend(records);
                 self.records_lost += lost;
             }
+            Reply::Noise(noise) => self.noise.push(noise),
             Reply::Log { line } => self.log.push(line),
             Reply::Finding(finding) => self.findings.push(finding),
             Reply::Fault { summary, text } => {
@@ -148,6 +154,11 @@ impl Evidence {
             | Reply::Fuzzed(_)
             | Reply::Window { .. } => {}
         }
+    }
+
+    /// The noisiest that the machine was.
+    pub fn noise(&self) -> Option<Noise> {
+        self.noise.iter().copied().max_by_key(|noise| noise.most)
     }
 
     fn pieces(&mut self, program: Program) -> &mut Vec<Piece> {

@@ -14,6 +14,7 @@ pub(crate) use cables::perfect;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::{Client, Disturbance, Opening};
 use waverig_protocol::timeline::{Event, Stamped, StarvedRun};
 use waverig_protocol::{MachineInfo, Program, Reply};
@@ -675,6 +676,7 @@ impl Machine<'_> {
             version: 1,
             system: "model".into(),
             qpc_frequency: FREQUENCY,
+            time: Time::Virtual,
         });
         let (installed, log) = device::installed(&self.file.scenario.device);
         (evidence.installed, evidence.log) = (Some(installed), log);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use waverig_protocol::noise::Hns;
 
 /// A count of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -23,6 +24,12 @@ pub struct Ppm(pub f64);
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Decibels(pub f64);
+
+impl From<Hns> for Nanos {
+    fn from(hns: Hns) -> Self {
+        Self(i64::try_from(hns.0).unwrap_or(i64::MAX).saturating_mul(100))
+    }
+}
 
 impl TryFrom<String> for Frames {
     type Error = String;

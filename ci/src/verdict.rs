@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use waverig_protocol::Program;
+use waverig_protocol::noise::Noise;
 
 use crate::Evidence;
 use crate::check::{self, Context};
@@ -107,6 +108,9 @@ pub struct ScenarioReport {
     pub verdict: Verdict,
     /// Each check that applies to it.
     pub checks: Vec<CheckResult>,
+    /// How late the machine's own timers were at most, where its time is real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// The crash report in one line, if there was a crash.
     pub fault: Option<String>,
     /// The crash and the broken rules as people read them, in several lines each.
@@ -135,6 +139,7 @@ pub fn judge(
     golden: Result<&Golden, &GoldenError>,
     run: &RunInfo,
 ) -> ScenarioReport {
+    let evidence = &*check::aligned(file, evidence);
     let contexts = Context::all(file, evidence, golden, run.seed);
     let checks: Vec<_> = contexts
         .iter()
@@ -153,6 +158,7 @@ pub fn judge(
             .max()
             .unwrap_or(Verdict::NotProven),
         checks,
+        noise: evidence.noise(),
         fault: evidence.fault.as_ref().map(|fault| fault.summary.clone()),
         diagnostics: evidence.diagnostics(),
         run: run.clone(),

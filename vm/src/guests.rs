@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use waverig_protocol::Condition;
+use waverig_protocol::noise::Noise;
 
 use crate::{Link, LinkError};
 
@@ -17,10 +18,15 @@ struct Known {
     boots: Vec<Duration>,
     /// What the last one said of itself.
     conditions: Vec<Condition>,
+    /// How late the latest timers were.
+    noise: Option<Noise>,
 }
 
+/// Waits that say how late a guest's timers are: a tenth of a second.
+const WAITS: u32 = 100;
+
 impl Guests {
-    /// Takes note of one that is up, which began to be made at that moment, and asks what it fulfils.
+    /// Takes note of one that is up, which began to be made at that moment, and asks what it fulfils, and how late its timers are.
     ///
     /// # Errors
     /// When it does not say within `deadline`.
@@ -31,9 +37,15 @@ impl Guests {
         deadline: Duration,
     ) -> Result<(), LinkError> {
         let conditions = link.check(deadline)?;
+        let noise = link.noise(WAITS, deadline)?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.boots.push(began.elapsed());
         known.conditions = conditions;
+        known.noise = known
+            .noise
+            .into_iter()
+            .chain(noise)
+            .max_by_key(|noise| noise.most);
         Ok(())
     }
 
@@ -49,6 +61,11 @@ impl Guests {
                 most.as_secs_f32()
             ));
         }
+        remarks.extend(
+            known
+                .noise
+                .map(|noise| format!("the guests' own timers: {noise}")),
+        );
         remarks.extend(known.conditions.iter().map(crate::condition_in_words));
         remarks
     }

@@ -7,6 +7,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use waverig_protocol::frame::{self, FrameError};
+use waverig_protocol::noise::Noise;
 use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request, Up};
 
 use crate::interrupt;
@@ -194,6 +195,24 @@ impl Link {
             }
         })?;
         Ok(fulfilled)
+    }
+
+    /// How late the machine's timers are, by so many waits; `None` when it does not say.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub(crate) fn noise(
+        &mut self,
+        waits: u32,
+        deadline: Duration,
+    ) -> Result<Option<Noise>, LinkError> {
+        let mut told = None;
+        self.request(&Request::Noise { waits }, &[], deadline, |reply, _| {
+            if let Reply::Noise(noise) = reply {
+                told = Some(noise);
+            }
+        })?;
+        Ok(told)
     }
 
     /// The next reply before `end`; whatever comes instead ends the machine, a closed line with the words of `closed`, a deadline that

@@ -8,10 +8,14 @@ use waverig_protocol::device::Device;
 use waverig_protocol::fault::Lives;
 use waverig_protocol::fuzz::Round;
 use waverig_protocol::interleave::Order;
+use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
 
 use crate::{Link, LinkError, Machine};
+
+/// Waits that say how late a machine's timers are, before and after each scenario: half a second each.
+const WAITS: u32 = 500;
 
 /// What is installed and played.
 pub struct Job<'a> {
@@ -151,6 +155,7 @@ fn steps(
         deadline: job.deadline,
         each,
         step,
+        time: Time::Virtual,
     };
     let hello = Request::Hello {
         version: PROTOCOL_VERSION,
@@ -180,11 +185,13 @@ fn steps(
             guest.ask("inspect", &Request::Inspect, &[])?;
         }
         for (index, scenario) in job.scenarios.iter().enumerate() {
+            guest.noise(index)?;
             let run = Request::Run {
                 scenario: Box::new(scenario.clone()),
                 seed: job.seed,
             };
             guest.ask_about(Part::Scenario(index), "run", &run, &[])?;
+            guest.noise(index)?;
         }
         if let Some(round) = job.round {
             let round = round.clone();
@@ -211,6 +218,8 @@ struct Guest<'a> {
     deadline: Duration,
     each: &'a mut dyn FnMut(Part, Reply, Vec<u8>),
     step: &'a mut (&'static str, Part),
+    /// Whose time the machine measures in.
+    time: Time,
 }
 
 impl Guest<'_> {
@@ -224,6 +233,15 @@ impl Guest<'_> {
         self.ask_about(Part::Machine, step, request, payload)
     }
 
+    /// How late a real machine's own timers are just before or after this scenario; virtual ones never are.
+    fn noise(&mut self, scenario: usize) -> Result<(), LinkError> {
+        if self.time == Time::Real {
+            let request = Request::Noise { waits: WAITS };
+            self.ask_about(Part::Scenario(scenario), "noise", &request, &[])?;
+        }
+        Ok(())
+    }
+
     fn ask_about(
         &mut self,
         part: Part,
@@ -234,12 +252,13 @@ impl Guest<'_> {
         *self.step = (step, part);
         let mut crash = None;
         let mut refused = false;
-        let each = &mut *self.each;
+        let (each, time) = (&mut *self.each, &mut self.time);
         self.link
             .request(request, payload, self.deadline, |reply, payload| {
                 match &reply {
                     Reply::Fault { summary, .. } => crash = Some(summary.clone()),
                     Reply::Refused(_) => refused = true,
+                    Reply::Ready(info) => *time = info.time,
                     _ => {}
                 }
                 each(part, reply, payload);

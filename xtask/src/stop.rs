@@ -10,6 +10,9 @@ const USAGE: u8 = 2;
 /// Exit code of a host that lacks something.
 const HOST_LACKS: u8 = 3;
 
+/// Exit code of a run that was disturbed: nothing failed, and the same command on a quieter host may tell more.
+pub(crate) const INCONCLUSIVE: u8 = 4;
+
 /// The command line is wrong; the text says what is allowed.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);

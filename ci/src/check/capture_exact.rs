@@ -44,6 +44,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
                  says nothing about the driver",
                 expected.stale, expected.torn
             ),
+            late: false,
         }));
     }
     Outcome::new(limit, observed, &complaints)

@@ -19,31 +19,32 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         .collect();
     let slope = slope(&points).ok_or("the client asked for fewer than three positions")?;
     let drift = slope * 1e6;
-    let mut complaints = Vec::new();
+    let (mut wrong, mut late) = (Vec::new(), Vec::new());
     // Positions are whole frames: a slope that makes less than one of the whole run is their rounding.
     let first = points.first().map_or(0.0, |point| point.0);
     let last = points.last().map_or(0.0, |point| point.0);
     if drift.abs() > limit.0 && (slope * (last - first)).abs() >= 1.0 {
-        complaints.push(format!(
+        late.push(format!(
             "the position drifts by {drift:+.2} ppm against the clock"
         ));
     }
     if comparison.displacement != 0 {
         let by = comparison.displacement;
         let direction = if by > 0 { "early" } else { "late" };
-        complaints.push(format!(
+        wrong.push(format!(
             "at the end the audio comes {} frames {direction}",
             by.abs()
         ));
     }
-    Outcome::new(
+    Outcome::of_time(
         format!("{limit}, 0 frames out of place"),
         format!(
             "{:.2} ppm, {} frames out of place",
             drift.abs(),
             comparison.displacement.abs()
         ),
-        &complaints,
+        wrong,
+        late,
     )
 }
 

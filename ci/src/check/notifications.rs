@@ -4,7 +4,7 @@
 //! that passed since the one before, as an event that is signalled twice wakes its waiter once; each of them must still
 //! be within the limit.
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::units::Nanos;
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
@@ -24,16 +24,18 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     let boundaries = clock.total() / packet;
     let mut served = 0;
     let mut latest = 0;
-    let mut complaints = Vec::new();
+    let early = clock.ticks(context.file.limits.early.0);
+    let (mut wrong, mut complaints) = (Vec::new(), Vec::new());
     for (index, &qpc) in (1..).zip(&stream.notified) {
         let passed = clock.position(qpc) / packet;
-        if index > passed {
+        // After the last boundary nothing comes early.
+        if index > (clock.position(qpc.saturating_add(early)) / packet).min(boundaries) {
             let (kind, why) = if passed < boundaries {
                 ("early", "before its boundary had been reached")
             } else {
                 ("extra", "after the last boundary had been served")
             };
-            complaints.push(format!(
+            wrong.push(format!(
                 "notification {index} was {kind}: it came {why}, at {}",
                 stream.place(clock.position(qpc))
             ));
@@ -69,13 +71,14 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             ));
         }
     }
-    Outcome::new(
+    Outcome::of_time(
         format!("{boundaries} boundaries, each notified within {limit}"),
         format!(
             "{} notifications, at most {} late",
             stream.notified.len(),
             Nanos(latest)
         ),
-        &first_few(complaints),
+        wrong,
+        complaints,
     )
 }

@@ -1,6 +1,6 @@
 //! Whether every presentation position is the clock's at the time it names, and that time is a recent one.
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::units::{Frames, Nanos};
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         }
         let age = stream.clock.nanos(presented.qpc - presented.at);
         oldest = oldest.max(age.abs());
-        if age < 0 || age > limits.presentation_age.0 {
+        if age < -limits.early.0 || age > limits.presentation_age.0 {
             complaints.push(format!(
                 "the presentation position at {} has a time {} before the question",
                 stream.place(presented.frames),
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             ));
         }
     }
-    Outcome::new(
+    Outcome::of_time(
         format!(
             "{} from the clock, at most {} old",
             limits.position, limits.presentation_age
@@ -43,6 +43,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             Frames(worst),
             Nanos(oldest)
         ),
-        &first_few(complaints),
+        Vec::new(),
+        complaints,
     )
 }

@@ -2,7 +2,7 @@
 
 use waverig_protocol::scenario::Disturbance;
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::expected::Run;
 use crate::verdict::Verdict;
 
@@ -27,9 +27,10 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     // A client that is not told in time may starve the stream, or may have written enough ahead.
     let held = count(|each| matches!(each, Disturbance::TimerStall { .. }));
     let starved: Vec<Run> = expected.starved().collect();
-    let mut complaints = Vec::new();
+    // A program that the machine itself kept from writing in time starves its stream, too.
+    let (mut complaints, mut late) = (Vec::new(), Vec::new());
     if starved.len() > stalls + held {
-        complaints.extend(starved.iter().map(|run| {
+        late.extend(starved.iter().map(|run| {
             format!(
                 "the client had not written {} frames in time, from {}, although {}",
                 run.frames,
@@ -86,14 +87,19 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             stalls + held
         ),
     };
-    if complaints.is_empty() && starved.len() < stalls {
+    if complaints.is_empty() && late.is_empty() && starved.len() < stalls {
         return Ok(Some(Outcome {
             verdict: Verdict::NotProven,
             limit,
             observed,
             explanation:
                 "the client's stall was too short to starve the stream, so nothing was shown".into(),
+            late: false,
         }));
     }
-    Outcome::new(limit, observed, &first_few(complaints))
+    if !complaints.is_empty() {
+        // What starved the stream is told first.
+        complaints.splice(..0, std::mem::take(&mut late));
+    }
+    Outcome::of_time(limit, observed, complaints, late)
 }

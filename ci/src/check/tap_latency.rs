@@ -1,21 +1,22 @@
 //! Whether a block arrives soon after its last frame fell due, and never before it: audio from the future is invented.
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::units::Nanos;
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
     let stream = context.stream()?;
     let limit = context.file.limits.tap_latency;
     let mut worst = 0;
-    let mut complaints = Vec::new();
+    let early = stream.clock.ticks(context.file.limits.early.0);
+    let (mut wrong, mut tardy) = (Vec::new(), Vec::new());
     let mut compared = 0;
     for block in stream.blocks.iter().filter(|block| block.frames > 0) {
         let end = block.first_frame.saturating_add(block.frames);
         let place = stream.place(block.first_frame);
         compared += 1;
-        let played = stream.clock.position(block.qpc);
+        let played = stream.clock.position(block.qpc.saturating_add(early));
         if end > played {
-            complaints.push(format!(
+            wrong.push(format!(
                 "the block at {place} came {} frames before they were played",
                 end - played
             ));
@@ -33,7 +34,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
         let late = stream.clock.nanos(block.qpc - due);
         worst = worst.max(late);
         if late > limit.0 {
-            complaints.push(format!(
+            tardy.push(format!(
                 "the block at {place} came {} after its last frame",
                 Nanos(late)
             ));
@@ -42,9 +43,10 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     if compared == 0 {
         return Err("no tap read completed with frames".into());
     }
-    Outcome::new(
+    Outcome::of_time(
         format!("0 to {limit} after the last frame"),
         format!("{compared} blocks, at most {} late", Nanos(worst)),
-        &first_few(complaints),
+        wrong,
+        tardy,
     )
 }

@@ -1,6 +1,6 @@
 //! Whether the time a block carries is the clock's time of its first frame.
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::units::Nanos;
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
@@ -29,9 +29,10 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
     if compared == 0 {
         return Err("no tap read of a frame that was played completed".into());
     }
-    Outcome::new(
+    Outcome::of_time(
         format!("{limit} from the clock"),
         format!("{compared} blocks, at most {} off", Nanos(worst)),
-        &first_few(complaints),
+        Vec::new(),
+        complaints,
     )
 }

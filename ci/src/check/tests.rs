@@ -6,6 +6,7 @@ mod doctor;
 mod lives;
 mod packets;
 mod pins;
+mod real;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! What must be recorded is worked out from what the programs did and were told. For each thing that is recorded of a place, the
 //! two lists must be the same, one by one and in order.
 
-mod due;
+pub(super) mod due;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,8 @@ use waverig_protocol::Recorded;
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::timeline::Event;
 
-use super::{Context, Judgement, Outcome, first_few};
+use super::{Context, Judgement, Outcome};
 use crate::units::Nanos;
-
-/// A record is made while the request that leads to it is under way.
-const WITHIN: Nanos = Nanos(1_000_000);
 
 /// What a list is of: node and cable (0: the node itself), the kind of record, and the direction.
 type Place = (u64, u64, &'static str, u64);
@@ -130,7 +127,7 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             });
         }
     }
-    let mut complaints = Vec::new();
+    let (mut complaints, mut times) = (Vec::new(), Vec::new());
     let mut compared = 0;
     let places: BTreeSet<Place> = noted.keys().chain(due.keys()).copied().collect();
     for place in places {
@@ -140,7 +137,11 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             found.map_or(&[][..], Vec::as_slice),
         );
         compared += wanted.len();
-        complaints.extend(differences(context, place, wanted, found)?);
+        match differences(context, place, wanted, found)? {
+            Some(Differs::Late(text)) => times.push(text),
+            Some(Differs::Wrong(text)) => complaints.push(text),
+            None => {}
+        }
     }
     let refused = refusals(context);
     if refused.0 != refused.1 {
@@ -149,10 +150,11 @@ pub(super) fn run(context: &Context<'_>) -> Judgement {
             refused.0, refused.1
         ));
     }
-    Outcome::new(
+    Outcome::of_time(
         "what the programs did and were told, one by one",
         format!("{compared} of {} records", evidence.recorded.len()),
-        &first_few(complaints),
+        complaints,
+        times,
     )
 }
 
@@ -199,14 +201,32 @@ pub(super) fn perfect(context: &Context<'_>) -> Vec<Recorded> {
         .collect()
 }
 
+/// The value of a kind of record that is the frame at which it happened.
+fn frame_of(kind: &str) -> Option<usize> {
+    match kind {
+        "state" => Some(2),
+        "protected" => Some(1),
+        _ => None,
+    }
+}
+
+/// How two lists differ first.
+enum Differs {
+    /// In when.
+    Late(String),
+    /// In what.
+    Wrong(String),
+}
+
 /// Where two lists differ first.
 fn differences(
     context: &Context<'_>,
     (node, cable, kind, direction): Place,
     wanted: &[Due],
     found: &[Noted],
-) -> Result<Option<String>, String> {
+) -> Result<Option<Differs>, String> {
     let clock = &context.stream()?.clock;
+    let limits = &context.file.limits;
     let of = match (cable, direction) {
         (0, _) => format!("{kind} of device {node}"),
         (_, 0) => format!("{kind} of device {node} cable {cable}"),
@@ -214,37 +234,41 @@ fn differences(
     };
     for (number, (due, noted)) in (1..).zip(wanted.iter().zip(found)) {
         let late = Nanos(clock.nanos(noted.qpc - due.qpc));
-        let fits = due.values.iter().zip(noted.values);
-        let fits = fits
-            .clone()
-            .all(|(due, noted)| due.is_none_or(|due| due == noted));
-        if !fits {
-            return Ok(Some(format!(
+        let off =
+            |place: usize| due.values[place].map_or(0, |due| due.abs_diff(noted.values[place]));
+        let frame = frame_of(kind);
+        let wrong = (0..3).any(|place| Some(place) != frame && off(place) > 0);
+        let moved = frame.is_some_and(|place| off(place) > limits.position.0);
+        if wrong || moved {
+            let differs = if wrong { Differs::Wrong } else { Differs::Late };
+            return Ok(Some(differs(format!(
                 "{of} number {number} is recorded as \"{}\", values {:?} are right",
                 noted.text,
                 due.values.map(|value| value.map_or(-1, u64::cast_signed))
-            )));
+            ))));
         }
         // A stretch is over when somebody looks, which a stalled machine does not.
         let most = if kind == "starved" {
             i64::MAX
         } else {
-            WITHIN.0
+            limits.recorded.0
         };
-        if late.0 > most || late.0 < -WITHIN.0 {
-            return Ok(Some(format!(
+        if late.0 > most || late.0 < -limits.recorded.0 {
+            return Ok(Some(Differs::Late(format!(
                 "{of} number {number}, \"{}\", is recorded {late} after it happened",
                 noted.text
-            )));
+            ))));
         }
     }
     Ok(match (wanted.len(), found.len()) {
         (wanted, found) if wanted == found => None,
-        (wanted, more) if more > wanted => Some(format!(
+        (wanted, more) if more > wanted => Some(Differs::Wrong(format!(
             "the record has \"{}\", which did not happen",
             found[wanted].text
-        )),
-        (wanted, less) => Some(format!("the record has {less} of {wanted} times {of}")),
+        ))),
+        (wanted, less) => Some(Differs::Wrong(format!(
+            "the record has {less} of {wanted} times {of}"
+        ))),
     })
 }
 

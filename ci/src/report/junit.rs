@@ -110,10 +110,12 @@ fn case(scenario: &ScenarioReport, check: &CheckResult, duration: Duration) -> T
     let mut case = match check.verdict {
         Verdict::Passed => TestCaseBuilder::success(&name, duration),
         Verdict::Failed => TestCaseBuilder::failure(&name, duration, "failed", &found),
-        // Neither is green: what did not prove anything is an error of the run.
-        verdict @ (Verdict::Inconclusive | Verdict::NotProven) => {
-            TestCaseBuilder::error(&name, duration, verdict.word(), &found)
+        // Says nothing of the driver, right or wrong.
+        Verdict::Inconclusive => {
+            TestCaseBuilder::skipped_with_cause(&name, check.verdict.word(), &found)
         }
+        // What did not prove anything is an error of the run.
+        Verdict::NotProven => TestCaseBuilder::error(&name, duration, check.verdict.word(), &found),
     };
     case.set_classname(&escape::xml(&scenario.scenario));
     case.set_system_out(&escape::xml(&format!(

@@ -1,5 +1,8 @@
 //! Reports of right, wrong and hostile runs.
 
+use waverig_protocol::noise::{Hns, Noise, Time};
+use waverig_protocol::timeline::Event;
+
 use super::*;
 use crate::evidence::{Evidence, Fault};
 use crate::model::{golden, perfect, run_info, scenario};
@@ -88,6 +91,32 @@ fn a_wrong_run_is_reported_with_why_and_how_to_replay() {
     check(
         &terminal(&report, false),
         &[why, &format!("next: {REPLAY}")],
+        &[],
+    );
+}
+
+#[test]
+fn a_disturbed_run_is_told_with_the_figure_and_is_not_green() {
+    let report = report(|evidence| {
+        evidence.machine.time = Time::Real;
+        evidence.noise = Noise::of(vec![Hns(80_000)]).into_iter().collect();
+        let mut events = evidence.timeline.iter_mut();
+        let notified = events.find(|each| matches!(each.event, Event::Notified));
+        notified.expect("there is one").qpc += 50_000;
+    });
+    assert_eq!(report.verdict(), Verdict::Inconclusive);
+    let why = "all at most 8.000 ms";
+    let skipped = "<skipped type=\"inconclusive\"";
+    check(&xml(&report), &[skipped, why], &["<failure", "<error"]);
+    check(
+        &markdown(&report),
+        &["⚠️ waverig: inconclusive", why],
+        &["✅ waverig"],
+    );
+    let text = terminal(&report, false);
+    check(
+        &text,
+        &["inconclusive: 0 of 1", why, &format!("next: {REPLAY}")],
         &[],
     );
 }

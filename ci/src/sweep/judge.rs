@@ -85,6 +85,10 @@ pub fn judge(
         about: file.scenario.about.clone(),
         verdict,
         checks: vec![result],
+        noise: parts
+            .iter()
+            .filter_map(Evidence::noise)
+            .max_by_key(|noise| noise.most),
         fault: None,
         diagnostics: distinct(
             parts
@@ -180,6 +184,7 @@ pub(crate) fn judged(
     run: &RunInfo,
 ) -> (Vec<(Verdict, String)>, Heard) {
     let none = own_golden();
+    let evidence = &*check::aligned(file, evidence);
     let contexts = Context::all(file, evidence, Err(&none), run.seed);
     // A sweep with a recorder is about what that was given.
     let recorder = contexts.iter().find(|context| context.is_of_recorder());

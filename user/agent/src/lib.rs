@@ -4,6 +4,7 @@ pub mod audclnt;
 pub mod inf;
 pub mod interface;
 pub mod names;
+pub mod noise;
 pub mod options;
 pub mod plan;
 pub mod state;

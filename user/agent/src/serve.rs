@@ -5,6 +5,7 @@ use std::io::{BufReader, Read, Write};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use waverig_agent::noise::measure;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::window::Windowed;
 use waverig_protocol::{HELD, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
@@ -85,6 +86,10 @@ fn requests(order: &Order, input: &mut impl Read, line: &mut fs::File) -> Result
                 let conditions = conditions::all();
                 frame::write(line, &Reply::Checked { conditions }, &[])?;
             }
+            Request::Noise { waits } => match measure(*waits) {
+                Some(noise) => frame::write(line, &Reply::Noise(noise), &[])?,
+                None => refuse(line, "the host asks for no wait at all")?,
+            },
             Request::Restart => {
                 frame::write(line, &Reply::Done, &[])?;
                 return Err(power::restart()).context("the machine cannot start anew");

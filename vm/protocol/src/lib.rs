@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod inspection;
 pub mod interleave;
 mod message;
+pub mod noise;
 mod program;
 pub mod scenario;
 pub mod timeline;

@@ -8,11 +8,12 @@ use crate::fault::{Failed, Life, Lives};
 use crate::fuzz::{Round, Tally};
 use crate::inspection::Inspection;
 use crate::interleave::{Order, Schedule, Tally as Tried};
+use crate::noise::{Noise, Time};
 use crate::scenario::{Format, Scenario};
 use crate::timeline::Stamped;
 
 /// Version of this protocol; both sides must speak the same.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// What the host asks for. A payload travels with the requests that say so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,11 @@ pub enum Request {
     /// To the agent: what did the operating system write about what happened? Answered by a [`Reply::File`] for each piece of each file,
     /// then [`Reply::Done`].
     Collect,
+    /// To the agent, while nothing plays: how late do this machine's timers wake whoever waits? Answered by [`Reply::Noise`].
+    Noise {
+        /// How often it waits, for [`crate::noise::PERIOD`] each.
+        waits: u32,
+    },
 }
 
 impl Request {
@@ -130,6 +136,7 @@ impl Request {
             Self::Verify { .. } => "verify",
             Self::Leftovers { .. } => "leftovers",
             Self::Collect => "collect",
+            Self::Noise { .. } => "noise",
         }
     }
 }
@@ -157,6 +164,8 @@ pub enum Reply {
         /// Where in the file the piece belongs, in bytes.
         offset: u64,
     },
+    /// How late the machine's timers are.
+    Noise(Noise),
     /// The machine is up.
     Ready(MachineInfo),
     /// The request was carried out.
@@ -251,6 +260,7 @@ impl Reply {
             | Self::Up(_)
             | Self::Checked { .. }
             | Self::Left { .. }
+            | Self::Noise(_)
             | Self::Installed(_)
             | Self::Inspected { .. }
             | Self::Refused(_)
@@ -324,6 +334,8 @@ pub struct MachineInfo {
     pub system: String,
     /// QPC ticks per second.
     pub qpc_frequency: i64,
+    /// Whose time its times are in.
+    pub time: Time,
 }
 
 /// What an installation led to.

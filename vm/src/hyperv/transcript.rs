@@ -15,6 +15,7 @@ use std::time::Duration;
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use waverig_protocol::noise::Time;
 
 use super::answer::Complaint;
 use super::executor::{Executor, Failure};
@@ -105,6 +106,12 @@ pub struct Agent {
     /// `hang`, `vanish` or `restart`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<String>,
+    /// Whose time its sessions are in.
+    #[serde(skip)]
+    pub time: Time,
+    /// How late its timers are, in 100-nanosecond units.
+    #[serde(skip)]
+    pub late: u64,
     /// Whether its line is standard input and output: it ends with its session then.
     #[serde(skip)]
     pub stdio: bool,

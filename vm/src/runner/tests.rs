@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use super::*;
 use crate::hyperv::transcript::{Agent, Heard, standin};
-use crate::run::{Ending, Job, run};
+use crate::run::{Ending, Job, Part, run};
+use serde_json::json;
 use waverig_protocol::device::Device;
+use waverig_protocol::noise::Time;
+use waverig_protocol::scenario::Scenario;
 
 /// Agents, one after the other; the last one again and again.
 struct Scripted {
@@ -41,6 +44,8 @@ fn checked(conditions: &str) -> Agent {
         does: None,
         stdio: true,
         left: Vec::new(),
+        time: Time::Virtual,
+        late: 0,
     }
 }
 
@@ -54,6 +59,16 @@ fn bad(at: &str, does: &str) -> Agent {
 
 /// Two sessions with these agents: what the first that went wrong said, and all that agents heard; each start is a `|`.
 fn play(name: &str, agents: &[Agent]) -> (String, String) {
+    let (said, heard, _) = play_all(name, agents, &[]);
+    (said, heard)
+}
+
+/// The same with scenarios, and what it was told.
+fn play_all(
+    name: &str,
+    agents: &[Agent],
+    scenarios: &[Scenario],
+) -> (String, String, Vec<(Part, Reply)>) {
     let folder = std::env::temp_dir().join(format!("waverig-runner-{}-{name}", std::process::id()));
     fs::create_dir_all(folder.join("package")).expect("the temporary folder is writable");
     let heard = Heard::default();
@@ -74,11 +89,17 @@ fn play(name: &str, agents: &[Agent]) -> (String, String) {
     };
     let runner = Runner::new(config, Arc::new(scripted)).expect("nobody has it");
     let (package, device) = (folder.join("package"), Device::default());
-    let job = Job::new(&package, ("x.inf", "x"), &[], &device, deadline);
+    let job = Job {
+        scenarios,
+        ..Job::new(&package, ("x.inf", "x"), &[], &device, deadline)
+    };
+    let mut replies = Vec::new();
     let mut said = String::new();
     for _ in 0..2 {
-        let ending =
-            run(&runner, &job, &folder, &mut |_, _, _| {}).expect("the package can be read");
+        let ending = run(&runner, &job, &folder, &mut |part, reply, _| {
+            replies.push((part, reply))
+        })
+        .expect("the package can be read");
         if let Ending::Broken { reason, .. } = ending {
             said = reason;
             break;
@@ -90,7 +111,7 @@ fn play(name: &str, agents: &[Agent]) -> (String, String) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .join(" ");
-    (said, heard)
+    (said, heard, replies)
 }
 
 const FIRST: &str = "| check leftovers ";
@@ -102,6 +123,47 @@ fn a_run_begins_and_ends_with_nothing_installed() {
     let (said, heard) = play("good", &[good()]);
     assert_eq!(said, "");
     assert_eq!(heard, format!("{FIRST}{SESSION} {SESSION}"));
+}
+
+#[test]
+fn where_time_is_real_the_machines_own_timers_are_measured_around_each_scenario() {
+    let scenario: Scenario = serde_json::from_value(json!({
+        "about": "x", "duration_ms": 10,
+        "signal": { "kind": "counter" },
+        "format": { "rate": 48000, "channels": 2, "sample": "pcm16" },
+        "client": { "kind": "polling", "buffer_frames": 480, "interval_ms": 5 },
+    }))
+    .expect("it is one");
+    let scenarios = [scenario.clone(), scenario];
+    let check = |time: Time, expect_heard: &str, expect_late: &[u64]| {
+        let agent = Agent {
+            time,
+            late: 80_000,
+            ..good()
+        };
+        let name = format!("{time:?}");
+        let (said, heard, replies) = play_all(&name, &[agent], &scenarios);
+        assert_eq!(said, "");
+        assert!(heard.contains(expect_heard), "{heard}");
+        let late: Vec<u64> = replies
+            .iter()
+            .filter_map(|(part, reply)| match reply {
+                Reply::Noise(noise) => {
+                    assert!(matches!(part, Part::Scenario(_)), "{part:?}");
+                    assert_eq!(noise.waits, 500);
+                    Some(noise.most.0)
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(late, expect_late);
+    };
+    check(
+        Time::Real,
+        "install noise run noise noise run noise remove",
+        &[80_000; 8],
+    );
+    check(Time::Virtual, "install run run remove", &[]);
 }
 
 #[test]

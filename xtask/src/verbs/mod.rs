@@ -248,7 +248,7 @@ fn help() -> String {
             verb.name, verb.about, verb.options
         );
     }
-    text + "\nexit codes: 0 all passed; 1 a check failed; 2 wrong use; 3 this host lacks something\n"
+    text + "\nexit codes: 0 all passed; 1 a check failed; 2 wrong use; 3 this host lacks something; 4 the run was disturbed and says nothing\n"
 }
 
 #[cfg(test)]

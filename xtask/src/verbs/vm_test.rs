@@ -71,11 +71,11 @@ pub(super) fn on(
     if report.verdict() == Verdict::Passed {
         println!("next: cargo xtask test, before a change lands");
     }
-    // Only what was shown to be right is green: "inconclusive" and "not proven" are not.
-    Ok(if report.verdict() == Verdict::Passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(stop::FAILED)
+    // Only what was shown to be right is green.
+    Ok(match report.verdict() {
+        Verdict::Passed => ExitCode::SUCCESS,
+        Verdict::Inconclusive => ExitCode::from(stop::INCONCLUSIVE),
+        Verdict::NotProven | Verdict::Failed => ExitCode::from(stop::FAILED),
     })
 }
 

@@ -242,6 +242,10 @@ fn the_agent_for_windows_tells_what_the_machine_fulfils() {
         condition(&mut link, name, holds, words);
     }
     assert_eq!(conditions(&mut link).len(), expect.len());
+    match last(&mut link, &Request::Noise { waits: 20 }) {
+        Reply::Noise(noise) => assert_eq!(noise.waits, 20),
+        other => panic!("it does not measure: {other:?}"),
+    }
     let hello = Request::Hello { version: 99 };
     refused(&mut link, &hello, &["version 99"]);
     refused(&mut link, &Request::Remove, &["say hello first"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use waverig_protocol::Program;
-use waverig_protocol::scenario::{Format, Sample};
+use waverig_protocol::scenario::{Format, Sample, Scenario};
 use waverig_protocol::timeline::{DeviceChange, Event};
 
 use super::super::{Context, device};
@@ -39,7 +39,12 @@ pub(super) fn all(context: &Context<'_>) -> Result<All, String> {
 
 /// Node and cable of one of the scenario's cables.
 pub(super) fn place(context: &Context<'_>, cable: u8) -> (u64, u64) {
-    let per_node = u64::from(device::cables_of(&context.whole.scenario.device)).max(1);
+    place_in(&context.whole.scenario, cable)
+}
+
+/// The same of any scenario.
+pub(in super::super) fn place_in(scenario: &Scenario, cable: u8) -> (u64, u64) {
+    let per_node = u64::from(device::cables_of(&scenario.device)).max(1);
     let at = u64::from(cable).saturating_sub(1);
     (at / per_node + 1, at % per_node + 1)
 }

@@ -5,9 +5,11 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use waverig_agent::noise::measure;
 use waverig_agent::options::{Options, Where};
 use waverig_agent::state::Kept;
 use waverig_protocol::frame::{self, FrameError};
+use waverig_protocol::noise::Time;
 use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
 
 use super::line::{self, Host};
@@ -120,6 +122,7 @@ impl Agent {
                 | Request::Verify { .. }
                 | Request::Leftovers { .. }
                 | Request::Collect
+                | Request::Noise { .. }
         );
         if in_session && !self.greeted {
             bail!("no session was begun; say hello first");
@@ -133,6 +136,10 @@ impl Agent {
             Request::Leftovers { hardware_id } => {
                 let items = installation::left(&self.kept, &hardware_id)?;
                 return Ok(Reply::Left { items });
+            }
+            Request::Noise { waits } => {
+                let noise = measure(waits).context("the host asks for no wait at all")?;
+                return Ok(Reply::Noise(noise));
             }
             Request::Install {
                 inf,
@@ -175,6 +182,7 @@ impl Agent {
             version: PROTOCOL_VERSION,
             system: Version::get().to_string(),
             qpc_frequency: system::qpc_frequency(),
+            time: Time::Real,
         }))
     }
 

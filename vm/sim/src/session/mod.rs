@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use waverig_protocol::device::Device as Settings;
 use waverig_protocol::fault::Lives;
 use waverig_protocol::frame::{self, FrameError};
+use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Disturbance;
 use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request};
 
@@ -270,6 +271,7 @@ impl Session {
             | Request::PowerOff
             | Request::Verify { .. }
             | Request::Leftovers { .. }
+            | Request::Noise { .. }
             | Request::Collect => Err("the simulator has no operating system around it".into()),
         }
     }
@@ -285,6 +287,7 @@ impl Session {
             version: PROTOCOL_VERSION,
             system: "simulator".into(),
             qpc_frequency: QPC_FREQUENCY.cast_signed(),
+            time: Time::Virtual,
         }))
     }
 

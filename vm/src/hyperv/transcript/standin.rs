@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use waverig_protocol::frame;
+use waverig_protocol::noise::{Hns, Noise};
 use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Reply, Request, Up};
 
 use super::Agent;
@@ -104,6 +105,15 @@ impl Standin {
                     let conditions = self.agent.conditions.as_deref().unwrap_or("[]");
                     let conditions = serde_json::from_str(conditions)?;
                     self.say(&Reply::Checked { conditions }, &[])?;
+                }
+                Request::Noise { waits } => {
+                    let late = Hns(self.agent.late);
+                    let noise = Noise {
+                        waits: *waits,
+                        high: late,
+                        most: late,
+                    };
+                    self.say(&Reply::Noise(noise), &[])?;
                 }
                 Request::Restart => {
                     self.say(&Reply::Done, &[])?;
@@ -209,6 +219,7 @@ impl Standin {
                 version: PROTOCOL_VERSION,
                 system: "a transcript".into(),
                 qpc_frequency: 10_000_000,
+                time: self.agent.time,
             }),
             Request::Install { .. } | Request::TryOut { .. } => Reply::Installed(Installed {
                 driver_sha256: String::new(),
