@@ -2,7 +2,7 @@
 //! this file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
@@ -10,11 +10,46 @@ use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
 /// Longest label of a FAT volume.
 const LABEL: usize = 11;
 
+/// What tells a partitioned disk from others, for Windows, too: it knows a volume again by this and its place, and gives it the letter it
+/// had ("Supporting Mount Manager Requests in a Storage Class Driver"; that it does for a disk of another guest is inferred).
+const SIGNATURE: [u8; 4] = *b"WVRG";
+/// Where a partition begins: a megabyte from the start, as Windows does it.
+const PARTITION: u64 = 1 << 20;
+/// Bytes of a sector.
+const SECTOR: u64 = 512;
+/// FAT32 with 32-bit sector numbers.
+const FAT32: u8 = 0x0C;
+/// How a crash dump begins, whatever its kind (`dump/header.rs`).
+const DUMP: [u8; 4] = *b"PAGE";
+
+/// Where on a disk its file system lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// On the whole of it.
+    Whole,
+    /// In the only partition of a master boot record, as Windows expects it of a disk that cannot be removed.
+    Partition,
+}
+
 /// Makes a disk of `size` bytes with these files, named from its root; a slash is between a folder and what is in it.
 ///
 /// # Errors
 /// When the files do not fit, or the host is out of space; the text names the disk.
 pub fn make(image: &Path, label: &str, size: u64, files: &[(&str, &Path)]) -> io::Result<()> {
+    make_as(Layout::Whole, image, label, size, files)
+}
+
+/// The same with its file system there.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_as(
+    layout: Layout,
+    image: &Path,
+    label: &str,
+    size: u64,
+    files: &[(&str, &Path)],
+) -> io::Result<()> {
     let named = |what: &str, error: io::Error| {
         let text = format!("cannot {what} {}: {error}", image.display());
         io::Error::new(error.kind(), text)
@@ -32,9 +67,19 @@ pub fn make(image: &Path, label: &str, size: u64, files: &[(&str, &Path)]) -> io
     for (to, from) in volume_label.iter_mut().zip(label.bytes()) {
         *to = from;
     }
+    let begin = match layout {
+        Layout::Whole => 0,
+        Layout::Partition => {
+            (&disk)
+                .write_all(&boot_record(size))
+                .map_err(|e| named("partition the disk", e))?;
+            PARTITION
+        }
+    };
+    let mut part = Part { disk, begin };
     let options = FormatVolumeOptions::new().volume_label(volume_label);
-    fatfs::format_volume(&disk, options).map_err(|e| named("format the disk", e))?;
-    let volume = FileSystem::new(&disk, FsOptions::new()).map_err(|e| named("open the disk", e))?;
+    fatfs::format_volume(&mut part, options).map_err(|e| named("format the disk", e))?;
+    let volume = FileSystem::new(part, FsOptions::new()).map_err(|e| named("open the disk", e))?;
     for (name, source) in files {
         let copied = File::open(source).and_then(|mut from| {
             let folders: Vec<_> = name.match_indices('/').map(|(at, _)| &name[..at]).collect();
@@ -49,7 +94,29 @@ pub fn make(image: &Path, label: &str, size: u64, files: &[(&str, &Path)]) -> io
     volume.unmount().map_err(|e| named("finish the disk", e))
 }
 
-/// Copies everything on a disk into `folder`; gives the files' names, in order.
+/// A master boot record with one partition.
+fn boot_record(size: u64) -> [u8; SECTOR as usize] {
+    let mut record = [0; SECTOR as usize];
+    record[440..444].copy_from_slice(&SIGNATURE);
+    record[450] = FAT32;
+    let (first, count) = (PARTITION / SECTOR, (size - PARTITION) / SECTOR);
+    record[454..458].copy_from_slice(&(first as u32).to_le_bytes());
+    record[458..462].copy_from_slice(&(count as u32).to_le_bytes());
+    record[510..].copy_from_slice(&[0x55, 0xAA]);
+    record
+}
+
+/// Where the file system of a disk begins.
+fn begin(disk: &mut File) -> io::Result<u64> {
+    let mut record = [0; SECTOR as usize];
+    // One too short for a record holds no file system either, which is told later.
+    let read = disk.read(&mut record)?;
+    disk.rewind()?;
+    let ours = read == record.len() && record[440..444] == SIGNATURE && record[450] == FAT32;
+    Ok(if ours { PARTITION } else { 0 })
+}
+
+/// Copies everything on a disk into `folder`, except a file for a dump that none was written to; gives the files' names, in order.
 ///
 /// A machine may have been stopped in the middle of writing, so what cannot be read is an error that names it, after everything else has
 /// been copied.
@@ -57,8 +124,10 @@ pub fn make(image: &Path, label: &str, size: u64, files: &[(&str, &Path)]) -> io
 /// # Errors
 /// When the disk holds no FAT file system, or something on it cannot be read.
 pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
-    let disk = File::open(image)?;
-    let volume = FileSystem::new(ReadOnly(disk), FsOptions::new()).map_err(|error| {
+    let mut disk = File::open(image)?;
+    let begin = begin(&mut disk)?;
+    let part = ReadOnly(Part { disk, begin });
+    let volume = FileSystem::new(part, FsOptions::new()).map_err(|error| {
         let text = format!("{} holds no FAT file system: {error}", image.display());
         io::Error::new(error.kind(), text)
     })?;
@@ -66,7 +135,7 @@ pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
     for entry in volume.root_dir().iter() {
         let entry = entry?;
         let name = entry.file_name();
-        if !entry.is_file() {
+        if !entry.is_file() || (name.ends_with(".dmp") && !is_dump(&mut entry.to_file())) {
             continue;
         }
         let copied = place(folder, &name).and_then(|path| {
@@ -90,6 +159,13 @@ pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
     }
 }
 
+/// Whether a dump was written to a file that Windows keeps for one: before, it holds whatever was there. One that cannot be read is told
+/// when it is copied.
+fn is_dump(file: &mut impl io::Read) -> bool {
+    let mut first = [0; DUMP.len()];
+    file.read_exact(&mut first).is_err() || first == DUMP
+}
+
 /// Where a file of this name goes: a guest chooses names, and may be hostile.
 fn place(folder: &Path, name: &str) -> io::Result<PathBuf> {
     let plain =
@@ -101,8 +177,42 @@ fn place(folder: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(folder.join(name))
 }
 
+/// A disk from where its file system begins.
+struct Part {
+    disk: File,
+    begin: u64,
+}
+
+impl io::Read for Part {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.disk.read(bytes)
+    }
+}
+
+impl io::Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => SeekFrom::Start(self.begin + at),
+            other => other,
+        };
+        let at = self.disk.seek(to)?;
+        at.checked_sub(self.begin)
+            .ok_or_else(|| io::Error::other("before the start of the file system"))
+    }
+}
+
+impl io::Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.disk.flush()
+    }
+}
+
 /// A disk that is only read; the file system's notes of its own (the "dirty" flag) go nowhere.
-struct ReadOnly(File);
+struct ReadOnly(Part);
 
 impl io::Read for ReadOnly {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -111,7 +221,7 @@ impl io::Read for ReadOnly {
 }
 
 impl io::Seek for ReadOnly {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.0.seek(to)
     }
 }
@@ -151,6 +261,34 @@ mod tests {
             let home = fs::read(folder.join("home").join(name)).expect("it was copied");
             assert_eq!(home, bytes);
         }
+        fs::remove_dir_all(folder).expect("the test's own folder");
+    }
+
+    #[test]
+    fn a_partitioned_disk_comes_home_and_a_dump_only_when_one_was_written() {
+        let folder = folder("partition");
+        let image = folder.join("disk.img");
+        let source = |name: &str, bytes: &[u8]| {
+            let path = folder.join(name);
+            fs::write(&path, bytes).expect("writable");
+            path
+        };
+        let (dump, none, log) = (
+            source("dump", b"PAGEDU64 and so on"),
+            source("none", &[0; 5000]),
+            source("log", b"said"),
+        );
+        let files = [("a.dmp", &*dump), ("b.dmp", &*none), ("setup.log", &*log)];
+        make_as(Layout::Partition, &image, "RESULT", 64 << 20, &files).expect("there is room");
+        let names = bring_home(&image, &folder.join("home")).expect("it is whole");
+        assert_eq!(names, ["a.dmp", "setup.log"]);
+        let said = fs::read(folder.join("home/setup.log")).expect("it was copied");
+        assert_eq!(said, b"said");
+        // The partition ends where the disk does, and says so by itself, too.
+        let bytes = fs::read(&image).expect("it is there");
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+        assert_eq!((number(454), number(458)), (2048, (63 << 20) / 512));
+        assert_eq!(bytes[(1 << 20) + 510..][..2], [0x55, 0xAA]);
         fs::remove_dir_all(folder).expect("the test's own folder");
     }
 

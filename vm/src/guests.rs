@@ -49,6 +49,13 @@ impl Guests {
         Ok(())
     }
 
+    /// What the last one said of itself.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn conditions(&self) -> Vec<Condition> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.conditions.clone()
+    }
+
     /// Lines of a report; `from` is what the times begin with.
     pub(crate) fn remarks(&self, from: &str) -> Vec<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

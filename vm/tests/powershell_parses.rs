@@ -4,6 +4,7 @@ use tree_sitter::Parser;
 use waverig_vm::hyperv::Bytes;
 use waverig_vm::hyperv::cmdlet::{self, VmId};
 use waverig_vm::hyperv::powershell;
+use waverig_vm::setup;
 
 fn parses(text: &str) -> bool {
     let mut parser = Parser::new();
@@ -58,6 +59,8 @@ fn scripts(value: &str) -> Vec<String> {
         powershell::line(value),
         powershell::first_line(),
         powershell::HOST.into(),
+        setup::FIRST_LOGON.into(),
+        setup::answer::script_from_disc(),
     ]);
     texts
 }

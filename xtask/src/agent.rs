@@ -14,6 +14,20 @@ use crate::context::Context;
 /// # Errors
 /// When it does not compile.
 pub(crate) fn build(context: &Context) -> Result<PathBuf> {
+    compile(context, &[], EXE_SUFFIX)
+}
+
+/// The same for Windows machines; the host has what that needs.
+///
+/// # Errors
+/// As [`build`].
+#[cfg(target_os = "linux")]
+pub(crate) fn build_for_windows(context: &Context) -> Result<PathBuf> {
+    const TARGET: &str = "x86_64-pc-windows-gnu";
+    compile(context, &["--target", TARGET], ".exe")
+}
+
+fn compile(context: &Context, target_words: &[&str], suffix: &str) -> Result<PathBuf> {
     let program = env::current_exe().context("this program cannot find its own file")?;
     let (Some(beside), Some(target)) = (program.parent(), program.ancestors().nth(2)) else {
         bail!("{} does not lie in a target folder", program.display());
@@ -21,6 +35,7 @@ pub(crate) fn build(context: &Context) -> Result<PathBuf> {
     let cargo = Invocation::new("cargo")
         .args(["build", "--quiet", "--locked", "--package", "waverig-agent"])
         .args(["--target-dir".as_ref(), target.as_os_str()])
+        .args(target_words.iter().copied())
         .cwd(context.layout.root())
         .inherit();
     let output = context.ui.step("build", "the agent", || {
@@ -29,5 +44,8 @@ pub(crate) fn build(context: &Context) -> Result<PathBuf> {
     if !output.success() {
         bail!("the agent does not compile: see cargo's messages above");
     }
-    Ok(beside.join(format!("waverig-agent{EXE_SUFFIX}")))
+    let profile = beside.file_name().unwrap_or_default();
+    let mut folder = target.to_owned();
+    folder.extend(target_words.last());
+    Ok(folder.join(profile).join(format!("waverig-agent{suffix}")))
 }

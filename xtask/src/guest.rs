@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use waverig_kit::{Invocation, Output};
 use waverig_package::Sha256Digest;
-use waverig_vm::disk;
 use waverig_vm::linux::{self, Kernel, initramfs};
 use waverig_vm::qemu::Firmware;
+use waverig_vm::{disk, iso};
 
 use crate::agent;
 use crate::context::Context;
-use crate::image::sha256;
 use crate::layout;
 use crate::stop::HostLacks;
 
@@ -38,14 +37,23 @@ pub(crate) struct Guest {
 /// # Errors
 /// [`HostLacks`] where no kernel can be had; else when the agent does not compile or something cannot be written.
 pub(crate) fn make(context: &Context) -> Result<Guest> {
+    make_as(context, false)
+}
+
+/// The same, which installs from discs when `setup` says so.
+fn make_as(context: &Context, setup: bool) -> Result<Guest> {
     let kernel = kernel(context)?;
     let agent = agent::build(context)?;
     let program = env::current_exe().context("this program cannot find its own file")?;
     let objects = shared_objects(context, &[&agent, &program])?;
     let folder = context.layout.rig().join("guest");
     layout::make(&folder)?;
-    let to = folder.join("initramfs.cpio");
-    initramfs(&to, &kernel, &agent, &objects)
+    let to = folder.join(if setup {
+        "setup.cpio"
+    } else {
+        "initramfs.cpio"
+    });
+    initramfs(&to, &kernel, &agent, &objects, setup)
         .with_context(|| format!("cannot make an initramfs for Linux {}", kernel.release))?;
     Ok(Guest {
         kernel: kernel.image,
@@ -81,18 +89,41 @@ pub(crate) fn firmware(context: &Context) -> Result<Firmware> {
     Ok(Firmware { code, variables })
 }
 
-/// Makes a base image with the Linux guest: a disk that UEFI firmware starts; gives the hashes of what went in.
+/// Makes an installation medium that writes the Linux guest to a disk, from which UEFI firmware starts it. It goes the way of Windows Setup:
+/// it asks for a key before it starts, and for an answer file.
 ///
 /// # Errors
 /// As [`make`].
-pub(crate) fn image(context: &Context, to: &Path) -> Result<String> {
-    let guest = make(context)?;
+pub(crate) fn medium(context: &Context, to: &Path) -> Result<()> {
+    let folder = context.layout.rig().join("guest");
+    layout::make(&folder)?;
+    let (system, start) = (folder.join("system.img"), folder.join("start.img"));
+    bootable(context, &make(context)?, "timeout 0\n", "", &system)?;
+    // loader.conf(5): the menu waits until a key is pressed.
+    let settings = "timeout menu-force\n";
+    let setup = make_as(context, true)?;
+    bootable(context, &setup, settings, linux::SETUP, &start)?;
+    let made = iso::make(to, "LINUX", &[("SYSTEM.IMG", &system)], Some(&start));
+    for file in [system, start] {
+        fs::remove_file(file)?;
+    }
+    made.with_context(|| format!("cannot make {}", to.display()))
+}
+
+/// Makes a disk with a guest and a loader for it.
+fn bootable(
+    context: &Context,
+    guest: &Guest,
+    settings: &str,
+    option: &str,
+    to: &Path,
+) -> Result<()> {
     let firmware = unpacked_firmware(context)?;
     let folder = context.layout.rig().join("guest");
-    let (settings, entry) = (folder.join("loader.conf"), folder.join("linux.conf"));
-    fs::write(&settings, "timeout 0\n")?;
+    let (loader_conf, entry) = (folder.join("loader.conf"), folder.join("linux.conf"));
+    fs::write(&loader_conf, settings)?;
     let text = format!(
-        "title Linux\nlinux /linux\ninitrd /initramfs\noptions {}\n",
+        "title Linux\nlinux /linux\ninitrd /initramfs\noptions {} {option}\n",
         // The agent has the first port.
         linux::options("ttyS1")
     );
@@ -100,23 +131,21 @@ pub(crate) fn image(context: &Context, to: &Path) -> Result<String> {
     let loader = firmware.join(LOADER);
     let files: [(&str, &Path); 5] = [
         ("EFI/BOOT/BOOTX64.EFI", &loader),
-        ("loader/loader.conf", &settings),
+        ("loader/loader.conf", &loader_conf),
         ("loader/entries/linux.conf", &entry),
         ("linux", &guest.kernel),
         ("initramfs", &guest.initramfs),
     ];
     let mut size = IMAGE_SPARE;
-    let mut hashes = String::new();
-    for (name, file) in &files {
-        hashes += &format!("{}  {name}\n", sha256(file)?);
+    for (_, file) in &files {
         size += fs::metadata(file)?.len();
     }
-    disk::make(to, "LINUX", size.next_multiple_of(1 << 20), &files)?;
-    for part in ["kernel", "firmware"] {
-        let packages = context.layout.root().join("target/guest").join(part);
-        hashes += &fs::read_to_string(packages.join(MANIFEST))?;
-    }
-    Ok(hashes)
+    Ok(disk::make(
+        to,
+        "LINUX",
+        size.next_multiple_of(1 << 20),
+        &files,
+    )?)
 }
 
 /// The kernel that was unpacked before, else a new one.

@@ -7,16 +7,31 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::{Result, anyhow};
 use waverig_vm::interrupt;
-use waverig_vm::qemu::{CONSOLE, GDB, HUMAN, Held, Hold};
+use waverig_vm::kdnet::{Kdnet, Key};
+use waverig_vm::qemu::{ADAPTER, CONSOLE, GATEWAY, GDB, HUMAN, Held, Hold, SCREEN};
 
 /// How often it is looked whether the guest is still there, and whether Ctrl-C was pressed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Tells how to look at a guest, and waits.
-pub(crate) fn hold() -> Hold {
-    Hold(Arc::new(|held| {
+/// A key for a kernel debugger's connection, another one each time.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub(crate) fn key() -> Result<Key> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random bytes: {error}"))?;
+    Ok(Key::of(&bytes))
+}
+
+/// Tells how to look at a guest, and waits; with `key` at a Windows kernel, too.
+pub(crate) fn hold(key: Option<Key>) -> Hold {
+    Hold(Arc::new(move |held| {
         print!("{}", words(held));
+        if let Some(key) = key {
+            print!("{}", kernel(key));
+        }
         wait(held.process);
         println!("the machine is ended");
     }))
@@ -37,6 +52,21 @@ fn words(held: &Held<'_>) -> String {
     )
 }
 
+/// What to type for WinDbg.
+fn kernel(key: Key) -> String {
+    let kdnet = Kdnet {
+        key,
+        host: GATEWAY,
+        adapter: Some(ADAPTER),
+    };
+    format!(
+        "its kernel with WinDbg (not yet seen on Windows), whose computer's address goes in the place of {GATEWAY}, this host; there:\n  {}\n\
+         in the guest, as administrator, at its screen (vncviewer {SCREEN}):\n  {}\n",
+        kdnet.debugger(),
+        kdnet.guest().join("\n  ")
+    )
+}
+
 /// Until somebody presses Enter or Ctrl-C, nobody can (no input), or the guest has ended.
 fn wait(process: u32) {
     let (pressed, enter) = channel();
@@ -51,4 +81,21 @@ fn wait(process: u32) {
         && Path::new(&process).read_link().is_ok()
         && enter.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout)
     {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_for_windbg_have_one_key_and_no_two_runs_the_same() {
+        let [one, two] = [(); 2].map(|()| key().expect("every system gives random bytes"));
+        assert!(one != two);
+        let (words, key) = (kernel(one), one.to_string());
+        assert!(words.contains(&format!("windbg -k net:port=50000,key={key}\n")));
+        let guest = format!("net hostip:10.0.2.2 port:50000 key:{key}\n");
+        assert!(words.contains(&guest), "{words}");
+        assert!(words.contains("busparams 0.16.0\n"), "{words}");
+        assert!(words.contains("not yet seen on Windows"), "{words}");
+    }
 }

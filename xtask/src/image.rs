@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+use waverig_kit::Invocation;
 use waverig_package::Sha256Digest;
+
+use crate::context::Context;
 
 /// Which operating system is in it.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
@@ -71,6 +74,39 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Makes `to` of a disk image in another format; formats as QEMU calls them.
+///
+/// # Errors
+/// When qemu-img fails: the host is out of space.
+pub(crate) fn convert(
+    context: &Context,
+    from_format: &str,
+    from: &Path,
+    format: &str,
+    to: &Path,
+) -> Result<()> {
+    let convert = Invocation::new("qemu-img")
+        .args(["convert", "-f", from_format, "-O", format])
+        .args([from.as_os_str(), to.as_os_str()]);
+    context.ui.step("image", &to.display().to_string(), || {
+        run(context, &convert)
+    })
+}
+
+/// Runs a command that must succeed.
+///
+/// # Errors
+/// When it does not, with what it complains of.
+pub(crate) fn run(context: &Context, command: &Invocation) -> Result<()> {
+    let line = command.line();
+    let output = context.exec.run(command);
+    let output = output.with_context(|| format!("`{line}` cannot be started"))?;
+    if !output.success() {
+        bail!("`{line}` fails: {}", output.stderr.trim());
+    }
+    Ok(())
 }
 
 /// Where an image's manifest lies.

@@ -15,6 +15,8 @@ mod guest;
 mod hold;
 #[cfg(target_os = "linux")]
 mod image;
+#[cfg(target_os = "linux")]
+mod installation;
 mod interrupt;
 mod lab;
 mod layout;

@@ -113,17 +113,7 @@ const TOOLS: &[Tool] = &[
         ])],
     },
     #[cfg(target_os = "linux")]
-    Tool {
-        name: "mingw-w64's compiler, which links the agent for Windows",
-        probe: &["x86_64-w64-mingw32-gcc", "--version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "gcc-mingw-w64-x86-64-win32",
-        ])],
-    },
+    MINGW,
     #[cfg(target_os = "linux")]
     Tool {
         name: "PulseAudio, the sound server that Wine plays to",
@@ -138,24 +128,7 @@ const TOOLS: &[Tool] = &[
         ])],
     },
     #[cfg(target_os = "linux")]
-    Tool {
-        name: "Rust's libraries for x86_64-pc-windows-gnu",
-        probe: &[
-            "rustc",
-            "--target",
-            "x86_64-pc-windows-gnu",
-            "--crate-type",
-            "lib",
-            "--emit",
-            "dep-info=-",
-            "/dev/null",
-        ],
-        add: &[Add {
-            when: &["rustup", "--version"],
-            command: &["rustup", "target", "add", "x86_64-pc-windows-gnu"],
-            root: false,
-        }],
-    },
+    WINDOWS_GNU,
     #[cfg(target_os = "linux")]
     Tool {
         name: "clang, which compiles the drivers in C++ that the rig is tried on",
@@ -221,6 +194,51 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
         ensure(&*context.exec, &context.ui, tool)?;
     }
     Ok(())
+}
+
+/// What links programs for Windows here.
+#[cfg(target_os = "linux")]
+const MINGW: Tool = Tool {
+    name: "mingw-w64's compiler, which links the agent for Windows",
+    probe: &["x86_64-w64-mingw32-gcc", "--version"],
+    add: &[apt(&[
+        "apt-get",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "gcc-mingw-w64-x86-64-win32",
+    ])],
+};
+
+/// What they are linked with.
+#[cfg(target_os = "linux")]
+const WINDOWS_GNU: Tool = Tool {
+    name: "Rust's libraries for x86_64-pc-windows-gnu",
+    probe: &[
+        "rustc",
+        "--target",
+        "x86_64-pc-windows-gnu",
+        "--crate-type",
+        "lib",
+        "--emit",
+        "dep-info=-",
+        "/dev/null",
+    ],
+    add: &[Add {
+        when: &["rustup", "--version"],
+        command: &["rustup", "target", "add", "x86_64-pc-windows-gnu"],
+        root: false,
+    }],
+};
+
+/// Makes sure that the agent for Windows can be built here.
+///
+/// # Errors
+/// [`HostLacks`] when something is missing and may not be added.
+#[cfg(target_os = "linux")]
+pub(crate) fn windows_agent(context: &Context) -> Result<()> {
+    ensure(&*context.exec, &context.ui, &MINGW)?;
+    ensure(&*context.exec, &context.ui, &WINDOWS_GNU)
 }
 
 /// What looking at a stopped machine needs.

@@ -11,7 +11,7 @@ use rustix::mount::{MountFlags, mount};
 
 use crate::order::Order;
 use crate::places::{BOOTS, MODULES, PAYLOAD, RESULT, SCRATCH};
-use crate::sabotage;
+use crate::{sabotage, setup};
 
 /// How long a device may take to appear after its driver is loaded.
 const APPEAR: Duration = Duration::from_secs(20);
@@ -34,6 +34,9 @@ pub(crate) fn run() -> Result<()> {
     fs::create_dir_all("/dev/shm")?;
     mounted("tmpfs", "/dev/shm", "tmpfs", MountFlags::empty())?;
     load_modules()?;
+    if setup::is_wanted() {
+        setup::run();
+    }
     mounted(&disk("payload")?, PAYLOAD, "vfat", MountFlags::RDONLY)?;
     mounted(&disk("result")?, RESULT, "vfat", MountFlags::empty())?;
     // What is written is on the disk half a second later (kernel documentation, admin-guide/sysctl/vm): a machine may stop without a
@@ -56,7 +59,7 @@ pub(crate) fn run() -> Result<()> {
     }
 }
 
-fn mounted(source: &str, place: &str, kind: &str, flags: MountFlags) -> Result<()> {
+pub(crate) fn mounted(source: &str, place: &str, kind: &str, flags: MountFlags) -> Result<()> {
     fs::create_dir_all(place)?;
     match mount(source, place, kind, flags, None) {
         Ok(()) => Ok(()),
@@ -90,7 +93,7 @@ fn load_modules() -> Result<()> {
 }
 
 /// The block device with this serial number.
-fn disk(serial: &str) -> Result<String> {
+pub(crate) fn disk(serial: &str) -> Result<String> {
     // That of a virtio disk is the disk's, that of an NVMe disk its controller's.
     let found = wait_for(Path::new("/sys/block"), |device| {
         ["serial", "device/serial"].iter().any(|file| {

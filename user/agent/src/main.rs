@@ -22,6 +22,8 @@ mod sabotage;
 #[cfg(target_os = "linux")]
 mod serve;
 #[cfg(target_os = "linux")]
+mod setup;
+#[cfg(target_os = "linux")]
 mod simulator;
 #[cfg(windows)]
 mod windows;

@@ -26,6 +26,11 @@ const MODULES: &[&str] = &[
 /// Of the modules above, those that a kernel may lack.
 const OPTIONAL: &[&str] = &["nls_ascii", "nls_iso8859_1", "nls_utf8", "pvpanic_pci"];
 
+/// What one that installs from discs needs beside them.
+const OF_SETUP: &[&str] = &["virtio_scsi", "sr_mod", "isofs"];
+/// What tells the agent that it is one (`user/agent/src/setup.rs`).
+pub const SETUP: &str = "waverig.setup";
+
 /// What a guest's kernel is told when its console is this port. A crash stays on the screen; an NMI from the host is one; nothing is done
 /// that only a production machine needs.
 #[must_use]
@@ -83,7 +88,7 @@ impl Kernel {
 }
 
 /// Makes the initramfs: the agent, the shared objects that it and the programs on the payload disk need (each where the host has it),
-/// and the kernel's modules.
+/// and the kernel's modules; `setup` says whether it installs from discs.
 ///
 /// # Errors
 /// When something cannot be read or written; the text names it.
@@ -92,13 +97,16 @@ pub fn initramfs(
     kernel: &Kernel,
     agent: &Path,
     shared_objects: &[PathBuf],
+    setup: bool,
 ) -> io::Result<()> {
     let named = |path: &Path, error: io::Error| {
         io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     };
     let modules = Modules::find(&kernel.modules).map_err(|e| named(&kernel.modules, e))?;
+    let more = if setup { OF_SETUP } else { &[] };
     let wanted: Vec<&str> = MODULES
         .iter()
+        .chain(more)
         .copied()
         .filter(|name| !OPTIONAL.contains(name) || modules.in_order(&[name]).is_ok())
         .collect();

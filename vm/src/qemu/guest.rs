@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::Config;
 use super::command::SERIAL;
 use super::hold::{Held, Hold};
 use super::qmp::Qmp;
-use super::watch::Watch;
+use super::watch::{STARTS, STARTS_OF_SETUP, Watch};
+use super::{Config, System};
 use crate::disk;
 use crate::idle::Idle;
 use crate::line::{Line, NOISE};
@@ -24,10 +24,13 @@ const CRASH: Duration = Duration::from_secs(5);
 /// A kernel that says nothing for so long has said all.
 const SETTLED: Duration = Duration::from_millis(300);
 
+/// A monitor that others may use, too.
+pub(super) type Monitor = Arc<Mutex<Qmp>>;
+
 /// A running guest. Dropping it ends it and removes its folder.
 pub(crate) struct Guest {
     child: Child,
-    monitor: Option<Qmp>,
+    monitor: Option<Monitor>,
     watch: Arc<Watch>,
     folder: PathBuf,
     /// Where the evidence of the session goes.
@@ -37,6 +40,8 @@ pub(crate) struct Guest {
     /// Who looks at it when its session is over.
     hold: Option<Hold>,
     idle: Arc<Idle<Self>>,
+    /// Whether a crash on purpose tells where a silent guest hangs. One that is being installed shows that on its screen, until it crashes.
+    crashes: bool,
     over: bool,
 }
 
@@ -48,15 +53,18 @@ impl Guest {
         config: &Config,
         idle: &Arc<Idle<Self>>,
     ) -> Self {
+        let setup = matches!(config.system, System::Setup(_));
+        let most = if setup { STARTS_OF_SETUP } else { STARTS };
         Self {
             child,
             monitor: None,
-            watch: Arc::default(),
+            watch: Arc::new(Watch::new(most)),
             folder: folder.to_owned(),
             evidence: evidence.to_owned(),
             logs: config.logs.clone(),
             hold: config.hold.clone(),
             idle: Arc::clone(idle),
+            crashes: !setup,
             over: false,
         }
     }
@@ -69,8 +77,10 @@ impl Guest {
         &self.watch
     }
 
-    pub(super) fn set_monitor(&mut self, monitor: Qmp) {
-        self.monitor = Some(monitor);
+    pub(super) fn set_monitor(&mut self, monitor: Qmp) -> Monitor {
+        let monitor = Arc::new(Mutex::new(monitor));
+        self.monitor = Some(Arc::clone(&monitor));
+        monitor
     }
 
     /// A session begins.
@@ -89,22 +99,26 @@ impl Guest {
         }
     }
 
-    /// Lets an idle guest that was told so end by itself.
-    pub(super) fn power_off(mut self, line: Line, deadline: Duration) {
+    /// Lets an idle guest that was told so end by itself. Whether it did.
+    pub(super) fn power_off(mut self, line: Line, deadline: Duration) -> bool {
+        let end = Instant::now() + deadline;
         line.until_closed(deadline);
+        let by_itself = Instant::now() < end;
         let number = self.folder.file_name().unwrap_or_default();
         self.evidence = self.logs.join(number);
         self.stop();
         self.bring_home();
         self.remove();
+        by_itself
     }
 
     /// What only a living guest can tell. Says what was found.
     fn ask(&mut self, cause: Cause) -> Vec<String> {
         let mut found = Vec::new();
-        let Some(monitor) = &mut self.monitor else {
+        let Some(monitor) = &self.monitor else {
             return found;
         };
+        let mut monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner);
         let evidence = &self.evidence;
         let _ = fs::create_dir_all(evidence);
         if cause == Cause::Interrupted {
@@ -116,6 +130,7 @@ impl Guest {
         }
         // Where a silent guest hangs, its own kernel tells best; one that somebody will look at stays as it is.
         if cause == Cause::Silence
+            && self.crashes
             && self.hold.is_none()
             && self.watch.crashed(Duration::ZERO).is_none()
             && monitor.command("inject-nmi", &json!({})).is_ok()
@@ -147,7 +162,8 @@ impl Guest {
 
     /// Ends QEMU, which writes out what it holds.
     fn stop(&mut self) {
-        if let Some(monitor) = &mut self.monitor {
+        if let Some(monitor) = &self.monitor {
+            let mut monitor = monitor.lock().unwrap_or_else(PoisonError::into_inner);
             let _ = monitor.command("quit", &json!({}));
         }
         self.monitor = None;

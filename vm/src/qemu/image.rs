@@ -7,6 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::disk::{self, Layout};
+
 /// Formats that `qemu-img` tells apart and that base images come in.
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
 /// The guest's own disk, in its folder.
@@ -23,6 +25,13 @@ pub struct Firmware {
     pub variables: PathBuf,
 }
 
+impl Firmware {
+    /// Gives a guest its copy.
+    pub(super) fn remember(&self, folder: &Path) -> io::Result<()> {
+        fs::copy(&self.variables, folder.join(VARIABLES)).map(drop)
+    }
+}
+
 /// A base image and what a guest of it is made of.
 #[derive(Clone, Debug)]
 pub struct Image {
@@ -33,6 +42,31 @@ pub struct Image {
     pub(super) memory: u32,
     /// Number of processors.
     pub(super) processors: u32,
+    /// What the disk that goes home is like.
+    pub(super) result: ResultDisk,
+}
+
+/// The disk that goes home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultDisk {
+    /// With logs.
+    Small,
+    /// With a partition, and room for the dump of a Windows kernel.
+    ForDumps,
+}
+
+impl ResultDisk {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When the host is out of space.
+    pub(super) fn make(self, file: &Path) -> io::Result<()> {
+        let (layout, size) = match self {
+            Self::Small => (Layout::Whole, 16 << 20),
+            Self::ForDumps => (Layout::Partition, 2 << 30),
+        };
+        disk::make_as(layout, file, "RESULT", size, &[])
+    }
 }
 
 impl Image {
@@ -40,7 +74,12 @@ impl Image {
     ///
     /// # Errors
     /// When it is none that a guest can start from; the text names the file and says what to do.
-    pub fn open(file: &Path, firmware: Firmware, memory: u32, processors: u32) -> io::Result<Self> {
+    pub fn open(
+        file: &Path,
+        firmware: Firmware,
+        (memory, processors): (u32, u32),
+        result: ResultDisk,
+    ) -> io::Result<Self> {
         let wrong = |what: &str| io::Error::other(format!("{}: {what}", file.display()));
         let file = file
             .canonicalize()
@@ -61,6 +100,7 @@ impl Image {
             firmware,
             memory,
             processors,
+            result,
         })
     }
 
@@ -69,7 +109,7 @@ impl Image {
     /// # Errors
     /// When the host is out of space, or the image is gone.
     pub(super) fn overlay(&self, folder: &Path) -> io::Result<()> {
-        fs::copy(&self.firmware.variables, folder.join(VARIABLES))?;
+        self.firmware.remember(folder)?;
         let output = Command::new("qemu-img")
             .args(["create", "-q", "-f", "qcow2", "-F", &self.format, "-b"])
             .arg(&self.file)

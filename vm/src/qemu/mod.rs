@@ -5,12 +5,14 @@
 //! below [`Config::machines`], which goes with it.
 
 mod accel;
+mod attendant;
 mod command;
 mod guest;
 mod hold;
 mod image;
 mod keeper;
 pub mod leftovers;
+mod medium;
 mod qmp;
 mod socket;
 mod watch;
@@ -28,8 +30,9 @@ use waverig_protocol::{HELD, Request, frame};
 
 pub use accel::Accel;
 pub use command::LINUX;
-pub use hold::{CONSOLE, GDB, HUMAN, Held, Hold};
-pub use image::{Firmware, Image};
+pub use hold::{ADAPTER, CONSOLE, GATEWAY, GDB, HUMAN, Held, Hold, SCREEN};
+pub use image::{Firmware, Image, ResultDisk};
+pub use medium::{Controller, Medium, Tell};
 
 use crate::guests::Guests;
 use crate::idle::Idle;
@@ -37,13 +40,12 @@ use crate::line::{Line, Noise};
 use crate::link::OnDisk;
 use crate::run::package_files;
 use crate::{Link, LinkError, Machine, disk, interrupt};
+use attendant::Attendant;
 use guest::Guest;
 use qmp::Qmp;
 use socket::Awaited;
 use watch::Watch;
 
-/// Bytes of the disk that goes home.
-const RESULT: u64 = 16 << 20;
 /// What the payload disk has beside its files.
 const SPARE: u64 = 8 << 20;
 /// How long QEMU may take until it has opened its sockets.
@@ -67,6 +69,8 @@ pub enum System {
     },
     /// Whatever is on a disk: the firmware starts it, and its agent is on the first serial port.
     Image(Image),
+    /// Nothing yet: a medium installs it.
+    Setup(Medium),
 }
 
 /// Which QEMU, which guest, where.
@@ -94,6 +98,8 @@ pub struct Config {
     pub restart: bool,
     /// Who looks at guests whose sessions are over; they have what [`Held`] tells of.
     pub hold: Option<Hold>,
+    /// Whether those have a network adapter for a kernel debugger ([`crate::kdnet`]) and a screen: Windows needs both.
+    pub network: bool,
 }
 
 /// The machine.
@@ -123,7 +129,7 @@ impl Qemu {
         words.extend(args.iter().cloned());
         let line = match &config.system {
             System::Linux { .. } => None,
-            System::Image(_) => Some("/dev/ttyS0"),
+            System::Image(_) | System::Setup(_) => Some("/dev/ttyS0"),
         };
         let text = json!({ "simulator": words, "sabotage": sabotage, "line": line }).to_string();
         fs::write(&order, text)?;
@@ -173,10 +179,10 @@ impl Qemu {
         };
         let result = folder.join("result.img");
         fs::create_dir_all(&folder)
-            .and_then(|()| disk::make(&result, "RESULT", RESULT, &[]))
             .and_then(|()| match &self.config.system {
-                System::Linux { .. } => Ok(()),
-                System::Image(image) => image.overlay(&folder),
+                System::Linux { .. } => ResultDisk::Small.make(&result),
+                System::Image(image) => image.result.make(&result).and(image.overlay(&folder)),
+                System::Setup(medium) => medium.prepare(&folder, &result),
             })
             .map_err(|e| failed("cannot make the machine's disks", e))?;
         let (qmp, line) = Awaited::bind(&folder, command::MONITOR)
@@ -210,7 +216,7 @@ impl Qemu {
         };
         let arrivals = line.arrivals();
         let told = Arc::clone(&watch);
-        match Qmp::open(qmp, move |event, data| told.event(event, data, &arrivals)) {
+        let monitor = match Qmp::open(qmp, move |event, data| told.event(event, data, &arrivals)) {
             Ok(monitor) => guest.set_monitor(monitor),
             Err(error) => {
                 let text = format!("QEMU's monitor: {error}; {}", guest.complaint());
@@ -218,10 +224,15 @@ impl Qemu {
                 drop(guest);
                 return Err(LinkError(text));
             }
-        }
+        };
+        let attendant = match &self.config.system {
+            System::Setup(medium) => Some(Attendant::begin(monitor, &watch, &medium.tell)),
+            _ => None,
+        };
         let mut link = Link::new(line, Box::new(guest)).holding(&self.held);
         link.up(self.config.boot)?;
         watch.is_up();
+        drop(attendant);
         self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }

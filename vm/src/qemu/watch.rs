@@ -9,13 +9,17 @@ use serde_json::Value;
 use crate::line::Arrival;
 
 /// How often a guest may start anew before its agent is up; Windows does so once or twice after an installation.
-const STARTS: u32 = 4;
+pub(super) const STARTS: u32 = 4;
+/// The same of one that is being installed: Setup's two, the one of the script for the first logon, and as many again for what a medium
+/// may bring.
+pub(super) const STARTS_OF_SETUP: u32 = 8;
 
 /// What is known of one guest.
-#[derive(Default)]
 pub(super) struct Watch {
     known: Mutex<Known>,
     changed: Condvar,
+    /// How often it may start anew before its agent is up.
+    most: u32,
 }
 
 #[derive(Default)]
@@ -29,6 +33,19 @@ struct Known {
 }
 
 impl Watch {
+    pub(super) fn new(most: u32) -> Self {
+        Self {
+            known: Mutex::default(),
+            changed: Condvar::new(),
+            most,
+        }
+    }
+
+    /// How often it has started anew since its agent was up, or at all.
+    pub(super) fn starts(&self) -> u32 {
+        self.known().starts
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,9 +104,10 @@ impl Watch {
                 known.starts += 1;
                 if known.up {
                     Some("the guest started anew by itself".into())
-                } else if known.starts >= STARTS {
+                } else if known.starts >= self.most {
+                    let most = self.most;
                     Some(format!(
-                        "the guest started anew {STARTS} times before its agent was up: a boot loop"
+                        "the guest started anew {most} times before its agent was up: a boot loop"
                     ))
                 } else {
                     None
@@ -133,7 +151,7 @@ mod tests {
     #[test]
     fn a_guest_may_start_and_end_only_when_asked() {
         let by_guest = json!({"guest": true});
-        let watch = Watch::default();
+        let watch = Watch::new(STARTS);
         // Firmware and installers do.
         assert_eq!(told(&watch, "RESET", &by_guest), "");
         watch.is_up();
@@ -149,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_boot_loop_is_one_at_the_fourth_start() {
-        let watch = Watch::default();
+        let watch = Watch::new(STARTS);
         let starts: Vec<String> = (0..4)
             .map(|_| told(&watch, "RESET", &json!({"guest": true})))
             .collect();
@@ -159,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_crash_is_told_with_its_bug_check() {
-        let watch = Watch::default();
+        let watch = Watch::new(STARTS);
         assert_eq!(watch.crashed(Duration::ZERO), None);
         let data = json!({"action": "pause", "info": {"type": "hyper-v", "arg1": 0xD1, "arg2": 1, "arg3": 2, "arg4": 0, "arg5": 3}});
         let expect = "the guest crashed: bug check 0xd1 (0x1, 0x2, 0x0, 0x3)";

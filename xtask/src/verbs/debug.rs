@@ -89,9 +89,11 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
 #[cfg(target_os = "linux")]
 fn guest(context: &Context, plan: &Plan) -> Result<ExitCode> {
     setup::look(context)?;
+    let config = machine::qemu::config(context)?;
+    let key = config.network.then(hold::key).transpose()?;
     let config = waverig_vm::qemu::Config {
-        hold: Some(hold::hold()),
-        ..machine::qemu::config(context)?
+        hold: Some(hold::hold(key)),
+        ..config
     };
     let qemu = waverig_vm::qemu::Qemu::new(config)?;
     let code = vm_test::on(context, &qemu, plan, &vm_test::Faults::None)?;

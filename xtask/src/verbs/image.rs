@@ -1,24 +1,37 @@
-//! `cargo xtask image build` and `cargo xtask image verify`: base images for guests.
+//! `cargo xtask image …`: base images for guests.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
-use waverig_kit::Invocation;
-use waverig_vm::qemu::LINUX;
+use anyhow::Result;
+use waverig_vm::setup::answer::{self, Choices, Edition};
 
 use super::{Options, Verb};
 use crate::context::Context;
-use crate::image::{self, Kind, Manifest};
+use crate::image::{Kind, Manifest};
+use crate::installation::{self, Wish};
 use crate::stop::Usage;
-use crate::{guest, setup};
+use crate::{guest, machine};
 
 pub(super) const BUILD: Verb = Verb {
     name: "image build",
-    about: "Makes a base image that guests start from: --linux has the agent and is for trying the rig. FILE's ending says the format: .img, .qcow2 or .vhdx.",
-    options: "[--linux] [--image FILE] [--out FOLDER]",
+    about: "Makes a base image that guests start from, of an installation medium: Windows, or with --linux the rig's own. FILE's ending says the format: .img, .qcow2 or .vhdx.",
+    options: "[--iso FILE] [--image FILE] [--linux] [--edition NAME] [--product-key KEY] [--language TAG] [--memory MIB] [--disk GIB] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--out FOLDER]",
     run: build,
+};
+
+pub(super) const ANSWERS: Verb = Verb {
+    name: "image answers",
+    about: "Prints the answer file that a Windows is installed with, and does nothing.",
+    options: "[--edition NAME] [--product-key KEY] [--language TAG]",
+    run: answers,
+};
+
+pub(super) const MEDIUM: Verb = Verb {
+    name: "image medium",
+    about: "Makes an installation medium with the rig's Linux guest, which goes the way of Windows Setup: for trying image build --iso.",
+    options: "[--iso FILE] [--out FOLDER]",
+    run: medium,
 };
 
 pub(super) const VERIFY: Verb = Verb {
@@ -51,39 +64,58 @@ fn format(file: &Path) -> Result<&'static str> {
 fn build(context: &mut Context, options: &Options) -> Result<ExitCode> {
     let file = named(options)?;
     let format = format(file)?;
-    if !options.linux {
-        let text = "an image of what? --linux makes one with the rig's own Linux guest";
-        return Err(Usage(text.into()).into());
-    }
-    context.claim()?;
-    setup::images(context)?;
-    let raw = context.layout.rig().join("base.img");
-    let inputs = guest::image(context, &raw)?;
-    let convert = Invocation::new("qemu-img")
-        .args(["convert", "-f", "raw", "-O", format])
-        .args([raw.as_os_str(), file.as_os_str()]);
-    let converted = context.ui.step("image", &file.display().to_string(), || {
-        context
-            .exec
-            .run(&convert)
-            .context("qemu-img cannot be started")
+    let medium = options.iso.as_ref().ok_or_else(|| {
+        let text = "an image of what? --iso FILE is the medium that installs it; `cargo xtask image medium` makes one to try";
+        Usage(text.into())
     })?;
-    if !converted.success() {
-        bail!("`{}` fails: {}", convert.line(), converted.stderr.trim());
-    }
-    fs::remove_file(&raw).with_context(|| format!("cannot remove {}", raw.display()))?;
-    let (memory_mib, processors) = LINUX;
-    let manifest = Manifest {
-        system: Kind::Linux,
-        memory_mib,
-        processors,
-        sha256: image::sha256(file)?,
-        inputs: inputs.lines().map(str::to_owned).collect(),
+    context.claim()?;
+    context.trial = machine::trial(options)?;
+    let wish = Wish {
+        medium,
+        system: if options.linux {
+            Kind::Linux
+        } else {
+            Kind::Windows
+        },
+        choices: choices(options),
+        memory_mib: options.memory,
+        disk_gib: options.disk,
     };
+    let manifest = installation::build(context, &wish, file, format)?;
     manifest.write(file)?;
     println!(
         "made: {}\nnext: cargo xtask vm-test --machine qemu --image {}",
         file.display(),
+        file.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line chooses of a Windows.
+fn choices(options: &Options) -> Choices {
+    let chosen = Choices::default();
+    Choices {
+        edition: options
+            .edition
+            .as_deref()
+            .map_or(chosen.edition, Edition::from),
+        product_key: options.product_key.clone(),
+        language: options.language.clone().unwrap_or(chosen.language),
+    }
+}
+
+fn answers(_: &mut Context, options: &Options) -> Result<ExitCode> {
+    print!("{}", answer::file(&choices(options))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn medium(context: &mut Context, options: &Options) -> Result<ExitCode> {
+    let file = options.iso.as_ref();
+    let file = file.ok_or_else(|| Usage("to which file? --iso FILE says it".into()))?;
+    context.claim()?;
+    guest::medium(context, file)?;
+    println!(
+        "made: {0}\nnext: cargo xtask image build --iso {0} --linux --image base.vhdx",
         file.display()
     );
     Ok(ExitCode::SUCCESS)

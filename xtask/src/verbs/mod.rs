@@ -72,6 +72,10 @@ const VERBS: &[Verb] = &[
     image::BUILD,
     #[cfg(target_os = "linux")]
     image::VERIFY,
+    #[cfg(target_os = "linux")]
+    image::ANSWERS,
+    #[cfg(target_os = "linux")]
+    image::MEDIUM,
     doctor::VERB,
     test::VERB,
 ];
@@ -121,6 +125,18 @@ pub(crate) struct Options {
     pub(crate) accel: Option<String>,
     /// `--image FILE`: a base image for guests.
     pub(crate) image: Option<PathBuf>,
+    /// `--iso FILE`: an installation medium.
+    pub(crate) iso: Option<PathBuf>,
+    /// `--edition NAME`: which of its images, by number or name.
+    pub(crate) edition: Option<String>,
+    /// `--product-key KEY`
+    pub(crate) product_key: Option<String>,
+    /// `--language TAG`
+    pub(crate) language: Option<String>,
+    /// `--memory MIB`
+    pub(crate) memory: Option<u32>,
+    /// `--disk GIB`
+    pub(crate) disk: Option<u32>,
     /// `--transcript FILE`: what answers in the place of Hyper-V.
     pub(crate) transcript: Option<PathBuf>,
     /// `--linux`: of the rig's own Linux guest.
@@ -196,6 +212,12 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "deadline" => options.deadline = Some(args.value()?.parse()?),
             "accel" => options.accel = Some(args.value()?.string()?),
             "image" => options.image = Some(args.value()?.into()),
+            "iso" => options.iso = Some(args.value()?.into()),
+            "edition" => options.edition = Some(args.value()?.string()?),
+            "product-key" => options.product_key = Some(args.value()?.string()?),
+            "language" => options.language = Some(args.value()?.string()?),
+            "memory" => options.memory = Some(args.value()?.parse()?),
+            "disk" => options.disk = Some(args.value()?.parse()?),
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
             "linux" => options.linux = true,
@@ -266,7 +288,8 @@ mod tests {
                 let option = option.trim_end_matches(']');
                 let value = match option {
                     "json" | "restart" | "disposable" | "linux" => None,
-                    "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" => Some("1"),
+                    "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" | "memory"
+                    | "disk" => Some("1"),
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));
@@ -296,6 +319,8 @@ mod tests {
         check(&["ci", "surplus"], "surplus");
         check(&["vm-test", "--seed", "x"], "x");
         check(&["inspect", "--driver", "x.sys"], "go together");
+        #[cfg(target_os = "linux")]
+        check(&["image", "build", "--image", "x.img"], "--iso FILE");
         check(&["triage"], "needs a dump");
         check(&["triage", "a.dmp", "b.dmp"], "b.dmp");
         check(&["--frobnicate"], "usage: cargo xtask VERB");

@@ -52,6 +52,7 @@ fn the_commands_of_machines_are_those_that_tests_run() {
     );
     let run = [
         crate::qemu::IN_GUEST,
+        crate::qemu::MAKE_MEDIUM,
         &build,
         &start,
         crate::qemu::SABOTAGE,

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,9 @@ pub(crate) const SABOTAGE: &[&str] = &[
     "hang:run,crash:run,garble:run,fill:trust",
 ];
 
-/// The words that make a base image.
-pub(crate) const BUILD_IMAGE: &[&str] = &["image", "build", "--linux"];
+/// The words that make an installation medium, and a base image of it.
+pub(crate) const MAKE_MEDIUM: &[&str] = &["image", "medium", "--iso", "linux.iso"];
+pub(crate) const BUILD_IMAGE: &[&str] = &["image", "build", "--iso", "linux.iso", "--linux"];
 
 /// The words that leave a guest up.
 pub(crate) const LOOK_AT: &[&str] = &["debug", "--machine", "qemu", "--filter", SCENARIO];
@@ -78,15 +80,112 @@ fn a_guest_of_a_base_image_plays_over_its_serial_port_and_leaves_the_image_alone
         rig.xtask(&all.iter().map(String::as_str).collect::<Vec<_>>())
     };
     of(IN_GUEST).expect(1, &["lacks its manifest", "cargo xtask image build"]);
-    of(BUILD_IMAGE).expect(0, &["base.vhdx"]);
+    // A medium, answers, an empty disk, the agent's hello, and a guest of what was made.
+    of(&of_medium(BUILD_IMAGE)).expect(0, &["made: ", "base.vhdx"]);
+    nothing_left(&rig.folder);
     of(IN_GUEST).expect(0, &["guests that came up: 1", "1 of 1"]);
     nothing_left(&rig.folder);
     let verify = || run(xtask().args(["image", "verify", "--image"]).arg(&base));
-    verify().expect(0, &["is what was made", "linux-image-"]);
+    let inputs = ["linux.iso", "AUTOUNATTEND.XML", "AGENT.EXE", "SETUP.PS1"];
+    verify().expect(0, &[&["is what was made"], &inputs[..]].concat());
     let file = fs::OpenOptions::new().append(true).open(&base);
     file.and_then(|mut file| file.write_all(b"x"))
         .expect("the test's own file");
     verify().expect(1, &["was changed since it was made"]);
+}
+
+/// The medium of the rig's own guest, made once.
+fn medium() -> &'static str {
+    static MEDIUM: OnceLock<(Rig, String)> = OnceLock::new();
+    let (_, file) = MEDIUM.get_or_init(|| {
+        let rig = Rig::new("qemu-medium");
+        let file = rig.folder.join("linux.iso").display().to_string();
+        let words = MAKE_MEDIUM.iter();
+        let words: Vec<&str> = words
+            .map(|word| match *word {
+                "linux.iso" => file.as_str(),
+                word => word,
+            })
+            .collect();
+        rig.xtask(&words).expect(0, &["made: ", "linux.iso"]);
+        (rig, file)
+    });
+    file
+}
+
+/// Words with that medium's name in its place.
+fn of_medium(words: &[&'static str]) -> Vec<&'static str> {
+    let named = |word: &&'static str| {
+        if *word == "linux.iso" {
+            medium()
+        } else {
+            *word
+        }
+    };
+    words.iter().map(named).collect()
+}
+
+#[test]
+fn an_installation_that_cannot_begin_or_does_not_end_is_told_and_leaves_no_image() {
+    let rig = Rig::new("qemu-no-end");
+    let path = |name: &str| rig.folder.join(name).display().to_string();
+    let image = path("base.vhdx");
+    let build = |medium: &str, more: &[&str]| {
+        let words = ["image", "build", "--iso", medium, "--image", &image];
+        rig.xtask(&[&words, more].concat())
+    };
+    build(&path("none.iso"), &[]).expect(2, &["none.iso", "No such file", "--iso"]);
+    fs::write(path("text.iso"), "no disc").expect("the test's own folder");
+    build(&path("text.iso"), &[]).expect(2, &["no image of a disc"]);
+    // A disc that nothing can be started from, before which the firmware waits for ever.
+    let mut disc = vec![0; 20 * 2048];
+    disc[16 * 2048..16 * 2048 + 6].copy_from_slice(b"\x01CD001");
+    fs::write(path("empty.iso"), disc).expect("the test's own folder");
+    let late = ["--linux", "--accel", "tcg", "--deadline", "3"];
+    build(&path("empty.iso"), &late).expect(1, &["was not up within 3 s", "screen.png"]);
+    let screen = rig.folder.join("runs/qemu/install/screen.png");
+    assert!(screen.is_file(), "the screen is not kept");
+    assert!(!Path::new(&image).exists(), "there is an image");
+    nothing_left(&rig.folder);
+}
+
+#[test]
+fn an_installation_without_answers_waits_until_somebody_ends_it() {
+    let rig = Rig::new("qemu-no-answers");
+    let image = rig.folder.join("base.img");
+    let mut waiting = xtask()
+        .args(of_medium(BUILD_IMAGE))
+        .args(["--sabotage", "drop:answers", "--image"])
+        .arg(&image)
+        .arg("--out")
+        .arg(&rig.folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
+    let said = BufReader::new(waiting.stderr.take().expect("it is piped"));
+    let mut lines = said.lines().map_while(Result::ok);
+    let log = rig.folder.join("machines/1/serial.log");
+    let says = |_: String| {
+        let log = fs::read(&log).unwrap_or_default();
+        String::from_utf8_lossy(&log).contains("there is no answer file on any removable medium")
+    };
+    // One line every ten seconds.
+    assert!(lines.any(says), "it ended before it asked for answers");
+    interrupt(&waiting);
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.concat().contains("interrupted"), "{rest:?}");
+    assert_eq!(waiting.wait().expect("it ends").code(), Some(1));
+    assert!(!image.exists(), "there is an image");
+    nothing_left(&rig.folder);
+}
+
+/// What Ctrl-C sends.
+fn interrupt(process: &Child) {
+    let signalled = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status()
+        .expect("kill(1) can be started");
+    assert!(signalled.success());
 }
 
 #[test]
@@ -119,11 +218,7 @@ fn a_killed_rig_takes_its_machines_along_and_the_next_run_cleans_up() {
 fn an_interrupted_run_ends_with_a_report() {
     let rig = Rig::with_package("qemu-interrupted");
     let mut hanging = playing(&rig);
-    let signalled = Command::new("kill")
-        .args(["-INT", &hanging.id().to_string()])
-        .status()
-        .expect("kill(1) can be started");
-    assert!(signalled.success());
+    interrupt(&hanging);
     let status = hanging.wait().expect("it ends");
     assert_eq!(status.code(), Some(1));
     let summary = fs::read_to_string(rig.folder.join("summary.md")).expect("a report was written");
