@@ -50,7 +50,6 @@ impl Guests {
     }
 
     /// What the last one said of itself.
-    #[cfg(target_os = "linux")]
     pub(crate) fn conditions(&self) -> Vec<Condition> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.conditions.clone()

@@ -2,21 +2,25 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
 use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Back, Names, Player, RUN, Step, Transcript};
-use waverig_vm::hyperv::{Bytes, Config, HyperV};
+use waverig_vm::hyperv::{Bytes, Config, HyperV, Medium};
 use waverig_vm::run::{self, Ending, Job};
+use waverig_vm::setup::Tell;
 
 /// Long enough for a busy host.
 const LONG: Duration = Duration::from_secs(60);
 
-fn transcripts() -> Vec<(String, Transcript)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join("hyperv");
+/// Those of runs, and those of installations.
+const RUNS: &str = "hyperv";
+const SETUP: &str = "hyperv-setup";
+
+fn transcripts(of: &str) -> Vec<(String, Transcript)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(of);
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("they are there")
         .map(|entry| entry.expect("it can be read").path())
@@ -45,8 +49,8 @@ struct Said {
     recorded: Vec<Step>,
 }
 
-fn play(name: &str, transcript: &Transcript) -> Said {
-    let all = std::env::temp_dir().join(format!("waverig-hyperv-{}-{name}", std::process::id()));
+fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
+    let all = std::env::temp_dir().join(format!("waverig-{of}-{}-{name}", std::process::id()));
     let folder = |name: &str| all.join(name);
     let (machines, evidence) = (folder("machines"), folder("evidence"));
     for folder in [
@@ -70,6 +74,12 @@ fn play(name: &str, transcript: &Transcript) -> Said {
     let recorder = Recorder::new(Box::new(player), names, &record).expect("it is writable");
     let config = Config {
         image,
+        medium: (of == SETUP).then(|| Medium {
+            file: r"C:\windows.iso".into(),
+            answers: r"C:\answers.iso".into(),
+            disk: Bytes(64 << 30),
+            tell: Tell(Arc::new(|_| {})),
+        }),
         machines: machines.clone(),
         run: RUN.into(),
         memory: Bytes(4 << 30),
@@ -85,6 +95,12 @@ fn play(name: &str, transcript: &Transcript) -> Said {
     let mut said = Said::default();
     match HyperV::new(config, Box::new(recorder)) {
         Err(error) => said.broken = error.to_string(),
+        Ok((machine, found)) if of == SETUP => {
+            said.found = found.join("\n");
+            if let Err(error) = machine.come_up_and_end(&evidence) {
+                said.broken = error.to_string();
+            }
+        }
         Ok((machine, found)) => {
             said.found = found.join("\n");
             // The second session is in the guest of the first.
@@ -140,49 +156,55 @@ fn known(step: &Step) -> Step {
 
 #[test]
 fn every_transcript_is_played_to_its_end() {
-    for (name, transcript) in transcripts() {
-        let said = play(&name, &transcript);
-        assert_eq!(said.wrong, [""; 0], "{name}; it ended: {}", said.broken);
-        let steps = |steps: &[Step]| steps.iter().map(known).collect::<Vec<_>>();
-        assert_eq!(steps(&said.recorded), steps(&transcript.step), "{name}");
-        let expect = &transcript.expect;
-        if expect.broken.is_empty() {
-            assert_eq!(said.broken, "", "{name}");
+    for of in [RUNS, SETUP] {
+        for (name, transcript) in transcripts(of) {
+            judge(&play(of, &name, &transcript), &name, &transcript);
         }
-        for part in &expect.broken {
-            assert!(
-                said.broken.contains(part),
-                "{name}: {:?} does not say {part:?}",
-                said.broken
-            );
-        }
-        for part in &expect.found {
-            assert!(
-                said.found.contains(part),
-                "{name}: {:?} does not say {part:?}",
-                said.found
-            );
-        }
-        assert_eq!(
-            said.found.is_empty(),
-            expect.found.is_empty(),
-            "{name}: {}",
-            said.found
-        );
-        assert_eq!(said.evidence, expect.evidence, "{name}");
-        // A folder stays only with its machine.
-        assert_eq!(
-            said.left.len(),
-            expect.left.len(),
-            "{name}: {:?}",
-            said.left
+    }
+}
+
+#[track_caller]
+fn judge(said: &Said, name: &str, transcript: &Transcript) {
+    assert_eq!(said.wrong, [""; 0], "{name}; it ended: {}", said.broken);
+    let steps = |steps: &[Step]| steps.iter().map(known).collect::<Vec<_>>();
+    assert_eq!(steps(&said.recorded), steps(&transcript.step), "{name}");
+    let expect = &transcript.expect;
+    if expect.broken.is_empty() {
+        assert_eq!(said.broken, "", "{name}");
+    }
+    for part in &expect.broken {
+        assert!(
+            said.broken.contains(part),
+            "{name}: {:?} does not say {part:?}",
+            said.broken
         );
     }
+    for part in &expect.found {
+        assert!(
+            said.found.contains(part),
+            "{name}: {:?} does not say {part:?}",
+            said.found
+        );
+    }
+    assert_eq!(
+        said.found.is_empty(),
+        expect.found.is_empty(),
+        "{name}: {}",
+        said.found
+    );
+    assert_eq!(said.evidence, expect.evidence, "{name}");
+    // A folder stays only with its machine.
+    assert_eq!(
+        said.left.len(),
+        expect.left.len(),
+        "{name}: {:?}",
+        said.left
+    );
 }
 
 #[test]
 fn every_machine_that_is_made_is_removed() {
-    for (name, transcript) in transcripts() {
+    for (name, transcript) in [RUNS, SETUP].into_iter().flat_map(transcripts) {
         let of = |cmdlet: &str| {
             let steps = transcript.step.iter();
             let asked = steps.filter(|step| {

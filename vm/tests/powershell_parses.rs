@@ -36,6 +36,10 @@ fn scripts(value: &str) -> Vec<String> {
     let id = VmId(value.into());
     let units = [
         cmdlet::new_vhd_differencing(value, value),
+        cmdlet::new_vhd_dynamic(value, Bytes(1 << 36)),
+        cmdlet::add_vm_dvd_drive(&id, value),
+        cmdlet::set_vm_firmware_boot_order(&id),
+        cmdlet::type_enter(&id, 15),
         cmdlet::set_vm(&id, 2, value),
         cmdlet::set_vm_firmware_without_secure_boot(&id),
         cmdlet::set_vm_com_port(&id, 1, value),

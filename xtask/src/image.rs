@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+#[cfg(target_os = "linux")]
 use waverig_kit::Invocation;
 use waverig_package::Sha256Digest;
 
+#[cfg(target_os = "linux")]
 use crate::context::Context;
 
 /// Which operating system is in it.
@@ -80,6 +82,7 @@ impl Manifest {
 ///
 /// # Errors
 /// When qemu-img fails: the host is out of space.
+#[cfg(target_os = "linux")]
 pub(crate) fn convert(
     context: &Context,
     from_format: &str,
@@ -99,6 +102,7 @@ pub(crate) fn convert(
 ///
 /// # Errors
 /// When it does not, with what it complains of.
+#[cfg(target_os = "linux")]
 pub(crate) fn run(context: &Context, command: &Invocation) -> Result<()> {
     let line = command.line();
     let output = context.exec.run(command);

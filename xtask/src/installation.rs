@@ -1,31 +1,33 @@
 //! A base image of what an installation medium installs: answers and agent on a disc, a machine that goes through it, and a guest of the
 //! result that shows that it is one.
 
+mod hyperv;
+#[cfg(target_os = "linux")]
+mod qemu;
+
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
-use waverig_kit::Invocation;
+use anyhow::{Result, bail};
+use waverig_protocol::Condition;
 use waverig_vm::iso;
-use waverig_vm::qemu::{Controller, LINUX, Medium, Qemu, System, Tell};
 use waverig_vm::setup::answer::{self, Choices};
-use waverig_vm::setup::{AGENT, ANSWERS, FIRST_LOGON, LABEL, SCRIPT};
+use waverig_vm::setup::{AGENT, ANSWERS, FIRST_LOGON, LABEL, SCRIPT, Tell};
 
 use crate::context::Context;
-use crate::image::{self, Kind, Manifest, sha256};
-use crate::machine::qemu;
+use crate::image::{Kind, Manifest, sha256};
+use crate::layout;
 use crate::stop::Usage;
 use crate::ui::Ui;
-use crate::{agent, guest, layout, setup};
 
 /// What a Windows gets unless told otherwise: memory in MiB, processors, GiB of disk, as Windows 11 asks for at least (learn.microsoft.com,
 /// "Windows 11 requirements"). The disk's file is only as large as what is on it.
 const WINDOWS: (u32, u32, u32) = (4096, 2, 64);
-/// GiB of the disk that the rig's own medium installs to.
-const LINUX_DISK: u32 = 1;
+/// The same of the rig's own guest.
+const LINUX: (u32, u32, u32) = (768, 1, 1);
 /// How long a Windows may take from the medium to its agent, without hardware to help; with it, others' take a quarter of an hour.
 const SETUP_OF_WINDOWS: Duration = Duration::from_secs(3 * 60 * 60);
 /// Where every disc has a descriptor of its file system (ECMA-119, 8.1; a bridge disc with UDF has it, too), and its mark.
@@ -40,6 +42,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) medium: &'a Path,
     /// What is on it.
     pub(crate) system: Kind,
+    /// What it is put into.
+    pub(crate) machine: &'a str,
     /// Of a Windows, which.
     pub(crate) choices: Choices,
     /// Else as much as it needs.
@@ -59,96 +63,43 @@ pub(crate) fn build(
     format: &str,
 ) -> Result<Manifest> {
     let medium = disc(wish.medium)?;
-    let answered = match context.trial.sabotage.take() {
-        None => true,
-        Some((what, at)) if (&*what, &*at) == DROP => false,
-        Some((what, at)) => {
-            let text = format!("--sabotage {what}:{at}: an installation knows drop:answers only");
-            return Err(Usage(text).into());
-        }
-    };
-    qemu::clean(context)?;
-    setup::images(context)?;
-    let folder = context.layout.rig().join("setup");
-    layout::fresh(&folder)?;
-    let mut inputs = vec![line(&medium, &medium)?];
-    let answers = answers(context, wish, &folder, &mut inputs)?;
-    let (memory_mib, processors, gib) = size(wish);
-    let disk = folder.join("system.qcow2");
-    let create = Invocation::new("qemu-img")
-        .args(["create", "-q", "-f", "qcow2"])
-        .args([disk.as_os_str()])
-        .args([format!("{gib}G")]);
-    image::run(context, &create)?;
-    let accel = qemu::accel(context)?;
-    let began = Instant::now();
-    let (controller, deadline) = match wish.system {
-        Kind::Linux => (Controller::VirtioScsi, qemu::boot(Kind::Linux)),
-        Kind::Windows => (Controller::Ahci, SETUP_OF_WINDOWS),
-    };
-    let system = System::Setup(Medium {
-        file: medium,
-        answers: answered.then_some(answers),
-        disk: disk.clone(),
-        controller,
-        firmware: guest::firmware(context)?,
-        memory: memory_mib,
-        processors,
-        result: qemu::result(wish.system),
-        tell: Tell(Arc::new(|how_far| Ui::new().say("install", how_far))),
-    });
-    let config = qemu::config_of(context, accel.clone(), (system, deadline, None))?;
-    let what = format!(
-        "{}, within {} s",
-        wish.medium.display(),
-        config.boot.as_secs()
-    );
-    through(context, "install", &what, config)?;
-    image::convert(context, "qcow2", &disk, format, file)?;
-    fs::remove_dir_all(&folder)?;
-    let manifest = Manifest {
-        system: wish.system,
-        memory_mib,
-        processors,
-        sha256: sha256(file)?,
-        inputs,
-    };
-    // Nothing is one that no guest came up from.
-    let system = System::Image(qemu::image(context, file, &manifest)?);
-    let boot = qemu::boot(wish.system);
-    let config = qemu::config_of(context, accel, (system, boot, None))?;
-    let started = through(context, "start", "a guest of the image", config);
-    if started.is_err() {
-        fs::remove_file(file)?;
+    let sabotage = context.trial.sabotage.take();
+    let unanswered = sabotage.is_some();
+    if let Some((what, at)) = sabotage
+        && (&*what, &*at) != DROP
+    {
+        let text = format!("--sabotage {what}:{at}: an installation knows drop:answers only");
+        return Err(Usage(text).into());
     }
-    started?;
-    context.ui.say(
-        "",
-        &format!("{:.0} s in all", began.elapsed().as_secs_f32()),
-    );
-    Ok(manifest)
+    match wish.machine {
+        #[cfg(target_os = "linux")]
+        "qemu" => qemu::build(context, wish, medium, unanswered, file, format),
+        "hyperv" if !unanswered => hyperv::build(context, wish, &medium, file, format),
+        other => Err(Usage(format!(
+            "{other} installs nothing here: --machine takes qemu on Linux, hyperv on Windows"
+        ))
+        .into()),
+    }
 }
 
-/// One machine, from its start to its end.
-fn through(
-    context: &Context,
-    verb: &str,
-    what: &str,
-    config: waverig_vm::qemu::Config,
-) -> Result<()> {
-    let evidence = context.layout.runs("qemu").join(verb);
-    layout::fresh(&evidence)?;
-    let machine = Qemu::new(config)?;
-    let conditions = context.ui.step(verb, what, || {
-        let ended = machine.come_up_and_end(&evidence);
-        ended.map_err(|error| anyhow!("{error}; evidence is in {}", evidence.display()))
-    })?;
+/// The folder for discs and disks until the image is made.
+fn folder(context: &Context) -> Result<PathBuf> {
+    let folder = context.layout.rig().join("setup");
+    layout::fresh(&folder)?;
+    Ok(folder)
+}
+
+/// Says what a guest fulfils.
+fn say(context: &Context, conditions: &[Condition]) {
     for condition in conditions {
-        context
-            .ui
-            .say("", &format!("{}: {}", condition.name, condition.text));
+        let text = format!("{}: {}", condition.name, condition.text);
+        context.ui.say("", &text);
     }
-    Ok(())
+}
+
+/// Tells people how far an installation is.
+fn tell() -> Tell {
+    Tell(Arc::new(|how_far| Ui::new().say("install", how_far)))
 }
 
 /// A disc's whole name.
@@ -174,7 +125,7 @@ fn disc(file: &Path) -> Result<PathBuf> {
 /// Memory in MiB, processors, GiB of disk.
 fn size(wish: &Wish<'_>) -> (u32, u32, u32) {
     let (memory, processors, disk) = match wish.system {
-        Kind::Linux => (LINUX.0, LINUX.1, LINUX_DISK),
+        Kind::Linux => LINUX,
         Kind::Windows => WINDOWS,
     };
     (
@@ -184,24 +135,17 @@ fn size(wish: &Wish<'_>) -> (u32, u32, u32) {
     )
 }
 
-/// Makes the disc with the answers; notes what goes on it.
+/// Makes the disc with the answers and this agent; notes what goes on it.
 fn answers(
-    context: &Context,
     wish: &Wish<'_>,
+    agent: &Path,
     folder: &Path,
     inputs: &mut Vec<String>,
 ) -> Result<PathBuf> {
-    let agent = match wish.system {
-        Kind::Linux => agent::build(context)?,
-        Kind::Windows => {
-            setup::windows_agent(context)?;
-            agent::build_for_windows(context)?
-        }
-    };
     let (answers, script) = (folder.join(ANSWERS), folder.join(SCRIPT));
     fs::write(&answers, answer::file(&wish.choices)?)?;
     fs::write(&script, FIRST_LOGON)?;
-    let files: [(&str, &Path); 3] = [(ANSWERS, &answers), (AGENT, &agent), (SCRIPT, &script)];
+    let files: [(&str, &Path); 3] = [(ANSWERS, &answers), (AGENT, agent), (SCRIPT, &script)];
     for (name, file) in files {
         inputs.push(line(file, Path::new(name))?);
     }

@@ -1,7 +1,7 @@
 //! Which test machine a run takes.
 
 mod auto;
-mod hyperv;
+pub(crate) mod hyperv;
 #[cfg(target_os = "linux")]
 pub(crate) mod qemu;
 mod runner;

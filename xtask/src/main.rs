@@ -13,9 +13,7 @@ mod fault;
 mod guest;
 #[cfg(target_os = "linux")]
 mod hold;
-#[cfg(target_os = "linux")]
 mod image;
-#[cfg(target_os = "linux")]
 mod installation;
 mod interrupt;
 mod lab;

@@ -133,6 +133,63 @@ pub fn new_vhd_differencing(path: &str, parent: &str) -> Call<()> {
     )
 }
 
+/// Makes an empty disk that can hold so much, in a file that grows.
+#[must_use]
+pub fn new_vhd_dynamic(path: &str, size: Bytes) -> Call<()> {
+    nothing(
+        "New-VHD",
+        format!(
+            "New-VHD -Path {} -SizeBytes {} -Dynamic | Out-Null",
+            text(path),
+            size.0
+        ),
+    )
+}
+
+/// Puts a disc into a drive of its own.
+#[must_use]
+pub fn add_vm_dvd_drive(id: &VmId, disc: &str) -> Call<()> {
+    nothing(
+        "Add-VMDvdDrive",
+        format!("Add-VMDvdDrive -VM {} -Path {}", vm(id), text(disc)),
+    )
+}
+
+/// Lets the firmware try the disk first, then the discs in the order in which their drives were added. That it goes on when there is
+/// nothing to start is inferred.
+#[must_use]
+pub fn set_vm_firmware_boot_order(id: &VmId) -> Call<()> {
+    nothing(
+        "Set-VMFirmware",
+        format!(
+            "$vm = {}
+Set-VMFirmware -VM $vm -BootOrder (@(Get-VMHardDiskDrive -VM $vm) + @(Get-VMDvdDrive -VM $vm))",
+            bare(id)
+        ),
+    )
+}
+
+/// Presses Enter once a second, so many times.
+///
+/// Source: the method TypeKey of Msvm_Keyboard (learn.microsoft.com/windows/win32/hyperv_v2), with a virtual key code; the sample of
+/// PressKey finds the keyboard so.
+#[must_use]
+pub fn type_enter(id: &VmId, times: u32) -> Call<()> {
+    let filter = text(&format!("Name = \"{id}\""));
+    nothing(
+        "TypeKey",
+        format!(
+            "$vm = Get-CimInstance -Namespace 'root\\virtualization\\v2' -ClassName Msvm_ComputerSystem -Filter {filter}
+$keyboard = Get-CimAssociatedInstance -InputObject $vm -ResultClassName Msvm_Keyboard
+foreach ($time in 1..{times}) {{
+    $result = Invoke-CimMethod -InputObject $keyboard -MethodName TypeKey -Arguments @{{ keyCode = [uint32]13 }}
+    Start-Sleep -Seconds 1
+}}
+if ($result.ReturnValue -ne 0) {{ throw ('no key was pressed: ' + $result.ReturnValue) }}"
+        ),
+    )
+}
+
 /// Makes a virtual machine of generation 2 that starts from `disk`, with its configuration below `folder`.
 #[must_use]
 pub fn new_vm(name: &str, memory: Bytes, disk: &str, folder: &str) -> Call<Vm> {

@@ -65,4 +65,4 @@ pub(super) fn end_named(host: &Host, name: &str) -> Result<(), Refused> {
 }
 
 /// The state of one that is not running.
-const OFF: &str = "Off";
+pub(super) const OFF: &str = "Off";

@@ -14,6 +14,7 @@ mod executor;
 mod guest;
 mod leftovers;
 mod literal;
+mod medium;
 mod owner;
 #[cfg(windows)]
 mod pipe;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 pub use answer::{Complaint, Refused};
 pub use cmdlet::Bytes;
 pub use executor::{Executor, Failure};
+pub use medium::Medium;
 
 use crate::guests::Guests;
 use crate::idle::Idle;
@@ -52,8 +54,10 @@ const PORT: u8 = 1;
 /// Which base image, how large a machine, where.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The base image, which is not written to.
+    /// The base image, which is not written to; or what is made, when `medium` is there.
     pub image: PathBuf,
+    /// What makes it.
+    pub medium: Option<Medium>,
     /// Folder for the machines' own folders; nobody else uses it meanwhile.
     pub machines: PathBuf,
     /// What tells this run's machines from those of others: part of their names, and of their pipes'.
@@ -117,6 +121,7 @@ impl HyperV {
     ) -> Result<(Self, Vec<String>), LinkError> {
         let image = &config.image;
         match fs::metadata(image) {
+            _ if config.medium.is_some() => {}
             Ok(data) if data.is_file() => {}
             Ok(_) => {
                 return Err(LinkError(format!(
@@ -144,13 +149,15 @@ impl HyperV {
             ))
         })?;
         let found = leftovers::remove(&host, &owner).map_err(LinkError)?;
-        let disk = host.ask(&cmdlet::get_vhd(&image.display().to_string()))?;
-        if disk.format != FORMAT {
-            return Err(LinkError(format!(
-                "--image {}: is {}, and a machine of generation 2 takes {FORMAT} only; Convert-VHD makes one of it",
-                image.display(),
-                disk.format
-            )));
+        if config.medium.is_none() {
+            let disk = host.ask(&cmdlet::get_vhd(&image.display().to_string()))?;
+            if disk.format != FORMAT {
+                return Err(LinkError(format!(
+                    "--image {}: is {}, and a machine of generation 2 takes {FORMAT} only; Convert-VHD makes one of it",
+                    image.display(),
+                    disk.format
+                )));
+            }
         }
         let turns = Turns::new(config.guests);
         let machine = Self {
@@ -196,14 +203,22 @@ impl HyperV {
         // As Windows writes them, on whatever host a transcript is played.
         let number = folder.file_name().unwrap_or_default().display();
         let text = format!(r"{}\{number}", config.machines.display());
-        let disk = format!(r"{text}\disk.vhdx");
+        let image = config.image.display().to_string();
+        let (disk, make) = match &config.medium {
+            None => {
+                let disk = format!(r"{text}\disk.vhdx");
+                let make = cmdlet::new_vhd_differencing(&disk, &image);
+                (disk, make)
+            }
+            Some(medium) => {
+                let make = cmdlet::new_vhd_dynamic(&image, medium.disk);
+                (image, make)
+            }
+        };
         fs::create_dir_all(folder)
             .map_err(|error| LinkError(format!("cannot make {}: {error}", folder.display())))?;
         let made = host
-            .ask(&cmdlet::new_vhd_differencing(
-                &disk,
-                &config.image.display().to_string(),
-            ))
+            .ask(&make)
             .and_then(|()| host.ask(&cmdlet::new_vm(name, config.memory, &disk, &text)));
         match made {
             Ok(vm) => Ok(Guest::new(&self.host, vm.id, name, folder, &self.idle)),
@@ -224,19 +239,26 @@ impl HyperV {
     /// Sets a machine up, starts it, and opens its line.
     fn produce(&self, id: &VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
         let note = self.owner.note(process::id(), &self.config.machines);
-        for call in [
+        let mut calls = vec![
             cmdlet::set_vm(id, self.config.processors, &note),
             cmdlet::set_vm_firmware_without_secure_boot(id),
             cmdlet::set_vm_com_port(id, PORT, pipe),
             cmdlet::remove_vm_network_adapter(id),
-            cmdlet::start_vm(id),
-        ] {
+        ];
+        let medium = self.config.medium.as_ref();
+        calls.extend(medium.into_iter().flat_map(|it| it.inserted(id)));
+        calls.push(cmdlet::start_vm(id));
+        for call in calls {
             if interrupt::pending() {
                 return Err(interrupt::before_start());
             }
             self.host.ask(&call)?;
         }
-        self.connect(id, pipe, began)
+        let ends = self.connect(id, pipe, began)?;
+        if let Some(medium) = medium {
+            self.host.ask(&medium.key(id))?;
+        }
+        Ok(ends)
     }
 
     /// Opens the pipe, which is there when the machine runs. `WaitNamedPipe` waits for a pipe that is busy, not for one to appear, so the

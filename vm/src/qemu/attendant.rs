@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::command::{MEDIUM, SYSTEM};
 use super::guest::Monitor;
-use super::medium::Tell;
 use super::watch::Watch;
+use crate::setup::Tell;
 
 /// How often a key is pressed: Windows' media wait for five seconds.
 const KEYS: Duration = Duration::from_secs(1);

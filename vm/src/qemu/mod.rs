@@ -32,7 +32,7 @@ pub use accel::Accel;
 pub use command::LINUX;
 pub use hold::{ADAPTER, CONSOLE, GATEWAY, GDB, HUMAN, Held, Hold, SCREEN};
 pub use image::{Firmware, Image, ResultDisk};
-pub use medium::{Controller, Medium, Tell};
+pub use medium::{Controller, Medium};
 
 use crate::guests::Guests;
 use crate::idle::Idle;

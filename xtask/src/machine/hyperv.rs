@@ -10,7 +10,7 @@ use waverig_vm::Machine;
 use waverig_vm::hyperv::powershell::PowerShell;
 use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Names, Player, RUN, Simulator, Transcript};
-use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV};
+use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV, Medium};
 
 use super::words;
 use crate::context::Context;
@@ -26,7 +26,7 @@ const GUESTS: usize = 2;
 /// How long a cmdlet may take; the first one loads the module.
 const CMDLET: Duration = Duration::from_secs(120);
 /// How long a guest may take until its agent is up: others' take two minutes the first time.
-const BOOT: Duration = Duration::from_secs(300);
+pub(crate) const BOOT: Duration = Duration::from_secs(300);
 /// How long a guest that is crashed on purpose may take to show it.
 const CRASH: Duration = Duration::from_secs(30);
 
@@ -62,6 +62,7 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
     };
     let config = Config {
         image,
+        medium: None,
         machines,
         run,
         memory: MEMORY,
@@ -77,6 +78,10 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         crash: CRASH,
         restart: trial.restart,
     };
+    Ok(Box::new(made(context, config, executor)?))
+}
+
+fn made(context: &Context, config: Config, executor: Box<dyn Executor>) -> Result<HyperV> {
     let (machine, found) =
         HyperV::new(config, executor).map_err(|error| HostLacks(error.to_string()))?;
     for what in found {
@@ -84,10 +89,50 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
             .ui
             .say("clean", &format!("left by a run that was killed: {what}"));
     }
-    Ok(Box::new(machine))
+    Ok(machine)
 }
 
-fn windows() -> Result<PowerShell> {
+/// What a guest gets.
+pub(crate) struct Size {
+    pub(crate) memory: Bytes,
+    pub(crate) processors: u32,
+}
+
+/// A machine for one guest of this image, which `medium` makes if there is one, and which may take so long until its agent is up.
+///
+/// # Errors
+/// When this host has no Hyper-V, or it cannot be used.
+pub(crate) fn of_image(
+    context: &Context,
+    image: &Path,
+    medium: Option<Medium>,
+    size: &Size,
+    boot: Duration,
+) -> Result<HyperV> {
+    let host = windows()?;
+    let machines = context.layout.rig().join("hyperv");
+    let recorder = recorded(context, host, &machines, image)?;
+    let config = Config {
+        image: image.to_owned(),
+        medium,
+        machines,
+        run: token(),
+        memory: size.memory,
+        processors: size.processors,
+        guests: 1,
+        cmdlet: CMDLET,
+        boot: context.trial.deadline.unwrap_or(boot),
+        crash: CRASH,
+        restart: false,
+    };
+    made(context, config, Box::new(recorder))
+}
+
+/// Windows' own PowerShell.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) fn windows() -> Result<PowerShell> {
     if cfg!(windows) {
         return Ok(PowerShell::of_windows());
     }

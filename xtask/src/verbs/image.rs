@@ -8,15 +8,17 @@ use waverig_vm::setup::answer::{self, Choices, Edition};
 
 use super::{Options, Verb};
 use crate::context::Context;
+#[cfg(target_os = "linux")]
+use crate::guest;
 use crate::image::{Kind, Manifest};
 use crate::installation::{self, Wish};
+use crate::machine;
 use crate::stop::Usage;
-use crate::{guest, machine};
 
 pub(super) const BUILD: Verb = Verb {
     name: "image build",
     about: "Makes a base image that guests start from, of an installation medium: Windows, or with --linux the rig's own. FILE's ending says the format: .img, .qcow2 or .vhdx.",
-    options: "[--iso FILE] [--image FILE] [--linux] [--edition NAME] [--product-key KEY] [--language TAG] [--memory MIB] [--disk GIB] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--out FOLDER]",
+    options: "[--iso FILE] [--image FILE] [--machine qemu|hyperv] [--linux] [--edition NAME] [--product-key KEY] [--language TAG] [--memory MIB] [--disk GIB] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--out FOLDER]",
     run: build,
 };
 
@@ -27,6 +29,7 @@ pub(super) const ANSWERS: Verb = Verb {
     run: answers,
 };
 
+#[cfg(target_os = "linux")]
 pub(super) const MEDIUM: Verb = Verb {
     name: "image medium",
     about: "Makes an installation medium with the rig's Linux guest, which goes the way of Windows Setup: for trying image build --iso.",
@@ -70,8 +73,11 @@ fn build(context: &mut Context, options: &Options) -> Result<ExitCode> {
     })?;
     context.claim()?;
     context.trial = machine::trial(options)?;
+    let here = if cfg!(windows) { "hyperv" } else { "qemu" };
+    let machine = options.machine.as_deref().unwrap_or(here);
     let wish = Wish {
         medium,
+        machine,
         system: if options.linux {
             Kind::Linux
         } else {
@@ -84,7 +90,7 @@ fn build(context: &mut Context, options: &Options) -> Result<ExitCode> {
     let manifest = installation::build(context, &wish, file, format)?;
     manifest.write(file)?;
     println!(
-        "made: {}\nnext: cargo xtask vm-test --machine qemu --image {}",
+        "made: {}\nnext: cargo xtask vm-test --machine {machine} --image {}",
         file.display(),
         file.display()
     );
@@ -109,6 +115,7 @@ fn answers(_: &mut Context, options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(target_os = "linux")]
 fn medium(context: &mut Context, options: &Options) -> Result<ExitCode> {
     let file = options.iso.as_ref();
     let file = file.ok_or_else(|| Usage("to which file? --iso FILE says it".into()))?;

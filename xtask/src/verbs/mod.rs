@@ -11,7 +11,6 @@ mod doctor;
 pub(crate) mod faults;
 mod follow;
 pub(crate) mod fuzz;
-#[cfg(target_os = "linux")]
 mod image;
 mod inspect;
 pub(crate) mod interleave;
@@ -68,11 +67,8 @@ const VERBS: &[Verb] = &[
     #[cfg(target_os = "linux")]
     sabotage::VERB,
     triage::VERB,
-    #[cfg(target_os = "linux")]
     image::BUILD,
-    #[cfg(target_os = "linux")]
     image::VERIFY,
-    #[cfg(target_os = "linux")]
     image::ANSWERS,
     #[cfg(target_os = "linux")]
     image::MEDIUM,
@@ -319,7 +315,6 @@ mod tests {
         check(&["ci", "surplus"], "surplus");
         check(&["vm-test", "--seed", "x"], "x");
         check(&["inspect", "--driver", "x.sys"], "go together");
-        #[cfg(target_os = "linux")]
         check(&["image", "build", "--image", "x.img"], "--iso FILE");
         check(&["triage"], "needs a dump");
         check(&["triage", "a.dmp", "b.dmp"], "b.dmp");

@@ -141,6 +141,7 @@ fn an_installation_that_cannot_begin_or_does_not_end_is_told_and_leaves_no_image
     let mut disc = vec![0; 20 * 2048];
     disc[16 * 2048..16 * 2048 + 6].copy_from_slice(b"\x01CD001");
     fs::write(path("empty.iso"), disc).expect("the test's own folder");
+    build(&path("empty.iso"), &["--machine", "hyperv"]).expect(3, &["needs a Windows host"]);
     let late = ["--linux", "--accel", "tcg", "--deadline", "3"];
     build(&path("empty.iso"), &late).expect(1, &["was not up within 3 s", "screen.png"]);
     let screen = rig.folder.join("runs/qemu/install/screen.png");

@@ -129,7 +129,10 @@ impl Standin {
                     None => self.alone(&request)?,
                 },
             }
-            if self.agent.stdio && matches!(request, Request::Shutdown) {
+            // The line ends with the machine.
+            let over = matches!(request, Request::PowerOff)
+                || self.agent.stdio && matches!(request, Request::Shutdown);
+            if over {
                 break;
             }
         }
