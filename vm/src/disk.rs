@@ -76,7 +76,7 @@ pub fn make_as(
             PARTITION
         }
     };
-    let mut part = Part { disk, begin };
+    let mut part = Part::of(disk, begin).map_err(|e| named("find the start of the disk", e))?;
     let options = FormatVolumeOptions::new().volume_label(volume_label);
     fatfs::format_volume(&mut part, options).map_err(|e| named("format the disk", e))?;
     let volume = FileSystem::new(part, FsOptions::new()).map_err(|e| named("open the disk", e))?;
@@ -126,7 +126,7 @@ fn begin(disk: &mut File) -> io::Result<u64> {
 pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
     let mut disk = File::open(image)?;
     let begin = begin(&mut disk)?;
-    let part = ReadOnly(Part { disk, begin });
+    let part = ReadOnly(Part::of(disk, begin)?);
     let volume = FileSystem::new(part, FsOptions::new()).map_err(|error| {
         let text = format!("{} holds no FAT file system: {error}", image.display());
         io::Error::new(error.kind(), text)
@@ -181,6 +181,13 @@ fn place(folder: &Path, name: &str) -> io::Result<PathBuf> {
 struct Part {
     disk: File,
     begin: u64,
+}
+
+impl Part {
+    fn of(mut disk: File, begin: u64) -> io::Result<Self> {
+        disk.seek(SeekFrom::Start(begin))?;
+        Ok(Self { disk, begin })
+    }
 }
 
 impl io::Read for Part {
@@ -279,15 +286,17 @@ mod tests {
             source("log", b"said"),
         );
         let files = [("a.dmp", &*dump), ("b.dmp", &*none), ("setup.log", &*log)];
-        make_as(Layout::Partition, &image, "RESULT", 64 << 20, &files).expect("there is room");
+        make_as(Layout::Partition, &image, "RESULT", 2 << 30, &files).expect("there is room");
         let names = bring_home(&image, &folder.join("home")).expect("it is whole");
         assert_eq!(names, ["a.dmp", "setup.log"]);
         let said = fs::read(folder.join("home/setup.log")).expect("it was copied");
         assert_eq!(said, b"said");
         // The partition ends where the disk does, and says so by itself, too.
-        let bytes = fs::read(&image).expect("it is there");
+        let mut bytes = vec![0; (1 << 20) + 512];
+        let disk = File::open(&image).and_then(|mut disk| disk.read_exact(&mut bytes));
+        disk.expect("it is there");
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
-        assert_eq!((number(454), number(458)), (2048, (63 << 20) / 512));
+        assert_eq!((number(454), number(458)), (2048, (2047 << 20) / 512));
         assert_eq!(bytes[(1 << 20) + 510..][..2], [0x55, 0xAA]);
         fs::remove_dir_all(folder).expect("the test's own folder");
     }

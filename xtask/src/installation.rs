@@ -71,7 +71,7 @@ pub(crate) fn build(
         let text = format!("--sabotage {what}:{at}: an installation knows drop:answers only");
         return Err(Usage(text).into());
     }
-    match wish.machine {
+    let built = match wish.machine {
         #[cfg(target_os = "linux")]
         "qemu" => qemu::build(context, wish, medium, unanswered, file, format),
         "hyperv" if !unanswered => hyperv::build(context, wish, &medium, file, format),
@@ -79,12 +79,20 @@ pub(crate) fn build(
             "{other} installs nothing here: --machine takes qemu on Linux, hyperv on Windows"
         ))
         .into()),
-    }
+    };
+    // Discs, and a disk that may be large: what is wanted of them is in the image by now, or in the evidence.
+    let _ = fs::remove_dir_all(place(context));
+    built
 }
 
-/// The folder for discs and disks until the image is made.
+/// Where discs and disks lie until the image is made.
+fn place(context: &Context) -> PathBuf {
+    context.layout.rig().join("setup")
+}
+
+/// The same, empty.
 fn folder(context: &Context) -> Result<PathBuf> {
-    let folder = context.layout.rig().join("setup");
+    let folder = place(context);
     layout::fresh(&folder)?;
     Ok(folder)
 }

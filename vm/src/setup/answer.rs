@@ -15,6 +15,9 @@ pub const USER: &str = "waverig";
 /// His password, and the built-in administrator's: letters of both cases, a digit and a sign, as Windows Server demands.
 pub const PASSWORD: &str = "Waverig-2";
 
+/// The machine's name: of 15 letters at most, and not the user's, since Windows makes no account that has it (inferred).
+const COMPUTER: &str = "WAVERIG-GUEST";
+
 /// MB of the EFI system partition: enough for disks with sectors of 4096 bytes, too.
 const EFI_MB: u32 = 300;
 /// MB of Microsoft's reserved partition.
@@ -283,7 +286,7 @@ fn disk() -> Vec<Element> {
 fn specialize() -> Vec<Element> {
     vec![component(
         "Microsoft-Windows-Shell-Setup",
-        vec![text("ComputerName", "WAVERIG"), text("TimeZone", "UTC")],
+        vec![text("ComputerName", COMPUTER), text("TimeZone", "UTC")],
     )]
 }
 

@@ -70,7 +70,6 @@ pub(super) fn build(
         let _ = fs::remove_file(&file);
     }
     let sha256 = made?;
-    fs::remove_dir_all(&folder)?;
     Ok(Manifest {
         system: wish.system,
         memory_mib,

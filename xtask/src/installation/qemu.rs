@@ -67,7 +67,6 @@ pub(super) fn build(
     );
     through(context, "install", &what, config)?;
     image::convert(context, "qcow2", &disk, format, file)?;
-    fs::remove_dir_all(&folder)?;
     let manifest = Manifest {
         system: wish.system,
         memory_mib,

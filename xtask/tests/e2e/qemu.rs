@@ -177,6 +177,7 @@ fn an_installation_without_answers_waits_until_somebody_ends_it() {
     assert!(rest.concat().contains("interrupted"), "{rest:?}");
     assert_eq!(waiting.wait().expect("it ends").code(), Some(1));
     assert!(!image.exists(), "there is an image");
+    assert!(!rig.folder.join("setup").exists(), "its disks are left");
     nothing_left(&rig.folder);
 }
 

@@ -86,6 +86,7 @@ fn each_pass_holds_what_it_must() {
         "specialize/Microsoft-Windows-Shell-Setup/TimeZone",
         &["UTC"],
     );
+    assert!(!COMPUTER.eq_ignore_ascii_case(USER) && COMPUTER.len() <= 15);
     let shell = |path: &str| format!("oobeSystem/Microsoft-Windows-Shell-Setup/{path}");
     check(&shell("AutoLogon/Enabled"), &["true"]);
     check(&shell("AutoLogon/Username"), &[USER]);
