@@ -30,10 +30,6 @@ pub(crate) struct Context {
 #[derive(Default)]
 pub(crate) struct Trial {
     /// What a guest does wrong on purpose, and at which request.
-    #[cfg_attr(
-        not(target_os = "linux"),
-        expect(dead_code, reason = "guests under QEMU only")
-    )]
     pub(crate) sabotage: Option<(String, String)>,
     /// How long each step may take, booting included; else as long as the machine's kind usually needs.
     pub(crate) deadline: Option<Duration>,
