@@ -8,6 +8,8 @@
 pub mod auto;
 pub mod disk;
 pub mod dump;
+#[cfg(target_os = "linux")]
+mod dumps;
 mod guests;
 pub mod hostile;
 pub mod hyperv;

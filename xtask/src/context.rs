@@ -31,6 +31,12 @@ pub(crate) struct Context {
 pub(crate) struct Trial {
     /// What a guest does wrong on purpose, and at which request.
     pub(crate) sabotage: Option<(String, String)>,
+    /// The dump that a guest leaves that crashes on purpose.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "guests under QEMU only")
+    )]
+    pub(crate) dump: Option<PathBuf>,
     /// How long each step may take, booting included; else as long as the machine's kind usually needs.
     pub(crate) deadline: Option<Duration>,
     /// Whether a guest's operating system starts anew before each session.

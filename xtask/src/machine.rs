@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use waverig_kit::SOURCES;
+use waverig_vm::dump::Own;
 #[cfg(target_os = "linux")]
 use waverig_vm::qemu::Qemu;
 use waverig_vm::{Machine, Sim};
@@ -23,6 +24,7 @@ use crate::optimised;
 #[cfg(not(target_os = "linux"))]
 use crate::stop::HostLacks;
 use crate::stop::Usage;
+use crate::verbs::package::NAME;
 use crate::verbs::{Options, SIMULATOR};
 
 /// The names that `--machine` may give.
@@ -65,6 +67,7 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
     };
     Ok(Trial {
         sabotage: sabotage.transpose()?,
+        dump: options.dump.clone(),
         deadline: options.deadline.map(Duration::from_secs),
         accel,
         restart: options.restart,
@@ -76,6 +79,12 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
         transcript: options.transcript.clone(),
         disposable: options.disposable,
     })
+}
+
+/// The driver that machines' dumps are searched for: that of the package, with the names of its places.
+fn own(context: &Context) -> Own {
+    let image = context.layout.package().join(format!("{NAME}.sys"));
+    Own::of_image(&image, SOURCES)
 }
 
 /// The machine that `--machine` names. `auto` takes the strongest one there is.

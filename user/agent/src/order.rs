@@ -18,6 +18,9 @@ pub(crate) struct Order {
     /// The serial port with the host at its other end; without it the virtio port of that name is taken.
     #[serde(default)]
     pub(crate) line: Option<PathBuf>,
+    /// A file on the payload disk that stands for the dump of the crash that is to come.
+    #[serde(default)]
+    pub(crate) dump: Option<String>,
     /// What is to go wrong on purpose.
     #[serde(default)]
     pub(crate) sabotage: Option<Sabotage>,

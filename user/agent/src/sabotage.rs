@@ -1,13 +1,13 @@
 //! What goes wrong on purpose, to show that the host copes with it. Ordered on the payload disk only; no request can ask for it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 
 use serde::Deserialize;
 use waverig_protocol::{Reply, Request, frame};
 
 use crate::order::Order;
-use crate::places::RESULT;
+use crate::places::{PAYLOAD, RESULT};
 use crate::power;
 
 /// One thing that goes wrong.
@@ -47,6 +47,7 @@ enum What {
 pub(crate) fn at_boot(order: &Order) {
     if let Some(sabotage) = order.sabotage.as_ref().filter(|it| it.at == "boot") {
         println!("waverig-agent: {sabotage:?} on purpose");
+        leave_dump(order);
         sabotage.what.happen(&mut std::io::sink());
     }
 }
@@ -55,7 +56,18 @@ pub(crate) fn at_boot(order: &Order) {
 pub(crate) fn before(order: &Order, request: &Request, line: &mut impl Write) {
     if let Some(sabotage) = order.sabotage.as_ref().filter(|it| it.at == request.name()) {
         println!("waverig-agent: {sabotage:?} on purpose");
+        leave_dump(order);
         sabotage.what.happen(line);
+    }
+}
+
+/// Writes the dump that a Windows kernel would write now.
+fn leave_dump(order: &Order) {
+    let Some(name) = &order.dump else { return };
+    let left = fs::copy(format!("{PAYLOAD}/{name}"), format!("{RESULT}/{name}"))
+        .and_then(|_| File::open(format!("{RESULT}/{name}"))?.sync_all());
+    if let Err(error) = left {
+        told(&error);
     }
 }
 

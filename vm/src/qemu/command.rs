@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::hold::{CONSOLE, GDB, HUMAN, SCREEN, SLOT};
+use super::guest::RESULT;
 use super::image::{Image, OVERLAY, VARIABLES};
 use super::medium::{Controller, Medium};
 use super::{Config, Firmware, System, keeper};
@@ -43,7 +44,7 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
         ])
         .args([
             "-drive",
-            &drive("result", "raw", Path::new("result.img"), ""),
+            &drive("result", "raw", Path::new(RESULT), ""),
         ])
         // A crash is told, and nothing is done about it: the screen and the dump are wanted first.
         .args(["-device", "pvpanic-pci"])

@@ -13,7 +13,8 @@ use super::hold::{Held, Hold};
 use super::qmp::Qmp;
 use super::watch::{STARTS, STARTS_OF_SETUP, Watch};
 use super::{Config, System};
-use crate::disk;
+use crate::dump::Own;
+use crate::{disk, dumps, interrupt};
 use crate::idle::Idle;
 use crate::line::{Line, NOISE};
 use crate::link::{Behind, Cause};
@@ -26,6 +27,13 @@ const SETTLED: Duration = Duration::from_millis(300);
 
 /// A monitor that others may use, too.
 pub(super) type Monitor = Arc<Mutex<Qmp>>;
+/// How long a crashed guest of a base image may take to write its dump, and what of that it may be silent: Windows frees and checks things before
+/// it writes (inferred).
+const DUMP: Duration = Duration::from_secs(300);
+const DUMPED: Duration = Duration::from_secs(10);
+
+/// The disk that goes home.
+pub(super) const RESULT: &str = "result.img";
 
 /// A running guest. Dropping it ends it and removes its folder.
 pub(crate) struct Guest {
@@ -42,6 +50,10 @@ pub(crate) struct Guest {
     idle: Arc<Idle<Self>>,
     /// Whether a crash on purpose tells where a silent guest hangs. One that is being installed shows that on its screen, until it crashes.
     crashes: bool,
+    /// The driver that its dumps are searched for.
+    own: Option<Own>,
+    /// How long its disk is to be left alone for a dump to be whole, and how long that is waited for.
+    dumping: (Duration, Duration),
     over: bool,
 }
 
@@ -65,6 +77,11 @@ impl Guest {
             hold: config.hold.clone(),
             idle: Arc::clone(idle),
             crashes: !setup,
+            own: config.own.clone(),
+            dumping: match config.system {
+                System::Linux { .. } => (SETTLED, CRASH),
+                System::Image(_) | System::Setup(_) => (DUMPED, DUMP),
+            },
             over: false,
         }
     }
@@ -139,7 +156,8 @@ impl Guest {
             found.push("a crash that the host caused with an NMI".into());
         }
         if self.watch.crashed(Duration::ZERO).is_some() {
-            settled(&self.folder.join(SERIAL));
+            settled(&self.folder.join(SERIAL), (SETTLED, CRASH));
+            settled(&self.folder.join(RESULT), self.dumping);
         }
         let screen = evidence.join("screen.png");
         let shot = json!({ "filename": screen.display().to_string(), "format": "png" });
@@ -183,7 +201,7 @@ impl Guest {
             }
         }
         match disk::bring_home(
-            &self.folder.join("result.img"),
+            &self.folder.join(RESULT),
             &self.evidence.join("result"),
         ) {
             Ok(names) => found.extend(names.iter().map(|name| format!("result/{name}"))),
@@ -192,20 +210,36 @@ impl Guest {
         found
     }
 
+    /// What the dumps say that came home.
+    fn dumps(&self) -> Vec<String> {
+        let folder = self.evidence.join("result");
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        let told = |name: &String| dumps::told(&folder, name, self.own.as_ref());
+        names.iter().filter_map(told).collect()
+    }
+
     fn remove(&mut self) {
         self.over = true;
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Waits until a crashing kernel has said what it has to say, which is when it says no more.
-fn settled(log: &Path) {
-    let length = || fs::metadata(log).map_or(0, |data| data.len());
-    let end = Instant::now() + CRASH;
-    let mut known = length();
-    while Instant::now() < end {
-        std::thread::sleep(SETTLED);
-        let now = length();
+/// Waits until a crashing kernel has written what it has to write to a file, which is when that has not changed for so long; no longer than for so
+/// long.
+fn settled(file: &Path, (quiet, most): (Duration, Duration)) {
+    let state = || {
+        let data = fs::metadata(file).ok()?;
+        Some((data.len(), data.modified().ok()?))
+    };
+    let end = Instant::now() + most;
+    let mut known = state();
+    while Instant::now() < end && !interrupt::pending() {
+        std::thread::sleep(quiet);
+        let now = state();
         if now == known {
             return;
         }
@@ -223,18 +257,21 @@ impl Behind for Guest {
             self.hold(cause.map_or("the driver crashed", Cause::words));
         }
         self.stop();
+        let mut dumps = Vec::new();
         if cause.is_some() {
             found.extend(self.bring_home());
+            dumps = self.dumps();
         }
         let last = fs::read(self.folder.join(SERIAL)).unwrap_or_default();
         let last = String::from_utf8_lossy(&last);
         let last = last.lines().rfind(|line| !line.trim().is_empty());
         self.remove();
-        format!(
+        dumps.push(format!(
             "the guest last said {:?}; kept: {}",
             last.unwrap_or("nothing").trim(),
             found.join(", ")
-        )
+        ));
+        dumps.join("; ")
     }
 
     fn expect_restart(&mut self) {

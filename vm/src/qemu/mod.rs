@@ -34,6 +34,7 @@ pub use hold::{ADAPTER, CONSOLE, GATEWAY, GDB, HUMAN, Held, Hold, SCREEN};
 pub use image::{Firmware, Image, ResultDisk};
 pub use medium::{Controller, Medium};
 
+use crate::dump::Own;
 use crate::guests::Guests;
 use crate::idle::Idle;
 use crate::line::{Line, Noise};
@@ -54,6 +55,8 @@ const START: Duration = Duration::from_secs(30);
 const POWER_OFF: Duration = Duration::from_secs(30);
 /// The program on the payload disk.
 const SIMULATOR: &str = "simulator";
+/// The dump on the payload disk, and on the one that goes home.
+const DUMP: &str = "memory.dmp";
 /// The file on the payload disk that says what the agent is to do.
 const ORDER: &str = "agent.json";
 
@@ -88,6 +91,10 @@ pub struct Config {
     pub held: Option<PathBuf>,
     /// What the agent is to do wrong, and at which request (`user/agent/src/sabotage.rs`).
     pub sabotage: Option<(String, String)>,
+    /// The dump that a guest leaves that is to crash.
+    pub dump: Option<PathBuf>,
+    /// The driver that dumps are searched for.
+    pub own: Option<Own>,
     /// Folder for the machines' own folders; nobody else uses it meanwhile.
     pub machines: PathBuf,
     /// Where guests that ended well leave their logs.
@@ -131,7 +138,9 @@ impl Qemu {
             System::Linux { .. } => None,
             System::Image(_) | System::Setup(_) => Some("/dev/ttyS0"),
         };
-        let text = json!({ "simulator": words, "sabotage": sabotage, "line": line }).to_string();
+        let dump = config.dump.as_ref().map(|_| DUMP);
+        let text = json!({ "simulator": words, "sabotage": sabotage, "dump": dump, "line": line });
+        let text = text.to_string();
         fs::write(&order, text)?;
         let image = payload.join("payload.img");
         let (mut held, mut places) = (Vec::new(), Vec::new());
@@ -140,8 +149,10 @@ impl Qemu {
             let place = |(name, _): &(String, _)| (format!("{HELD}/{name}"), folder.join(name));
             places = held.iter().map(place).collect();
         }
+        places.extend(config.dump.iter().map(|dump| (DUMP.into(), dump.clone())));
+        let dumped = config.dump.as_ref().map_or(Ok(0), |dump| fs::metadata(dump).map(|data| data.len()))?;
         let sizes = held.iter().map(|(_, bytes)| bytes.len() as u64);
-        let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + SPARE;
+        let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + dumped + SPARE;
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
         files.extend(places.iter().map(|(name, path)| (&**name, &**path)));
         if let Err(error) = disk::make(&image, "PAYLOAD", size, &files) {
@@ -177,7 +188,7 @@ impl Qemu {
             let _ = fs::remove_dir_all(&folder);
             LinkError(format!("{what} in {}: {error}", folder.display()))
         };
-        let result = folder.join("result.img");
+        let result = folder.join(guest::RESULT);
         fs::create_dir_all(&folder)
             .and_then(|()| match &self.config.system {
                 System::Linux { .. } => ResultDisk::Small.make(&result),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use waverig_vm::qemu::{Accel, Config, Image, ResultDisk, System, leftovers};
 
-use super::words;
+use super::{own, words};
 use crate::context::Context;
 use crate::image::{Kind, Manifest};
 use crate::verbs::SIMULATOR;
@@ -93,6 +93,8 @@ pub(crate) fn config_of(
         simulator: (simulator, args.collect()),
         held,
         sabotage: context.trial.sabotage.clone(),
+        dump: context.trial.dump.clone(),
+        own: Some(own(context)),
         logs: context.layout.runs("qemu").join("guests"),
         machines: machines(context),
         boot: context.trial.deadline.unwrap_or(boot),

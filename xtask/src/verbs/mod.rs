@@ -113,6 +113,8 @@ pub(crate) struct Options {
     pub(crate) minutes: Option<u64>,
     /// `--sabotage WHAT:STEP`: what a guest does wrong on purpose.
     pub(crate) sabotage: Option<String>,
+    /// `--dump FILE`: the dump that such a guest leaves.
+    pub(crate) dump: Option<PathBuf>,
     /// `--deadline SECONDS`: how long each step of a machine may take.
     pub(crate) deadline: Option<u64>,
     /// `--restart`: a guest's operating system starts anew before each session.
@@ -205,6 +207,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "replay" => options.replay = Some(args.value()?.string()?),
             "minutes" => options.minutes = Some(args.value()?.parse()?),
             "sabotage" => options.sabotage = Some(args.value()?.string()?),
+            "dump" => options.dump = Some(args.value()?.into()),
             "deadline" => options.deadline = Some(args.value()?.parse()?),
             "accel" => options.accel = Some(args.value()?.string()?),
             "image" => options.image = Some(args.value()?.into()),

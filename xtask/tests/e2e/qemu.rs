@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::rig::{Rig, Run, root, run, xtask};
+use crate::triage;
 
 /// A short scenario with a tap, a device and a stream.
 const SCENARIO: &str = "sine-16bit-event";
@@ -195,6 +196,42 @@ fn whatever_a_guest_does_the_run_ends_in_a_verdict() {
     Rig::with_package("qemu-sabotage")
         .xtask(&[SABOTAGE, &["--deadline", "20"]].concat())
         .expect(0, &["4 of 4 ended as they must"]);
+}
+
+#[test]
+fn a_crash_dump_comes_home_and_names_the_place_whole_or_damaged() {
+    let rigs = ["qemu-dump", "qemu-dump-cut"].map(Rig::with_package);
+    let image = fs::read(rigs[0].package().join("waverig.sys")).expect("the package has an image");
+    let whole = triage::dump(&image, 0xD1, triage::WAVERIG + 0x1000, &[triage::NT + 0x1234]);
+    let cut = whole[..0x1000].to_vec();
+    let expect = [
+        "bug check 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL",
+        "is kept and says nothing: ",
+    ];
+    thread::scope(|scope| {
+        for ((rig, dump), expect) in rigs.iter().zip([&whole, &cut]).zip(expect) {
+            scope.spawn(move || {
+                let file = rig.folder.join("crash.dmp");
+                fs::write(&file, dump).expect("the test's own folder");
+                let file = file.display().to_string();
+                let words = ["--sabotage", "crash:run", "--deadline", "60", "--dump", &file];
+                let size = format!("its dump memory.dmp ({} bytes)", dump.len());
+                let words = [IN_GUEST, &words].concat();
+                let told = ["the guest crashed", &size, expect, "result/memory.dmp"];
+                rig.xtask(&words).expect(1, &told);
+                let read = |name: &str| fs::read(rig.folder.join(name));
+                let summary = read("summary.md").expect("a report was written");
+                let summary = String::from_utf8(summary).expect("it is text");
+                assert!(summary.contains(&size), "{summary}");
+                let home = format!("runs/qemu/{SCENARIO}/result/memory.dmp");
+                assert!(read(&home).expect("it came home") == *dump);
+            });
+        }
+    });
+    let file = format!("runs/qemu/{SCENARIO}/result/memory.dmp.json");
+    let json = fs::read_to_string(rigs[0].folder.join(file)).expect("its triage lies beside it");
+    assert!(json.contains("0xD1") || json.contains("209"), "{json}");
+    rigs.iter().for_each(|rig| nothing_left(&rig.folder));
 }
 
 #[test]

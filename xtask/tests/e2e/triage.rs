@@ -8,12 +8,12 @@ use object::read::pe::PeFile64;
 
 use crate::rig::{Rig, root};
 
-const NT: u64 = 0xFFFF_F801_0200_0000;
-const WAVERIG: u64 = 0xFFFF_F801_3000_0000;
+pub(crate) const NT: u64 = 0xFFFF_F801_0200_0000;
+pub(crate) const WAVERIG: u64 = 0xFFFF_F801_3000_0000;
 const STACK: u64 = 0xFFFF_8A01_1234_5C00;
 
 /// A dump with this bug check, and these words on the stack.
-fn dump(image: &[u8], code: u32, parameter: u64, words: &[u64]) -> Vec<u8> {
+pub(crate) fn dump(image: &[u8], code: u32, parameter: u64, words: &[u64]) -> Vec<u8> {
     let pe = PeFile64::parse(image).expect("an image");
     let (file, optional) = (pe.nt_headers().file_header, pe.nt_headers().optional_header);
     let mut bytes = vec![0; 0x2600];
