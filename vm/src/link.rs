@@ -159,8 +159,31 @@ impl Link {
     /// # Errors
     /// As [`Self::request`], and when the agent speaks another version of the protocol.
     pub fn up(&mut self, deadline: Duration) -> Result<Up, LinkError> {
-        let (reply, _) = self.reply(
-            Instant::now() + deadline,
+        self.up_unless(deadline, deadline, || None)
+    }
+
+    /// The same; so often `over` is asked meanwhile whether the machine is of no more use, and why.
+    ///
+    /// # Errors
+    /// As [`Self::up`], and with what `over` says.
+    pub(crate) fn up_unless(
+        &mut self,
+        deadline: Duration,
+        every: Duration,
+        mut over: impl FnMut() -> Option<String>,
+    ) -> Result<Up, LinkError> {
+        let end = Instant::now() + deadline;
+        let next = loop {
+            let next = self.next(end.min(Instant::now() + every));
+            if !matches!(next, Err(Silence::Deadline)) || Instant::now() >= end {
+                break next;
+            }
+            if let Some(why) = over() {
+                return Err(self.broken(Cause::Machine, &why));
+            }
+        };
+        let (reply, _) = self.arrived(
+            next,
             "the machine ended before its agent was up",
             &format!(
                 "the machine's agent was not up within {} s, and the machine was ended",
@@ -223,7 +246,17 @@ impl Link {
         closed: &str,
         late: &str,
     ) -> Result<(Box<Reply>, Vec<u8>), LinkError> {
-        Err(match self.next(end) {
+        let next = self.next(end);
+        self.arrived(next, closed, late)
+    }
+
+    fn arrived(
+        &mut self,
+        next: Result<Arrival, Silence>,
+        closed: &str,
+        late: &str,
+    ) -> Result<(Box<Reply>, Vec<u8>), LinkError> {
+        Err(match next {
             Ok(Arrival::Reply(reply, payload)) => return Ok((reply, payload)),
             Ok(Arrival::Lost(FrameError::Closed)) | Err(Silence::Gone) => {
                 self.broken(Cause::Line, closed)

@@ -88,6 +88,7 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
         cmdlet: LONG,
         boot: deadline,
         crash: LONG,
+        look: transcript.look.map_or(LONG, Duration::from_secs_f32),
         restart: false,
     };
     let (package, device) = (folder("package"), Device::default());

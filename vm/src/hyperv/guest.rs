@@ -18,6 +18,27 @@ use crate::{Ends, LinkError};
 /// Most events of the host's log that are looked at.
 const EVENTS: u32 = 200;
 
+/// The event that a guest's operating system has reset its machine: number and message as public transcripts of such logs have them.
+const RESET: u32 = 18_514;
+/// How often a guest may start anew before its agent is up; Windows does so once or twice after an installation.
+pub(super) const STARTS: usize = 4;
+/// The same of one that is being installed: Setup's own, the one of the script for the first logon, and as many again.
+pub(super) const STARTS_OF_SETUP: usize = 8;
+
+/// What the host noted of a machine, newest first.
+pub(super) fn events(host: &Host, id: &VmId) -> Vec<HostEvent> {
+    host.ask(&cmdlet::get_worker_events(id, EVENTS))
+        .unwrap_or_default()
+}
+
+/// Whether these events are those of a guest that never gets anywhere.
+pub(super) fn boot_loop(events: &[HostEvent], most: usize) -> Option<String> {
+    let resets = events.iter().filter(|event| event.id == RESET).count();
+    (resets >= most).then(|| {
+        format!("the guest started anew {resets} times before its agent was up: a boot loop")
+    })
+}
+
 /// A virtual machine. Dropping it removes it and its folder.
 pub(super) struct Guest {
     host: Arc<Host>,
@@ -99,22 +120,22 @@ impl Guest {
         };
         found.push(format!("its state, {state}"));
         found.extend(self.picture("screen.bmp"));
-        let mut events = self.events();
+        let mut noted = events(&self.host, &self.id);
         // Where a silent guest hangs, its own kernel tells best.
         if cause == Cause::Silence
             && state == super::RUNNING
             && self.host.ask(&cmdlet::debug_vm(&self.id)).is_ok()
         {
-            let (known, end) = (events.len(), Instant::now() + self.host.crash);
+            let (known, end) = (noted.len(), Instant::now() + self.host.crash);
             // Each look takes as long as PowerShell needs for it.
-            while events.len() == known && Instant::now() < end {
-                events = self.events();
+            while noted.len() == known && Instant::now() < end {
+                noted = events(&self.host, &self.id);
             }
             found.push("a crash that the host caused with an NMI".into());
             found.extend(self.picture("screen-after-nmi.bmp"));
         }
-        if !events.is_empty() {
-            let lines = events.iter().rev().map(|event| {
+        if !noted.is_empty() {
+            let lines = noted.iter().rev().map(|event| {
                 let HostEvent { time, id, message } = event;
                 format!("{time} {id} {message}\n")
             });
@@ -134,12 +155,6 @@ impl Guest {
         let file = screen::bitmap(&pixels, screen::WIDTH, screen::HEIGHT)?;
         fs::write(self.evidence.join(name), file).ok()?;
         Some(name.into())
-    }
-
-    /// What this host noted of it, newest first.
-    fn events(&self) -> Vec<HostEvent> {
-        let call = cmdlet::get_worker_events(&self.id, EVENTS);
-        self.host.ask(&call).unwrap_or_default()
     }
 
     /// Removes it; what could not be removed.

@@ -74,6 +74,8 @@ pub struct Config {
     pub boot: Duration,
     /// How long a guest that the host crashes may take to show that.
     pub crash: Duration,
+    /// How often it is asked meanwhile whether the guest only starts anew again and again.
+    pub look: Duration,
     /// Whether the operating system starts anew before each session but the first.
     pub restart: bool,
 }
@@ -191,8 +193,15 @@ impl HyperV {
                 return Err(LinkError(format!("{error}{}", left.unwrap_or_default())));
             }
         };
+        let (host, id) = (Arc::clone(&self.host), guest.id().clone());
+        let most = match self.config.medium {
+            Some(_) => guest::STARTS_OF_SETUP,
+            None => guest::STARTS,
+        };
         let mut link = Link::new(line, Box::new(guest));
-        link.up(self.config.boot)?;
+        link.up_unless(self.config.boot, self.config.look, || {
+            guest::boot_loop(&guest::events(&host, &id), most)
+        })?;
         self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }

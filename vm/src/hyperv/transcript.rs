@@ -32,6 +32,9 @@ pub struct Transcript {
     /// Seconds that the agent has to answer; else as long as it takes.
     #[serde(default)]
     pub deadline: Option<f32>,
+    /// Seconds between two looks at a guest that comes up; else nobody looks.
+    #[serde(default)]
+    pub look: Option<f32>,
     /// How a run against it ends.
     pub expect: Expect,
     /// Everything that is asked, in order.

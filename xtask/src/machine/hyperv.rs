@@ -27,6 +27,8 @@ const GUESTS: usize = 2;
 const CMDLET: Duration = Duration::from_secs(120);
 /// How long a guest may take until its agent is up: others' take two minutes the first time.
 pub(crate) const BOOT: Duration = Duration::from_secs(300);
+/// How often it is asked meanwhile whether the guest is in a boot loop: others' starts take tens of seconds.
+const LOOK: Duration = Duration::from_secs(30);
 /// How long a guest that is crashed on purpose may take to show it.
 const CRASH: Duration = Duration::from_secs(30);
 
@@ -76,6 +78,7 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         cmdlet: CMDLET,
         boot: trial.deadline.unwrap_or(BOOT),
         crash: CRASH,
+        look: LOOK,
         restart: trial.restart,
     };
     Ok(Box::new(made(context, config, executor)?))
@@ -123,6 +126,7 @@ pub(crate) fn of_image(
         cmdlet: CMDLET,
         boot: context.trial.deadline.unwrap_or(boot),
         crash: CRASH,
+        look: LOOK,
         restart: false,
     };
     made(context, config, Box::new(recorder))
