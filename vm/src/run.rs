@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use waverig_protocol::device::Device;
 use waverig_protocol::fault::Lives;
 use waverig_protocol::fuzz::Round;
@@ -164,7 +165,8 @@ fn steps(
     guest.ask("trust", &Request::Trust, job.certificate)?;
     for (name, bytes) in files {
         if guest.link.holds(&name, &bytes) {
-            guest.ask("stage", &Request::StageHeld { name }, &[])?;
+            let sha256 = hex(&Sha256::digest(&bytes));
+            guest.ask("stage", &Request::StageHeld { name, sha256 }, &[])?;
         } else {
             guest.ask("stage", &Request::Stage { name }, &bytes)?;
         }
@@ -210,6 +212,11 @@ fn steps(
     guest.ask("shutdown", &Request::Shutdown, &[])?;
     guest.link.finish(job.deadline);
     Ok(())
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A booted machine and where its replies go.

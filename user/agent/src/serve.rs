@@ -2,13 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufReader, Read, Write};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use waverig_agent::held;
 use waverig_agent::noise::measure;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::window::Windowed;
-use waverig_protocol::{HELD, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
+use waverig_protocol::{PROTOCOL_VERSION, Refusal, Reply, Request, Up};
 
 use crate::order::Order;
 use crate::places::{BOOTS, PAYLOAD, PORT, RESULT};
@@ -66,13 +68,15 @@ fn requests(order: &Order, input: &mut impl Read, line: &mut fs::File) -> Result
         };
         sabotage::before(order, &request, line);
         let (request, payload) = match request {
-            Request::StageHeld { name } => match fs::read(format!("{PAYLOAD}/{HELD}/{name}")) {
-                Ok(bytes) => (Request::Stage { name }, bytes),
-                Err(error) => {
-                    refuse(line, &format!("{name} is not on the payload disk: {error}"))?;
-                    continue;
+            Request::StageHeld { name, sha256 } => {
+                match held::read(Path::new(PAYLOAD), &name, &sha256) {
+                    Ok(bytes) => (Request::Stage { name }, bytes),
+                    Err(error) => {
+                        refuse(line, &format!("{error:#}"))?;
+                        continue;
+                    }
                 }
-            },
+            }
             other => (other, payload),
         };
         if matches!(request, Request::Shutdown)

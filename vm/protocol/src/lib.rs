@@ -20,6 +20,8 @@ pub mod scenario;
 pub mod timeline;
 pub mod window;
 
+/// Label of the payload disk's volume.
+pub const PAYLOAD: &str = "PAYLOAD";
 /// Folder on a payload disk with files that are staged from there.
 pub const HELD: &str = "held";
 

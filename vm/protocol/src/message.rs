@@ -34,6 +34,8 @@ pub enum Request {
     StageHeld {
         /// A bare file name, no folders.
         name: String,
+        /// SHA-256 of what lies there, lower-case hexadecimal.
+        sha256: String,
     },
     /// A certificate the machine shall trust as a root and as a publisher; payload: DER. Answered by [`Reply::Done`].
     Trust,

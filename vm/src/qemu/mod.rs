@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use waverig_protocol::{HELD, Request, frame};
+use waverig_protocol::{HELD, PAYLOAD, Request, frame};
 
 pub use accel::Accel;
 pub use command::LINUX;
@@ -155,7 +155,7 @@ impl Qemu {
         let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + dumped + SPARE;
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
         files.extend(places.iter().map(|(name, path)| (&**name, &**path)));
-        if let Err(error) = disk::make(&image, "PAYLOAD", size, &files) {
+        if let Err(error) = disk::make(&image, PAYLOAD, size, &files) {
             let _ = fs::remove_dir_all(&payload);
             return Err(error);
         }

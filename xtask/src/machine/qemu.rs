@@ -116,7 +116,7 @@ fn system(context: &Context) -> Result<(System, Duration, Option<PathBuf>)> {
     let boot = boot(manifest.system);
     let held = match manifest.system {
         Kind::Linux => Some(context.layout.package()),
-        // Its agent takes files over the line only.
+        // Its agent would take them, but a fixed disk without partitions is none that Windows mounts for certain.
         Kind::Windows => None,
     };
     Ok((System::Image(image(context, file, &manifest)?), boot, held))

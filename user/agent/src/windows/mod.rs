@@ -20,5 +20,6 @@ mod stream;
 mod system;
 mod tap;
 mod verifier;
+mod volume;
 
 pub(crate) use serve::run;

@@ -5,12 +5,13 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use waverig_agent::held;
 use waverig_agent::noise::measure;
 use waverig_agent::options::{Options, Where};
 use waverig_agent::state::Kept;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::noise::Time;
-use waverig_protocol::{MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
+use waverig_protocol::{MachineInfo, PAYLOAD, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
 
 use super::line::{self, Host};
 use super::system::{self, Version};
@@ -148,6 +149,10 @@ impl Agent {
             } => return self.install(&inf, &hardware_id, &device),
             Request::Trust => self.trust(payload)?,
             Request::Stage { name } => self.stage(&name, payload)?,
+            Request::StageHeld { name, sha256 } => {
+                let bytes = held::read(&volume::labelled(PAYLOAD)?, &name, &sha256)?;
+                self.stage(&name, &bytes)?;
+            }
             Request::Remove => self.remove()?,
             Request::Run { scenario, .. } => self.run(&scenario)?,
             Request::Shutdown => self.end()?,
@@ -157,9 +162,6 @@ impl Agent {
             Request::PowerOff => self.shut_down(false)?,
             Request::TryOut { .. } => {
                 bail!("Windows loads no unsigned driver: sign it, and install its package")
-            }
-            Request::StageHeld { name } => {
-                bail!("{name}: this agent takes files over its line only")
             }
             Request::Inspect
             | Request::Fuzz { .. }

@@ -143,7 +143,7 @@ impl Session {
                 self.staging()?.add(&name, &payload)?;
                 Ok(Reply::Done)
             }
-            Request::StageHeld { name } => Err(format!(
+            Request::StageHeld { name, .. } => Err(format!(
                 "{name} cannot be staged from a disk: a simulator has none"
             )),
             Request::Install {

@@ -141,6 +141,37 @@ fn what_was_changed_is_undone_after_a_restart_by_another_agent() {
     stands(&wine, &thumbprint, false);
 }
 
+/// Wine takes the label of a drive that is a folder from a file in it.
+#[test]
+fn files_are_staged_from_the_volume_with_the_payloads_label() {
+    let rig = Rig::new("wine-held");
+    let wine = Wine::start();
+    let payload = rig.folder.join("payload");
+    fs::create_dir_all(payload.join("held")).expect("the test's own folder");
+    fs::write(payload.join("held/a.inf"), "abc").expect("the test's own folder");
+    let drive = wine.prefix.join("dosdevices/p:");
+    let _ = fs::remove_file(&drive);
+    let (mut link, _) = wine.agent(&rig.folder, &[]);
+    hello(&mut link);
+    let held = |sha256: &str| Request::StageHeld {
+        name: "a.inf".into(),
+        sha256: sha256.into(),
+    };
+    // FIPS 180-2, appendix B.1.
+    let abc = held("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    refused(&mut link, &abc, &["no volume has the label \"PAYLOAD\""]);
+    std::os::unix::fs::symlink(&payload, &drive).expect("the prefix is writable");
+    fs::write(payload.join(".windows-label"), "PAYLOAD\n").expect("the test's own folder");
+    let other = held("00");
+    refused(&mut link, &other, &["is not what the host put there"]);
+    let staged = rig.folder.join("staged/a.inf");
+    assert!(!staged.exists());
+    done(&mut link, &abc, &[]);
+    assert_eq!(fs::read(&staged).expect("it is staged"), b"abc");
+    done(&mut link, &Request::Shutdown, &[]);
+    fs::remove_file(&drive).expect("it was made here");
+}
+
 /// What Wine has of it is a file; what it lacks is told, not passed over.
 #[test]
 fn what_windows_wrote_comes_home() {
