@@ -167,7 +167,7 @@ fn is_dump(file: &mut impl io::Read) -> bool {
 }
 
 /// Where a file of this name goes: a guest chooses names, and may be hostile.
-fn place(folder: &Path, name: &str) -> io::Result<PathBuf> {
+pub(crate) fn place(folder: &Path, name: &str) -> io::Result<PathBuf> {
     let plain =
         !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']);
     if !plain {

@@ -52,7 +52,11 @@ mod tests {
         };
         check("setup.log", b"said", None);
         check("dmp", b"said", None);
-        check("MEMORY.DMP", &[0; 0x4000], Some("(16384 bytes) is kept and says nothing: "));
+        check(
+            "MEMORY.DMP",
+            &[0; 0x4000],
+            Some("(16384 bytes) is kept and says nothing: "),
+        );
         check("a.dmp", b"PAGEDU64", Some("; next: "));
         fs::remove_dir_all(folder).expect("the test's own folder");
     }

@@ -6,9 +6,9 @@
 //! after whatever was observed until then, and leaves no process behind.
 
 pub mod auto;
+mod collect;
 pub mod disk;
 pub mod dump;
-#[cfg(target_os = "linux")]
 mod dumps;
 mod guests;
 pub mod hostile;

@@ -10,6 +10,7 @@ use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::noise::Noise;
 use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request, Up};
 
+use crate::collect::{Collected, Keep};
 use crate::interrupt;
 use crate::line::{Arrival, Line};
 
@@ -25,11 +26,24 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
+/// How long an agent may take to send what its operating system wrote: a kernel's dump has hundreds of megabytes.
+const COLLECT: Duration = Duration::from_secs(600);
+
 /// What stands behind a line, and ends with it.
 pub(crate) trait Behind: Send {
     /// Ends the machine whatever it does, and says how it ended. When something went wrong, what only a living machine can tell is
     /// collected first. Further calls do nothing.
     fn end(&mut self, cause: Option<Cause>) -> String;
+
+    /// Where what its agent collects goes; `None` when that has nothing to collect.
+    fn keep(&self) -> Option<Keep> {
+        None
+    }
+
+    /// What is left of a driver after the session's end, where its own agent can no longer be asked.
+    fn left(&mut self) -> Option<Result<Vec<String>, LinkError>> {
+        None
+    }
 
     /// The next start of the operating system is one that was asked for.
     fn expect_restart(&mut self) {}
@@ -143,8 +157,12 @@ impl Link {
                 ),
             )?;
             if let Reply::Up(up) = &*reply {
-                let text = format!("the agent on {} started anew by itself", up.system);
-                return Err(self.broken(Cause::Machine, &text));
+                let mut told = vec![format!("the agent on {} started anew by itself", up.system)];
+                if !matches!(request, Request::Collect) {
+                    // It is there, and knows what there was before it.
+                    told.extend(self.collect(COLLECT));
+                }
+                return Err(self.broken(Cause::Machine, &told.join("; ")));
             }
             let last = reply.is_final();
             each(*reply, payload);
@@ -218,6 +236,74 @@ impl Link {
             }
         })?;
         Ok(fulfilled)
+    }
+
+    /// Has the agent send what its operating system wrote about what happened; what came, in words, whatever became of it.
+    pub(crate) fn collect(&mut self, deadline: Duration) -> Vec<String> {
+        let keep = self.behind.as_ref().and_then(|behind| behind.keep());
+        keep.map_or_else(Vec::new, |keep| self.collect_to(&keep, deadline))
+    }
+
+    /// The same, to there.
+    pub(crate) fn collect_to(&mut self, keep: &Keep, deadline: Duration) -> Vec<String> {
+        let mut collected = Collected::default();
+        let ended = self.request(&Request::Collect, &[], deadline, |reply, payload| {
+            collected.take(&keep.folder, &reply, &payload);
+        });
+        let mut told = collected.told(keep);
+        told.extend(
+            ended
+                .err()
+                .map(|error| format!("not everything is collected: {error}")),
+        );
+        told
+    }
+
+    /// What is there of a driver with this hardware id.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and when the agent does not say.
+    pub(crate) fn left(
+        &mut self,
+        hardware_id: &str,
+        deadline: Duration,
+    ) -> Result<Vec<String>, LinkError> {
+        if let Some(left) = self.behind.as_mut().and_then(|behind| behind.left()) {
+            return left;
+        }
+        let request = Request::Leftovers {
+            hardware_id: hardware_id.into(),
+        };
+        let mut left = Err(LinkError("the agent does not say what is left here".into()));
+        self.request(&request, &[], deadline, |reply, _| match reply {
+            Reply::Left { items } => left = Ok(items),
+            Reply::Refused(refusal) => left = Err(LinkError(refusal.reason)),
+            _ => {}
+        })?;
+        left
+    }
+
+    /// Has the operating system start anew with Driver Verifier on for these drivers.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and why it is refused.
+    pub(crate) fn verify(
+        &mut self,
+        drivers: &[String],
+        deadline: Duration,
+    ) -> Result<(), LinkError> {
+        let request = Request::Verify {
+            drivers: drivers.to_vec(),
+        };
+        let mut done = Ok(());
+        self.request(&request, &[], deadline, |reply, _| {
+            if let Reply::Refused(refusal) = reply {
+                let text = format!("Driver Verifier is not turned on: {}", refusal.reason);
+                done = Err(LinkError(text));
+            }
+        })?;
+        done?;
+        self.restart(deadline).map(drop)
     }
 
     /// How late the machine's timers are, by so many waits; `None` when it does not say.

@@ -11,7 +11,7 @@ use waverig_protocol::fuzz::Round;
 use waverig_protocol::interleave::Order;
 use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::{PROTOCOL_VERSION, Reply, Request};
+use waverig_protocol::{Finding, PROTOCOL_VERSION, Reply, Request, Severity};
 
 use crate::{Link, LinkError, Machine};
 
@@ -208,8 +208,14 @@ fn steps(
             guest.ask("interleave", &Request::Interleave { order }, &[])?;
         }
         guest.ask("remove", &Request::Remove, &[])?;
+    } else if guest.time == Time::Real {
+        // Why, the operating system has written down.
+        for line in guest.link.collect(job.deadline) {
+            (guest.each)(Part::Machine, Reply::Log { line }, Vec::new());
+        }
     }
     guest.ask("shutdown", &Request::Shutdown, &[])?;
+    guest.leftovers(job.hardware_id)?;
     guest.link.finish(job.deadline);
     Ok(())
 }
@@ -238,6 +244,26 @@ impl Guest<'_> {
         payload: &[u8],
     ) -> Result<bool, LinkError> {
         self.ask_about(Part::Machine, step, request, payload)
+    }
+
+    /// What a session has left on a real machine is a finding: whoever installs the driver must be able to get rid of it.
+    fn leftovers(&mut self, hardware_id: &str) -> Result<(), LinkError> {
+        if self.time != Time::Real {
+            return Ok(());
+        }
+        *self.step = ("leftovers", Part::Machine);
+        for text in self.link.left(hardware_id, self.deadline)? {
+            let finding = Finding {
+                rule: "leftovers".into(),
+                severity: Severity::Error,
+                text,
+                place: None,
+                source: "docs/machines.md: a session leaves nothing".into(),
+                shown: String::new(),
+            };
+            (self.each)(Part::Machine, Reply::Finding(finding), Vec::new());
+        }
+        Ok(())
     }
 
     /// How late a real machine's own timers are just before or after this scenario; virtual ones never are.

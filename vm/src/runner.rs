@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request};
 
+use crate::collect::{COLLECTED, Keep};
+use crate::dump::Own;
 use crate::line::{Ends, Line};
 use crate::link::{Behind, Cause, end};
 use crate::turn::{Turn, Turns};
@@ -89,6 +91,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Hardware id of the driver's device nodes: what has it is this rig's.
     pub hardware_id: String,
+    /// The driver that dumps are searched for.
+    pub own: Option<Own>,
     /// Why this host may be changed.
     pub why: &'static str,
 }
@@ -156,7 +160,7 @@ impl Runner {
             return Ok(());
         }
         let (conditions, mut link) = checked(&*self.agents, log, *deadline)?;
-        let found = left(&mut link, hardware_id, *deadline)?;
+        let found = link.left(hardware_id, *deadline)?;
         drop(link);
         if !found.is_empty() {
             remove(&*self.agents, log, hardware_id, *deadline).map_err(|error| {
@@ -251,20 +255,6 @@ fn up(
     Ok(link)
 }
 
-/// What of the driver is on this host, as an agent lists it.
-fn left(link: &mut Link, hardware_id: &str, deadline: Duration) -> Result<Vec<String>, LinkError> {
-    let request = Request::Leftovers {
-        hardware_id: hardware_id.into(),
-    };
-    let mut left = Err(LinkError("the agent does not say what is left here".into()));
-    link.request(&request, &[], deadline, |reply, _| match reply {
-        Reply::Left { items } => left = Ok(items),
-        Reply::Refused(refusal) => left = Err(LinkError(refusal.reason)),
-        _ => {}
-    })?;
-    left
-}
-
 /// Has an agent remove whatever agents have installed, and another one look whether it is gone.
 fn remove(
     agents: &dyn Agents,
@@ -287,7 +277,7 @@ fn remove(
     }
     link.finish(deadline);
     let mut link = up(agents, log, deadline, |closing| Box::new(closing))?;
-    let left = left(&mut link, hardware_id, deadline)?;
+    let left = link.left(hardware_id, deadline)?;
     if left.is_empty() {
         return Ok(());
     }
@@ -315,12 +305,26 @@ impl Behind for Closing {
     }
 }
 
+impl Session {
+    /// What this host wrote about what happened, as another agent sends it.
+    fn collect(&self) -> Vec<String> {
+        let link = up(&*self.agents, &self.log, self.deadline, |closing| {
+            Box::new(closing)
+        });
+        match link {
+            Ok(mut link) => link.collect_to(&self.keep, self.deadline),
+            Err(error) => vec![format!("nothing is collected: {error}")],
+        }
+    }
+}
+
 /// Behind a session: whatever ends it, what was installed is removed.
 struct Session {
     closing: Closing,
     agents: Arc<dyn Agents>,
     log: PathBuf,
     hardware_id: String,
+    keep: Keep,
     deadline: Duration,
     _turn: Turn,
     over: bool,
@@ -332,6 +336,7 @@ impl Behind for Session {
             return String::new();
         }
         let how = self.closing.close();
+        let collected = cause.map_or_else(Vec::new, |_| self.collect());
         let removed = remove(&*self.agents, &self.log, &self.hardware_id, self.deadline);
         let removed = match removed {
             Ok(()) => "what was installed is removed".into(),
@@ -344,11 +349,19 @@ impl Behind for Session {
                 text
             }
         };
-        if how.is_empty() {
-            removed
-        } else {
-            format!("{how}; {removed}")
-        }
+        let mut told = vec![how];
+        told.extend(collected);
+        told.push(removed);
+        told.retain(|part| !part.is_empty());
+        told.join("; ")
+    }
+
+    /// Its agent has ended by then.
+    fn left(&mut self) -> Option<Result<Vec<String>, LinkError>> {
+        let link = up(&*self.agents, &self.log, self.deadline, |closing| {
+            Box::new(closing)
+        });
+        Some(link.and_then(|mut link| link.left(&self.hardware_id, self.deadline)))
     }
 
     /// The run itself had it removed.
@@ -403,6 +416,10 @@ impl Machine for Runner {
                 agents: Arc::clone(&self.agents),
                 log: log.clone(),
                 hardware_id: self.config.hardware_id.clone(),
+                keep: Keep {
+                    folder: evidence.join(COLLECTED),
+                    own: self.config.own.clone(),
+                },
                 deadline: self.config.deadline,
                 _turn: turn,
                 over: false,

@@ -89,6 +89,8 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
         boot: deadline,
         crash: LONG,
         look: transcript.look.map_or(LONG, Duration::from_secs_f32),
+        verified: transcript.verified.clone(),
+        own: None,
         restart: false,
     };
     let (package, device) = (folder("package"), Device::default());

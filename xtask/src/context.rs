@@ -53,6 +53,8 @@ pub(crate) struct Trial {
     pub(crate) transcript: Option<PathBuf>,
     /// Whether nobody needs this host.
     pub(crate) disposable: bool,
+    /// Whether Driver Verifier is to look at the driver.
+    pub(crate) verifier: bool,
 }
 
 impl Context {

@@ -78,7 +78,14 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
             .transpose()?,
         transcript: options.transcript.clone(),
         disposable: options.disposable,
+        verifier: options.verifier,
     })
+}
+
+/// What Driver Verifier is to look at.
+fn verified(context: &Context) -> Vec<String> {
+    let driver = || format!("{NAME}.sys");
+    context.trial.verifier.then(driver).into_iter().collect()
 }
 
 /// The driver that machines' dumps are searched for: that of the package, with the names of its places.
@@ -98,6 +105,13 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
         "auto" => auto::choose(context),
         named => named,
     };
+    let image = context.trial.image.is_some();
+    if context.trial.verifier && !(name == "hyperv" || name == "qemu" && image) {
+        let text = format!(
+            "--verifier takes a Windows that starts anew, which the machine {name} is none of; --machine hyperv or qemu with --image FILE has one"
+        );
+        return Err(Usage(text).into());
+    }
     let this = env::current_exe()
         .context("this program cannot find its own file to start the simulator")?;
     match name {

@@ -44,18 +44,27 @@ mod tests {
         fs::write(root.join(HELD).join("a.inf"), "abc").expect("it is writable");
         // FIPS 180-2, appendix B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let check = |name: &str, sha256: &str, expect: Result<&[u8], &str>| {
-            match (read(&root, name, sha256), expect) {
-                (Ok(bytes), Ok(expect)) => assert_eq!(bytes, expect),
-                (Err(error), Err(expect)) => {
-                    assert!(format!("{error:#}").contains(expect), "{error:#}");
-                }
-                (other, _) => panic!("{name}: {other:?}"),
+        let check = |name: &str, sha256: &str, expect: Result<&[u8], &str>| match (
+            read(&root, name, sha256),
+            expect,
+        ) {
+            (Ok(bytes), Ok(expect)) => assert_eq!(bytes, expect),
+            (Err(error), Err(expect)) => {
+                assert!(format!("{error:#}").contains(expect), "{error:#}");
             }
+            (other, _) => panic!("{name}: {other:?}"),
         };
         check("a.inf", abc, Ok(b"abc"));
-        check("a.inf", &abc.replace('b', "c"), Err("is not what the host put there"));
-        check("b.inf", abc, Err("b.inf on the payload disk cannot be read"));
+        check(
+            "a.inf",
+            &abc.replace('b', "c"),
+            Err("is not what the host put there"),
+        );
+        check(
+            "b.inf",
+            abc,
+            Err("b.inf on the payload disk cannot be read"),
+        );
         check("../held/a.inf", abc, Err("no bare file name"));
         fs::remove_dir_all(root).expect("the test's own folder");
     }

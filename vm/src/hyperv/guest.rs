@@ -9,6 +9,8 @@ use base64ct::{Base64, Encoding as _};
 
 use super::cmdlet::{self, HostEvent, VmId};
 use super::{Host, leftovers, screen};
+use crate::collect::{COLLECTED, Keep};
+use crate::dump::Own;
 use crate::idle::Idle;
 use crate::line::{Line, NOISE, Noise};
 use crate::link::{Behind, Cause};
@@ -50,6 +52,8 @@ pub(super) struct Guest {
     /// As long as a session lasts.
     turn: Option<Turn>,
     idle: Arc<Idle<Self>>,
+    /// The driver that dumps are searched for.
+    own: Option<Own>,
     /// Ends whoever waits for the line.
     close: Option<Box<dyn Fn() -> String + Send>>,
     noise: Option<Noise>,
@@ -59,9 +63,9 @@ pub(super) struct Guest {
 impl Guest {
     pub(super) fn new(
         host: &Arc<Host>,
-        id: VmId,
-        name: &str,
+        (id, name): (VmId, &str),
         folder: &Path,
+        own: Option<Own>,
         idle: &Arc<Idle<Self>>,
     ) -> Self {
         Self {
@@ -72,6 +76,7 @@ impl Guest {
             evidence: PathBuf::new(),
             turn: None,
             idle: Arc::clone(idle),
+            own,
             close: None,
             noise: None,
             over: false,
@@ -201,6 +206,13 @@ impl Behind for Guest {
             text = format!("{text}; {left}");
         }
         text
+    }
+
+    fn keep(&self) -> Option<Keep> {
+        Some(Keep {
+            folder: self.evidence.join(COLLECTED),
+            own: self.own.clone(),
+        })
     }
 
     fn finish(mut self: Box<Self>, line: Line, _: Duration) {

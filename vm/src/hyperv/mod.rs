@@ -36,6 +36,7 @@ pub use cmdlet::Bytes;
 pub use executor::{Executor, Failure};
 pub use medium::Medium;
 
+use crate::dump::Own;
 use crate::guests::Guests;
 use crate::idle::Idle;
 use crate::turn::{Turn, Turns};
@@ -76,6 +77,10 @@ pub struct Config {
     pub crash: Duration,
     /// How often it is asked meanwhile whether the guest only starts anew again and again.
     pub look: Duration,
+    /// Drivers that Driver Verifier looks at: each guest starts anew with it on before its first session. It goes with the guest's disk.
+    pub verified: Vec<String>,
+    /// The driver that dumps are searched for.
+    pub own: Option<Own>,
     /// Whether the operating system starts anew before each session but the first.
     pub restart: bool,
 }
@@ -202,6 +207,9 @@ impl HyperV {
         link.up_unless(self.config.boot, self.config.look, || {
             guest::boot_loop(&guest::events(&host, &id), most)
         })?;
+        if !self.config.verified.is_empty() {
+            link.verify(&self.config.verified, self.config.boot)?;
+        }
         self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }
@@ -230,7 +238,16 @@ impl HyperV {
             .ask(&make)
             .and_then(|()| host.ask(&cmdlet::new_vm(name, config.memory, &disk, &text)));
         match made {
-            Ok(vm) => Ok(Guest::new(&self.host, vm.id, name, folder, &self.idle)),
+            Ok(vm) => {
+                let own = config.own.clone();
+                Ok(Guest::new(
+                    &self.host,
+                    (vm.id, name),
+                    folder,
+                    own,
+                    &self.idle,
+                ))
+            }
             Err(error) => {
                 let mut text = error.to_string();
                 // When PowerShell gave no answer, the machine may be there all the same.

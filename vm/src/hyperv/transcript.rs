@@ -5,7 +5,7 @@
 
 mod standin;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -35,6 +35,9 @@ pub struct Transcript {
     /// Seconds between two looks at a guest that comes up; else nobody looks.
     #[serde(default)]
     pub look: Option<f32>,
+    /// Drivers that Driver Verifier is to look at.
+    #[serde(default)]
+    pub verified: Vec<String>,
     /// How a run against it ends.
     pub expect: Expect,
     /// Everything that is asked, in order.
@@ -109,6 +112,9 @@ pub struct Agent {
     /// `hang`, `vanish` or `restart`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<String>,
+    /// Files that it sends when it is to collect, and what is in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub collects: BTreeMap<String, String>,
     /// Whose time its sessions are in.
     #[serde(skip)]
     pub time: Time,

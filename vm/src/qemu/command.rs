@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::hold::{CONSOLE, GDB, HUMAN, SCREEN, SLOT};
 use super::guest::RESULT;
+use super::hold::{CONSOLE, GDB, HUMAN, SCREEN, SLOT};
 use super::image::{Image, OVERLAY, VARIABLES};
 use super::medium::{Controller, Medium};
 use super::{Config, Firmware, System, keeper};
@@ -42,10 +42,7 @@ pub(super) fn line(config: &Config, payload: &Path) -> Command {
             "-drive",
             &drive("payload", "raw", payload, ",readonly=on,file.locking=off"),
         ])
-        .args([
-            "-drive",
-            &drive("result", "raw", Path::new(RESULT), ""),
-        ])
+        .args(["-drive", &drive("result", "raw", Path::new(RESULT), "")])
         // A crash is told, and nothing is done about it: the screen and the dump are wanted first.
         .args(["-device", "pvpanic-pci"])
         .args(["-action", "panic=none,reboot=reset,shutdown=poweroff"]);

@@ -13,11 +13,12 @@ use super::hold::{Held, Hold};
 use super::qmp::Qmp;
 use super::watch::{STARTS, STARTS_OF_SETUP, Watch};
 use super::{Config, System};
+use crate::collect::{COLLECTED, Keep};
 use crate::dump::Own;
-use crate::{disk, dumps, interrupt};
 use crate::idle::Idle;
 use crate::line::{Line, NOISE};
 use crate::link::{Behind, Cause};
+use crate::{disk, dumps, interrupt};
 
 /// How long a guest that was crashed on purpose may take to say so.
 const CRASH: Duration = Duration::from_secs(5);
@@ -200,10 +201,7 @@ impl Guest {
                 found.push(name.to_owned());
             }
         }
-        match disk::bring_home(
-            &self.folder.join(RESULT),
-            &self.evidence.join("result"),
-        ) {
+        match disk::bring_home(&self.folder.join(RESULT), &self.evidence.join("result")) {
             Ok(names) => found.extend(names.iter().map(|name| format!("result/{name}"))),
             Err(error) => found.push(format!("(of the result disk not everything: {error})")),
         }
@@ -272,6 +270,13 @@ impl Behind for Guest {
             found.join(", ")
         ));
         dumps.join("; ")
+    }
+
+    fn keep(&self) -> Option<Keep> {
+        Some(Keep {
+            folder: self.evidence.join(COLLECTED),
+            own: self.own.clone(),
+        })
     }
 
     fn expect_restart(&mut self) {

@@ -93,6 +93,8 @@ pub struct Config {
     pub sabotage: Option<(String, String)>,
     /// The dump that a guest leaves that is to crash.
     pub dump: Option<PathBuf>,
+    /// Drivers that Driver Verifier looks at: each guest starts anew with it on before its first session. It goes with the guest's disk.
+    pub verified: Vec<String>,
     /// The driver that dumps are searched for.
     pub own: Option<Own>,
     /// Folder for the machines' own folders; nobody else uses it meanwhile.
@@ -150,7 +152,10 @@ impl Qemu {
             places = held.iter().map(place).collect();
         }
         places.extend(config.dump.iter().map(|dump| (DUMP.into(), dump.clone())));
-        let dumped = config.dump.as_ref().map_or(Ok(0), |dump| fs::metadata(dump).map(|data| data.len()))?;
+        let dumped = config
+            .dump
+            .as_ref()
+            .map_or(Ok(0), |dump| fs::metadata(dump).map(|data| data.len()))?;
         let sizes = held.iter().map(|(_, bytes)| bytes.len() as u64);
         let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + dumped + SPARE;
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
@@ -244,6 +249,10 @@ impl Qemu {
         link.up(self.config.boot)?;
         watch.is_up();
         drop(attendant);
+        if !self.config.verified.is_empty() {
+            link.verify(&self.config.verified, self.config.boot)?;
+            watch.is_up();
+        }
         self.guests.greet(&mut link, began, self.config.boot)?;
         Ok(link)
     }

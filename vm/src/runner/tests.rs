@@ -1,6 +1,6 @@
 //! Agents that are threads of this process.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::*;
 use crate::hyperv::transcript::{Agent, Heard, standin};
@@ -44,6 +44,7 @@ fn checked(conditions: &str) -> Agent {
         does: None,
         stdio: true,
         left: Vec::new(),
+        collects: BTreeMap::new(),
         time: Time::Virtual,
         late: 0,
     }
@@ -85,6 +86,7 @@ fn play_all(
         lock: folder.join("runner.lock"),
         deadline,
         hardware_id: "x".into(),
+        own: None,
         why: "a test",
     };
     let runner = Runner::new(config, Arc::new(scripted)).expect("nobody has it");
@@ -167,13 +169,45 @@ fn where_time_is_real_the_machines_own_timers_are_measured_around_each_scenario(
 }
 
 #[test]
+fn what_is_left_after_a_session_in_real_time_is_a_finding() {
+    let check = |name: &str, left: &[&str]| {
+        let real = Agent {
+            time: Time::Real,
+            ..good()
+        };
+        let last = Agent {
+            left: left.iter().map(|item| (*item).to_owned()).collect(),
+            ..good()
+        };
+        let (said, heard, replies) = play_all(name, &[good(), real, last], &[]);
+        assert_eq!(said, "");
+        let expect = format!("{FIRST}{SESSION} | leftovers");
+        assert!(heard.starts_with(&expect), "{heard}");
+        let found: Vec<&str> = replies
+            .iter()
+            .filter_map(|(_, reply)| match reply {
+                Reply::Finding(finding) => {
+                    assert_eq!(finding.rule, "leftovers");
+                    Some(finding.text.as_str())
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, left);
+    };
+    check("clean", &[]);
+    check("dirty", &["package oem7.inf", "service waverig"]);
+}
+
+#[test]
 fn whatever_an_agent_does_another_one_removes() {
     let check = |does: &str, expect: &str| {
         let agents = [good(), bad("install", does), good()];
         let (said, heard) = play(does, &agents);
         assert!(said.contains(expect), "{said:?} does not say {expect:?}");
         assert!(said.contains("what was installed is removed"), "{said}");
-        assert_eq!(heard, format!("{FIRST}| hello trust install {REMOVED}"));
+        let expect = format!("{FIRST}| hello trust install | collect {REMOVED}");
+        assert_eq!(heard, expect);
     };
     check("vanish", "ended without an answer");
     check("hang", "no answer within 0.5 s");
@@ -269,6 +303,7 @@ fn a_host_is_for_one_run() {
             lock: folder.join("runner.lock"),
             deadline: Duration::from_secs(1),
             hardware_id: "x".into(),
+            own: None,
             why: "a test",
         };
         let scripted = Scripted {

@@ -12,7 +12,7 @@ use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Names, Player, RUN, Simulator, Transcript};
 use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV, Medium};
 
-use super::words;
+use super::{own, verified, words};
 use crate::context::Context;
 use crate::layout;
 use crate::stop::{HostLacks, Usage};
@@ -79,6 +79,8 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         boot: trial.deadline.unwrap_or(BOOT),
         crash: CRASH,
         look: LOOK,
+        verified: verified(context),
+        own: Some(own(context)),
         restart: trial.restart,
     };
     Ok(Box::new(made(context, config, executor)?))
@@ -127,6 +129,8 @@ pub(crate) fn of_image(
         boot: context.trial.deadline.unwrap_or(boot),
         crash: CRASH,
         look: LOOK,
+        verified: Vec::new(),
+        own: Some(own(context)),
         restart: false,
     };
     made(context, config, Box::new(recorder))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use waverig_vm::qemu::{Accel, Config, Image, ResultDisk, System, leftovers};
 
-use super::{own, words};
+use super::{own, verified, words};
 use crate::context::Context;
 use crate::image::{Kind, Manifest};
 use crate::verbs::SIMULATOR;
@@ -94,6 +94,7 @@ pub(crate) fn config_of(
         held,
         sabotage: context.trial.sabotage.clone(),
         dump: context.trial.dump.clone(),
+        verified: verified(context),
         own: Some(own(context)),
         logs: context.layout.runs("qemu").join("guests"),
         machines: machines(context),

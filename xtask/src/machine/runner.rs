@@ -9,6 +9,7 @@ use anyhow::Result;
 use waverig_vm::Machine;
 use waverig_vm::runner::{self, Config, Program, Runner, disposable};
 
+use super::own;
 use crate::agent;
 use crate::context::Context;
 use crate::stop::HostLacks;
@@ -59,6 +60,7 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         lock: common.join("waverig").join("runner.lock"),
         deadline: context.trial.deadline.unwrap_or(AGENT),
         hardware_id: package::WAVERIG.hardware_id.into(),
+        own: Some(own(context)),
         why,
     };
     let runner =

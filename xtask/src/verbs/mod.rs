@@ -141,6 +141,8 @@ pub(crate) struct Options {
     pub(crate) linux: bool,
     /// `--disposable`: nobody needs this host.
     pub(crate) disposable: bool,
+    /// `--verifier`: Windows guests run with Driver Verifier on.
+    pub(crate) verifier: bool,
 }
 
 /// Runs the verb that the command line names.
@@ -219,6 +221,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "disk" => options.disk = Some(args.value()?.parse()?),
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
+            "verifier" => options.verifier = true,
             "linux" => options.linux = true,
             "out" => options.out = Some(args.value()?.into()),
             "pdb" => options.pdb = Some(args.value()?.into()),
@@ -286,9 +289,9 @@ mod tests {
             {
                 let option = option.trim_end_matches(']');
                 let value = match option {
-                    "json" | "restart" | "disposable" | "linux" => None,
                     "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" | "memory"
                     | "disk" => Some("1"),
+                    "json" | "restart" | "disposable" | "verifier" | "linux" => None,
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));

@@ -16,7 +16,7 @@ use crate::stop;
 pub(super) const VERB: Verb = Verb {
     name: "vm-test",
     about: "Plays the scenarios on a test machine with the package that is there, and judges what comes out.",
-    options: "[--machine auto|sim|qemu|hyperv|runner] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--restart] [--sabotage WHAT:STEP] [--dump FILE] [--image FILE] [--transcript FILE] [--disposable]",
+    options: "[--machine auto|sim|qemu|hyperv|runner] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--restart] [--verifier] [--sabotage WHAT:STEP] [--dump FILE] [--image FILE] [--transcript FILE] [--disposable]",
     run,
 };
 

@@ -15,7 +15,7 @@ use waverig_protocol::{MachineInfo, PAYLOAD, PROTOCOL_VERSION, Refusal, Reply, R
 
 use super::line::{self, Host};
 use super::system::{self, Version};
-use super::{certificate, conditions, evidence, installation, power, registry, verifier};
+use super::{certificate, conditions, evidence, installation, power, registry, verifier, volume};
 
 /// A key that the agent makes and Windows forgets when it starts anew: who finds none is the first agent since.
 pub(super) const SINCE_START: &str = r"SOFTWARE\waverig\since-start";

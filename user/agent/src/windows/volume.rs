@@ -35,8 +35,14 @@ pub(super) fn labelled(label: &str) -> Result<PathBuf> {
     }
     match &found[..] {
         [root] => Ok(root.into()),
-        [] => bail!("no volume has the label {label:?}; there are {}", others.join(", ")),
-        all => bail!("several volumes have the label {label:?}: {}", all.join(", ")),
+        [] => bail!(
+            "no volume has the label {label:?}; there are {}",
+            others.join(", ")
+        ),
+        all => bail!(
+            "several volumes have the label {label:?}: {}",
+            all.join(", ")
+        ),
     }
 }
 

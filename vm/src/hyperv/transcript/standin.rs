@@ -83,10 +83,21 @@ struct Session {
     output: BufReader<ChildStdout>,
 }
 
+/// What an agent is after the moment at which it may go wrong.
+#[derive(PartialEq, Eq)]
+enum Wrong {
+    /// As it was.
+    Nothing,
+    /// Another, which has greeted.
+    Anew,
+    /// Of no more use.
+    Over,
+}
+
 impl Standin {
     fn serve(mut self) -> io::Result<()> {
         self.output.write_all(self.agent.noise.as_bytes())?;
-        if self.goes_wrong("boot")? {
+        if self.goes_wrong("boot")? == Wrong::Over {
             return Ok(());
         }
         self.greet()?;
@@ -97,14 +108,23 @@ impl Standin {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(request.name());
-            if self.goes_wrong(request.name())? {
-                return Ok(());
+            match self.goes_wrong(request.name())? {
+                Wrong::Nothing => {}
+                // One that begins does not know what was asked of the one before it.
+                Wrong::Anew => continue,
+                Wrong::Over => return Ok(()),
             }
             match &request {
                 Request::Check => {
                     let conditions = self.agent.conditions.as_deref().unwrap_or("[]");
                     let conditions = serde_json::from_str(conditions)?;
                     self.say(&Reply::Checked { conditions }, &[])?;
+                }
+                Request::Collect => {
+                    for (name, text) in self.agent.collects.clone() {
+                        self.say(&Reply::File { name, offset: 0 }, text.as_bytes())?;
+                    }
+                    self.say(&Reply::Done, &[])?;
                 }
                 Request::Noise { waits } => {
                     let late = Hns(self.agent.late);
@@ -153,24 +173,24 @@ impl Standin {
         frame::write(&mut self.output, reply, payload)
     }
 
-    /// Does at `now` what it is to do wrong; whether it is of no more use then.
-    fn goes_wrong(&mut self, now: &str) -> io::Result<bool> {
+    /// Does at `now` what it is to do wrong; what it is then.
+    fn goes_wrong(&mut self, now: &str) -> io::Result<Wrong> {
         if self.agent.at.as_deref() != Some(now) {
-            return Ok(false);
+            return Ok(Wrong::Nothing);
         }
         match self.agent.does.as_deref() {
             // Reads on, and says nothing any more.
             Some("hang") => {
                 io::copy(&mut self.input, &mut io::sink())?;
-                Ok(true)
+                Ok(Wrong::Over)
             }
             Some("restart") => {
                 self.agent.at = None;
                 self.boots += 1;
                 self.greet()?;
-                Ok(false)
+                Ok(Wrong::Anew)
             }
-            _ => Ok(true),
+            _ => Ok(Wrong::Over),
         }
     }
 

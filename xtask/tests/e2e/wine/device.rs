@@ -160,8 +160,14 @@ fn files_are_staged_from_the_volume_with_the_payloads_label() {
     // FIPS 180-2, appendix B.1.
     let abc = held("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     refused(&mut link, &abc, &["no volume has the label \"PAYLOAD\""]);
+    done(&mut link, &Request::Shutdown, &[]);
+    drop(link);
+    // Wine looks at drives when it starts.
+    wine.stop();
     std::os::unix::fs::symlink(&payload, &drive).expect("the prefix is writable");
     fs::write(payload.join(".windows-label"), "PAYLOAD\n").expect("the test's own folder");
+    let (mut link, _) = wine.agent(&rig.folder, &[]);
+    hello(&mut link);
     let other = held("00");
     refused(&mut link, &other, &["is not what the host put there"]);
     let staged = rig.folder.join("staged/a.inf");
