@@ -3,7 +3,7 @@
 
 use waverig_protocol::Program;
 use waverig_protocol::scenario::{
-    Client, Disturbance, Format, Mode, Opening, Scenario, Signal, TapClient,
+    Client, Disturbance, Format, Mode, Opening, Recorder, Scenario, Signal, TapClient,
 };
 
 /// How a stream is opened.
@@ -45,6 +45,8 @@ pub struct Stream {
     pub start_ms: u32,
     /// When it stops: always of one that records, of one that plays only when that is in the middle of its signal.
     pub stop_ms: Option<u32>,
+    /// Of one that records until after its cable's players have ended: how long after, in milliseconds. They may end late.
+    pub outlasts_ms: Option<u32>,
     /// What is played; `None` of a program that records.
     pub signal: Option<(Signal, u64)>,
     /// When it does nothing, and for how long, in milliseconds of stream time.
@@ -126,6 +128,7 @@ pub fn plan(scenario: &Scenario) -> Result<Plan, String> {
                     raw: one.mode == Some(Mode::Raw),
                     start_ms: one.start_ms,
                     stop_ms: Some(one.stop_ms),
+                    outlasts_ms: outlasts(scenario, one),
                     signal: None,
                     stalls: stalls(&one.disturbances)?,
                 }
@@ -152,9 +155,22 @@ fn player(scenario: &Scenario, program: Program, view: &Scenario) -> Result<Stre
         raw: view.mode == Some(Mode::Raw),
         start_ms: view.start_ms,
         stop_ms: view.stop_ms,
+        outlasts_ms: None,
         signal: Some((view.signal.clone(), view.frames())),
         stalls: stalls(&view.disturbances)?,
     })
+}
+
+/// How long a recorder is there after the last player on its cable; `None` when it stops before that, or when none plays there.
+fn outlasts(scenario: &Scenario, recorder: &Recorder) -> Option<u32> {
+    let players = scenario.players_on(recorder.cable).into_iter();
+    let ends = players
+        .filter_map(|player| scenario.view_of(player))
+        .map(|view| {
+            let end = view.start_ms.saturating_add(view.duration_ms);
+            view.stop_ms.map_or(end, |stop| stop.min(end))
+        });
+    recorder.stop_ms.checked_sub(ends.max()?)
 }
 
 fn waits(again: bool, open: Opening) -> Result<(), String> {
@@ -225,7 +241,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use waverig_protocol::scenario::{Recorder, Sample};
+    use waverig_protocol::scenario::Sample;
 
     use super::*;
 
@@ -308,7 +324,36 @@ mod tests {
         assert_eq!(recorder.share, Share::Shared { period_frames: 128 });
         assert_eq!((recorder.format, recorder.raw), (FORMAT, true));
         assert_eq!((recorder.start_ms, recorder.stop_ms), (5, Some(90)));
+        // The player ends at 100 ms.
+        assert_eq!(recorder.outlasts_ms, None);
         assert_eq!(plan.readers.len(), 1);
+    }
+
+    #[test]
+    fn who_outlasts_the_players_of_its_cable() {
+        let check = |cable: u8, stop_ms: u32, expect: Option<u32>| {
+            let mut scenario = event();
+            scenario.start_ms = 20;
+            scenario.recorders.push(Recorder {
+                cable,
+                format: Some(FORMAT),
+                client: Client::EventDriven { packet_frames: 480 },
+                mode: None,
+                again: false,
+                open: Opening::AtOnce,
+                start_ms: 0,
+                stop_ms,
+                disturbances: Vec::new(),
+            });
+            let plan = plan(&scenario).expect("a real machine plays it");
+            assert_eq!(plan.streams[1].outlasts_ms, expect, "{cable} {stop_ms}");
+            assert_eq!(plan.streams[0].outlasts_ms, None);
+        };
+        // The player of cable 1 ends at 120 ms; nobody plays on cable 2.
+        check(1, 119, None);
+        check(1, 120, Some(0));
+        check(1, 500, Some(380));
+        check(2, 500, None);
     }
 
     /// What there is to play on a real machine some day: the count changes when scenarios do.

@@ -1,5 +1,7 @@
 //! The programs of a run that play and record.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -39,8 +41,38 @@ impl Stalls<'_> {
     }
 }
 
+/// Who plays on a cable, for those that record there until after that.
+pub(super) struct Cable {
+    playing: AtomicUsize,
+    /// When the last one ended.
+    silent: OnceLock<Instant>,
+}
+
+impl Cable {
+    pub(super) fn new(players: usize) -> Self {
+        Self {
+            playing: AtomicUsize::new(players),
+            silent: OnceLock::new(),
+        }
+    }
+
+    /// One has ended, however.
+    pub(super) fn ended(&self) {
+        if self.playing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.silent.get_or_init(Instant::now);
+        }
+    }
+
+    fn silent_for(&self, time: Duration) -> bool {
+        self.silent.get().is_some_and(|at| at.elapsed() >= time)
+    }
+}
+
 /// Opens a stream.
-fn open(device: &IMMDevice, wanted: &Wanted, journal: &mut Journal) -> Result<Stream> {
+///
+/// # Errors
+/// With what was refused.
+pub(super) fn open(device: &IMMDevice, wanted: &Wanted, journal: &mut Journal) -> Result<Stream> {
     let stream = Stream::open(device, wanted)?;
     journal.note(Event::Opened {
         buffer_frames: stream.buffer_frames.into(),
@@ -79,7 +111,7 @@ fn look(stream: &Stream, journal: &mut Journal) -> Result<u64> {
 /// # Errors
 /// With what was refused; everything until then is in the journal.
 pub(super) fn play(
-    device: &IMMDevice,
+    stream: &Stream,
     wanted: &Wanted,
     begin: Instant,
     journal: &mut Journal,
@@ -87,7 +119,6 @@ pub(super) fn play(
     let (signal, total) = wanted.signal.as_ref().context("nothing is to be played")?;
     let total = *total;
     let generator = Generator::new(signal, wanted.format).map_err(anyhow::Error::msg)?;
-    let stream = open(device, wanted, journal)?;
     // SAFETY: gives a reference.
     let render: IAudioRenderClient = unsafe { stream.client.GetService() }?;
     let frame_bytes = wanted.format.frame_bytes();
@@ -122,7 +153,7 @@ pub(super) fn play(
     };
     // What the engine or the device finds when it starts ("Rendering a Stream").
     write(stream.buffer_frames, journal)?;
-    let started = start(&stream, wanted, begin, journal)?;
+    let started = start(stream, wanted, begin, journal)?;
     let mut stalls = Stalls {
         started,
         left: &wanted.stalls,
@@ -130,7 +161,7 @@ pub(super) fn play(
     let longest =
         ms(u32::try_from(total * 1_000 / u64::from(wanted.format.rate)).unwrap_or(u32::MAX));
     loop {
-        let position = look(&stream, journal)?;
+        let position = look(stream, journal)?;
         stalls.pass(journal);
         let stops = wanted.stop_ms.is_some_and(|at| begin.elapsed() >= ms(at));
         if position >= total || stops {
@@ -153,34 +184,33 @@ pub(super) fn play(
     // SAFETY: takes nothing.
     unsafe { stream.client.Stop() }.context("the stream does not stop")?;
     journal.state("stop");
-    drop(stream);
-    journal.note(Event::Closed);
     Ok(())
 }
 
-/// Records until its time is over.
+/// Records until its time is over, and until those that it is to outlast have ended.
 ///
 /// # Errors
 /// As [`play`].
 pub(super) fn record(
-    device: &IMMDevice,
+    stream: &Stream,
     wanted: &Wanted,
+    cable: &Cable,
     begin: Instant,
     journal: &mut Journal,
 ) -> Result<()> {
     let stop = ms(wanted.stop_ms.context("a recorder that never stops")?);
-    let stream = open(device, wanted, journal)?;
+    let outlasted = |after: u32| cable.silent_for(ms(after));
     // SAFETY: gives a reference.
     let capture: IAudioCaptureClient = unsafe { stream.client.GetService() }?;
     let frame_bytes = wanted.format.frame_bytes();
-    let started = start(&stream, wanted, begin, journal)?;
+    let started = start(stream, wanted, begin, journal)?;
     let mut stalls = Stalls {
         started,
         left: &wanted.stalls,
     };
     let mut read = 0;
-    while begin.elapsed() < stop {
-        look(&stream, journal)?;
+    while begin.elapsed() < stop || !wanted.outlasts_ms.is_none_or(outlasted) {
+        look(stream, journal)?;
         stalls.pass(journal);
         // Of an exclusive stream the size of the next packet is not told ("IAudioCaptureClient::GetNextPacketSize").
         // SAFETY: asks only.
@@ -220,7 +250,5 @@ pub(super) fn record(
     // SAFETY: takes nothing.
     unsafe { stream.client.Stop() }.context("the stream does not stop")?;
     journal.state("stop");
-    drop(stream);
-    journal.note(Event::Closed);
     Ok(())
 }

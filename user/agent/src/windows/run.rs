@@ -1,21 +1,23 @@
 //! A run of a scenario: its programs side by side, each on a thread of its own, until the last has ended.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use waverig_agent::plan::{Plan, Stream, plan};
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::timeline::Stamped;
+use waverig_protocol::timeline::{Event, Stamped};
 use waverig_protocol::{Finding, Program, Reply, Severity};
 
+use super::client::{self, Cable};
 use super::endpoint::{self, Com, Found};
 use super::journal::Journal;
 use super::line::Host;
 use super::serve::Agent;
-use super::{client, device, tap};
+use super::{device, tap};
 
 /// Observations in a message.
 const EVENTS: usize = 4096;
@@ -115,11 +117,13 @@ impl Agent {
     }
 }
 
-/// All programs, from the moment that every tap is open.
+/// All programs, from the moment that every tap and every stream is open: however long that takes here, the scenario's time begins after it.
 fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>> {
     let mut places = Vec::new();
+    let mut cables: BTreeMap<u8, usize> = BTreeMap::new();
     for stream in &plan.streams {
         let render = stream.signal.is_some();
+        *cables.entry(stream.cable).or_default() += usize::from(render);
         let is = |(cable, one): &&(u8, Found)| *cable == stream.cable && one.render == render;
         let place = target.endpoints.iter().find(is);
         let place = place.with_context(|| {
@@ -128,10 +132,14 @@ fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>>
         })?;
         places.push((stream, place.1.id.as_str()));
     }
+    let cables: BTreeMap<u8, Cable> = cables
+        .into_iter()
+        .map(|(cable, players)| (cable, Cable::new(players)))
+        .collect();
     let over = AtomicBool::new(false);
-    let (opened, open) = sync_channel::<()>(plan.readers.len());
     thread::scope(|scope| {
         let mut readers = Vec::new();
+        let (opened, open) = channel();
         for reader in &plan.readers {
             let link = target.taps.get(usize::from(reader.cable) - 1);
             let link = link.with_context(|| format!("cable {} has no tap", reader.cable))?;
@@ -141,21 +149,28 @@ fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>>
             let (opened, over) = (opened.clone(), &over);
             readers.push(scope.spawn(move || {
                 let mut journal = Journal::new(reader.program);
-                let is_open = move || {
-                    // Whoever waits for it is there until all have said so.
-                    let _ = opened.send(());
-                };
+                let is_open = move || drop(opened);
                 let read = tap::read(link, reader, frame_bytes, over, is_open, &mut journal);
                 (journal, read)
             }));
         }
         drop(opened);
-        // Each says so once, or has ended because it could not.
-        while open.recv().is_ok() {}
-        let begin = Instant::now();
+        until_dropped(&open);
         let mut streams = Vec::new();
+        let mut begins = Vec::new();
+        let (opened, open) = channel();
         for (stream, id) in places {
-            streams.push(scope.spawn(move || program(stream, id, begin)));
+            let (begin, begins_at) = sync_channel(1);
+            begins.push(begin);
+            let (opened, cable) = (opened.clone(), &cables[&stream.cable]);
+            streams.push(scope.spawn(move || program(stream, id, cable, opened, &begins_at)));
+        }
+        drop(opened);
+        until_dropped(&open);
+        let begin = Instant::now();
+        for one in begins {
+            // Whoever could not open has ended.
+            let _ = one.send(begin);
         }
         let mut ended: Vec<_> = streams.into_iter().map(|one| one.join()).collect();
         over.store(true, Ordering::Release);
@@ -165,16 +180,45 @@ fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>>
     })
 }
 
+/// What a program drops when it has opened, or could not: however it ends, nobody waits for it any longer.
+type Opening = Sender<()>;
+
+fn until_dropped(open: &Receiver<()>) {
+    while open.recv().is_ok() {}
+}
+
+/// Says that a player has ended, however it does.
+struct Plays<'a>(&'a Cable);
+
+impl Drop for Plays<'_> {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
 /// A program that plays or records, on a thread of its own.
-fn program(stream: &Stream, endpoint: &str, begin: Instant) -> Ended {
+fn program(
+    stream: &Stream,
+    endpoint: &str,
+    cable: &Cable,
+    opening: Opening,
+    begins_at: &Receiver<Instant>,
+) -> Ended {
+    let _plays = stream.signal.as_ref().map(|_| Plays(cable));
     let mut journal = Journal::new(stream.program);
-    let mut run = || {
+    let run = || {
         let com = Com::start()?;
         let device = endpoint::open(&com, endpoint)?;
+        let open = client::open(&device, stream, &mut journal)?;
+        drop(opening);
+        let begin = begins_at.recv().context("the run was given up")?;
         match stream.signal {
-            Some(_) => client::play(&device, stream, begin, &mut journal),
-            None => client::record(&device, stream, begin, &mut journal),
+            Some(_) => client::play(&open, stream, begin, &mut journal)?,
+            None => client::record(&open, stream, cable, begin, &mut journal)?,
         }
+        drop(open);
+        journal.note(Event::Closed);
+        Ok(())
     };
     let result = run();
     (journal, result)
