@@ -2,6 +2,8 @@
 //!
 //! Each test writes to a folder of its own. What every test needs first (a good package) is made once.
 
+#[cfg(target_os = "linux")]
+mod actions;
 mod arm64;
 mod chain;
 mod compare;
