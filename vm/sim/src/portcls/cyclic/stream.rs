@@ -174,6 +174,8 @@ impl Stream {
         let stream = &parts.stream;
         let function = stream.table().SetState;
         let name = "IMiniportWaveCyclicStream::SetState";
+        // The device may run from this moment on, however long another processor keeps the driver from returning.
+        let asked = kernel().now();
         // SAFETY: the stream's table.
         let status = unsafe { call::driver(name, function, (stream.this(), state)) };
         if status < 0 {
@@ -183,7 +185,7 @@ impl Stream {
         let alone = turns == processor::turns() && processor::side() == Side::First;
         self.unsettled.set(!alone);
         self.served.set(kernel().now());
-        self.looked.set(kernel().now());
+        self.looked.set(asked);
         if state == KSSTATE_STOP && before != KSSTATE_STOP {
             // The position begins anew, and so does what is counted from it.
             let left: Vec<_> = self.flow.borrow_mut().stop().collect();
