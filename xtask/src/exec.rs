@@ -1,6 +1,11 @@
 //! The one place where xtask starts external programs; everything else takes a `Runner`, which tests replace.
 
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, Read as _, Write as _};
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use waverig_kit::{Invocation, Output, Runner, Stdio};
 use xshell::{Shell, cmd};
@@ -53,5 +58,60 @@ impl Runner for Exec {
                 })
             }
         }
+    }
+}
+
+/// Gives `input` to a program and takes what it puts out, at most `most` bytes within `deadline`. Its messages go where this one's go.
+///
+/// # Errors
+/// A program that cannot be started, fails, puts out too much, or takes too long; it does not outlive the call.
+pub(crate) fn filter(
+    program: &OsStr,
+    words: &[String],
+    input: &[u8],
+    most: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, String> {
+    let mut child = Command::new(program)
+        .args(words)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("it cannot be started: {error}"))?;
+    let answer = converse(&mut child, input, most, deadline);
+    if answer.is_err() {
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(|error| error.to_string())?;
+    match answer {
+        Ok(_) if !status.success() => Err(format!("it failed: {status}")),
+        other => other,
+    }
+}
+
+fn converse(
+    child: &mut Child,
+    input: &[u8],
+    most: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, String> {
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err("its input and output are not connected".into());
+    };
+    // A program that does not want to know is no error: what it answers counts.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    // Reading ends by itself when the program is ended; what the program started and left may hold the pipe, so nobody waits for it.
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let result = stdout.take(most as u64 + 1).read_to_end(&mut bytes);
+        let _ = send.send(result.map(|_| bytes));
+    });
+    match receive.recv_timeout(deadline) {
+        Ok(Ok(bytes)) if bytes.len() > most => Err(format!("it put out more than {most} bytes")),
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("it gave no answer within {} s", deadline.as_secs())),
     }
 }

@@ -10,6 +10,7 @@ use waverig_vm::Machine;
 use waverig_vm::run::{Ending, Job, Part, run};
 
 use crate::context::Context;
+use crate::signer;
 use crate::subject::{self, Subject};
 use crate::verbs::package::{self, Driver};
 use crate::{layout, machine};
@@ -85,7 +86,7 @@ impl Lab {
             hardware_id: driver.hardware_id.into(),
             unsigned: None,
             package: driver.package(&context.layout),
-            certificate: package::identity(context)?.certificate().der().to_vec(),
+            certificate: signer::load(context, None)?.certificate().der().to_vec(),
         })
     }
 

@@ -23,6 +23,7 @@ mod mutant;
 mod optimised;
 mod play;
 mod setup;
+mod signer;
 mod spread;
 mod stop;
 mod subject;

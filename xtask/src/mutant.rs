@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use waverig_kit::Arch;
-use waverig_package::cert::Identity;
+use waverig_package::cert::Signer;
 
 use crate::fault;
 use crate::layout::Layout;
@@ -135,9 +135,9 @@ pub(crate) fn select(all: Vec<Mutant>, filter: Option<&str>) -> Result<Vec<Mutan
 /// The good driver as it was built, once with and once without the switch for deliberate faults.
 pub(crate) struct Sources {
     /// Signs, and is trusted.
-    pub(crate) identity: Identity,
+    pub(crate) signer: Signer,
     /// Signs [`Change::Stranger`].
-    pub(crate) stranger: Identity,
+    pub(crate) stranger: Signer,
     /// Image and symbols.
     pub(crate) good: [Vec<u8>; 2],
     /// The same with the switch, which is off.
@@ -178,11 +178,11 @@ pub(crate) fn make(
         arch: Arch::X64,
         faulty: matches!(change, Change::Fault(_)),
     };
-    let identity = match change {
+    let signer = match change {
         Change::Stranger => &sources.stranger,
-        _ => &sources.identity,
+        _ => &sources.signer,
     };
-    package::write(layout, folder, &parts, identity)?;
+    package::write(layout, folder, &parts, signer)?;
     tamper(change, folder)
 }
 

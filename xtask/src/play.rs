@@ -17,6 +17,7 @@ use waverig_vm::run::{Ending, Job, Part, run};
 use crate::context::Context;
 use crate::layout;
 use crate::machine;
+use crate::signer;
 use crate::spread::spread;
 use crate::stop::Usage;
 use crate::verbs::Options;
@@ -83,7 +84,7 @@ pub(crate) struct Played {
 pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Result<Played> {
     let runs = context.layout.runs(machine.kind());
     layout::make(&runs)?;
-    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let certificate = signer::load(context, None)?.certificate().der().to_vec();
     let folder = context.layout.package();
     let device = Device::default();
     let deadline = context.trial.deadline.unwrap_or(DEADLINE);
@@ -129,7 +130,7 @@ pub(crate) fn play(context: &Context, machine: &dyn Machine, plan: &Plan) -> Res
 pub(crate) fn inspect(context: &Context, machine: &dyn Machine) -> Result<Evidence> {
     let runs = context.layout.runs(machine.kind());
     layout::make(&runs)?;
-    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let certificate = signer::load(context, None)?.certificate().der().to_vec();
     let (folder, device) = (context.layout.package(), Device::default());
     let job = Job {
         inspect: true,
@@ -151,7 +152,7 @@ pub(crate) fn one_scenario(
 ) -> Result<PlayedScenario> {
     let runs = context.layout.runs(machine.kind());
     layout::make(&runs)?;
-    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let certificate = signer::load(context, None)?.certificate().der().to_vec();
     let (folder, device) = (context.layout.package(), Device::default());
     let job = Job {
         seed,

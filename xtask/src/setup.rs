@@ -146,6 +146,18 @@ const TOOLS: &[Tool] = &[
         probe: &["osslsigncode", "--version"],
         add: &[apt(&["apt-get", "install", "--yes", "osslsigncode"])],
     },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "SoftHSM, a token whose keys sign",
+        probe: &["softhsm2-util", "--version"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "softhsm2",
+        ])],
+    },
     Tool {
         name: "Miri, which runs the engine's tests and reports undefined behaviour",
         probe: &["cargo", "+nightly", "miri", "--version"],

@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = Path::new(out);
     std::fs::create_dir_all(out)?;
     let now = UnixTime::now();
-    let identity = cert::Identity::ensure(&out.join("identity"), "CN=waverig test (example)", now)?;
+    let signer = cert::Signer::ensure(&out.join("identity"), "CN=waverig test (example)", now)?;
     let name = Path::new(inx)
         .file_stem()
         .ok_or("INX has no name")?
@@ -37,13 +37,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         arch: Arch::Amd64,
         min_build: OsBuild(19041),
         rules,
-        identity: &identity,
+        signer: &signer,
         time: now.date().midnight(),
     };
     let dir = out.join("package");
     let package = package::build(&dir, &inputs)?;
     println!("{package:#?}");
-    let trust = cert::Trust::test_machine(&[identity.certificate().clone()], now);
+    let trust = cert::Trust::test_machine(&[signer.certificate().clone()], now);
     let target = inf::Target {
         hardware_id: &format!("Root\\{name}"),
         arch: Arch::Amd64,

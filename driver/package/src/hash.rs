@@ -1,9 +1,11 @@
-//! The one digest of this crate, as a type of its own so that it is not mistaken for other bytes.
+//! The one digest of this crate, as a type of its own so that it is not mistaken for other bytes; and the hashes that others sign with.
 
 use std::fmt;
 use std::io;
 
-use sha2::{Digest, Sha256};
+use der::asn1::ObjectIdentifier;
+use rsa::Pkcs1v15Sign;
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,5 +52,44 @@ impl fmt::Debug for Sha256Digest {
 impl serde::Serialize for Sha256Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// What authorities sign certificates and time stamps with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    /// By its signature algorithm, `sha256WithRSAEncryption` and so on (RFC 8017, appendix A.2.4).
+    pub(crate) fn with_rsa(algorithm: ObjectIdentifier) -> Option<Self> {
+        let of = |text| ObjectIdentifier::new_unwrap(text) == algorithm;
+        match () {
+            () if of("1.2.840.113549.1.1.11") => Some(Self::Sha256),
+            () if of("1.2.840.113549.1.1.12") => Some(Self::Sha384),
+            () if of("1.2.840.113549.1.1.13") => Some(Self::Sha512),
+            () => None,
+        }
+    }
+
+    /// The digest of `bytes`.
+    pub(crate) fn of(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha384 => Sha384::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
+        }
+    }
+
+    /// How a signature with it is laid out.
+    pub(crate) fn padding(self) -> Pkcs1v15Sign {
+        match self {
+            Self::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
+            Self::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
+            Self::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
+        }
     }
 }

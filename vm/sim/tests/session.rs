@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tiny::Code;
 use waverig_package::catalog::{self, CatalogSpec, Member};
-use waverig_package::cert::Identity;
+use waverig_package::cert::Signer;
 use waverig_package::inf::{self, Stamp};
 use waverig_package::{Arch, Date, UnixTime, authenticode};
 use waverig_protocol::device::Device;
@@ -106,9 +106,9 @@ fn a_line_that_breaks_ends_the_session() {
 /// Signs a driver and packages it with the project's INF: name and bytes of each file, and the certificate.
 fn package(image: &[u8]) -> (Vec<(&'static str, Vec<u8>)>, Vec<u8>) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("session-certificate");
-    let identity = Identity::ensure(&folder, "CN=session test", UnixTime::now())
+    let signer = Signer::ensure(&folder, "CN=session test", UnixTime::now())
         .expect("a certificate can be made");
-    let image = authenticode::sign(image, &identity, false).expect("the image can be signed");
+    let image = authenticode::sign(image, &signer, false).expect("the image can be signed");
     let stamp = Stamp {
         date: Date::new(2026, 1, 1).expect("a day"),
         version: "1.0.0.0".parse().expect("a version"),
@@ -129,13 +129,13 @@ fn package(image: &[u8]) -> (Vec<(&'static str, Vec<u8>)>, Vec<u8>) {
         hardware_ids: &[r"root\waverig".to_owned()],
         members: &members,
     });
-    let catalog = catalog::sign(&unsigned, &identity).expect("the catalog can be signed");
+    let catalog = catalog::sign(&unsigned, &signer).expect("the catalog can be signed");
     let files = vec![
         ("waverig.sys", image),
         ("waverig.inf", inf),
         ("waverig.cat", catalog),
     ];
-    (files, identity.certificate().der().to_vec())
+    (files, signer.certificate().der().to_vec())
 }
 
 /// Installs a driver made of this code; gives the last reply and the exit code.

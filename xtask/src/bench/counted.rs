@@ -17,6 +17,7 @@ use waverig_vm::run::{Ending, Job, Part, run};
 use super::callgrind::{self, Counts, Executed};
 use crate::context::Context;
 use crate::layout;
+use crate::signer;
 use crate::verbs::SIMULATOR;
 use crate::verbs::package::{self, Driver, WAVERIG};
 
@@ -147,7 +148,7 @@ fn run_all(
         this.display().to_string(),
         SIMULATOR.into(),
     ];
-    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let certificate = signer::load(context, None)?.certificate().der().to_vec();
     let package = driver.package(&context.layout);
     let job = Job {
         scenarios,

@@ -141,6 +141,8 @@ pub(crate) struct Options {
     pub(crate) linux: bool,
     /// `--disposable`: nobody needs this host.
     pub(crate) disposable: bool,
+    /// `--signer FILE`: who signs, instead of the test certificate.
+    pub(crate) signer: Option<PathBuf>,
     /// `--verifier`: Windows guests run with Driver Verifier on.
     pub(crate) verifier: bool,
 }
@@ -232,6 +234,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "restart" => options.restart = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "arch" => options.arch = Some(args.value()?.string()?),
+            "signer" => options.signer = Some(args.value()?.into()),
             "fault" => options.fault = Some(args.value()?.string()?),
             other => return Err(Usage(format!("--{other} is listed but not read")).into()),
         }

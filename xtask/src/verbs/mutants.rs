@@ -9,7 +9,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result, ensure};
 use waverig_kit::{Arch, Invocation, Runner as _};
 use waverig_package::UnixTime;
-use waverig_package::cert::Identity;
+use waverig_package::cert::Signer;
 
 use super::{Options, Verb, build, package};
 use crate::context::Context;
@@ -17,7 +17,7 @@ use crate::exec::Exec;
 use crate::layout::{self, Layout};
 use crate::mutant::{self, Change, Mutant, Outcome, Sources};
 use crate::spread::spread;
-use crate::{fault, stop};
+use crate::{fault, signer, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "mutants",
@@ -111,8 +111,8 @@ fn sources(context: &Context, folder: &Path) -> Result<Sources> {
     let inx = package::read(&package::inx(context))?;
     let stranger = folder.join("stranger");
     Ok(Sources {
-        identity: package::identity(context)?,
-        stranger: Identity::ensure(&stranger, "CN=a stranger", UnixTime::now())?,
+        signer: signer::load(context, None)?,
+        stranger: Signer::ensure(&stranger, "CN=a stranger", UnixTime::now())?,
         good: pair(false)?,
         faulty: pair(true)?,
         inx: String::from_utf8(inx).context("waverig.inx is ASCII")?,

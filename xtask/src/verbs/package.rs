@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result};
 use serde::Deserialize;
-use waverig_package::cert::Identity;
+use waverig_package::cert::Signer;
 use waverig_package::inf::DriverVersion;
 use waverig_package::package::{Inputs, Package};
-use waverig_package::{Arch, Date, OsBuild, UnixTime, package, pe};
+use waverig_package::{Arch, Date, OsBuild, package, pe};
 use waverig_protocol::device::Device;
 use waverig_vm::run::Job;
 
@@ -19,11 +19,12 @@ use super::{Options, Verb};
 use crate::context::Context;
 use crate::fault;
 use crate::layout::{self, Layout};
+use crate::signer;
 
 pub(super) const VERB: Verb = Verb {
     name: "package",
     about: "Builds, signs and packages the driver: .sys, .inf, .cat, .pdb.",
-    options: "[--arch x64|arm64] [--out FOLDER] [--fault NAME]",
+    options: "[--arch x64|arm64] [--out FOLDER] [--fault NAME] [--signer FILE]",
     run,
 };
 
@@ -85,9 +86,6 @@ impl Driver {
 /// Windows 10 2004: the first to export ExAllocatePool2, which wdk-alloc calls.
 const MIN_BUILD: OsBuild = OsBuild(19041);
 
-/// Subject of the certificate that is made on first use.
-const SUBJECT: &str = "CN=waverig test certificate";
-
 /// The part of the driver's Cargo.toml that the INF needs.
 #[derive(Deserialize)]
 struct DriverManifest {
@@ -114,7 +112,8 @@ struct InfMetadata {
 fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     context.claim()?;
     let arch = build::arch(options)?;
-    let package = make_for(context, arch, options.fault.as_deref())?;
+    let signer = options.signer.as_deref();
+    let package = make_for(context, arch, options.fault.as_deref(), signer)?;
     for file in &package.files {
         println!(
             "{}  {}",
@@ -132,25 +131,6 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The identity that signs test packages, made on first use.
-///
-/// # Errors
-/// A certificate or key that is damaged, expired, or not a pair; the text says what to remove.
-pub(crate) fn identity(context: &Context) -> Result<Identity> {
-    let folder = context.layout.certificate();
-    let identity = Identity::ensure(&folder, SUBJECT, UnixTime::now())?;
-    if identity.created() {
-        context.ui.say(
-            "sign",
-            &format!(
-                "made a test certificate in {} (not in git)",
-                folder.display()
-            ),
-        );
-    }
-    Ok(identity)
-}
-
 /// The architecture as packages call it.
 fn in_package(arch: waverig_kit::Arch) -> Arch {
     match arch {
@@ -164,7 +144,7 @@ fn in_package(arch: waverig_kit::Arch) -> Arch {
 /// # Errors
 /// What the build says; an image or INF that breaks a rule, with the rule.
 pub(crate) fn make(context: &Context, fault: Option<&str>) -> Result<Package> {
-    make_for(context, waverig_kit::Arch::X64, fault)
+    make_for(context, waverig_kit::Arch::X64, fault, None)
 }
 
 /// [`make`] for another of the drivers, always anew.
@@ -185,12 +165,18 @@ pub(crate) fn make_of(context: &Context, driver: &Driver, fault: Option<&str>) -
             faulty: fault.is_some(),
         };
         let folder = driver.package(&context.layout);
-        write(&context.layout, &folder, &parts, &identity(context)?)
+        let signer = signer::load(context, None)?;
+        write(&context.layout, &folder, &parts, &signer)
     })
 }
 
 /// [`make`] for an architecture; others than x64 are packaged in a folder of their own.
-fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> Result<Package> {
+fn make_for(
+    context: &Context,
+    arch: waverig_kit::Arch,
+    fault: Option<&str>,
+    signer: Option<&Path>,
+) -> Result<Package> {
     let built = build::build(context, arch, fault)?;
     context.ui.step("package", "waverig.inf, waverig.cat", || {
         let parts = Parts {
@@ -202,7 +188,8 @@ fn make_for(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> 
             faulty: fault.is_some(),
         };
         let folder = context.layout.package_for(arch);
-        write(&context.layout, &folder, &parts, &identity(context)?)
+        let signer = signer::load(context, signer)?;
+        write(&context.layout, &folder, &parts, &signer)
     })
 }
 
@@ -263,7 +250,7 @@ pub(crate) fn write(
     layout: &Layout,
     folder: &Path,
     parts: &Parts<'_>,
-    identity: &Identity,
+    signer: &Signer,
 ) -> Result<Package> {
     let manifest = layout.root().join(parts.driver.folder).join("Cargo.toml");
     let metadata = toml::from_str::<DriverManifest>(&fs::read_to_string(&manifest)?)
@@ -297,7 +284,7 @@ pub(crate) fn write(
                 exports: &[],
                 forbidden: if parts.faulty { &[] } else { &[fault::MARK] },
             },
-            identity,
+            signer,
             time: date.midnight(),
         },
     )?)

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::play::Plan;
 use crate::spread::spread;
 use crate::stop::Usage;
-use crate::{layout, machine, stop};
+use crate::{layout, machine, signer, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "sabotage",
@@ -140,7 +140,7 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
         .map(|file| file.scenario.clone())
         .collect();
     package::ensure(context)?;
-    let certificate = package::identity(context)?.certificate().der().to_vec();
+    let certificate = signer::load(context, None)?.certificate().der().to_vec();
     let (folder, device) = (context.layout.package(), Device::default());
     let job = Job {
         scenarios: &scenarios,

@@ -26,6 +26,8 @@ mod pace;
 mod qemu;
 mod reproducible;
 mod rig;
+#[cfg(target_os = "linux")]
+mod signing;
 mod triage;
 #[cfg(target_os = "linux")]
 mod wine;

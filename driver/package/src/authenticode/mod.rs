@@ -8,7 +8,7 @@ mod tests;
 
 pub use crate::cms::SignatureError;
 
-use crate::cert::{Certificate, Identity, Trust};
+use crate::cert::{Certificate, Signer, Trust};
 use crate::pe::{self, CERTIFICATE_ALIGNMENT, Directory, Image, PeError};
 use crate::spc::{self, INDIRECT_DATA, Place, Subject};
 use crate::{Sha256Digest, cms};
@@ -35,15 +35,11 @@ pub struct Signature {
     pub page_hashes: bool,
 }
 
-/// Signs an image with SHA-256 and sets its checksum. The same image and identity give the same bytes.
+/// Signs an image with SHA-256 and sets its checksum. The same image and signer give the same bytes.
 ///
 /// # Errors
 /// Something that is not an image, is signed already or has no room for a certificate table.
-pub fn sign(
-    image: &[u8],
-    identity: &Identity,
-    page_hashes: bool,
-) -> Result<Vec<u8>, SignatureError> {
+pub fn sign(image: &[u8], signer: &Signer, page_hashes: bool) -> Result<Vec<u8>, SignatureError> {
     let mut bytes = image.to_owned();
     bytes.resize(bytes.len().next_multiple_of(CERTIFICATE_ALIGNMENT), 0);
     let image = Image::parse(&bytes)?;
@@ -60,7 +56,7 @@ pub fn sign(
         page_hashes: page_hashes.then(|| pe::page_hashes(&image)).transpose()?,
     };
     let content = spc::write(&subject, pe::image_digest(&image), Place::Signature);
-    let table = certificate_table(&cms::sign(INDIRECT_DATA, &content, identity)?);
+    let table = certificate_table(&cms::sign(INDIRECT_DATA, &content, signer)?);
     let start = bytes.len();
     bytes.extend_from_slice(&table);
     bytes[entry..entry + 4].copy_from_slice(&(start as u32).to_le_bytes());

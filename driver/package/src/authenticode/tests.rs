@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::UnixTime;
-use crate::cert::test_identity;
+use crate::cert::test_signer;
 use crate::sample::Sample;
 
 fn trust() -> Trust {
     Trust::test_machine(
-        &[test_identity().certificate().clone()],
+        &[test_signer().certificate().clone()],
         UnixTime(1_795_132_800),
     )
 }
@@ -34,14 +34,14 @@ fn append(bytes: &mut Vec<u8>, table: &[u8]) {
 /// A table whose signature says this about the image.
 fn saying(subject: &Subject, digest: Sha256Digest) -> Vec<u8> {
     let content = spc::write(subject, digest, Place::Signature);
-    certificate_table(&cms::sign(INDIRECT_DATA, &content, test_identity()).unwrap())
+    certificate_table(&cms::sign(INDIRECT_DATA, &content, test_signer()).unwrap())
 }
 
 #[test]
 fn with_and_without_page_hashes() {
     let image = Sample::default().build();
     for page_hashes in [true, false] {
-        let signed = sign(&image, test_identity(), page_hashes).unwrap();
+        let signed = sign(&image, test_signer(), page_hashes).unwrap();
         let signature = verify(&signed, &trust()).unwrap();
         assert_eq!(signature.page_hashes, page_hashes);
         assert_eq!(
@@ -51,7 +51,7 @@ fn with_and_without_page_hashes() {
         );
         assert_eq!(signature.signer.subject(), "CN=test (package)");
         assert!(
-            sign(&signed, test_identity(), page_hashes)
+            sign(&signed, test_signer(), page_hashes)
                 .unwrap_err()
                 .to_string()
                 .contains("signed already")
@@ -59,7 +59,7 @@ fn with_and_without_page_hashes() {
     }
     // An image whose length is not a multiple of eight is filled up, and the digest knows.
     let odd = [&image[..], b"odd"].concat();
-    let signature = verify(&sign(&odd, test_identity(), true).unwrap(), &trust()).unwrap();
+    let signature = verify(&sign(&odd, test_signer(), true).unwrap(), &trust()).unwrap();
     assert_eq!(
         signature.digest,
         pe::image_digest(&Image::parse(&odd).unwrap())
@@ -126,7 +126,7 @@ fn forgeries_with_the_right_key_are_refused() {
 
 #[test]
 fn what_stands_behind_the_signature_is_refused() {
-    let signed = sign(&Sample::default().build(), test_identity(), true).unwrap();
+    let signed = sign(&Sample::default().build(), test_signer(), true).unwrap();
     let table = Image::parse(&signed).unwrap().certificate_table().to_vec();
     let length = crate::asn1::Reader::new(&table[8..])
         .any("it")

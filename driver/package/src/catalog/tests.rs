@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::asn1::{Element, Reader};
-use crate::cert::{Trust, test_identity};
+use crate::cert::{Trust, test_signer};
 use crate::sample::Sample;
 use crate::{Date, UnixTime};
 
@@ -78,13 +78,13 @@ fn the_structure_is_makecats() {
 #[test]
 fn signing_adds_a_signer_and_keeps_the_list() {
     let bytes = catalog(&["Root\\card".into(), "Root\\card2".into()]);
-    let signed = sign(&bytes, test_identity()).unwrap();
+    let signed = sign(&bytes, test_signer()).unwrap();
     assert_eq!(
         signed,
-        sign(&bytes, test_identity()).unwrap(),
+        sign(&bytes, test_signer()).unwrap(),
         "the same every time"
     );
-    let trust = Trust::test_machine(&[test_identity().certificate().clone()], TIME);
+    let trust = Trust::test_machine(&[test_signer().certificate().clone()], TIME);
     let read = verify(&signed, &trust).unwrap();
     let attributes: Vec<_> = read
         .attributes
@@ -116,7 +116,7 @@ fn signing_adds_a_signer_and_keeps_the_list() {
         assert!(error.contains(part), "{error}");
     }
     assert!(
-        sign(&signed, test_identity())
+        sign(&signed, test_signer())
             .unwrap_err()
             .to_string()
             .contains("signed already")

@@ -2,7 +2,7 @@
 
 use super::{CATALOG_LIST, CATALOG_LIST_MEMBER2, CTL, MEMBER_INFO2, Member, NAME_VALUE};
 use crate::asn1::{constructed, element, integer, null, oid, sequence, set_of, tag};
-use crate::cert::Identity;
+use crate::cert::Signer;
 use crate::cms::{self, SignatureError};
 use crate::spc::{self, INDIRECT_DATA, Place, Subject};
 use crate::{Date, UnixTime};
@@ -54,8 +54,8 @@ pub fn unsigned(spec: &CatalogSpec) -> Vec<u8> {
 ///
 /// # Errors
 /// Something that is not an unsigned catalog: a catalog must not be signed twice.
-pub fn sign(unsigned: &[u8], identity: &Identity) -> Result<Vec<u8>, SignatureError> {
-    cms::sign(CTL, &cms::read_unsigned(unsigned, CTL)?, identity)
+pub fn sign(unsigned: &[u8], signer: &Signer) -> Result<Vec<u8>, SignatureError> {
+    cms::sign(CTL, &cms::read_unsigned(unsigned, CTL)?, signer)
 }
 
 fn write_member(member: &Member, os_attribute: &str) -> Vec<u8> {

@@ -4,18 +4,22 @@ use std::fmt;
 
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
-use rsa::pkcs1v15::{Signature, VerifyingKey};
+use rsa::RsaPublicKey;
 use rsa::pkcs8::DecodePublicKey;
-use rsa::signature::Verifier;
-use rsa::traits::PublicKeyParts;
-use sha2::Sha256;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
+use crate::hash::Hash;
 use crate::{Sha256Digest, UnixTime};
 
 pub(crate) const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 pub(crate) const SHA256_WITH_RSA: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// Sizes of RSA keys that are accepted, in bits.
+const LEAST_BITS: usize = 2048;
+const MOST_BITS: usize = 4096;
 const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
@@ -24,6 +28,13 @@ const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29
 /// A certificate or key that cannot be made, read or used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertError(pub(crate) String);
+
+impl CertError {
+    /// What a keeper of keys has to say. It must hold no secret.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
 
 impl fmt::Display for CertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +94,33 @@ impl Certificate {
         }
     }
 
+    /// Reads the certificates of a PEM file one after the other; text between them is passed over.
+    ///
+    /// # Errors
+    /// A file without any, or one that cannot be read, by its place in the file.
+    pub fn all_from_pem(bytes: &[u8]) -> Result<Vec<Self>, CertError> {
+        const BEGIN: &str = "-----BEGIN ";
+        const END: &str = "-----END ";
+        let text = String::from_utf8_lossy(bytes);
+        let mut found = Vec::new();
+        for block in text.split(BEGIN).skip(1) {
+            let end = block.find(END).and_then(|end| {
+                let line = block[end..].find('\n');
+                Some(line.map_or(block.len(), |line| end + line + 1)).filter(|_| end > 0)
+            });
+            let block = format!("{BEGIN}{}", &block[..end.unwrap_or(block.len())]);
+            found.push(
+                Self::from_pem_or_der(block.as_bytes()).map_err(|error| {
+                    CertError(format!("certificate {}: {error}", found.len() + 1))
+                })?,
+            );
+        }
+        if found.is_empty() {
+            return Err(CertError("a file without a certificate in PEM".into()));
+        }
+        Ok(found)
+    }
+
     /// The exact bytes.
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -138,22 +176,54 @@ impl Certificate {
             .unwrap_or_default()
     }
 
+    /// The certificate's RSA key, which must have 2048 to 4096 bits.
+    ///
+    /// Windows supports no elliptic curves and no longer keys for code signing: Microsoft Trusted Root Program, Program
+    /// Requirements, 3.1.20.
+    pub(crate) fn rsa_key(&self) -> Result<RsaPublicKey, CertError> {
+        let subject = self.subject();
+        let info = &self.parsed.tbs_certificate.subject_public_key_info;
+        if info.algorithm.oid == EC_PUBLIC_KEY {
+            return Err(CertError(format!(
+                "the key of {subject} is one of an elliptic curve (ECDSA), which Windows does not support for code; take a certificate with an RSA key of {LEAST_BITS} to {MOST_BITS} bits"
+            )));
+        }
+        let refused = || CertError(format!("the key of {subject} is not an RSA key"));
+        let bits = info
+            .subject_public_key
+            .as_bytes()
+            .and_then(|bytes| rsa::pkcs1::RsaPublicKey::from_der(bytes).ok())
+            .map(|key| 8 * key.modulus.as_bytes().len())
+            .filter(|_| info.algorithm.oid == RSA_ENCRYPTION)
+            .ok_or_else(refused)?;
+        if !(LEAST_BITS..=MOST_BITS).contains(&bits) {
+            return Err(CertError(format!(
+                "the key of {subject} has {bits} bits; Windows takes {LEAST_BITS} to {MOST_BITS}"
+            )));
+        }
+        RsaPublicKey::from_public_key_der(&self.public_key()).map_err(|_| refused())
+    }
+
     /// Checks a PKCS#1 v1.5 signature with SHA-256 by this certificate's key.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
-        let subject = self.subject();
-        let key = rsa::RsaPublicKey::from_public_key_der(&self.public_key())
-            .map_err(|_| format!("the key of {subject} is not an RSA key"))?;
-        if key.size() < 256 {
-            return Err(format!(
-                "the key of {subject} has {} bits; 2048 are the least",
-                8 * key.size()
-            ));
-        }
-        let signature =
-            Signature::try_from(signature).map_err(|_| "not an RSA signature".to_owned())?;
-        let key = VerifyingKey::<Sha256>::new(key);
-        key.verify(message, &signature)
-            .map_err(|_| format!("the signature was not made with the key of {subject}"))
+        self.verify_with(Hash::Sha256, message, signature)
+    }
+
+    /// Checks a PKCS#1 v1.5 signature by this certificate's key.
+    pub(crate) fn verify_with(
+        &self,
+        hash: Hash,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), String> {
+        let key = self.rsa_key().map_err(|error| error.0)?;
+        key.verify(hash.padding(), &hash.of(message), signature)
+            .map_err(|_| {
+                format!(
+                    "the signature was not made with the key of {}",
+                    self.subject()
+                )
+            })
     }
 
     /// Whether `issuer` signed this certificate and may have.
@@ -171,15 +241,20 @@ impl Certificate {
         self.check_signature(issuer)
     }
 
-    /// Whether the certificate's own signature is by the key of `issuer`, with the one algorithm that is accepted here.
+    /// Whether the certificate's own signature is by the key of `issuer`, with RSA and SHA-256 or more, as authorities sign.
     pub(crate) fn check_signature(&self, issuer: &Self) -> Result<(), String> {
-        if self.parsed.signature_algorithm.oid != SHA256_WITH_RSA {
-            return Err(format!(
-                "{} is signed with {}, not with RSA and SHA-256",
-                self.subject(),
-                self.parsed.signature_algorithm.oid
-            ));
-        }
+        let algorithm = self.parsed.signature_algorithm.oid;
+        let hash = Hash::with_rsa(algorithm).ok_or_else(|| {
+            let weak = if algorithm == SHA1_WITH_RSA {
+                " (SHA-1)"
+            } else {
+                ""
+            };
+            format!(
+                "{} is signed with {algorithm}{weak}, not with RSA and SHA-256 or more",
+                self.subject()
+            )
+        })?;
         if self.parsed.signature_algorithm != self.parsed.tbs_certificate.signature {
             return Err(format!("{} names two signature algorithms", self.subject()));
         }
@@ -190,7 +265,7 @@ impl Certificate {
             .map_err(|error| error.to_string())?;
         let signature = self.parsed.signature.as_bytes().unwrap_or_default();
         issuer
-            .verify(&message, signature)
+            .verify_with(hash, &message, signature)
             .map_err(|error| format!("certificate {}: {error}", self.subject()))
     }
 

@@ -1,4 +1,4 @@
-//! Identities are made once, kept private, and refused when anything about them is wrong.
+//! Signers are made once, kept private, and refused when anything about them is wrong.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,24 +12,32 @@ use rand_chacha::rand_core::SeedableRng;
 
 use x509_cert::name::Name;
 
+use super::test_certificate::{make, save};
 use super::*;
 use crate::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_795_132_800);
 
-/// The same identity in every run: its key comes from a fixed seed.
-pub(crate) fn test_identity() -> &'static Identity {
-    static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
-        Identity::make("CN=test (package)", NOW, &mut ChaCha12Rng::seed_from_u64(1)).unwrap()
-    })
+/// A certificate and a key that are the same in every run: the key comes from a fixed seed.
+pub(crate) fn seeded(subject: &str, seed: u64) -> (Certificate, RsaKey) {
+    make(subject, NOW, &mut ChaCha12Rng::seed_from_u64(seed)).unwrap()
 }
 
-fn other_identity() -> &'static Identity {
-    static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
-        Identity::make("CN=test (other)", NOW, &mut ChaCha12Rng::seed_from_u64(2)).unwrap()
-    })
+fn signer(subject: &str, seed: u64) -> Signer {
+    let (certificate, key) = seeded(subject, seed);
+    Signer::new(vec![certificate], Box::new(key)).unwrap()
+}
+
+/// Whose packages the tests of this crate trust.
+pub(crate) fn test_signer() -> &'static Signer {
+    static SIGNER: OnceLock<Signer> = OnceLock::new();
+    SIGNER.get_or_init(|| signer("CN=test (package)", 1))
+}
+
+/// Somebody else.
+pub(crate) fn other_signer() -> &'static Signer {
+    static SIGNER: OnceLock<Signer> = OnceLock::new();
+    SIGNER.get_or_init(|| signer("CN=test (other)", 2))
 }
 
 struct Folder(PathBuf);
@@ -54,10 +62,10 @@ impl Drop for Folder {
 fn made_on_first_use_and_kept() {
     let folder = Folder::new("kept");
     let place = folder.0.join("identity");
-    let made = Identity::ensure(&place, "CN=waverig test (here)", NOW).unwrap();
+    let made = Signer::ensure(&place, "CN=waverig test (here)", NOW).unwrap();
     assert!(made.created());
     assert_eq!(made.certificate().subject(), "CN=waverig test (here)");
-    let kept = Identity::ensure(&place, "CN=whatever", NOW).unwrap();
+    let kept = Signer::ensure(&place, "CN=whatever", NOW).unwrap();
     assert!(!kept.created());
     assert_eq!(kept.certificate(), made.certificate());
     assert_eq!(kept.sign(b"x"), made.sign(b"x"));
@@ -80,7 +88,7 @@ fn made_on_first_use_and_kept() {
     );
 
     let later = NOW.plus_days(6 * 365);
-    let error = Identity::ensure(&place, "", later).unwrap_err().to_string();
+    let error = Signer::ensure(&place, "", later).unwrap_err().to_string();
     assert!(
         error.contains("certificate.pem")
             && error.contains("valid from 2026-11-19")
@@ -92,7 +100,8 @@ fn made_on_first_use_and_kept() {
     let key = fs::read(place.join("key.pem")).unwrap();
     let other = Folder::new("other");
     let other_place = other.0.join("identity");
-    other_identity().save_for_tests(&other_place);
+    let (certificate_of_other, key_of_other) = seeded("CN=test (other)", 2);
+    save(&certificate_of_other, &key_of_other, &other_place).unwrap();
     let other_key = fs::read(other_place.join("key.pem")).unwrap();
     for (file, bytes, part) in [
         ("key.pem", &other_key[..], "does not belong to"),
@@ -111,7 +120,7 @@ fn made_on_first_use_and_kept() {
     ] {
         let before = fs::read(place.join(file)).unwrap();
         fs::write(place.join(file), bytes).unwrap();
-        let error = Identity::ensure(&place, "", NOW).unwrap_err().to_string();
+        let error = Signer::ensure(&place, "", NOW).unwrap_err().to_string();
         assert!(
             error.contains(file) && error.contains(part) && error.contains("delete the folder"),
             "{error}"
@@ -120,7 +129,7 @@ fn made_on_first_use_and_kept() {
     }
     fs::remove_file(place.join("key.pem")).unwrap();
     assert!(
-        Identity::ensure(&place, "", NOW)
+        Signer::ensure(&place, "", NOW)
             .unwrap_err()
             .to_string()
             .contains("key.pem")
@@ -131,7 +140,7 @@ fn made_on_first_use_and_kept() {
 fn a_place_that_cannot_be_written_is_named() {
     let folder = Folder::new("file");
     fs::write(folder.0.join("file"), "").unwrap();
-    let error = Identity::ensure(&folder.0.join("file/identity"), "CN=x", NOW)
+    let error = Signer::ensure(&folder.0.join("file/identity"), "CN=x", NOW)
         .unwrap_err()
         .to_string();
     assert!(
@@ -142,8 +151,8 @@ fn a_place_that_cannot_be_written_is_named() {
 
 #[test]
 fn trust_needs_root_publisher_and_time() {
-    let certificate = test_identity().certificate();
-    let other = other_identity().certificate();
+    let certificate = test_signer().certificate();
+    let other = other_signer().certificate();
     let check =
         |roots: &[&Certificate], publishers: &[&Certificate], time, carried: &[&Certificate]| {
             let owned = |certificates: &[&Certificate]| {
@@ -189,8 +198,8 @@ const CRITICAL: &[u8] = &[1, 1, 0xFF];
 /// A certificate by `issuer` for the key of `key`.
 fn issued(
     subject: &str,
-    key: &Identity,
-    issuer: &Identity,
+    key: &Signer,
+    issuer: &Signer,
     issuer_name: &str,
     extensions: &[ExtensionParts],
 ) -> Result<Certificate, CertError> {
@@ -221,18 +230,15 @@ fn issued(
             [element(tag::SEQUENCE, extensions.concat())],
         ),
     ]);
-    let signature = element(tag::BIT_STRING, [vec![0], issuer.sign(&tbs)].concat());
+    let signature = element(
+        tag::BIT_STRING,
+        [vec![0], issuer.sign(&tbs).unwrap()].concat(),
+    );
     Certificate::from_der(&sequence([tbs, algorithm(), signature]))
 }
 
 #[test]
 fn chains_and_purposes() {
-    const CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 3, 1, 1, 0xFF]);
-    const CODE: ExtensionParts = (
-        "2.5.29.37",
-        b"",
-        &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 3],
-    );
     const SERVER: ExtensionParts = (
         "2.5.29.37",
         b"",
@@ -241,7 +247,7 @@ fn chains_and_purposes() {
     const CERT_SIGN: ExtensionParts = ("2.5.29.15", CRITICAL, &[3, 2, 2, 4]);
     const STRANGE: ExtensionParts = ("1.2.3.4", CRITICAL, &[5, 0]);
     const NO_CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 0]);
-    let (root_key, leaf_key) = (other_identity(), test_identity());
+    let (root_key, leaf_key) = (other_signer(), test_signer());
     let root = issued("CN=root", root_key, root_key, "CN=root", &[CA]).unwrap();
     let no_ca = issued("CN=root", root_key, root_key, "CN=root", &[NO_CA]).unwrap();
     let plain_root = issued("CN=root", root_key, root_key, "CN=root", &[]).unwrap();
@@ -271,7 +277,7 @@ fn chains_and_purposes() {
         check(&root, &leaf(&[CODE]), std::slice::from_ref(&root)),
         Ok(())
     );
-    let foreign = other_identity().certificate();
+    let foreign = other_signer().certificate();
     for (result, part) in [
         (
             check(foreign, &leaf(&[CODE]), &[]),
@@ -314,7 +320,7 @@ fn chains_and_purposes() {
 
 #[test]
 fn any_changed_bit_of_a_certificate_shows() {
-    let certificate = test_identity().certificate();
+    let certificate = test_signer().certificate();
     for at in 0..certificate.der().len() {
         let mut der = certificate.der().to_vec();
         der[at] ^= 1 << (at % 8);
@@ -326,5 +332,98 @@ fn any_changed_bit_of_a_certificate_shows() {
             );
             assert_ne!(&changed, certificate);
         }
+    }
+}
+
+/// The shape of a certificate authority's certificate.
+const CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 3, 1, 1, 0xFF]);
+/// Extended key usage: code signing.
+const CODE: ExtensionParts = (
+    "2.5.29.37",
+    b"",
+    &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 3],
+);
+
+/// A signer under an intermediate certificate under a root.
+pub(crate) fn chained_signer() -> Signer {
+    let (root_key, leaf_key) = (other_signer(), test_signer());
+    let root = issued("CN=root", root_key, root_key, "CN=root", &[CA]).unwrap();
+    let middle = issued("CN=middle", leaf_key, root_key, "CN=root", &[CA]).unwrap();
+    let leaf = issued("CN=leaf", leaf_key, leaf_key, "CN=middle", &[CODE]).unwrap();
+    let (_, key) = seeded("CN=leaf", 1);
+    Signer::new(vec![leaf, middle, root], Box::new(key)).unwrap()
+}
+
+#[test]
+fn a_chain_goes_up_to_its_root() {
+    let signer = chained_signer();
+    let chain = signer.chain();
+    let pem: String = chain
+        .iter()
+        .map(|one| format!("subject: a line of openssl's\n{}", one.pem()))
+        .collect();
+    assert_eq!(Certificate::all_from_pem(pem.as_bytes()).unwrap(), chain);
+    assert_eq!(
+        signer.carried(),
+        &chain[..2],
+        "a machine has the root itself"
+    );
+    let check = |places: &[usize]| {
+        let chain = places.iter().map(|&at| chain[at].clone()).collect();
+        Signer::new(chain, Box::new(seeded("CN=leaf", 1).1))
+            .map(|signer| signer.carried().len())
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(check(&[2]), Ok(1), "a root alone is carried");
+    for (places, part) in [
+        (&[][..], "no certificate"),
+        (
+            &[0, 1],
+            "ends with CN=middle; add the certificate of CN=root",
+        ),
+        (&[0, 2], "CN=leaf is not issued by CN=root"),
+        (&[1, 0, 2], "CN=middle is not issued by CN=leaf"),
+    ] {
+        let error = check(places).unwrap_err();
+        assert!(error.contains(part), "{error} lacks {part}");
+    }
+    for (pem, part) in [
+        ("", "without a certificate"),
+        (
+            "-----BEGIN CERTIFICATE-----\n",
+            "certificate 1: a damaged PEM",
+        ),
+        (
+            &format!("{pem}-----BEGIN X-----\nAAAA\n-----END X-----\n"),
+            "certificate 4: a PEM file with X",
+        ),
+    ] {
+        let error = Certificate::all_from_pem(pem.as_bytes()).unwrap_err();
+        assert!(error.0.contains(part), "{error}");
+    }
+}
+
+/// Keys that Windows does not take for code, in certificates of openssl's (`openssl req -x509 -newkey …`).
+#[test]
+fn keys_that_windows_does_not_take() {
+    for (pem, part) in [
+        (
+            &include_bytes!("tests/ecdsa.pem")[..],
+            "elliptic curve (ECDSA)",
+        ),
+        (
+            include_bytes!("tests/rsa1024.pem"),
+            "has 1024 bits; Windows takes 2048 to 4096",
+        ),
+        (
+            include_bytes!("tests/rsa8192.pem"),
+            "has 8192 bits; Windows takes 2048 to 4096",
+        ),
+        (include_bytes!("tests/ed25519.pem"), "is not an RSA key"),
+    ] {
+        let certificate = Certificate::from_pem_or_der(pem).unwrap();
+        let signer = Signer::new(vec![certificate], Box::new(seeded("CN=x", 1).1));
+        let error = signer.map(|_| ()).unwrap_err();
+        assert!(error.0.contains(part), "{error} lacks {part}");
     }
 }

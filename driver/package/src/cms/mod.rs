@@ -17,7 +17,7 @@ use crate::Sha256Digest;
 use crate::asn1::{
     self, Element, Reader, constructed, element, integer, null, oid, sequence, set_of, tag,
 };
-use crate::cert::{CertError, Certificate, Identity, Trust};
+use crate::cert::{CertError, Certificate, Signer, Trust};
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
@@ -119,7 +119,7 @@ fn attribute(id: ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
 pub(crate) fn sign(
     content_type: ObjectIdentifier,
     content: &[u8],
-    identity: &Identity,
+    signer: &Signer,
 ) -> Result<Vec<u8>, SignatureError> {
     let attributes = vec![
         attribute(CONTENT_TYPE, oid(content_type)),
@@ -131,22 +131,22 @@ pub(crate) fn sign(
         attribute(STATEMENT_TYPE, sequence([oid(INDIVIDUAL)])),
     ];
     // The signature covers the attributes as a SET; in the message they carry the tag [0] instead.
-    let signature = identity.sign(&set_of(tag::SET, attributes.clone()));
-    let certificate = identity.certificate();
-    let signer = sequence([
+    let signature = signer.sign(&set_of(tag::SET, attributes.clone()))?;
+    let info = sequence([
         integer(1),
-        certificate.issuer_and_serial()?,
+        signer.certificate().issuer_and_serial()?,
         sha256_algorithm(),
         set_of(tag::context(0), attributes),
         sequence([oid(RSA_ENCRYPTION), null()]),
         element(tag::OCTET_STRING, signature),
     ]);
+    let certificates = signer.carried().iter().map(|one| one.der().to_vec());
     Ok(message(sequence([
         integer(1),
         constructed(tag::SET, [sha256_algorithm()]),
         encapsulated(content_type, content),
-        element(tag::context(0), certificate.der()),
-        constructed(tag::SET, [signer]),
+        set_of(tag::context(0), certificates.collect()),
+        constructed(tag::SET, [info]),
     ])))
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::UnixTime;
-use crate::cert::test_identity;
+use crate::cert::{chained_signer, test_signer};
 
 const KIND: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.4");
 const OTHER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.5");
@@ -35,7 +35,7 @@ impl Default for Forgery {
             algorithms: vec![sha256_algorithm()],
             digest_algorithm: sha256_algorithm(),
             signature_algorithm: sequence([oid(RSA_ENCRYPTION), null()]),
-            certificates: vec![test_identity().certificate().der().to_vec()],
+            certificates: vec![test_signer().certificate().der().to_vec()],
             unsigned_attributes: Vec::new(),
             signers: 1,
         }
@@ -53,11 +53,14 @@ impl Forgery {
         };
         let signer = sequence([
             integer(1),
-            test_identity().certificate().issuer_and_serial().unwrap(),
+            test_signer().certificate().issuer_and_serial().unwrap(),
             self.digest_algorithm,
             set(tag::context(0)),
             self.signature_algorithm,
-            element(tag::OCTET_STRING, test_identity().sign(&set(tag::SET))),
+            element(
+                tag::OCTET_STRING,
+                test_signer().sign(&set(tag::SET)).unwrap(),
+            ),
             self.unsigned_attributes,
         ]);
         message(sequence([
@@ -72,7 +75,7 @@ impl Forgery {
 
 fn judge(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let trust = Trust::test_machine(
-        &[test_identity().certificate().clone()],
+        &[test_signer().certificate().clone()],
         UnixTime(1_795_132_800),
     );
     verify(bytes, KIND, &trust)
@@ -82,9 +85,35 @@ fn judge(bytes: &[u8]) -> Result<Vec<u8>, String> {
 
 #[test]
 fn the_model_is_what_signing_writes() {
-    let signed = sign(KIND, CONTENT, test_identity()).unwrap();
+    let signed = sign(KIND, CONTENT, test_signer()).unwrap();
     assert_eq!(Forgery::default().build(), signed);
     assert_eq!(judge(&signed).unwrap(), CONTENT);
+}
+
+#[test]
+fn the_chain_is_carried_and_leads_to_the_root() {
+    let signer = chained_signer();
+    let signed = sign(KIND, CONTENT, &signer).unwrap();
+    let [leaf, middle, root] = signer.chain() else {
+        panic!("three certificates")
+    };
+    let judge = |roots: &Certificate| {
+        let trust = Trust::new(
+            vec![roots.clone()],
+            vec![leaf.clone()],
+            UnixTime(1_795_132_800),
+        );
+        verify(&signed, KIND, &trust).map(|verified| verified.signer.subject())
+    };
+    assert_eq!(judge(root).unwrap(), "CN=leaf");
+    assert_eq!(judge(middle).unwrap(), "CN=leaf");
+    let error = judge(test_signer().certificate()).unwrap_err();
+    assert!(
+        error
+            .0
+            .contains("CN=root, is not in the machine's Root store"),
+        "{error}"
+    );
 }
 
 #[test]

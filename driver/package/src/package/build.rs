@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::catalog::{self, CatalogSpec, Member};
-use crate::cert::Identity;
+use crate::cert::Signer;
 use crate::inf::{self, DriverVersion, Inf, Requirements, Stamp};
 use crate::pe::{self, Image};
 use crate::{Arch, Date, OsBuild, Sha256Digest, UnixTime, authenticode};
@@ -34,7 +34,7 @@ pub struct Inputs<'a> {
     /// What the image may contain.
     pub rules: pe::Rules<'a>,
     /// Who signs.
-    pub identity: &'a Identity,
+    pub signer: &'a Signer,
     /// The time written into the catalog's list; not a time stamp. Derive it from `date` for the same bytes every time.
     pub time: UnixTime,
 }
@@ -100,7 +100,7 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
         ["sys", "inf", "cat", "pdb"].map(|extension| format!("{}.{extension}", inputs.name));
     let sealed = sealed_image(&sys, inputs)?;
     let image =
-        authenticode::sign(&sealed, inputs.identity, true).map_err(|error| one(&sys, error))?;
+        authenticode::sign(&sealed, inputs.signer, true).map_err(|error| one(&sys, error))?;
     let (stamped, hardware_ids) = stamped_inf(&inf, &sys, &cat, inputs)?;
     let member = Member::image(&sys, &image).map_err(|error| one(&sys, error))?;
     let image_digest = member.digest;
@@ -117,7 +117,7 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
         members: &members,
     };
     let unsigned = catalog::unsigned(&spec);
-    let signed = catalog::sign(&unsigned, inputs.identity).map_err(|error| one(&cat, error))?;
+    let signed = catalog::sign(&unsigned, inputs.signer).map_err(|error| one(&cat, error))?;
 
     let mut files: Vec<(String, &[u8])> = vec![(sys, &image), (inf, &stamped), (cat, &signed)];
     files.extend(inputs.pdb.map(|bytes| (pdb, bytes)));

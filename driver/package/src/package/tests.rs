@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::verify::decide;
 use super::*;
-use crate::cert::{Trust, test_identity};
+use crate::cert::{Trust, test_signer};
 use crate::inf::{DriverVersion, Target};
 use crate::sample::Sample;
 use crate::{Arch, Date, OsBuild, Sha256Digest, pe};
@@ -87,13 +87,13 @@ pub(super) fn inputs<'a>(image: &'a [u8], inx: &'a [u8]) -> Inputs<'a> {
             exports: &[],
             forbidden: &[b"BUILT-TO-FAIL"],
         },
-        identity: test_identity(),
+        signer: test_signer(),
         time: DATE.midnight(),
     }
 }
 
 fn trust() -> Trust {
-    Trust::test_machine(&[test_identity().certificate().clone()], DATE.midnight())
+    Trust::test_machine(&[test_signer().certificate().clone()], DATE.midnight())
 }
 
 /// The files of a good package by name.
@@ -213,7 +213,7 @@ fn refusals_say_what_a_machine_would() {
             ..Sample::default()
         }
         .build(),
-        test_identity(),
+        test_signer(),
         true,
     )
     .unwrap();
@@ -251,7 +251,7 @@ fn refusals_say_what_a_machine_would() {
         ),
         (
             Trust::test_machine(
-                &[test_identity().certificate().clone()],
+                &[test_signer().certificate().clone()],
                 DATE.midnight().plus_days(9999),
             ),
             TARGET,

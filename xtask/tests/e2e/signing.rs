@@ -1,0 +1,107 @@
+//! Keys that are not ours sign: what is made with them is accepted by programs that are not ours, and no secret is told.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::rig::{Rig, Run, run, xtask};
+
+const PIN: &str = "271828";
+
+/// Runs `program line…` in `folder`; words in it hold no spaces.
+fn at(folder: &Path, program: &str, line: &str) -> Run {
+    let mut command = Command::new(program);
+    run(command.args(line.split_whitespace()).current_dir(folder))
+}
+
+/// A root, an intermediate authority and a certificate for code signing with its key: `chain.pem`, `root.pem`, `key.pem`.
+fn authority(folder: &Path) {
+    let extensions = "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+        [code]\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n\
+        [stamp]\nextendedKeyUsage=critical,timeStamping\n[req]\ndistinguished_name=dn\n[dn]\n";
+    fs::write(folder.join("x.cnf"), extensions).expect("the test's own folder");
+    let openssl = |line: &str| {
+        at(folder, "openssl", line).expect(0, &[]);
+    };
+    openssl(
+        "req -config x.cnf -x509 -extensions ca -newkey rsa:2048 -nodes -keyout root.key -out root.pem -subj /CN=root -days 30",
+    );
+    for (name, key, issuer, section) in [
+        ("middle", "middle.key", "root", "ca"),
+        ("leaf", "key.pem", "middle", "code"),
+    ] {
+        openssl(&format!(
+            "req -config x.cnf -newkey rsa:2048 -nodes -keyout {key} -out {name}.csr -subj /CN={name}"
+        ));
+        openssl(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -out {name}.pem -days 30 -sha384 -extfile x.cnf -extensions {section}"
+        ));
+    }
+    let chain: String = ["leaf", "middle", "root"]
+        .map(|name| fs::read_to_string(folder.join(format!("{name}.pem"))).expect("it was made"))
+        .concat();
+    fs::write(folder.join("chain.pem"), chain).expect("the test's own folder");
+}
+
+#[test]
+fn a_token_signs_and_osslsigncode_accepts_the_chain() {
+    let rig = Rig::new("token");
+    let folder = &rig.folder;
+    authority(folder);
+    fs::create_dir(folder.join("tokens")).expect("the test's own folder");
+    let tokens = folder.join("tokens").display().to_string();
+    let conf = folder.join("softhsm2.conf");
+    fs::write(&conf, format!("directories.tokendir = {tokens}\n")).expect("own folder");
+    for line in [
+        format!("--init-token --free --label release --so-pin 000000 --pin {PIN}"),
+        format!("--import key.pem --token release --label signing --id 01 --pin {PIN}"),
+    ] {
+        run(Command::new("softhsm2-util")
+            .args(line.split(' '))
+            .current_dir(folder)
+            .env("SOFTHSM2_CONF", &conf))
+        .expect(0, &[]);
+    }
+    // From here on the key is in the token only.
+    fs::remove_file(folder.join("key.pem")).expect("it was there");
+    let signer = folder.join("signer.toml");
+    let module = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib64/libsofthsm2.so",
+    ]
+    .into_iter()
+    .find(|path| Path::new(path).exists())
+    .expect("SoftHSM's module is where distributions put it");
+    let write = |label: &str, pin: &str| {
+        let text = format!(
+            "chain = \"chain.pem\"\n[key]\nkind = \"pkcs11\"\nmodule = \"{module}\"\ntoken = \"release\"\nlabel = \"{label}\"\npin = {pin}\n"
+        );
+        fs::write(&signer, text).expect("own folder");
+    };
+    let package = |pin: &str| {
+        let said = run(xtask()
+            .args(["package", "--signer"])
+            .arg(&signer)
+            .arg("--out")
+            .arg(folder)
+            .env("SOFTHSM2_CONF", &conf)
+            .env("WAVERIG_TEST_PIN", pin));
+        let all = format!("{}{}", said.out, said.err);
+        assert!(!all.contains(pin), "the PIN is told:\n{all}");
+        said
+    };
+    let pin = "{ env = \"WAVERIG_TEST_PIN\" }";
+    write("signing", pin);
+    package("314159").expect(1, &["token release does not take the PIN"]);
+    write("other", pin);
+    package(PIN).expect(1, &["0 keys on token release are called other"]);
+    write("signing", pin);
+    package(PIN).expect(0, &["waverig.cat"]);
+    for file in ["waverig.sys", "waverig.cat"] {
+        let line = format!("verify -CAfile root.pem package/{file}");
+        at(folder, "osslsigncode", &line).expect(0, &["Succeeded"]);
+        // With another root it is not, or the chain was not looked at.
+        let line = format!("verify -CAfile middle.pem package/{file}");
+        assert_ne!(at(folder, "osslsigncode", &line).code, Some(0));
+    }
+}
