@@ -1,4 +1,5 @@
-//! What an agent decides without its operating system: compiled and tested on every host.
+//! What an agent decides without its operating system: compiled and tested on every host. And what it does on Windows (`windows`), which the
+//! installer shares.
 
 pub mod audclnt;
 pub mod held;
@@ -8,5 +9,8 @@ pub mod names;
 pub mod noise;
 pub mod options;
 pub mod plan;
+pub mod problem;
 pub mod state;
 pub mod wave;
+#[cfg(windows)]
+pub mod windows;

@@ -4,8 +4,8 @@
 //! again when it ends. The agent ([`serve`]) says that it is up, takes the host's requests, and hands those of a session to the
 //! simulator, which runs beside it.
 //!
-//! On Windows it carries the requests out itself (`windows`): it installs the package, plays and captures. What needs no Windows to be
-//! decided is in the library beside it.
+//! On Windows it carries the requests out itself: it installs the package, plays and captures. That is in the library beside it, with what
+//! needs no operating system to be decided.
 
 #[cfg(target_os = "linux")]
 mod conditions;
@@ -25,8 +25,6 @@ mod serve;
 mod setup;
 #[cfg(target_os = "linux")]
 mod simulator;
-#[cfg(windows)]
-mod windows;
 
 use std::process::ExitCode;
 
@@ -56,7 +54,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match windows::run(&options) {
+    match waverig_agent::windows::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("waverig-agent: {error:#}");

@@ -6,13 +6,13 @@ use windows::Win32::Security::Cryptography::{
     CERT_CONTEXT, CERT_FIND_EXISTING, CERT_STORE_ADD_USE_EXISTING, CERT_STORE_CTRL_COMMIT,
     CERT_STORE_PROV_SYSTEM_W, CERT_SYSTEM_STORE_LOCAL_MACHINE, CertAddEncodedCertificateToStore,
     CertCloseStore, CertControlStore, CertCreateCertificateContext, CertDeleteCertificateFromStore,
-    CertFindCertificateInStore, CertFreeCertificateContext, CertOpenStore, CertVerifyTimeValidity,
-    HCERTSTORE, PKCS_7_ASN_ENCODING, X509_ASN_ENCODING,
+    CertEnumCertificatesInStore, CertFindCertificateInStore, CertFreeCertificateContext,
+    CertOpenStore, CertVerifyTimeValidity, HCERTSTORE, PKCS_7_ASN_ENCODING, X509_ASN_ENCODING,
 };
 use windows::core::HSTRING;
 
 /// The stores of the machine in which a test certificate must stand ("Test Signing", "Installing Test Certificates").
-pub(super) const STORES: [&str; 2] = ["Root", "TrustedPublisher"];
+pub const STORES: [&str; 2] = ["Root", "TrustedPublisher"];
 
 /// An open store of the machine.
 struct Store(HCERTSTORE);
@@ -45,6 +45,20 @@ impl Store {
             .context("a store of the machine is not written")
     }
 
+    /// Takes a certificate out, as often as it is in it.
+    fn delete(&self, certificate: &Certificate) -> windows::core::Result<()> {
+        while let Some(found) = self.find(certificate) {
+            let found = std::mem::ManuallyDrop::new(found);
+            // SAFETY: the certificate is this store's. The call frees it also when it fails, so nobody drops it.
+            match unsafe { CertDeleteCertificateFromStore(found.0) } {
+                Ok(()) => {}
+                Err(error) if error.code() == CRYPT_E_NOT_FOUND => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The same certificate in it.
     fn find(&self, wanted: &Certificate) -> Option<Certificate> {
         // SAFETY: both are open; this kind of search takes a certificate (CertFindCertificateInStore).
@@ -70,14 +84,14 @@ impl Drop for Store {
 }
 
 /// A certificate that Windows has read.
-pub(super) struct Certificate(*mut CERT_CONTEXT);
+pub struct Certificate(*mut CERT_CONTEXT);
 
 impl Certificate {
     /// Reads DER.
     ///
     /// # Errors
     /// When it is no certificate.
-    pub(super) fn new(der: &[u8]) -> Result<Self> {
+    pub fn new(der: &[u8]) -> Result<Self> {
         // SAFETY: Windows makes a copy of the bytes.
         let context =
             unsafe { CertCreateCertificateContext(X509_ASN_ENCODING | PKCS_7_ASN_ENCODING, der) };
@@ -89,7 +103,7 @@ impl Certificate {
     }
 
     /// Whether the machine's clock is within its dates: before (-1), within (0) or after (1).
-    pub(super) fn dates(&self) -> i32 {
+    pub fn dates(&self) -> i32 {
         // SAFETY: the context holds its information as long as it is there.
         unsafe { CertVerifyTimeValidity(None, (*self.0).pCertInfo) }
     }
@@ -106,7 +120,7 @@ impl Drop for Certificate {
 ///
 /// # Errors
 /// When it is none, or a store takes it not.
-pub(super) fn trust(der: &[u8]) -> Result<()> {
+pub fn trust(der: &[u8]) -> Result<()> {
     let certificate = Certificate::new(der)?;
     for name in STORES {
         let store = Store::open(name)?;
@@ -133,31 +147,53 @@ pub(super) fn trust(der: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// When a store keeps it.
-pub(super) fn distrust(der: &[u8]) -> Result<()> {
+pub fn distrust(der: &[u8]) -> Result<()> {
     let certificate = Certificate::new(der)?;
     for name in STORES {
         let store = Store::open(name)?;
-        while let Some(found) = store.find(&certificate) {
-            let found = std::mem::ManuallyDrop::new(found);
-            // SAFETY: the certificate is this store's. The call frees it also when it fails, so nobody drops it.
-            match unsafe { CertDeleteCertificateFromStore(found.0) } {
-                Ok(()) => {}
-                Err(error) if error.code() == CRYPT_E_NOT_FOUND => break,
-                Err(error) => {
-                    return Err(error).with_context(|| format!("the store {name} keeps it"));
-                }
-            }
-        }
+        store
+            .delete(&certificate)
+            .with_context(|| format!("the store {name} keeps it"))?;
         store.commit()?;
     }
     Ok(())
+}
+
+/// Takes those certificates out of a store whose DER is `wanted`; that there is none is no error.
+///
+/// # Errors
+/// When the store keeps one.
+pub fn remove(store: &str, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
+    let open = Store::open(store)?;
+    let mut wanted_ones = Vec::new();
+    let mut at: *const CERT_CONTEXT = std::ptr::null();
+    loop {
+        // SAFETY: the store is open; the call frees the certificate that it is given, which nobody has any more.
+        let next = unsafe { CertEnumCertificatesInStore(open.0, (!at.is_null()).then_some(at)) };
+        if next.is_null() {
+            break;
+        }
+        at = next;
+        // SAFETY: the context holds its bytes as long as it is there.
+        let der = unsafe {
+            std::slice::from_raw_parts((*next).pbCertEncoded, (*next).cbCertEncoded as usize)
+        };
+        if wanted(der) {
+            wanted_ones.push(Certificate::new(der)?);
+        }
+    }
+    for one in wanted_ones {
+        open.delete(&one)
+            .with_context(|| format!("the store {store} keeps it"))?;
+    }
+    open.commit()
 }
 
 /// The stores in which it stands.
 ///
 /// # Errors
 /// When it is none, or a store does not open.
-pub(super) fn stands_in(der: &[u8]) -> Result<Vec<&'static str>> {
+pub fn stands_in(der: &[u8]) -> Result<Vec<&'static str>> {
     let certificate = Certificate::new(der)?;
     let mut stores = Vec::new();
     for name in STORES {

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::plan::Stream as Wanted;
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::plan::Stream as Wanted;
 use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
 use windows::Win32::Media::Audio::{

@@ -3,14 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use crate::state::{State, Verifier};
 use anyhow::{Context as _, Result};
-use waverig_agent::state::{State, Verifier};
 use waverig_protocol::Condition;
-use windows::Win32::Foundation::HANDLE;
-use windows::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
 use windows::Win32::System::SystemInformation::GetSystemDirectoryW;
-use windows::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
-use windows::core::Owned;
 
 use super::certificate::Certificate;
 use super::system::{self, Version};
@@ -18,9 +14,7 @@ use super::{registry, services, verifier};
 
 /// The oldest build that the package's INF names.
 const OLDEST: u32 = 19_041;
-/// `SystemCodeIntegrityInformation` and its options (NtQuerySystemInformation, winternl.h).
-const CODE_INTEGRITY: i32 = 103;
-const TEST_SIGN: u32 = 0x2;
+/// `CODEINTEGRITY_OPTION_HVCI_KMCI_ENABLED` (NtQuerySystemInformation, winternl.h).
 const HVCI: u32 = 0x400;
 /// `SystemKernelDebuggerInformation`: whether one is enabled, and whether none is there. The number and the two bytes are inferred; the
 /// documentation leaves this class out.
@@ -69,39 +63,23 @@ fn build() -> Found {
 }
 
 fn elevation() -> Found {
-    let mut token = HANDLE::default();
-    let mut elevation = TOKEN_ELEVATION::default();
-    let mut size = 0;
-    // SAFETY: the process' pseudo handle is always good; the token is owned from here on; the result has the bytes that are announced.
-    unsafe {
-        OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token)?;
-        let token = Owned::new(token);
-        GetTokenInformation(
-            *token,
-            TokenElevation,
-            Some((&raw mut elevation).cast()),
-            size_of::<TOKEN_ELEVATION>() as u32,
-            &mut size,
-        )?;
-    }
-    Ok(match elevation.TokenIsElevated {
-        0 => (
+    Ok(if system::elevated()? {
+        (Some(true), "the agent has an administrator's rights".into())
+    } else {
+        (
             Some(false),
             "the agent runs without an administrator's rights; start it elevated".into(),
-        ),
-        _ => (Some(true), "the agent has an administrator's rights".into()),
+        )
     })
 }
 
 /// `CodeIntegrityOptions`.
 fn code_integrity() -> Result<u32> {
-    let [_, options] = system::query(CODE_INTEGRITY, [8, 0])
-        .context("the kernel does not tell its code integrity options")?;
-    Ok(options)
+    system::code_integrity().context("the kernel does not tell its code integrity options")
 }
 
 fn test_signing() -> Found {
-    Ok(match code_integrity()? & TEST_SIGN {
+    Ok(match code_integrity()? & system::TEST_SIGN {
         0 => (
             Some(false),
             "test signing is off: bcdedit /set testsigning on, then a restart".into(),
@@ -112,10 +90,9 @@ fn test_signing() -> Found {
 
 fn secure_boot() -> Found {
     let control = r"SYSTEM\CurrentControlSet\Control";
-    let state = format!(r"{control}\SecureBoot\State");
-    Ok(match registry::number(&state, "UEFISecureBootEnabled")? {
-        Some(0) => (Some(true), "Secure Boot is off".into()),
-        Some(_) => (
+    Ok(match system::secure_boot()? {
+        Some(false) => (Some(true), "Secure Boot is off".into()),
+        Some(true) => (
             Some(false),
             "Secure Boot is on, and test signing cannot be: switch it off in the firmware".into(),
         ),

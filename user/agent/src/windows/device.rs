@@ -2,8 +2,9 @@
 //!
 //! What the sample `devcon` does with a root-enumerated device ("Device and Driver Installation Reference", SetupAPI).
 
+use crate::interface::Interface;
+use crate::problem;
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::interface::Interface;
 use waverig_interface::TAP_INTERFACE;
 use waverig_protocol::device::{Device as Settings, Value};
 use windows::Win32::Devices::DeviceAndDriverInstallation::{
@@ -15,8 +16,11 @@ use windows::Win32::Devices::DeviceAndDriverInstallation::{
     SPDRP_HARDWAREID, SPDRP_SERVICE, SetupDiCallClassInstaller, SetupDiCreateDevRegKeyW,
     SetupDiCreateDeviceInfoList, SetupDiCreateDeviceInfoW, SetupDiDestroyDeviceInfoList,
     SetupDiEnumDeviceInfo, SetupDiGetClassDevsW, SetupDiGetDeviceInstallParamsW,
-    SetupDiGetDeviceInstanceIdW, SetupDiGetDeviceRegistryPropertyW, SetupDiGetINFClassW,
-    SetupDiOpenDeviceInfoW, SetupDiSetDeviceRegistryPropertyW,
+    SetupDiGetDeviceInstanceIdW, SetupDiGetDevicePropertyW, SetupDiGetDeviceRegistryPropertyW,
+    SetupDiGetINFClassW, SetupDiOpenDeviceInfoW, SetupDiSetDeviceRegistryPropertyW,
+};
+use windows::Win32::Devices::Properties::{
+    DEVPKEY_Device_DriverVersion, DEVPROP_TYPE_STRING, DEVPROPTYPE,
 };
 use windows::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_NO_MORE_ITEMS};
 use windows::core::{GUID, HSTRING, PCWSTR};
@@ -41,20 +45,22 @@ fn node() -> SP_DEVINFO_DATA {
 }
 
 /// A node as it is found.
-pub(super) struct Found {
+pub struct Found {
     /// `ROOT\MEDIA\0000`.
-    pub(super) instance: String,
+    pub instance: String,
     /// The service that drives it, when one does.
-    pub(super) service: Option<String>,
+    pub service: Option<String>,
+    /// Version of the driver package on it, when one is.
+    pub version: Option<String>,
     /// Its state in words; `None` when it works.
-    pub(super) trouble: Option<String>,
+    pub trouble: Option<String>,
 }
 
 /// Makes a node with this hardware id and nothing behind it; gives its instance.
 ///
 /// # Errors
 /// With the step that Windows refused; nothing is left then.
-pub(super) fn make(inf: &str, hardware_id: &str, settings: &Settings) -> Result<String> {
+pub fn make(inf: &str, hardware_id: &str, settings: &Settings) -> Result<String> {
     let (class, name) = class(inf)?;
     // SAFETY: the set is owned at once.
     let set = unsafe { SetupDiCreateDeviceInfoList(Some(&class), None) };
@@ -128,7 +134,7 @@ fn set_up(set: &Set, node: &SP_DEVINFO_DATA, settings: &Settings) -> Result<()> 
 ///
 /// # Errors
 /// When there is none, or Windows will not.
-pub(super) fn remove(instance: &str) -> Result<bool> {
+pub fn remove(instance: &str) -> Result<bool> {
     // SAFETY: the set is owned at once.
     let set = unsafe { SetupDiCreateDeviceInfoList(None, None) };
     let set = Set(set.context("no list of devices can be made")?);
@@ -153,7 +159,7 @@ pub(super) fn remove(instance: &str) -> Result<bool> {
 ///
 /// # Errors
 /// When Windows does not list its devices.
-pub(super) fn list(hardware_id: &str) -> Result<Vec<Found>> {
+pub fn list(hardware_id: &str) -> Result<Vec<Found>> {
     // SAFETY: the set is owned at once.
     let set = unsafe { SetupDiGetClassDevsW(None, PCWSTR::null(), None, DIGCF_ALLCLASSES) };
     let set = Set(set.context("the devices cannot be listed")?);
@@ -172,6 +178,7 @@ pub(super) fn list(hardware_id: &str) -> Result<Vec<Found>> {
             found.push(Found {
                 instance: instance(&set, &node)?,
                 service: service.into_iter().next(),
+                version: driver_version(&set, &node),
                 trouble: trouble(&node),
             });
         }
@@ -210,6 +217,36 @@ fn property(
         SetupDiGetDeviceRegistryPropertyW(set.0, node, property, None, Some(&mut bytes), None)
     }
     .ok()?;
+    Some(texts(&bytes))
+}
+
+/// Version of the driver that is installed on a node.
+fn driver_version(set: &Set, node: &SP_DEVINFO_DATA) -> Option<String> {
+    let mut kind = DEVPROPTYPE::default();
+    // Longer than four numbers of five digits.
+    let mut bytes = [0; 128];
+    let mut length = 0;
+    // SAFETY: set and node are there; the results are local variables with their length.
+    unsafe {
+        SetupDiGetDevicePropertyW(
+            set.0,
+            node,
+            &DEVPKEY_Device_DriverVersion,
+            &mut kind,
+            Some(&mut bytes),
+            Some(&mut length),
+            0,
+        )
+    }
+    .ok()?;
+    let bytes = bytes
+        .get(..length as usize)
+        .filter(|_| kind == DEVPROP_TYPE_STRING)?;
+    texts(bytes).into_iter().next()
+}
+
+/// The texts in a list, or the only one.
+fn texts(bytes: &[u8]) -> Vec<String> {
     let units = bytes.chunks_exact(2);
     let units: Vec<u16> = units
         .map(|two| u16::from_le_bytes([two[0], two[1]]))
@@ -217,7 +254,7 @@ fn property(
     let texts = units
         .split(|unit| *unit == 0)
         .filter(|text| !text.is_empty());
-    Some(texts.map(String::from_utf16_lossy).collect())
+    texts.map(String::from_utf16_lossy).collect()
 }
 
 /// Why a node does not work.
@@ -229,27 +266,28 @@ fn trouble(node: &SP_DEVINFO_DATA) -> Option<String> {
         return Some("it is not in the device tree".into());
     }
     if status.0 & DN_HAS_PROBLEM.0 != 0 {
-        return Some(format!("problem code {}", problem.0));
+        let meaning = problem::words(problem.0).unwrap_or("see Device Manager's list of codes");
+        return Some(format!("problem code {}: {meaning}", problem.0));
     }
     let started = DN_STARTED.0 | DN_DRIVER_LOADED.0;
     (status.0 & started != started).then(|| format!("it is not started (status {:#x})", status.0))
 }
 
 /// Class of the tap's interface.
-pub(super) const TAP: GUID = GUID {
+pub const TAP: GUID = GUID {
     data1: TAP_INTERFACE.data1,
     data2: TAP_INTERFACE.data2,
     data3: TAP_INTERFACE.data3,
     data4: TAP_INTERFACE.data4,
 };
 /// `KSCATEGORY_TOPOLOGY` (ks.h): of each filter that an endpoint stands on.
-pub(super) const TOPOLOGY: GUID = GUID::from_u128(0xdda54a40_1e4c_11d1_a050_405705c10000);
+pub const TOPOLOGY: GUID = GUID::from_u128(0xdda54a40_1e4c_11d1_a050_405705c10000);
 
 /// The symbolic links of a node's enabled interfaces of a class, the first cable's first.
 ///
 /// # Errors
 /// When Windows does not list the node's interfaces.
-pub(super) fn links(instance: &str, class: &GUID) -> Result<Vec<String>> {
+pub fn links(instance: &str, class: &GUID) -> Result<Vec<String>> {
     let node = HSTRING::from(instance);
     let mut length = 0;
     // SAFETY: the result is a local variable.

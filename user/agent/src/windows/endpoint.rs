@@ -3,9 +3,9 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::interface::Interface as Filter;
+use crate::wave;
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::interface::Interface as Filter;
-use waverig_agent::wave;
 use waverig_protocol::Endpoint;
 use waverig_protocol::scenario::{Format, Sample};
 use windows::Win32::Foundation::PROPERTYKEY;
@@ -28,11 +28,11 @@ use super::property::{DEVICE_FORMAT, FORM_FACTOR, FRIENDLY_NAME, Properties};
 const ENDPOINT: Duration = Duration::from_secs(15);
 
 /// COM on this thread, until it is dropped.
-pub(super) struct Com;
+pub struct Com;
 
 impl Com {
     /// Every thread that uses an endpoint needs one.
-    pub(super) fn start() -> Result<Self> {
+    pub fn start() -> Result<Self> {
         // SAFETY: balanced by the drop, on the same thread: the type is neither sent nor shared.
         unsafe { CoInitializeEx(None, COINIT_MULTITHREADED) }
             .ok()
@@ -50,22 +50,23 @@ impl Drop for Com {
 
 /// An endpoint.
 #[derive(Clone)]
-pub(super) struct Found {
+pub struct Found {
     device: IMMDevice,
     /// What Windows knows it by.
-    pub(super) id: String,
+    pub id: String,
     /// The name people see.
-    pub(super) name: String,
-    pub(super) render: bool,
+    pub name: String,
+    /// Whether it plays; else it records.
+    pub render: bool,
     /// The filter that it stands on; `None` where Windows does not tell.
-    pub(super) filter: Option<Filter>,
+    pub filter: Option<Filter>,
 }
 
 /// Every endpoint that is active.
 ///
 /// # Errors
 /// When the enumerator does not answer.
-pub(super) fn list(com: &Com) -> Result<Vec<Found>> {
+pub fn list(com: &Com) -> Result<Vec<Found>> {
     let enumerator = enumerator(com)?;
     let mut found = Vec::new();
     for flow in [eRender, eCapture] {
@@ -84,7 +85,7 @@ fn enumerator(_: &Com) -> Result<IMMDeviceEnumerator> {
 ///
 /// # Errors
 /// When it is gone.
-pub(super) fn open(com: &Com, id: &str) -> Result<IMMDevice> {
+pub fn open(com: &Com, id: &str) -> Result<IMMDevice> {
     // SAFETY: takes a text, gives a reference.
     unsafe { enumerator(com)?.GetDevice(&HSTRING::from(id)) }
         .with_context(|| format!("the endpoint {id} is gone"))
@@ -132,7 +133,7 @@ fn connected_to(device: &IMMDevice) -> windows::core::Result<Option<Filter>> {
 
 /// The endpoints of device nodes, each with the number of its cable: the cables are numbered one node after the other, in the order of the
 /// numbers that their reference strings end with.
-pub(super) fn of_nodes(all: &[Found], nodes: &[String]) -> Vec<(u8, Found)> {
+pub fn of_nodes(all: &[Found], nodes: &[String]) -> Vec<(u8, Found)> {
     let mut cables = Vec::new();
     for render in [true, false] {
         let mut number = 0u8;
@@ -156,7 +157,7 @@ pub(super) fn of_nodes(all: &[Found], nodes: &[String]) -> Vec<(u8, Found)> {
 ///
 /// # Errors
 /// When the enumerator does not answer.
-pub(super) fn wait_for(com: &Com, nodes: &[String], count: usize) -> Result<Vec<(u8, Found)>> {
+pub fn wait_for(com: &Com, nodes: &[String], count: usize) -> Result<Vec<(u8, Found)>> {
     let enumerator = enumerator(com)?;
     let (tell, told) = sync_channel(1);
     let client: IMMNotificationClient = Changes(tell).into();
@@ -219,7 +220,7 @@ impl IMMNotificationClient_Impl for Changes_Impl {
 ///
 /// # Errors
 /// With the names there are.
-pub(super) fn named(all: &[Found], name: &str, render: bool) -> Result<Found> {
+pub fn named(all: &[Found], name: &str, render: bool) -> Result<Found> {
     let of_kind = || all.iter().filter(|one| one.render == render);
     let exact = of_kind().find(|one| one.name == name);
     let mut begins = of_kind().filter(|one| one.name.starts_with(name));
@@ -238,7 +239,7 @@ impl Found {
     ///
     /// # Errors
     /// When the endpoint does not answer.
-    pub(super) fn told(&self) -> Result<Endpoint> {
+    pub fn told(&self) -> Result<Endpoint> {
         let properties = Properties::of(&self.device)?;
         let form = properties.number(&FORM_FACTOR)?.unwrap_or_default();
         let format = properties.bytes(&DEVICE_FORMAT)?;

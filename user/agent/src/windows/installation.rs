@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::names;
+use crate::state::Kept;
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
-use waverig_agent::names;
-use waverig_agent::state::Kept;
 use waverig_protocol::device::Device as Settings;
 use waverig_protocol::{Installed, Reply};
 

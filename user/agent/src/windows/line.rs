@@ -7,8 +7,8 @@ use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::io::AsRawHandle as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::options::Where;
 use anyhow::{Context as _, Result};
-use waverig_agent::options::Where;
 use waverig_protocol::window::Windowed;
 use waverig_protocol::{Reply, frame};
 use windows::Win32::Devices::Communication::{

@@ -1,25 +1,25 @@
 //! The agent on Windows: one domain of Windows a file, each with a safe face.
 
-mod certificate;
+pub mod certificate;
 mod client;
 mod conditions;
-mod device;
-mod endpoint;
+pub mod device;
+pub mod endpoint;
 mod evidence;
 mod installation;
 mod journal;
 mod line;
-mod package;
+pub mod package;
 mod power;
 mod property;
-mod registry;
+pub mod registry;
 mod run;
 mod serve;
-mod services;
+pub mod services;
 mod stream;
-mod system;
+pub mod system;
 mod tap;
 mod verifier;
 mod volume;
 
-pub(crate) use serve::run;
+pub use serve::run;

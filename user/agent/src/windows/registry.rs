@@ -4,12 +4,13 @@ use windows::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_SUCCESS, WIN32_ERRO
 use windows::Win32::System::Registry::{
     HKEY, HKEY_LOCAL_MACHINE, KEY_READ, KEY_WRITE, REG_CREATED_NEW_KEY, REG_DWORD,
     REG_OPTION_NON_VOLATILE, REG_OPTION_VOLATILE, REG_SZ, REG_VALUE_TYPE, RRF_RT_REG_DWORD,
-    RRF_RT_REG_SZ, RegCloseKey, RegCreateKeyExW, RegDeleteValueW, RegGetValueW, RegSetValueExW,
+    RRF_RT_REG_SZ, RegCloseKey, RegCreateKeyExW, RegDeleteKeyW, RegDeleteValueW, RegGetValueW,
+    RegSetValueExW,
 };
 use windows::core::{HSTRING, Result};
 
 /// A key that is closed when it is dropped.
-pub(super) struct Key(HKEY);
+pub struct Key(HKEY);
 
 impl Drop for Key {
     fn drop(&mut self) {
@@ -27,7 +28,7 @@ fn there(error: WIN32_ERROR) -> Result<bool> {
 }
 
 /// A number; `None` when it is not there.
-pub(super) fn number(key: &str, name: &str) -> Result<Option<u32>> {
+pub fn number(key: &str, name: &str) -> Result<Option<u32>> {
     let (key, name) = (HSTRING::from(key), HSTRING::from(name));
     let mut value = 0u32;
     let mut size = 4;
@@ -47,7 +48,7 @@ pub(super) fn number(key: &str, name: &str) -> Result<Option<u32>> {
 }
 
 /// A text; `None` when it is not there.
-pub(super) fn text(key: &str, name: &str) -> Result<Option<String>> {
+pub fn text(key: &str, name: &str) -> Result<Option<String>> {
     let (key, name) = (HSTRING::from(key), HSTRING::from(name));
     // Longer than the longest there is use for here; a longer one is an error, not a piece.
     let mut value = [0u16; 4096];
@@ -71,24 +72,24 @@ pub(super) fn text(key: &str, name: &str) -> Result<Option<String>> {
 
 impl Key {
     /// Opens a key, which is made when it is missing.
-    pub(super) fn make(path: &str) -> Result<Self> {
+    pub fn make(path: &str) -> Result<Self> {
         Ok(open(path, REG_OPTION_NON_VOLATILE)?.0)
     }
 
     /// Takes over a key that Windows opened for this agent.
-    pub(super) fn own(key: HKEY) -> Self {
+    pub fn own(key: HKEY) -> Self {
         Self(key)
     }
 
     /// Sets a value of any type.
-    pub(super) fn set(&self, name: &str, kind: u32, bytes: &[u8]) -> Result<()> {
+    pub fn set(&self, name: &str, kind: u32, bytes: &[u8]) -> Result<()> {
         let name = HSTRING::from(name);
         // SAFETY: the key is open.
         unsafe { RegSetValueExW(self.0, &name, None, REG_VALUE_TYPE(kind), Some(bytes)) }.ok()
     }
 
     /// Sets a number, or removes it.
-    pub(super) fn set_number(&self, name: &str, value: Option<u32>) -> Result<()> {
+    pub fn set_number(&self, name: &str, value: Option<u32>) -> Result<()> {
         match value {
             Some(value) => self.set(name, REG_DWORD.0, &value.to_le_bytes()),
             None => self.delete(name),
@@ -96,7 +97,7 @@ impl Key {
     }
 
     /// Sets a text, or removes it.
-    pub(super) fn set_text(&self, name: &str, value: Option<&str>) -> Result<()> {
+    pub fn set_text(&self, name: &str, value: Option<&str>) -> Result<()> {
         match value {
             Some(value) => self.set(name, REG_SZ.0, &wide(value)),
             None => self.delete(name),
@@ -111,13 +112,13 @@ impl Key {
 }
 
 /// The bytes of a `REG_SZ`, its end included.
-pub(super) fn wide(text: &str) -> Vec<u8> {
+pub fn wide(text: &str) -> Vec<u8> {
     let units = text.encode_utf16().chain([0]);
     units.flat_map(u16::to_le_bytes).collect()
 }
 
 /// Opens or makes a key that is gone after the next start of Windows (`REG_OPTION_VOLATILE`): whether it was made.
-pub(super) fn until_restart(path: &str) -> Result<(Key, bool)> {
+pub fn until_restart(path: &str) -> Result<(Key, bool)> {
     open(path, REG_OPTION_VOLATILE)
 }
 
@@ -144,4 +145,10 @@ fn open(
     }
     .ok()?;
     Ok((Key(key), disposition == REG_CREATED_NEW_KEY))
+}
+
+/// Removes a key that has no keys below it; that there is none is no error.
+pub fn remove(path: &str) -> Result<()> {
+    // SAFETY: the text ends with 0 and outlives the call.
+    there(unsafe { RegDeleteKeyW(HKEY_LOCAL_MACHINE, &HSTRING::from(path)) }).map(|_| ())
 }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Instant;
 
+use crate::plan::{Plan, Stream, plan};
 use anyhow::{Context as _, Result, anyhow, bail};
-use waverig_agent::plan::{Plan, Stream, plan};
 use waverig_protocol::scenario::Scenario;
 use waverig_protocol::timeline::{Event, Stamped};
 use waverig_protocol::{Finding, Program, Reply, Severity};

@@ -4,11 +4,11 @@ use std::env;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use crate::held;
+use crate::noise::measure;
+use crate::options::{Options, Where};
+use crate::state::Kept;
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::held;
-use waverig_agent::noise::measure;
-use waverig_agent::options::{Options, Where};
-use waverig_agent::state::Kept;
 use waverig_protocol::frame::{self, FrameError};
 use waverig_protocol::noise::Time;
 use waverig_protocol::{MachineInfo, PAYLOAD, PROTOCOL_VERSION, Refusal, Reply, Request, Up};
@@ -24,7 +24,7 @@ pub(super) const SINCE_START: &str = r"SOFTWARE\waverig\since-start";
 ///
 /// # Errors
 /// When the line cannot be opened or is lost, or the agent's own folder cannot be used.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let (key, first) = registry::until_restart(SINCE_START).context(
         "the agent must be allowed to write to HKEY_LOCAL_MACHINE: start it as an administrator",
     )?;

@@ -17,7 +17,7 @@ use windows::Win32::System::Threading::SleepEx;
 use windows::core::HSTRING;
 
 /// What makes endpoints and serves streams, in the order in which they need each other.
-pub(super) const AUDIO: [&str; 2] = ["AudioEndpointBuilder", "Audiosrv"];
+pub const AUDIO: [&str; 2] = ["AudioEndpointBuilder", "Audiosrv"];
 /// How long a service may take to start, in milliseconds: what the service manager itself grants ("ServicesPipeTimeout").
 const START_MS: u32 = 30_000;
 
@@ -53,7 +53,7 @@ fn is_running(service: &Handle) -> Result<bool> {
 }
 
 /// Whether it runs; `None` when there is none of this name.
-pub(super) fn runs(name: &str) -> Result<Option<bool>> {
+pub fn runs(name: &str) -> Result<Option<bool>> {
     let service = open(name, SERVICE_QUERY_STATUS)?;
     service.as_ref().map(is_running).transpose()
 }
@@ -62,7 +62,7 @@ pub(super) fn runs(name: &str) -> Result<Option<bool>> {
 ///
 /// # Errors
 /// When it does not start.
-pub(super) fn start(name: &str) -> Result<bool> {
+pub fn start(name: &str) -> Result<bool> {
     let Some(service) = open(name, SERVICE_QUERY_STATUS | SERVICE_START)? else {
         return Ok(false);
     };
@@ -112,7 +112,7 @@ fn settled(service: &Handle) -> Result<()> {
 }
 
 /// The file of a driver's or a service's image as the service manager knows it; `None` when there is no such service.
-pub(super) fn image(name: &str) -> Result<Option<String>> {
+pub fn image(name: &str) -> Result<Option<String>> {
     let Some(service) = open(name, SERVICE_QUERY_CONFIG)? else {
         return Ok(None);
     };
@@ -134,7 +134,7 @@ pub(super) fn image(name: &str) -> Result<Option<String>> {
 }
 
 /// Makes the service manager forget it, now or when the last handle is closed; one that is gone already is no error.
-pub(super) fn delete(name: &str) -> Result<()> {
+pub fn delete(name: &str) -> Result<()> {
     let Some(service) = open(name, DELETE.0)? else {
         return Ok(());
     };

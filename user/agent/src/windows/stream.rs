@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::plan::{Share, Stream as Wanted};
+use crate::{audclnt, wave};
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::plan::{Share, Stream as Wanted};
-use waverig_agent::{audclnt, wave};
 use windows::Win32::Foundation::{HANDLE, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows::Win32::Media::Audio::{
     AUDCLNT_E_BUFFER_SIZE_NOT_ALIGNED, AUDCLNT_SHAREMODE_EXCLUSIVE, AUDCLNT_SHAREMODE_SHARED,

@@ -7,8 +7,8 @@ use std::os::windows::io::AsRawHandle as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::plan::Reader as Wanted;
 use anyhow::{Context as _, Result, bail};
-use waverig_agent::plan::Reader as Wanted;
 use waverig_protocol::timeline::Event;
 use waverig_tap::told::{self, Records};
 use waverig_tap::{Block, BlockFlags, Reader, Session, ioctl, request, status};

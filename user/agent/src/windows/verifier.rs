@@ -5,8 +5,8 @@
 //! inferred). No documented call says what the kernel verifies now, so the first agent after a start notes what the values were then:
 //! that is what the kernel has read.
 
+use crate::state::Verifier;
 use anyhow::{Context as _, Result};
-use waverig_agent::state::Verifier;
 use windows::core;
 
 use super::registry::{self, Key};
