@@ -15,6 +15,7 @@ mod guest;
 mod hold;
 mod image;
 mod installation;
+mod installer;
 mod interrupt;
 mod lab;
 mod layout;

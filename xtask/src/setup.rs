@@ -243,12 +243,12 @@ const WINDOWS_GNU: Tool = Tool {
     }],
 };
 
-/// Makes sure that the agent for Windows can be built here.
+/// Makes sure that programs for Windows can be built here.
 ///
 /// # Errors
 /// [`HostLacks`] when something is missing and may not be added.
 #[cfg(target_os = "linux")]
-pub(crate) fn windows_agent(context: &Context) -> Result<()> {
+pub(crate) fn windows_programs(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &MINGW)?;
     ensure(&*context.exec, &context.ui, &WINDOWS_GNU)
 }

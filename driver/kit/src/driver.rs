@@ -155,7 +155,7 @@ fn cargo(options: &BuildOptions, kit: &Kit, toolchain: &Toolchain, command: &[&s
 }
 
 /// Whether a variable of the environment changes what the compiler makes.
-fn decides_bytes(name: &str) -> bool {
+pub(crate) fn decides_bytes(name: &str) -> bool {
     let flags = name.starts_with("CARGO_TARGET_") && name.ends_with("_RUSTFLAGS");
     let exact = [
         "RUSTFLAGS",

@@ -8,6 +8,8 @@
 //!
 //! [`build_cpp`] compiles drivers in C++ with the same headers and libraries, for trying the rig on drivers that are not this one.
 //!
+//! [`build_programs`] builds the workspace's own programs for Windows, for people to have.
+//!
 //! Every external program goes through [`Runner`], which tests replace.
 
 mod arch;
@@ -22,6 +24,7 @@ mod layout;
 mod link;
 mod packages;
 mod patch;
+mod programs;
 mod requirements;
 mod runner;
 mod stamp;
@@ -35,6 +38,7 @@ mod workspace;
 pub use arch::Arch;
 pub use cpp::{CppDriver, build_cpp};
 pub use driver::{BuildOptions, Built, SOURCES, build, lint};
+pub use programs::build_programs;
 pub use requirements::{Privilege, Requirement, install, install_line, privilege, requirements};
 pub use runner::{Invocation, Output, Runner, Stdio, SystemRunner};
 pub use workspace::Workspace;

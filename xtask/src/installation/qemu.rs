@@ -28,7 +28,7 @@ pub(super) fn build(
     let agent = match wish.system {
         Kind::Linux => agent::build(context)?,
         Kind::Windows => {
-            setup::windows_agent(context)?;
+            setup::windows_programs(context)?;
             agent::build_for_windows(context)?
         }
     };

@@ -13,6 +13,7 @@ mod follow;
 pub(crate) mod fuzz;
 mod image;
 mod inspect;
+mod installer;
 pub(crate) mod interleave;
 mod mutants;
 pub(crate) mod pace;
@@ -51,6 +52,7 @@ const VERBS: &[Verb] = &[
     vm_test::VERB,
     build::VERB,
     package::VERB,
+    installer::VERB,
     bless::VERB,
     inspect::VERB,
     rules::VERB,
@@ -135,6 +137,8 @@ pub(crate) struct Options {
     pub(crate) memory: Option<u32>,
     /// `--disk GIB`
     pub(crate) disk: Option<u32>,
+    /// `--stub FILE`: an installer without a package in it.
+    pub(crate) stub: Option<PathBuf>,
     /// `--transcript FILE`: what answers in the place of Hyper-V.
     pub(crate) transcript: Option<PathBuf>,
     /// `--linux`: of the rig's own Linux guest.
@@ -221,6 +225,7 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "language" => options.language = Some(args.value()?.string()?),
             "memory" => options.memory = Some(args.value()?.parse()?),
             "disk" => options.disk = Some(args.value()?.parse()?),
+            "stub" => options.stub = Some(args.value()?.into()),
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
             "verifier" => options.verifier = true,

@@ -35,6 +35,8 @@ const STEPS: &[(&str, &[&str])] = &[
             "--package",
             "waverig-agent",
             "--package",
+            "waverig-setup",
+            "--package",
             "waverig-vm",
             "--target",
             "x86_64-pc-windows-gnu",

@@ -18,6 +18,7 @@ use crate::rig::{Rig, good_package, root, run};
 mod audio;
 mod device;
 mod serial;
+mod setup;
 
 /// Rust's name of what the agent is built for.
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -137,20 +138,31 @@ impl Drop for Wine {
     }
 }
 
-/// Builds the agent for Windows; gives its file.
-fn agent() -> &'static Path {
+/// The agent for Windows.
+fn agent() -> PathBuf {
+    programs().join("waverig-agent.exe")
+}
+
+/// The installer, without a package in it.
+fn setup() -> PathBuf {
+    programs().join("waverig-setup.exe")
+}
+
+/// Builds both for Windows; gives their folder.
+fn programs() -> &'static Path {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     BUILT.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .parent()
             .expect("it lies in the target folder");
         run(Command::new("cargo")
-            .args(["build", "--quiet", "--locked", "--package", "waverig-agent"])
+            .args(["build", "--quiet", "--locked"])
+            .args(["--package", "waverig-agent", "--package", "waverig-setup"])
             .args(["--target", TARGET, "--target-dir"])
             .arg(target)
             .current_dir(root()))
         .expect(0, &[]);
-        target.join(TARGET).join("debug/waverig-agent.exe")
+        target.join(TARGET).join("debug")
     })
 }
 

@@ -25,7 +25,7 @@ pub use check::{Finding, Requirements, check};
 pub use document::{Encoding, Entry, Inf, Section};
 pub use error::{InfError, Line};
 pub use interfaces::Interface;
-pub use models::{Target, hardware_ids};
+pub use models::{Target, devices, hardware_ids};
 pub use plan::{CopiedFile, DirId, InstallPlan, plan, plans};
 pub use registry::{RegistryData, RegistryKey, RegistryValue};
 pub use rules::Rule;

@@ -246,7 +246,10 @@ pub fn hardware_ids(inf: &Inf, arch: Arch, build: OsBuild) -> Result<Vec<String>
 }
 
 /// Every hardware id in the models sections decorated for `arch`, with the section's oldest build.
-pub(super) fn devices(inf: &Inf, arch: Arch) -> Result<Vec<(&str, OsBuild)>, InfError> {
+///
+/// # Errors
+/// When `[Manufacturer]` or a models section that it names cannot be read.
+pub fn devices(inf: &Inf, arch: Arch) -> Result<Vec<(&str, OsBuild)>, InfError> {
     let mut result = Vec::new();
     for models in all(inf)? {
         let Some(decoration) = models

@@ -54,7 +54,7 @@ fn stage(link: &mut Link, package: &Path) {
 }
 
 /// The package's INF as Wine 8 understands it, which knows no models for a version of Windows.
-fn for_wine(package: &Path) -> String {
+pub(super) fn for_wine(package: &Path) -> String {
     let inf = fs::read_to_string(package.join("waverig.inf")).expect("it is in the package");
     let changed = inf.replace("NTamd64.10.0...19041", "NTamd64");
     assert_ne!(changed, inf);

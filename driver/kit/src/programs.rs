@@ -1,0 +1,184 @@
+//! The workspace's programs for Windows, as they are given to people: small, without a path of this machine, the same bytes in any folder.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::driver::{SOURCES, decides_bytes};
+use crate::toolchain::Toolchain;
+use crate::{Invocation, Runner, Workspace};
+
+/// The profile in the workspace's Cargo.toml.
+const PROFILE: &str = "programs";
+/// What programs are built for where Windows is not the host: mingw-w64 links them.
+const GNU: &str = "x86_64-pc-windows-gnu";
+
+/// Compiles and links these packages' programs below `target`; gives the folder with their `.exe` files.
+///
+/// # Errors
+/// When cargo cannot be started, or something does not compile; a program that holds a path of this machine.
+pub fn build_programs(
+    runner: &dyn Runner,
+    workspace: &Workspace,
+    packages: &[&str],
+    target: &Path,
+) -> Result<PathBuf> {
+    let toolchain = Toolchain::find(runner, workspace)?;
+    let triple = triple(&toolchain.host);
+    let home = cargo_home()?;
+    let folders = Folders {
+        workspace: workspace.root(),
+        home: &home,
+        registries: registries(&home),
+    };
+    let words = packages.iter().flat_map(|name| ["--package", name]);
+    let mut cargo = Invocation::new("cargo")
+        .args(["build", "--quiet", "--locked", "--profile", PROFILE])
+        .args(["--target", triple])
+        .args(["--target-dir".as_ref(), target.as_os_str()])
+        .args(words)
+        .cwd(workspace.root())
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            rustflags(&folders, &toolchain, triple),
+        )
+        .inherit();
+    for (name, _) in env::vars_os().filter(|(name, _)| decides_bytes(&name.to_string_lossy())) {
+        cargo = cargo.env_remove(name);
+    }
+    let output = runner.run(&cargo).context("cannot start cargo")?;
+    ensure!(
+        output.success(),
+        "{} does not compile: see cargo's messages above",
+        packages.join(", ")
+    );
+    let folder = target.join(triple).join(PROFILE);
+    for name in packages {
+        let file = folder.join(name).with_extension("exe");
+        let bytes = fs::read(&file).with_context(|| format!("{} was not built", file.display()))?;
+        for place in [workspace.root(), &home, &toolchain.sysroot] {
+            let place = place.to_string_lossy();
+            ensure!(
+                !holds(&bytes, place.as_bytes()),
+                "{} holds the path {place}, so another machine would make another one; something is not remapped",
+                file.display()
+            );
+        }
+    }
+    Ok(folder)
+}
+
+/// On Windows what the host itself is, so that its own linker serves.
+fn triple(host: &str) -> &str {
+    if host.contains("windows") { host } else { GNU }
+}
+
+/// Where things lie on this machine that must not be told.
+struct Folders<'a> {
+    workspace: &'a Path,
+    home: &'a Path,
+    /// Sources of dependencies.
+    registries: Vec<PathBuf>,
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    match env::var_os("CARGO_HOME") {
+        Some(home) => Ok(home.into()),
+        None => Ok(env::home_dir()
+            .context("this user has no home folder")?
+            .join(".cargo")),
+    }
+}
+
+/// One for each registry: its name has the hash of an address, which another host may have another one of.
+fn registries(home: &Path) -> Vec<PathBuf> {
+    // None yet: cargo makes it when it fetches, and its name is that of the only one then; the check of the result tells.
+    let entries = fs::read_dir(home.join("registry/src"));
+    let mut folders: Vec<PathBuf> = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn rustflags(folders: &Folders, toolchain: &Toolchain, triple: &str) -> OsString {
+    // No time of the build. Where the linker can say so: libraries are taken from System32 only (LOAD_LIBRARY_SEARCH_SYSTEM32), and the C
+    // run-time is in the program, so that a machine without it needs no other download.
+    let mut flags = OsString::from(if triple.ends_with("msvc") {
+        "-Clink-arg=/Brepro\x1f-Clink-arg=/DEPENDENTLOADFLAG:0x800\x1f-Ctarget-feature=+crt-static"
+    } else {
+        "-Clink-arg=-Wl,--no-insert-timestamp"
+    });
+    let mut remap = |from: &Path, to: &str| {
+        flags.push("\x1f--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    };
+    // The last prefix that fits wins.
+    let std = format!("/rustc/{}", toolchain.commit);
+    remap(&toolchain.library_sources(), &std);
+    remap(folders.home, "/cargo");
+    remap(folders.workspace, SOURCES);
+    for folder in &folders.registries {
+        remap(folder, "/dependencies");
+    }
+    flags
+}
+
+/// Whether a file holds a text.
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    !text.is_empty() && bytes.windows(text.len()).any(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_tells_neither_folders_nor_times() {
+        let toolchain = Toolchain {
+            sysroot: "/rust".into(),
+            host: "x86_64-unknown-linux-gnu".into(),
+            commit: "c0ffee".into(),
+        };
+        let folders = Folders {
+            workspace: Path::new("/home/me/w"),
+            home: Path::new("/home/me/.cargo"),
+            registries: vec!["/home/me/.cargo/registry/src/x".into()],
+        };
+        let check = |host: &str, expect: &[&str]| {
+            let flags = rustflags(&folders, &toolchain, triple(host));
+            let flags = flags.into_string().expect("all of it is text");
+            assert_eq!(flags.split('\x1f').collect::<Vec<_>>(), expect, "{host}");
+        };
+        let remaps = [
+            "--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/c0ffee",
+            "--remap-path-prefix=/home/me/.cargo=/cargo",
+            "--remap-path-prefix=/home/me/w=/waverig",
+            "--remap-path-prefix=/home/me/.cargo/registry/src/x=/dependencies",
+        ];
+        let gnu = ["-Clink-arg=-Wl,--no-insert-timestamp"];
+        check("x86_64-unknown-linux-gnu", &[&gnu[..], &remaps].concat());
+        let msvc = [
+            "-Clink-arg=/Brepro",
+            "-Clink-arg=/DEPENDENTLOADFLAG:0x800",
+            "-Ctarget-feature=+crt-static",
+        ];
+        check("x86_64-pc-windows-msvc", &[&msvc[..], &remaps].concat());
+        check("x86_64-pc-windows-gnu", &[&gnu[..], &remaps].concat());
+    }
+
+    #[test]
+    fn a_path_in_a_program_is_found() {
+        assert!(holds(b"abc/home/me/x", b"/home/me"));
+        assert!(!holds(b"abc/home/m", b"/home/me"));
+        assert!(!holds(b"", b"/home/me"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The programs that people are given: the installer, with the signed package in it, and the agent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use waverig_package::cert::{Identity, Trust};
+use waverig_package::inf::{self, Inf, Target};
+use waverig_package::{Arch, UnixTime, authenticode, package};
+use waverig_setup::parcel::{self, File, Parcel, Release};
+
+use crate::context::Context;
+use crate::layout;
+use crate::verbs::package::WAVERIG;
+
+/// The installer's package and program.
+const SETUP: &str = "waverig-setup";
+const AGENT: &str = "waverig-agent";
+/// The test certificate's name in the installer.
+const CERTIFICATE: &str = "certificate.der";
+
+/// Programs for Windows, as built: neither is signed, and the installer has no package in it.
+pub(crate) struct Programs {
+    pub(crate) setup: PathBuf,
+    #[expect(dead_code, reason = "a release has it beside the installer")]
+    pub(crate) agent: PathBuf,
+}
+
+/// Builds both: the same commit and toolchain give the same bytes in any folder.
+///
+/// # Errors
+/// A host that lacks something and may not be changed; whatever does not compile.
+pub(crate) fn programs(context: &Context) -> Result<Programs> {
+    #[cfg(target_os = "linux")]
+    crate::setup::windows_programs(context)?;
+    let target = context.layout.root().join("target/programs");
+    let what = format!("{SETUP}.exe, {AGENT}.exe");
+    let folder = context.ui.step("build", &what, || {
+        let workspace = context.workspace();
+        waverig_kit::build_programs(&*context.exec, &workspace, &[SETUP, AGENT], &target)
+    })?;
+    let program = |name: &str| folder.join(name).with_extension("exe");
+    Ok(Programs {
+        setup: program(SETUP),
+        agent: program(AGENT),
+    })
+}
+
+/// Puts the package in `folder` into the installer `stub` and signs it; gives the file, in `to`.
+///
+/// # Errors
+/// A package that a test machine would refuse; a program that cannot be signed; a folder that cannot be written.
+pub(crate) fn make(
+    context: &Context,
+    stub: &Path,
+    folder: &Path,
+    to: &Path,
+    identity: &Identity,
+) -> Result<PathBuf> {
+    let file = to.join(SETUP).with_extension("exe");
+    let what = file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    context.ui.step("pack", &what, || {
+        let read =
+            |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+        let packed = parcel(folder, identity)?.pack(&read(stub)?)?;
+        // Pages that are hashed one by one are for what the kernel loads.
+        let signed = authenticode::sign(&packed, identity, false)
+            .with_context(|| format!("{} cannot be signed", stub.display()))?;
+        layout::make(to)?;
+        fs::write(&file, &signed).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file.clone())
+    })
+}
+
+/// The package as the installer carries it: what it is comes from its INF, and a test machine takes it.
+fn parcel(folder: &Path, identity: &Identity) -> Result<Parcel> {
+    let certificate = identity.certificate();
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let inf = Inf::parse(WAVERIG.inf, &read(WAVERIG.inf)?)?;
+    let arch = Arch::Amd64;
+    let devices = inf::devices(&inf, arch)?;
+    let (hardware_id, build) = devices
+        .first()
+        .with_context(|| format!("{} lists no device for {arch}", WAVERIG.inf))?;
+    let target = Target {
+        hardware_id,
+        arch,
+        build: *build,
+    };
+    let trust = Trust::test_machine(std::slice::from_ref(certificate), UnixTime::now());
+    let plan = package::verify(folder, WAVERIG.inf, &trust, &target)?.plan;
+    let mut files = Vec::new();
+    let sources = plan.files.iter().map(|file| file.source.as_str());
+    for name in [WAVERIG.inf, &plan.catalog].into_iter().chain(sources) {
+        files.push(File {
+            name: name.to_owned(),
+            bytes: read(name)?,
+        });
+    }
+    // One that some authority has issued is nothing that a machine must be made to trust.
+    let is_test = certificate.is_self_signed();
+    if is_test {
+        files.push(File {
+            name: CERTIFICATE.into(),
+            bytes: certificate.der().to_owned(),
+        });
+    }
+    let version = plan
+        .version
+        .to_string()
+        .parse()
+        .map_err(anyhow::Error::msg)?;
+    Ok(Parcel {
+        release: Release {
+            name: plan.description,
+            version,
+            hardware_id: plan.hardware_id,
+            inf: WAVERIG.inf.into(),
+            arch: parcel::Arch::X64,
+            min_build: build.0,
+            certificate: is_test.then(|| CERTIFICATE.into()),
+        },
+        files,
+    })
+}
