@@ -52,12 +52,11 @@ pub fn install(machine: &mut impl Machine, before: &Found, trust: bool) -> Resul
     match try_install(machine, before, trust, &mut done) {
         Ok(restart) => Ok(restart),
         Err(error) => {
-            machine.say("it did not work; what was done is undone");
             let left = undo(machine, before, &done);
             match left.is_empty() {
-                true => Err(error.context("nothing was changed")),
+                true => Err(error.context("it did not work, and the machine is as it was before")),
                 false => Err(error.context(format!(
-                    "and not everything could be undone: {}",
+                    "it did not work, and not everything could be undone: {}",
                     left.join("; ")
                 ))),
             }
@@ -74,9 +73,9 @@ fn try_install(
     // Whatever happens later, the package that works now can be installed again.
     let old = package_in_use(before);
     if let Some(old) = &old {
-        machine
-            .keep(old)
-            .with_context(|| format!("there would be no way back to {old}"))?;
+        machine.keep(old).with_context(|| {
+            format!("there would be no way back to {old}; remove first, then install")
+        })?;
     }
     if trust {
         machine.say("the machine is made to trust the certificate");

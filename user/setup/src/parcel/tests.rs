@@ -122,25 +122,29 @@ fn what_cannot_be_read_back_is_not_packed() {
     }
 }
 
-proptest! {
-    #[test]
-    fn a_changed_byte_of_the_package_is_an_error(at in 0usize..4096, change in 1u8..) {
-        let mut packed = parcel().pack(&program()).expect("it can be packed");
-        let behind = packed.len() - program().len();
-        let at = program().len() + at % behind;
-        packed[at] ^= change;
-        prop_assert!(read(&packed).is_err(), "byte {at}");
+#[test]
+fn a_changed_byte_of_the_package_is_an_error() {
+    let packed = parcel().pack(&program()).expect("it can be packed");
+    for at in program().len()..packed.len() {
+        for change in [1, 0x80, 0xFF] {
+            let mut other = packed.clone();
+            other[at] ^= change;
+            assert!(read(&other).is_err(), "byte {at} of {}", packed.len());
+        }
     }
+}
 
-    #[test]
-    fn a_program_that_is_cut_off_or_longer_has_no_package(length in 0usize..8192) {
-        let packed = parcel().pack(&program()).expect("it can be packed");
+#[test]
+fn a_program_that_is_cut_off_or_longer_has_no_package() {
+    let packed = parcel().pack(&program()).expect("it can be packed");
+    for length in (0..packed.len() + 100).filter(|length| *length != packed.len()) {
         let mut other = packed.clone();
         other.resize(length, 0);
-        prop_assume!(length != packed.len());
-        prop_assert!(read(&other).is_err());
+        assert!(read(&other).is_err(), "{length} of {}", packed.len());
     }
+}
 
+proptest! {
     /// Headers of any kind: an answer, whatever it is.
     #[test]
     fn no_header_makes_it_panic(changes in prop::collection::vec((0usize..600, any::<u8>()), 1..8)) {

@@ -240,7 +240,7 @@ fn whatever_fails_what_was_here_before_is_here_again() {
                 let told = error.contains("not everything could be undone");
                 assert!(same || told, "{:?} at {at}: {error}", fake.calls);
                 assert!(
-                    same == error.contains("nothing was changed"),
+                    same == error.contains("is as it was before"),
                     "{:?} at {at}: {error}",
                     fake.calls
                 );
