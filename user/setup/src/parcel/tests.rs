@@ -124,14 +124,31 @@ fn what_cannot_be_read_back_is_not_packed() {
 
 #[test]
 fn a_changed_byte_of_the_package_is_an_error() {
-    let packed = parcel().pack(&program()).expect("it can be packed");
-    for at in program().len()..packed.len() {
-        for change in [1, 0x80, 0xFF] {
-            let mut other = packed.clone();
-            other[at] ^= change;
-            assert!(read(&other).is_err(), "byte {at} of {}", packed.len());
+    // So that there is every number of zeros behind the files.
+    for more in 0..ALIGNMENT {
+        let mut parcel = parcel();
+        parcel.files[0].bytes.resize(more, 1);
+        let packed = parcel.pack(&program()).expect("it can be packed");
+        for at in program().len()..packed.len() {
+            for change in [1, 0x80, 0xFF] {
+                let mut other = packed.clone();
+                other[at] ^= change;
+                assert!(read(&other).is_err(), "byte {at} of {}", packed.len());
+            }
         }
     }
+}
+
+#[test]
+fn nothing_is_behind_the_files() {
+    let mut packed = parcel().pack(&program()).expect("it can be packed");
+    let trailer = packed.split_off(packed.len() - TRAILER);
+    let length = read_u64(&trailer, 0).expect("it is there") + ALIGNMENT as u64;
+    packed.extend([0; ALIGNMENT]);
+    packed.extend(length.to_le_bytes());
+    packed.extend_from_slice(&trailer[8..]);
+    let error = read(&packed).expect_err("eight zeros too many").to_string();
+    assert!(error.contains("something behind"), "{error}");
 }
 
 #[test]
