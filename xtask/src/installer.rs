@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use waverig_package::cert::{Identity, Trust};
+use waverig_package::cert::{Signer, Trust};
 use waverig_package::inf::{self, Inf, Target};
 use waverig_package::{Arch, UnixTime, authenticode, package};
 use waverig_setup::parcel::{self, File, Parcel, Release};
@@ -49,13 +49,13 @@ pub(crate) fn programs(context: &Context) -> Result<Programs> {
 /// Puts the package in `folder` into the installer `stub` and signs it; gives the file, in `to`.
 ///
 /// # Errors
-/// A package that a test machine would refuse; a program that cannot be signed; a folder that cannot be written.
+/// A package that is not good, or of another signer; a program that cannot be signed; a folder that cannot be written.
 pub(crate) fn make(
     context: &Context,
     stub: &Path,
     folder: &Path,
     to: &Path,
-    identity: &Identity,
+    signer: &Signer,
 ) -> Result<PathBuf> {
     let file = to.join(SETUP).with_extension("exe");
     let what = file
@@ -66,9 +66,9 @@ pub(crate) fn make(
     context.ui.step("pack", &what, || {
         let read =
             |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        let packed = parcel(folder, identity)?.pack(&read(stub)?)?;
+        let packed = parcel(folder, signer)?.pack(&read(stub)?)?;
         // Pages that are hashed one by one are for what the kernel loads.
-        let signed = authenticode::sign(&packed, identity, false)
+        let signed = authenticode::sign(&packed, signer, false)
             .with_context(|| format!("{} cannot be signed", stub.display()))?;
         layout::make(to)?;
         fs::write(&file, &signed).with_context(|| format!("cannot write {}", file.display()))?;
@@ -76,9 +76,9 @@ pub(crate) fn make(
     })
 }
 
-/// The package as the installer carries it: what it is comes from its INF, and a test machine takes it.
-fn parcel(folder: &Path, identity: &Identity) -> Result<Parcel> {
-    let certificate = identity.certificate();
+/// The package as the installer carries it: what it is comes from its INF, and a machine that trusts the signer takes it.
+fn parcel(folder: &Path, signer: &Signer) -> Result<Parcel> {
+    let certificate = signer.certificate();
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -94,8 +94,11 @@ fn parcel(folder: &Path, identity: &Identity) -> Result<Parcel> {
         arch,
         build: *build,
     };
-    let trust = Trust::test_machine(std::slice::from_ref(certificate), UnixTime::now());
-    let plan = package::verify(folder, WAVERIG.inf, &trust, &target)?.plan;
+    let roots = signer.chain().last().cloned().into_iter().collect();
+    let trust = Trust::new(roots, vec![certificate.clone()], UnixTime::now());
+    let plan = package::verify(folder, WAVERIG.inf, &trust, &target)
+        .context("the package is not the signer's; make it anew: cargo xtask package")?
+        .plan;
     let mut files = Vec::new();
     let sources = plan.files.iter().map(|file| file.source.as_str());
     for name in [WAVERIG.inf, &plan.catalog].into_iter().chain(sources) {
@@ -104,7 +107,7 @@ fn parcel(folder: &Path, identity: &Identity) -> Result<Parcel> {
             bytes: read(name)?,
         });
     }
-    // One that some authority has issued is nothing that a machine must be made to trust.
+    // One that somebody else has issued is nothing that an installer makes a machine trust.
     let is_test = certificate.is_self_signed();
     if is_test {
         files.push(File {

@@ -34,6 +34,10 @@ pub fn build_programs(
         home: &home,
         registries: registries(&home),
     };
+    let linker = match triple {
+        GNU => Some(linker(target, &toolchain)?),
+        _ => None,
+    };
     let words = packages.iter().flat_map(|name| ["--package", name]);
     let mut cargo = Invocation::new("cargo")
         .args(["build", "--quiet", "--locked", "--profile", PROFILE])
@@ -48,6 +52,13 @@ pub fn build_programs(
         .inherit();
     for (name, _) in env::vars_os().filter(|(name, _)| decides_bytes(&name.to_string_lossy())) {
         cargo = cargo.env_remove(name);
+    }
+    if let Some(linker) = linker {
+        cargo = cargo
+            .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", linker)
+            .env("WAVERIG_ROOT", workspace.root())
+            .env("WAVERIG_SYSROOT", &toolchain.sysroot)
+            .env("WAVERIG_SYSROOT_LINK", target.join(SYSROOT_LINK));
     }
     let output = runner.run(&cargo).context("cannot start cargo")?;
     ensure!(
@@ -69,6 +80,50 @@ pub fn build_programs(
         }
     }
     Ok(folder)
+}
+
+/// Stands between rustc and mingw-w64's compiler. Imports of one library come from several archives (Rust's, mingw-w64's, our crates'), and
+/// the linker puts them into the order of the archives' names. So those that lie in folders of this machine get names without them.
+const LINKER: &str = r#"#!/bin/sh
+for word do
+    case $word in
+        "$WAVERIG_SYSROOT"/*) word=$WAVERIG_SYSROOT_LINK/${word#"$WAVERIG_SYSROOT"/} ;;
+    esac
+    case $word in
+        "$WAVERIG_ROOT"/*) word=${word#"$WAVERIG_ROOT"/} ;;
+    esac
+    set -- "$@" "$word"
+    shift
+done
+exec x86_64-w64-mingw32-gcc "$@"
+"#;
+/// Leads to Rust's libraries from below the workspace.
+const SYSROOT_LINK: &str = "sysroot";
+
+/// Writes the linker's script below `target`; gives its file.
+#[cfg(unix)]
+fn linker(target: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
+    use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+    let write = |path: &Path| {
+        fs::create_dir_all(target)?;
+        let link = target.join(SYSROOT_LINK);
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => symlink(&toolchain.sysroot, link)?,
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o755);
+        std::io::Write::write_all(&mut options.open(path)?, LINKER.as_bytes())
+    };
+    let path = target.join("linker");
+    write(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(path)
+}
+
+/// Where there is no shell, mingw-w64's compiler is the host's own affair, and so is the order.
+#[cfg(not(unix))]
+fn linker(_: &Path, _: &Toolchain) -> Result<PathBuf> {
+    Ok("x86_64-w64-mingw32-gcc".into())
 }
 
 /// On Windows what the host itself is, so that its own linker serves.

@@ -6,12 +6,12 @@ use anyhow::Result;
 
 use super::{Options, Verb, package};
 use crate::context::Context;
-use crate::installer;
+use crate::{installer, signer};
 
 pub(super) const VERB: Verb = Verb {
     name: "installer",
     about: "Packs the signed package into one signed program for people: docs/installer.md.",
-    options: "[--stub FILE] [--out FOLDER]",
+    options: "[--stub FILE] [--signer FILE] [--out FOLDER]",
     run,
 };
 
@@ -24,8 +24,8 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     };
     let layout = &context.layout;
     let to = layout.rig().join("installer");
-    let identity = package::identity(context)?;
-    let file = installer::make(context, &stub, &layout.package(), &to, &identity)?;
+    let signer = signer::load(context, options.signer.as_deref())?;
+    let file = installer::make(context, &stub, &layout.package(), &to, &signer)?;
     println!("{}", file.display());
     println!("next: on a Windows test machine, waverig-setup install");
     Ok(ExitCode::SUCCESS)

@@ -61,17 +61,17 @@ fn what_is_packed_is_read_back_signed_or_not() {
     let folder = std::env::temp_dir().join(format!("waverig-parcel-{}", std::process::id()));
     let now = waverig_package::UnixTime::now();
     let subject = "CN=test";
-    let identity = waverig_package::cert::Identity::ensure(&folder, subject, now).expect("made");
+    let signer = waverig_package::cert::Signer::ensure(&folder, subject, now).expect("made");
     // An image that ends anywhere, as linkers leave them with symbols behind the sections.
     for more in 0..9 {
         let program = [program(), vec![1; more]].concat();
         let packed = parcel().pack(&program).expect("it can be packed");
         assert_eq!(packed, parcel().pack(&program).expect("again"));
         assert_eq!(read(&packed), Ok(parcel()), "{more}");
-        let signed = waverig_package::authenticode::sign(&packed, &identity, false);
+        let signed = waverig_package::authenticode::sign(&packed, &signer, false);
         let signed = signed.expect("a packed program can be signed");
         assert_eq!(read(&signed), Ok(parcel()), "{more}, signed");
-        let trusted = [identity.certificate().clone()];
+        let trusted = [signer.certificate().clone()];
         let trust = waverig_package::cert::Trust::test_machine(&trusted, now);
         waverig_package::authenticode::verify(&signed, &trust).expect("the signature is good");
         // The signature covers the package: another file, and it is none any more.
