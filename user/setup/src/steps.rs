@@ -10,8 +10,8 @@ pub trait Machine {
     fn find(&mut self) -> Result<Found>;
     /// Makes the machine trust the certificate of this program's package, noted as this program's doing before it is done.
     fn trust(&mut self) -> Result<()>;
-    /// Takes the certificates out again that this program has put there.
-    fn distrust(&mut self) -> Result<()>;
+    /// Takes the certificates out again that this program has put there, but for these.
+    fn distrust(&mut self, but: &[String]) -> Result<()>;
     /// Makes a device node without a driver; its instance.
     fn make_node(&mut self) -> Result<String>;
     /// Removes one; whether Windows wants a restart for it.
@@ -160,7 +160,7 @@ fn undo(machine: &mut impl Machine, before: &Found, done: &Done) -> Vec<String> 
         Err(error) => attempt(Err(error)),
     }
     if done.trusted {
-        attempt(machine.distrust());
+        attempt(machine.distrust(&before.trusted_by_us));
     }
     left
 }
@@ -209,7 +209,7 @@ pub fn remove(machine: &mut impl Machine, before: &Found) -> Result<bool> {
     }
     if !before.trusted_by_us.is_empty() {
         attempt(&mut || {
-            machine.distrust()?;
+            machine.distrust(&[])?;
             machine.say(
                 "the machine no longer trusts the certificate that this program had put there",
             );

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, Result};
 use windows::Win32::Foundation::CRYPT_E_NOT_FOUND;
 use windows::Win32::Security::Cryptography::{
-    CERT_CONTEXT, CERT_FIND_EXISTING, CERT_STORE_ADD_USE_EXISTING, CERT_STORE_CTRL_COMMIT,
-    CERT_STORE_PROV_SYSTEM_W, CERT_SYSTEM_STORE_LOCAL_MACHINE, CertAddEncodedCertificateToStore,
-    CertCloseStore, CertControlStore, CertCreateCertificateContext, CertDeleteCertificateFromStore,
+    CERT_CONTEXT, CERT_FIND_EXISTING, CERT_OPEN_STORE_FLAGS, CERT_STORE_ADD_USE_EXISTING,
+    CERT_STORE_CTRL_COMMIT, CERT_STORE_PROV_SYSTEM_W, CERT_STORE_READONLY_FLAG,
+    CERT_SYSTEM_STORE_LOCAL_MACHINE, CertAddEncodedCertificateToStore, CertCloseStore,
+    CertControlStore, CertCreateCertificateContext, CertDeleteCertificateFromStore,
     CertEnumCertificatesInStore, CertFindCertificateInStore, CertFreeCertificateContext,
     CertOpenStore, CertVerifyTimeValidity, HCERTSTORE, PKCS_7_ASN_ENCODING, X509_ASN_ENCODING,
 };
@@ -18,7 +19,17 @@ pub const STORES: [&str; 2] = ["Root", "TrustedPublisher"];
 struct Store(HCERTSTORE);
 
 impl Store {
+    /// To be changed, which takes an administrator.
     fn open(name: &str) -> Result<Self> {
+        Self::open_with(name, 0)
+    }
+
+    /// To be looked at.
+    fn read(name: &str) -> Result<Self> {
+        Self::open_with(name, CERT_STORE_READONLY_FLAG.0)
+    }
+
+    fn open_with(name: &str, flags: u32) -> Result<Self> {
         let wide = HSTRING::from(name);
         // SAFETY: for a system store the parameter is the store's name as wide text (CertOpenStore), which outlives the call.
         let store = unsafe {
@@ -26,9 +37,7 @@ impl Store {
                 CERT_STORE_PROV_SYSTEM_W,
                 Default::default(),
                 None,
-                windows::Win32::Security::Cryptography::CERT_OPEN_STORE_FLAGS(
-                    CERT_SYSTEM_STORE_LOCAL_MACHINE,
-                ),
+                CERT_OPEN_STORE_FLAGS(CERT_SYSTEM_STORE_LOCAL_MACHINE | flags),
                 Some(wide.as_ptr().cast()),
             )
         };
@@ -197,7 +206,7 @@ pub fn stands_in(der: &[u8]) -> Result<Vec<&'static str>> {
     let certificate = Certificate::new(der)?;
     let mut stores = Vec::new();
     for name in STORES {
-        if Store::open(name)?.find(&certificate).is_some() {
+        if Store::read(name)?.find(&certificate).is_some() {
             stores.push(name);
         }
     }

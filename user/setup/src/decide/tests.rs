@@ -138,7 +138,8 @@ fn whatever_hinders_is_told_at_once() {
         "--trust-certificate",
     ];
     check(&got, &words);
-    let alone: [(fn(&mut Machine), &str); 4] = [
+    type Change = fn(&mut Machine);
+    let alone: [(Change, &str); 4] = [
         (|it| it.elevated = false, "administrator"),
         (|it| it.build = 19_040, "update Windows"),
         (|it| it.arch = None, "another"),

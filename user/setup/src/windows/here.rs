@@ -44,12 +44,12 @@ pub(super) struct Here<'a> {
 }
 
 impl<'a> Here<'a> {
-    pub(super) fn new(parcel: Parcel, console: &'a mut Console) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(parcel: Parcel, console: &'a mut Console) -> Self {
+        Self {
             parcel,
             console,
             folder: None,
-        })
+        }
     }
 
     pub(super) fn release(&self) -> &Release {
@@ -144,8 +144,8 @@ impl Machine for Here<'_> {
         trusted::trust(der, &sha256(der))
     }
 
-    fn distrust(&mut self) -> Result<()> {
-        trusted::distrust()
+    fn distrust(&mut self, but: &[String]) -> Result<()> {
+        trusted::distrust(but)
     }
 
     fn make_node(&mut self) -> Result<String> {

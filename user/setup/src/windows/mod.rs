@@ -51,7 +51,7 @@ fn carry_out(words: &Words, console: &mut Console) -> Result<Exit> {
     let program =
         std::fs::read(&program).with_context(|| format!("{} cannot be read", program.display()))?;
     let parcel = parcel::read(&program)?;
-    let mut here = Here::new(parcel, console)?;
+    let mut here = Here::new(parcel, console);
     let found = here.found()?;
     let verb = match words.verb {
         Some(verb) => verb,

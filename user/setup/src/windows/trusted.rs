@@ -22,12 +22,17 @@ fn note(store: &str, hashes: &[String]) -> Result<()> {
         .with_context(|| format!("{KEY} does not take {store}"))
 }
 
-/// What is noted: store and hash.
+/// A certificate and the store that it was put into, in words.
+fn words(hash: &str, store: &str) -> String {
+    format!("{hash} in {store}")
+}
+
+/// What is noted.
 pub(super) fn noted() -> Result<Vec<String>> {
     let mut all = Vec::new();
     for store in certificate::STORES {
         let hashes = noted_for(store)?;
-        all.extend(hashes.iter().map(|hash| format!("{hash} in {store}")));
+        all.extend(hashes.iter().map(|hash| words(hash, store)));
     }
     Ok(all)
 }
@@ -45,15 +50,21 @@ pub(super) fn trust(der: &[u8], hash: &str) -> Result<()> {
     certificate::trust(der)
 }
 
-/// Takes out what is noted, and forgets it then.
-pub(super) fn distrust() -> Result<()> {
+/// Takes out what is noted, and forgets it then; but for these, as [`noted`] gives them.
+pub(super) fn distrust(but: &[String]) -> Result<()> {
     for store in certificate::STORES {
-        for hash in noted_for(store)? {
-            certificate::remove(store, |der| super::here::sha256(der) == hash)?;
+        let (stay, go): (Vec<_>, Vec<_>) = noted_for(store)?
+            .into_iter()
+            .partition(|hash| but.contains(&words(hash, store)));
+        for hash in &go {
+            certificate::remove(store, |der| super::here::sha256(der) == *hash)?;
         }
-        note(store, &[])?;
+        note(store, &stay)?;
     }
-    forget()
+    match but.is_empty() {
+        true => forget(),
+        false => Ok(()),
+    }
 }
 
 /// Removes the key, and the one above it when nothing else is in that.
