@@ -8,6 +8,9 @@
 //! token = "release"
 //! label = "signing"
 //! pin = { env = "RELEASE_PIN" }
+//! [time_stamp]
+//! url = "http://timestamp.example"
+//! roots = "stamp-roots.pem"
 //! ```
 //!
 //! Secrets stand in the environment or in files, never in this one and never on a command line: `secret.rs`.
@@ -15,6 +18,7 @@
 mod command;
 mod pkcs11;
 mod secret;
+mod stamp;
 mod store;
 
 #[cfg(test)]
@@ -41,6 +45,8 @@ struct Config {
     /// Certificates in PEM. Windows' store has its own.
     chain: Option<PathBuf>,
     key: KeyConfig,
+    /// Who stamps signatures, if anybody does.
+    time_stamp: Option<stamp::Config>,
 }
 
 /// Where the key is.
@@ -155,7 +161,11 @@ fn from(config: Config, folder: &Path) -> Result<Signer> {
             (chain, key)
         }
     };
-    Ok(Signer::new(chain, key)?)
+    let signer = Signer::new(chain, key)?;
+    Ok(match config.time_stamp {
+        Some(stamp) => signer.with_authority(stamp.authority(folder)?),
+        None => signer,
+    })
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>> {

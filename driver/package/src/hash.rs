@@ -75,6 +75,17 @@ impl Hash {
         }
     }
 
+    /// By its own identifier, `id-sha256` and so on (RFC 8017, appendix B.1).
+    pub(crate) fn alone(algorithm: ObjectIdentifier) -> Option<Self> {
+        let of = |text| ObjectIdentifier::new_unwrap(text) == algorithm;
+        match () {
+            () if of("2.16.840.1.101.3.4.2.1") => Some(Self::Sha256),
+            () if of("2.16.840.1.101.3.4.2.2") => Some(Self::Sha384),
+            () if of("2.16.840.1.101.3.4.2.3") => Some(Self::Sha512),
+            () => None,
+        }
+    }
+
     /// The digest of `bytes`.
     pub(crate) fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {

@@ -10,6 +10,7 @@
 //! | [`cert`] | the test certificate and what a machine trusts |
 //! | [`authenticode`] | signatures in images |
 //! | [`catalog`] | catalogs and their signatures |
+//! | [`timestamp`] | time stamps of signatures (RFC 3161) |
 //! | [`package`] | all of it together: build a package, verify a package |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod cert;
 pub mod inf;
 pub mod package;
 pub mod pe;
+pub mod timestamp;
 
 #[cfg(test)]
 mod sample;

@@ -18,10 +18,10 @@ use super::*;
 const SECRET: &str = "correct horse battery staple";
 
 /// A folder with `certificate.pem` and `key.pem`, gone with the test.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("waverig-signer-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);

@@ -1,8 +1,11 @@
 //! Keys that are not ours sign: what is made with them is accepted by programs that are not ours, and no secret is told.
 
 use std::fs;
-use std::path::Path;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::rig::{Rig, Run, run, xtask};
 
@@ -29,6 +32,7 @@ fn authority(folder: &Path) {
     for (name, key, issuer, section) in [
         ("middle", "middle.key", "root", "ca"),
         ("leaf", "key.pem", "middle", "code"),
+        ("stamper", "stamper.key", "root", "stamp"),
     ] {
         openssl(&format!(
             "req -config x.cnf -newkey rsa:2048 -nodes -keyout {key} -out {name}.csr -subj /CN={name}"
@@ -103,5 +107,90 @@ fn a_token_signs_and_osslsigncode_accepts_the_chain() {
         // With another root it is not, or the chain was not looked at.
         let line = format!("verify -CAfile middle.pem package/{file}");
         assert_ne!(at(folder, "osslsigncode", &line).code, Some(0));
+    }
+}
+
+/// A time stamp authority: openssl's, behind enough of HTTP. It lives as long as the tests.
+fn stamps(folder: PathBuf) -> String {
+    let conf = "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_digest=sha512\ndefault_policy=1.2.3.4.1\n\
+        digests=sha256\naccuracy=secs:1\ness_cert_id_alg=sha256\n";
+    fs::write(folder.join("tsa.cnf"), conf).expect("the test's own folder");
+    fs::write(folder.join("serial"), "01\n").expect("the test's own folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("this host has a loopback");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            stamp(stream, &folder);
+        }
+    });
+    format!("http://{address}/stamp")
+}
+
+fn stamp(mut stream: TcpStream, folder: &Path) {
+    let mut reader = BufReader::new(stream.try_clone().expect("a socket can be shared"));
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("the client speaks HTTP");
+        if let Some(number) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = number.trim().parse().expect("a number");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut query = vec![0; length];
+    reader
+        .read_exact(&mut query)
+        .expect("the client sends it all");
+    fs::write(folder.join("query"), query).expect("the test's own folder");
+    at(
+        folder,
+        "openssl",
+        "ts -reply -config tsa.cnf -queryfile query -signer stamper.pem -inkey stamper.key -out reply",
+    )
+    .expect(0, &[]);
+    let reply = fs::read(folder.join("reply")).expect("openssl wrote it");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        reply.len()
+    );
+    stream
+        .write_all(&[head.as_bytes(), &reply].concat())
+        .expect("the client reads it");
+}
+
+#[test]
+fn time_stamps_of_openssl_are_accepted_by_osslsigncode() {
+    let rig = Rig::new("stamped");
+    let folder = &rig.folder;
+    authority(folder);
+    let text = format!(
+        "chain = \"chain.pem\"\n[key]\nkind = \"file\"\nfile = \"key.pem\"\n[time_stamp]\nurl = \"{}\"\nroots = \"root.pem\"\n",
+        stamps(folder.clone())
+    );
+    fs::write(folder.join("signer.toml"), text).expect("the test's own folder");
+    let signer = folder.join("signer.toml").display().to_string();
+    rig.xtask(&["package", "--signer", &signer])
+        .expect(0, &["waverig.cat"]);
+    for file in ["waverig.sys", "waverig.cat"] {
+        let line = format!("verify -CAfile root.pem -TSA-CAfile root.pem package/{file}");
+        at(folder, "osslsigncode", &line).expect(
+            0,
+            &[
+                "Succeeded",
+                "Timestamp Server Signature verification: ok",
+                "Timestamp time",
+            ],
+        );
+        // Another root is not good enough, or nobody looked.
+        let line = format!("verify -CAfile root.pem -TSA-CAfile leaf.pem package/{file}");
+        let said = at(folder, "osslsigncode", &line);
+        assert!(
+            said.out
+                .contains("Timestamp Server Signature verification: failed"),
+            "{}",
+            said.out
+        );
     }
 }

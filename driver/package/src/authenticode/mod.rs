@@ -11,7 +11,7 @@ pub use crate::cms::SignatureError;
 use crate::cert::{Certificate, Signer, Trust};
 use crate::pe::{self, CERTIFICATE_ALIGNMENT, Directory, Image, PeError};
 use crate::spc::{self, INDIRECT_DATA, Place, Subject};
-use crate::{Sha256Digest, cms};
+use crate::{Sha256Digest, UnixTime, cms};
 
 /// `WIN_CERT_REVISION_2_0`
 const REVISION: u16 = 0x0200;
@@ -33,6 +33,8 @@ pub struct Signature {
     pub digest: Sha256Digest,
     /// Whether every page's hash is signed too.
     pub page_hashes: bool,
+    /// When it was signed, as a time stamp authority says.
+    pub time_stamp: Option<UnixTime>,
 }
 
 /// Signs an image with SHA-256 and sets its checksum. The same image and signer give the same bytes.
@@ -117,6 +119,7 @@ pub fn verify(image: &[u8], trust: &Trust) -> Result<Signature, SignatureError> 
         signer: verified.signer,
         digest,
         page_hashes: page_hashes.is_some(),
+        time_stamp: verified.time_stamp,
     })
 }
 

@@ -1,7 +1,6 @@
 //! Signed images whose checksum is right and whose signature is by the right key, and which are still not good.
 
 use super::*;
-use crate::UnixTime;
 use crate::cert::test_signer;
 use crate::sample::Sample;
 

@@ -1,6 +1,7 @@
 //! Reading a catalog whose signature is good, and asking whether it covers a file.
 
 use super::{CATALOG_LIST, CATALOG_LIST_MEMBER2, CTL, MEMBER_INFO2, Member, NAME_VALUE};
+use crate::UnixTime;
 use crate::asn1::{Element, Reader, tag};
 use crate::cert::{Certificate, Trust};
 use crate::cms::{self, SignatureError};
@@ -11,6 +12,8 @@ use crate::spc::{self, INDIRECT_DATA};
 pub struct Catalog {
     /// Who signed it.
     pub signer: Certificate,
+    /// When, as a time stamp authority says.
+    pub time_stamp: Option<UnixTime>,
     /// The files it lists.
     pub members: Vec<Member>,
     /// Its own attributes, such as `OS` and `HWID1`, by name.
@@ -56,6 +59,7 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Catalog, SignatureError> {
     list.finish("the list")?;
     Ok(Catalog {
         signer: verified.signer,
+        time_stamp: verified.time_stamp,
         members,
         attributes,
     })

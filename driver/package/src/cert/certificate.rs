@@ -20,6 +20,7 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 /// Sizes of RSA keys that are accepted, in bits.
 const LEAST_BITS: usize = 2048;
 const MOST_BITS: usize = 4096;
+const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
@@ -269,6 +270,27 @@ impl Certificate {
             .map_err(|error| format!("certificate {}: {error}", self.subject()))
     }
 
+    /// Whether it may stamp times: that alone, in a critical extended key usage (RFC 3161, 2.3).
+    pub(crate) fn check_time_stamping(&self) -> Result<(), String> {
+        let subject = self.subject();
+        let purposes = self.extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?;
+        if purposes.is_none_or(|purposes| purposes.0 != [TIME_STAMPING]) {
+            return Err(format!(
+                "{subject} is not for time stamps, or not for them alone (extended key usage {TIME_STAMPING})"
+            ));
+        }
+        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        if extensions
+            .filter(|extension| extension.extn_id == EXTENDED_KEY_USAGE)
+            .any(|extension| !extension.critical)
+        {
+            return Err(format!(
+                "the extended key usage of {subject} is not critical, as an authority's for time stamps must be"
+            ));
+        }
+        self.check_digital_signatures()
+    }
+
     /// Whether it may sign code: extended key usage, key usage, no critical extension that is not understood.
     pub(crate) fn check_code_signing(&self) -> Result<(), String> {
         let subject = self.subject();
@@ -278,6 +300,12 @@ impl Certificate {
                 "{subject} is not for code signing (extended key usage {CODE_SIGNING})"
             ));
         }
+        self.check_digital_signatures()
+    }
+
+    /// Key usage, and no critical extension that is not understood.
+    fn check_digital_signatures(&self) -> Result<(), String> {
+        let subject = self.subject();
         if self
             .extension::<KeyUsage>(KEY_USAGE)?
             .is_some_and(|usage| !usage.digital_signature())

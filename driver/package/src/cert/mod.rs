@@ -11,12 +11,13 @@ mod test_certificate;
 mod trust;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use certificate::{CertError, Certificate};
 pub use key::{Key, RsaKey};
 pub use signer::Signer;
 pub use trust::Trust;
+pub(crate) use trust::chain;
 
 #[cfg(test)]
 pub(crate) use tests::{chained_signer, test_signer};

@@ -5,12 +5,14 @@ use std::fmt;
 use super::certificate::{CertError, Certificate};
 use super::key::Key;
 use crate::Sha256Digest;
+use crate::timestamp::Authority;
 
 /// A certificate chain and what signs with the key of its first certificate.
 pub struct Signer {
     /// The signer's own first, the root last.
     chain: Vec<Certificate>,
     key: Box<dyn Key>,
+    authority: Option<Authority>,
     pub(super) created: bool,
 }
 
@@ -48,9 +50,24 @@ impl Signer {
             _ => Ok(Self {
                 chain,
                 key,
+                authority: None,
                 created: false,
             }),
         }
+    }
+
+    /// The same signer, each of whose signatures gets a time stamp of this authority.
+    #[must_use]
+    pub fn with_authority(self, authority: Authority) -> Self {
+        Self {
+            authority: Some(authority),
+            ..self
+        }
+    }
+
+    /// Who stamps its signatures.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// The signer's own certificate.

@@ -153,16 +153,18 @@ fn a_place_that_cannot_be_written_is_named() {
 fn trust_needs_root_publisher_and_time() {
     let certificate = test_signer().certificate();
     let other = other_signer().certificate();
-    let check =
-        |roots: &[&Certificate], publishers: &[&Certificate], time, carried: &[&Certificate]| {
-            let owned = |certificates: &[&Certificate]| {
-                certificates
-                    .iter()
-                    .map(|&certificate| certificate.clone())
-                    .collect::<Vec<_>>()
-            };
-            Trust::new(owned(roots), owned(publishers), time).check(certificate, &owned(carried))
+    let check = |roots: &[&Certificate],
+                 publishers: &[&Certificate],
+                 time,
+                 carried: &[&Certificate]| {
+        let owned = |certificates: &[&Certificate]| {
+            certificates
+                .iter()
+                .map(|&certificate| certificate.clone())
+                .collect::<Vec<_>>()
         };
+        Trust::new(owned(roots), owned(publishers), time).check(certificate, &owned(carried), None)
+    };
     let (both, day) = (&[certificate][..], 1);
     assert_eq!(check(both, both, NOW, both), Ok(()));
     assert_eq!(check(both, both, NOW, &[]), Ok(()), "the root store has it");
@@ -191,12 +193,12 @@ fn trust_needs_root_publisher_and_time() {
 }
 
 /// An extension: identifier, the encoded `critical` flag if it is written, value.
-type ExtensionParts<'a> = (&'a str, &'a [u8], &'a [u8]);
+pub(crate) type ExtensionParts<'a> = (&'a str, &'a [u8], &'a [u8]);
 
-const CRITICAL: &[u8] = &[1, 1, 0xFF];
+pub(crate) const CRITICAL: &[u8] = &[1, 1, 0xFF];
 
 /// A certificate by `issuer` for the key of `key`.
-fn issued(
+pub(crate) fn issued(
     subject: &str,
     key: &Signer,
     issuer: &Signer,
@@ -219,7 +221,8 @@ fn issued(
         .collect();
     let tbs = sequence([
         constructed(tag::context(0), [crate::asn1::integer(2)]),
-        crate::asn1::integer(7),
+        // Another one for each subject of an issuer.
+        crate::asn1::integer(subject.bytes().map(u32::from).sum()),
         algorithm(),
         name(issuer_name),
         sequence([time("260101000000Z"), time("300101000000Z")]),
@@ -269,8 +272,11 @@ fn chains_and_purposes() {
             .contains("not in strict DER")
     );
     let check = |root: &Certificate, leaf: &Certificate, carried: &[Certificate]| {
-        Trust::new(vec![root.clone()], vec![leaf.clone()], NOW)
-            .check(leaf, &[std::slice::from_ref(leaf), carried].concat())
+        Trust::new(vec![root.clone()], vec![leaf.clone()], NOW).check(
+            leaf,
+            &[std::slice::from_ref(leaf), carried].concat(),
+            None,
+        )
     };
     assert_eq!(check(&root, &leaf(&[CODE]), &[]), Ok(()));
     assert_eq!(
@@ -336,9 +342,9 @@ fn any_changed_bit_of_a_certificate_shows() {
 }
 
 /// The shape of a certificate authority's certificate.
-const CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 3, 1, 1, 0xFF]);
+pub(crate) const CA: ExtensionParts = ("2.5.29.19", CRITICAL, &[0x30, 3, 1, 1, 0xFF]);
 /// Extended key usage: code signing.
-const CODE: ExtensionParts = (
+pub(crate) const CODE: ExtensionParts = (
     "2.5.29.37",
     b"",
     &[0x30, 10, 6, 8, 0x2B, 6, 1, 5, 5, 7, 3, 3],

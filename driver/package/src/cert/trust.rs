@@ -8,6 +8,7 @@ use crate::UnixTime;
 pub struct Trust {
     roots: Vec<Certificate>,
     publishers: Vec<Certificate>,
+    stamp_roots: Vec<Certificate>,
     time: UnixTime,
 }
 
@@ -20,6 +21,7 @@ impl Trust {
         Self {
             roots: certificates.to_vec(),
             publishers: certificates.to_vec(),
+            stamp_roots: Vec::new(),
             time,
         }
     }
@@ -29,11 +31,29 @@ impl Trust {
         Self {
             roots,
             publishers,
+            stamp_roots: Vec::new(),
             time,
         }
     }
 
-    /// Checks the signer, the chain from it to a root, and that the signature carries no certificate beside it.
+    /// The same machine, which also knows the roots of time stamp authorities.
+    #[must_use]
+    pub fn with_stamp_roots(self, stamp_roots: Vec<Certificate>) -> Self {
+        Self {
+            stamp_roots,
+            ..self
+        }
+    }
+
+    pub(crate) fn stamp_roots(&self) -> &[Certificate] {
+        &self.stamp_roots
+    }
+
+    pub(crate) fn time(&self) -> UnixTime {
+        self.time
+    }
+
+    /// Checks the signer, the chain from it to a root at the stamped time, else now, and that the signature carries no certificate beside it.
     ///
     /// # Errors
     /// Names the certificate and what it lacks.
@@ -41,44 +61,17 @@ impl Trust {
         &self,
         signer: &Certificate,
         carried: &[Certificate],
+        stamped: Option<UnixTime>,
     ) -> Result<(), String> {
         signer.check_code_signing()?;
-        let mut chain = vec![signer];
-        loop {
-            let last = chain[chain.len() - 1];
-            self.check_time(last)?;
-            if self.roots.contains(last) {
-                break;
-            }
-            if last.is_self_signed() {
-                return Err(format!(
-                    "certificate {} is not in the machine's Root store; import it there",
-                    last.subject()
-                ));
-            }
-            let mut refusal = format!(
-                "the issuer of {}, {}, is not in the machine's Root store",
-                last.subject(),
-                last.issuer()
-            );
-            let named = carried
-                .iter()
-                .chain(&self.roots)
-                .filter(|issuer| issuer.subject() == last.issuer());
-            let issuer = named
-                .map(|issuer| (issuer, last.check_issued_by(issuer)))
-                .find_map(|(issuer, result)| match result {
-                    Ok(()) => Some(issuer),
-                    Err(error) => {
-                        refusal = error;
-                        None
-                    }
-                });
-            chain.push(issuer.ok_or(refusal)?);
-            if chain.len() > LONGEST_CHAIN {
-                return Err(format!("the chain of {} has no end", signer.subject()));
-            }
-        }
+        let at = stamped.unwrap_or(self.time);
+        let chain = chain(
+            signer,
+            carried,
+            &self.roots,
+            at,
+            "in the machine's Root store",
+        )?;
         if let Some(stray) = carried
             .iter()
             .find(|certificate| !chain.contains(certificate))
@@ -96,16 +89,62 @@ impl Trust {
         }
         Ok(())
     }
+}
 
-    fn check_time(&self, certificate: &Certificate) -> Result<(), String> {
-        let (from, to) = certificate.validity();
-        if self.time < from || self.time > to {
+/// The certificates from `signer` to one of `roots`, each valid at `time` and issued by the next, out of those that are carried. `place`
+/// says in errors where the roots are.
+pub(crate) fn chain<'a>(
+    signer: &'a Certificate,
+    carried: &'a [Certificate],
+    roots: &'a [Certificate],
+    time: UnixTime,
+    place: &str,
+) -> Result<Vec<&'a Certificate>, String> {
+    let mut chain = vec![signer];
+    loop {
+        let last = chain[chain.len() - 1];
+        check_time(last, time)?;
+        if roots.contains(last) {
+            return Ok(chain);
+        }
+        if last.is_self_signed() {
             return Err(format!(
-                "certificate {} is valid from {from} to {to}, and it is {}",
-                certificate.subject(),
-                self.time
+                "certificate {} is not {place}; import it there",
+                last.subject()
             ));
         }
-        Ok(())
+        let mut refusal = format!(
+            "the issuer of {}, {}, is not {place}",
+            last.subject(),
+            last.issuer()
+        );
+        let named = carried
+            .iter()
+            .chain(roots)
+            .filter(|issuer| issuer.subject() == last.issuer());
+        let issuer = named
+            .map(|issuer| (issuer, last.check_issued_by(issuer)))
+            .find_map(|(issuer, result)| match result {
+                Ok(()) => Some(issuer),
+                Err(error) => {
+                    refusal = error;
+                    None
+                }
+            });
+        chain.push(issuer.ok_or(refusal)?);
+        if chain.len() > LONGEST_CHAIN {
+            return Err(format!("the chain of {} has no end", signer.subject()));
+        }
     }
+}
+
+fn check_time(certificate: &Certificate, time: UnixTime) -> Result<(), String> {
+    let (from, to) = certificate.validity();
+    if time < from || time > to {
+        return Err(format!(
+            "certificate {} is valid from {from} to {to}, and it is {time}",
+            certificate.subject(),
+        ));
+    }
+    Ok(())
 }

@@ -7,26 +7,34 @@
 //! Reading accepts one form only: every field that no signature covers has one allowed value.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::Sha256Digest;
 use crate::asn1::{
     self, Element, Reader, constructed, element, integer, null, oid, sequence, set_of, tag,
 };
 use crate::cert::{CertError, Certificate, Signer, Trust};
+use crate::hash::Hash;
+use crate::timestamp::{self, Stamp};
+use crate::{Sha256Digest, UnixTime};
 
-const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+pub(crate) const SIGNED_DATA: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(crate) const RSA_ENCRYPTION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const OPUS_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.12");
 const STATEMENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.11");
 const INDIVIDUAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.21");
+/// `szOID_RFC3161_counterSign`: the one unsigned attribute that may stand here.
+const TIME_STAMP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.3.3.1");
+/// How far an authority's clock may be ahead of a machine's, in seconds.
+const AHEAD: u64 = 300;
 
 /// A signature that is missing, damaged, wrong or not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,11 +119,12 @@ fn encapsulated(content_type: ObjectIdentifier, content: &[u8]) -> Vec<u8> {
     sequence([oid(content_type), element(tag::context(0), content)])
 }
 
-fn attribute(id: ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
+pub(crate) fn attribute(id: ObjectIdentifier, value: Vec<u8>) -> Vec<u8> {
     sequence([oid(id), constructed(tag::SET, [value])])
 }
 
-/// Signs `content`, one element of DER. No signing time is written: the same inputs give the same bytes.
+/// Signs `content`, one element of DER. No signing time is written: the same inputs give the same bytes, but for a time stamp where
+/// the signer has an authority for that.
 pub(crate) fn sign(
     content_type: ObjectIdentifier,
     content: &[u8],
@@ -132,6 +141,13 @@ pub(crate) fn sign(
     ];
     // The signature covers the attributes as a SET; in the message they carry the tag [0] instead.
     let signature = signer.sign(&set_of(tag::SET, attributes.clone()))?;
+    let stamp = match signer.authority() {
+        Some(authority) => {
+            let token = authority.stamp(&signature)?;
+            constructed(tag::context(1), [attribute(TIME_STAMP, token)])
+        }
+        None => Vec::new(),
+    };
     let info = sequence([
         integer(1),
         signer.certificate().issuer_and_serial()?,
@@ -139,6 +155,7 @@ pub(crate) fn sign(
         set_of(tag::context(0), attributes),
         sequence([oid(RSA_ENCRYPTION), null()]),
         element(tag::OCTET_STRING, signature),
+        stamp,
     ]);
     let certificates = signer.carried().iter().map(|one| one.der().to_vec());
     Ok(message(sequence([
@@ -240,9 +257,11 @@ pub(crate) struct Verified {
     pub(crate) content: Vec<u8>,
     /// Who signed.
     pub(crate) signer: Certificate,
+    /// When, as an authority says.
+    pub(crate) time_stamp: Option<UnixTime>,
 }
 
-/// Checks form, digest, signature and trust.
+/// Checks form, digest, signature, time stamp and trust: the signer's chain at the stamped time, else at the machine's.
 pub(crate) fn verify(
     bytes: &[u8],
     content_type: ObjectIdentifier,
@@ -261,32 +280,66 @@ pub(crate) fn verify(
     let signature = fields
         .next(tag::OCTET_STRING, "the signature's value")?
         .content;
-    fields.finish("the signer (no unsigned attributes are known here)")?;
+    let unsigned = fields.optional(tag::context(1), "the unsigned attributes")?;
+    fields.finish("the signer")?;
 
-    let is_named = |certificate: &&Certificate| {
-        certificate
-            .issuer_and_serial()
-            .is_ok_and(|found| found == name)
-    };
-    let signer = parts
-        .certificates
-        .iter()
-        .find(is_named)
+    let signer = issuer_named(&parts.certificates, name)
         .ok_or_else(|| "the signer's certificate is not in the signature".to_owned())?;
-    check_attributes(attributes, content_type, parts.content.content)?;
+    let digest = Hash::Sha256.of(parts.content.content);
+    check_attributes(attributes, content_type, &digest)?;
     signer.verify(&element(tag::SET, attributes.content), signature)?;
-    trust.check(signer, &parts.certificates)?;
+    let stamp = unsigned.map(|unsigned| read_stamp(unsigned, signature, trust));
+    let stamp = stamp.transpose()?;
+    let time_stamp = stamp.map(|stamp| stamp.time);
+    trust.check(signer, &parts.certificates, time_stamp)?;
     Ok(Verified {
         content: parts.content.whole.to_owned(),
         signer: signer.clone(),
+        time_stamp,
     })
 }
 
+/// The certificate with this `IssuerAndSerialNumber`.
+pub(crate) fn issuer_named<'a>(
+    certificates: &'a [Certificate],
+    name: &[u8],
+) -> Option<&'a Certificate> {
+    certificates.iter().find(|certificate| {
+        certificate
+            .issuer_and_serial()
+            .is_ok_and(|found| found == name)
+    })
+}
+
+/// The time stamp that is the one unsigned attribute.
+fn read_stamp(unsigned: Element, signature: &[u8], trust: &Trust) -> Result<Stamp, String> {
+    const WHAT: &str = "the unsigned attributes";
+    let mut list = unsigned.reader();
+    let mut fields = list.next(tag::SEQUENCE, WHAT)?.reader();
+    let id = fields.next(tag::OID, WHAT)?.as_oid()?;
+    if id != TIME_STAMP || !list.is_empty() {
+        return Err(format!(
+            "{WHAT} are something else than one time stamp ({TIME_STAMP}), such as a second signature; only that is known here"
+        ));
+    }
+    let values = fields.next(tag::SET, WHAT)?;
+    fields.finish(WHAT)?;
+    let (stamp, _) = timestamp::verify(values.content, signature, trust.stamp_roots())?;
+    if stamp.time.0 > trust.time().0 + AHEAD {
+        return Err(format!(
+            "its time stamp, {}, is in the future: it is {}",
+            stamp.time,
+            trust.time()
+        ));
+    }
+    Ok(stamp)
+}
+
 /// The signed attributes name the content's type and digest, each once.
-fn check_attributes(
+pub(crate) fn check_attributes(
     attributes: Element,
     content_type: ObjectIdentifier,
-    content: &[u8],
+    digest: &[u8],
 ) -> Result<(), String> {
     let (mut types, mut digests) = (Vec::new(), Vec::new());
     for entry in attributes
@@ -306,7 +359,7 @@ fn check_attributes(
     if types != [asn1::oid(content_type)] {
         return Err(format!("the signed content type is not {content_type}"));
     }
-    if digests != [element(tag::OCTET_STRING, Sha256Digest::of(content).0)] {
+    if digests != [element(tag::OCTET_STRING, digest)] {
         return Err(
             "the signed digest is not that of the content: it was changed after it was signed"
                 .into(),

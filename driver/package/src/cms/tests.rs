@@ -73,6 +73,44 @@ impl Forgery {
     }
 }
 
+/// The parts of a signed message: in front of the signer, the signer's fields.
+fn opened(message: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let parts = |bytes: &[u8]| {
+        let mut reader = Reader::new(bytes);
+        let mut parts = Vec::new();
+        while !reader.is_empty() {
+            parts.push(reader.any("a part").unwrap().whole.to_vec());
+        }
+        parts
+    };
+    let inside = |bytes: &[u8]| Reader::new(bytes).any("it").unwrap().content.to_vec();
+    let outer = parts(&inside(message));
+    let mut signed = parts(&inside(&inside(&outer[1])));
+    let signers = signed.pop().unwrap();
+    (signed, parts(&inside(&inside(&signers))))
+}
+
+/// A message of [`sign`]'s with these unsigned attributes.
+pub(crate) fn with_unsigned(signed: &[u8], unsigned: &[u8]) -> Vec<u8> {
+    let (mut parts, mut signer) = opened(signed);
+    signer.push(unsigned.to_vec());
+    parts.push(constructed(
+        tag::SET,
+        [element(tag::SEQUENCE, signer.concat())],
+    ));
+    message(element(tag::SEQUENCE, parts.concat()))
+}
+
+/// The signature's value in a message of [`sign`]'s.
+pub(crate) fn signature_of(signed: &[u8]) -> Vec<u8> {
+    let (_, signer) = opened(signed);
+    Reader::new(&signer[5])
+        .any("the value")
+        .unwrap()
+        .content
+        .to_vec()
+}
+
 fn judge(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let trust = Trust::test_machine(
         &[test_signer().certificate().clone()],
@@ -217,7 +255,7 @@ fn forgeries_with_the_right_key_are_refused() {
                 unsigned_attributes: element(tag::context(1), []),
                 ..good()
             },
-            "no unsigned attributes",
+            "the unsigned attributes is missing",
         ),
         (
             Forgery {
