@@ -9,12 +9,14 @@
 //! | [`inf`] | INF syntax, stamping, the rules of infverif (`docs/infverif.md`), and what an installation would do |
 //! | [`cert`] | the test certificate and what a machine trusts |
 //! | [`authenticode`] | signatures in images |
+//! | [`cabinet`] | cabinets for a submission, and their signatures |
 //! | [`catalog`] | catalogs and their signatures |
 //! | [`timestamp`] | time stamps of signatures (RFC 3161) |
 //! | [`package`] | all of it together: build a package, verify a package |
 #![forbid(unsafe_code)]
 
 pub mod authenticode;
+pub mod cabinet;
 pub mod catalog;
 pub mod cert;
 pub mod inf;

@@ -14,7 +14,7 @@ pub(crate) const INDIRECT_DATA: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.4");
 /// `SPC_PE_IMAGE_DATA_OBJID`: the digest is an image's.
 const PE_IMAGE_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.15");
-/// `SPC_CAB_DATA_OBJID`: in catalogs, the digest is that of all bytes.
+/// `SPC_CAB_DATA_OBJID`: the digest is a cabinet's; in catalogs, that of all bytes.
 const FLAT_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.25");
 /// `SPC_PE_IMAGE_PAGE_HASHES_V2`: page hashes with SHA-256.
 const PAGE_HASHES_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.3.2");
@@ -26,7 +26,7 @@ const PAGE_HASH_CLASS: [u8; 16] = [
 /// What a digest was made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// Every byte of a file.
+    /// Every byte of a file, or of a cabinet but what signing changes.
     Flat,
     /// An image without its signature, with its page hashes where wanted.
     Image {
@@ -38,7 +38,7 @@ pub(crate) enum Subject {
 /// Where an image's data stands: the two write different flags.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
-    /// In the image's own signature, as signtool writes it.
+    /// In the file's own signature, as signtool writes it.
     Signature,
     /// In a catalog, as makecat writes it: `includeResources` and `includeImportAddressTable`.
     Catalog,
@@ -47,7 +47,13 @@ pub(crate) enum Place {
 /// The structure for a file.
 pub(crate) fn write(subject: &Subject, digest: Sha256Digest, place: Place) -> Vec<u8> {
     let data = match subject {
-        Subject::Flat => sequence([oid(FLAT_DATA), no_file()]),
+        Subject::Flat => sequence([
+            oid(FLAT_DATA),
+            match place {
+                Place::Signature => obsolete_file(),
+                Place::Catalog => no_file(),
+            },
+        ]),
         Subject::Image { page_hashes } => {
             let flags = match place {
                 Place::Signature => element(tag::BIT_STRING, [0]),
@@ -71,6 +77,15 @@ pub(crate) fn write(subject: &Subject, digest: Sha256Digest, place: Place) -> Ve
 /// `SpcLink` to a file with an empty name.
 fn no_file() -> Vec<u8> {
     constructed(tag::context(2), [element(tag::context_primitive(0), [])])
+}
+
+/// `SpcLink` to a file of the name that signatures of cabinets carry.
+fn obsolete_file() -> Vec<u8> {
+    let name: Vec<u8> = "<<<Obsolete>>>"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    constructed(tag::context(2), [element(tag::context_primitive(0), name)])
 }
 
 /// `SpcLink` to a serialized object with the page hashes.

@@ -123,6 +123,14 @@ pub fn verify(image: &[u8], trust: &Trust) -> Result<Signature, SignatureError> 
     })
 }
 
+/// The certificate that an image's signature names as its signer's. Nothing is judged.
+pub(crate) fn claimed_signer(image: &[u8]) -> Option<Certificate> {
+    let image = Image::parse(image).ok()?;
+    let message = message(image.certificate_table()).ok()?;
+    let (_, signer) = cms::claimed(message, INDIRECT_DATA).ok()?;
+    Some(signer)
+}
+
 /// The message in a certificate table that has exactly one entry and nothing but zeros behind it.
 fn message(table: &[u8]) -> Result<&[u8], String> {
     let header: [u8; 8] = table

@@ -10,6 +10,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use read::claimed;
 pub use read::{Catalog, verify};
 pub use write::{CatalogSpec, sign, unsigned};
 

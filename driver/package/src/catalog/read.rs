@@ -5,7 +5,7 @@ use crate::UnixTime;
 use crate::asn1::{Element, Reader, tag};
 use crate::cert::{Certificate, Trust};
 use crate::cms::{self, SignatureError};
-use crate::spc::{self, INDIRECT_DATA};
+use crate::spc::{self, INDIRECT_DATA, Subject};
 
 /// A catalog whose signature is good.
 #[derive(Clone, Debug)]
@@ -26,7 +26,21 @@ pub struct Catalog {
 /// Says what is wrong with its form, its signature or its signer.
 pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Catalog, SignatureError> {
     let verified = cms::verify(bytes, CTL, trust)?;
-    let mut list = Reader::whole(&verified.content, tag::SEQUENCE, "the list")?.reader();
+    read(&verified.content, verified.signer, verified.time_stamp)
+}
+
+/// Reads a catalog without judging its signature.
+pub(crate) fn claimed(bytes: &[u8]) -> Result<Catalog, SignatureError> {
+    let (content, signer) = cms::claimed(bytes, CTL)?;
+    read(&content, signer, None)
+}
+
+fn read(
+    content: &[u8],
+    signer: Certificate,
+    time_stamp: Option<UnixTime>,
+) -> Result<Catalog, SignatureError> {
+    let mut list = Reader::whole(content, tag::SEQUENCE, "the list")?.reader();
     let usage = list.next(tag::SEQUENCE, "the list's usage")?;
     if Reader::whole(usage.content, tag::OID, "the list's usage")?.as_oid()? != CATALOG_LIST {
         return Err(SignatureError("the signed list is not a catalog".into()));
@@ -58,14 +72,43 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Catalog, SignatureError> {
     };
     list.finish("the list")?;
     Ok(Catalog {
-        signer: verified.signer,
-        time_stamp: verified.time_stamp,
+        signer,
+        time_stamp,
         members,
         attributes,
     })
 }
 
 impl Catalog {
+    /// Which Windows it says it is for, each as `_v100_X64_VB`: its attribute `OS`.
+    pub fn systems(&self) -> Vec<String> {
+        let os = self.attributes.iter().filter(|(name, _)| name == "OS");
+        os.flat_map(|(_, value)| value.split(','))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Checks that the catalog lists this content, under any name: other programs write no names, and no page hashes.
+    pub(crate) fn lists(&self, file: &Member) -> Result<(), String> {
+        let same = |member: &Member| {
+            member.digest == file.digest
+                && match (&member.subject, &file.subject) {
+                    (Subject::Flat, Subject::Flat) => true,
+                    (
+                        Subject::Image {
+                            page_hashes: listed,
+                        },
+                        Subject::Image { page_hashes },
+                    ) => listed.is_none() || listed == page_hashes,
+                    _ => false,
+                }
+        };
+        if self.members.iter().any(same) {
+            return Ok(());
+        }
+        self.covers(file)
+    }
+
     /// Checks that the catalog lists a file under this name with this content. `file` is what [`Member::flat`] or
     /// [`Member::image`] say about the file at hand.
     ///
@@ -129,7 +172,7 @@ fn read_member(member: Element) -> Result<Member, String> {
         return Err("a member's tag is not its digest, or it lacks member info".into());
     }
     Ok(Member {
-        name: name.ok_or("a member has no file name")?,
+        name: name.unwrap_or_default(),
         digest: stated,
         subject,
     })

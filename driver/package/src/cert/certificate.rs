@@ -6,7 +6,7 @@ use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use rsa::RsaPublicKey;
 use rsa::pkcs8::DecodePublicKey;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::ext::pkix::{BasicConstraints, CertificatePolicies, ExtendedKeyUsage, KeyUsage};
 
 use crate::hash::Hash;
 use crate::{Sha256Digest, UnixTime};
@@ -24,6 +24,7 @@ const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.
 const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 
 /// A certificate or key that cannot be made, read or used.
@@ -331,6 +332,14 @@ impl Certificate {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether its policies name this one.
+    pub(crate) fn has_policy(&self, policy: ObjectIdentifier) -> bool {
+        self.extension::<CertificatePolicies>(CERTIFICATE_POLICIES)
+            .ok()
+            .flatten()
+            .is_some_and(|policies| policies.0.iter().any(|one| one.policy_identifier == policy))
     }
 
     fn extension<'a, T: Decode<'a>>(&'a self, id: ObjectIdentifier) -> Result<Option<T>, String> {

@@ -43,7 +43,7 @@ impl Signer {
     /// not valid at `now`. Each says what to do.
     pub fn ensure(folder: &Path, subject: &str, now: UnixTime) -> Result<Self, CertError> {
         if !folder.exists() {
-            let (certificate, key) = make(subject, now, &mut OsRng)?;
+            let (certificate, key) = make(subject, now, new_key(&mut OsRng)?)?;
             match save(&certificate, &key, folder) {
                 // Another process was faster: what it made counts.
                 Err(_) if folder.exists() => {}
@@ -68,14 +68,18 @@ impl Signer {
     }
 }
 
-/// Makes a certificate with a key from `random`.
+/// Makes a key from `random`.
+pub(crate) fn new_key(random: &mut impl CryptoRngCore) -> Result<RsaPrivateKey, CertError> {
+    RsaPrivateKey::new(random, KEY_BITS)
+        .map_err(|error| CertError(format!("no key could be made: {error}")))
+}
+
+/// Makes a certificate for a key.
 pub(crate) fn make(
     subject: &str,
     now: UnixTime,
-    random: &mut impl CryptoRngCore,
+    key: RsaPrivateKey,
 ) -> Result<(Certificate, RsaKey), CertError> {
-    let key = RsaPrivateKey::new(random, KEY_BITS)
-        .map_err(|error| CertError(format!("no key could be made: {error}")))?;
     let certificate = self_signed(subject, now, &key)
         .map_err(|error| CertError(format!("no certificate could be made: {error}")))?;
     Ok((certificate, RsaKey::of(key)))

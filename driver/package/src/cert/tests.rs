@@ -1,18 +1,20 @@
 //! Signers are made once, kept private, and refused when anything about them is wrong.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use der::Encode;
 use der::asn1::ObjectIdentifier;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rsa::RsaPrivateKey;
 
 use x509_cert::name::Name;
 
-use super::test_certificate::{make, save};
+use super::test_certificate::{make, new_key, save};
 use super::*;
 use crate::UnixTime;
 
@@ -20,7 +22,15 @@ const NOW: UnixTime = UnixTime(1_795_132_800);
 
 /// A certificate and a key that are the same in every run: the key comes from a fixed seed.
 pub(crate) fn seeded(subject: &str, seed: u64) -> (Certificate, RsaKey) {
-    make(subject, NOW, &mut ChaCha12Rng::seed_from_u64(seed)).unwrap()
+    // Made once for all tests: that takes longer than they do.
+    static KEYS: Mutex<BTreeMap<u64, RsaPrivateKey>> = Mutex::new(BTreeMap::new());
+    let key = KEYS
+        .lock()
+        .unwrap()
+        .entry(seed)
+        .or_insert_with(|| new_key(&mut ChaCha12Rng::seed_from_u64(seed)).unwrap())
+        .clone();
+    make(subject, NOW, key).unwrap()
 }
 
 fn signer(subject: &str, seed: u64) -> Signer {

@@ -7,7 +7,8 @@ use crate::UnixTime;
 #[derive(Clone, Debug)]
 pub struct Trust {
     roots: Vec<Certificate>,
-    publishers: Vec<Certificate>,
+    /// None: whoever the roots vouch for.
+    publishers: Option<Vec<Certificate>>,
     stamp_roots: Vec<Certificate>,
     time: UnixTime,
 }
@@ -20,7 +21,7 @@ impl Trust {
     pub fn test_machine(certificates: &[Certificate], time: UnixTime) -> Self {
         Self {
             roots: certificates.to_vec(),
-            publishers: certificates.to_vec(),
+            publishers: Some(certificates.to_vec()),
             stamp_roots: Vec::new(),
             time,
         }
@@ -30,7 +31,17 @@ impl Trust {
     pub fn new(roots: Vec<Certificate>, publishers: Vec<Certificate>, time: UnixTime) -> Self {
         Self {
             roots,
-            publishers,
+            publishers: Some(publishers),
+            stamp_roots: Vec::new(),
+            time,
+        }
+    }
+
+    /// Who asks only whether the roots vouch for the signer, whoever that is.
+    pub fn of_roots(roots: Vec<Certificate>, time: UnixTime) -> Self {
+        Self {
+            roots,
+            publishers: None,
             stamp_roots: Vec::new(),
             time,
         }
@@ -81,7 +92,8 @@ impl Trust {
                 stray.subject()
             ));
         }
-        if !self.publishers.contains(signer) {
+        let publishers = self.publishers.as_ref();
+        if publishers.is_some_and(|known| !known.contains(signer)) {
             return Err(format!(
                 "publisher {} is not in the machine's TrustedPublisher store, so installing would ask",
                 signer.subject()

@@ -28,6 +28,7 @@ const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) const RSA_ENCRYPTION: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 const OPUS_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.12");
 const STATEMENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.11");
 const INDIVIDUAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.21");
@@ -78,7 +79,10 @@ fn read_algorithm(
     let mut fields = reader.next(tag::SEQUENCE, what)?.reader();
     let found = fields.next(tag::OID, what)?.as_oid()?;
     if found != expected {
-        return Err(format!("{what} is {found}; only {expected} is accepted"));
+        let weak = if found == SHA1 { " (SHA-1)" } else { "" };
+        return Err(format!(
+            "{what} is {found}{weak}; only {expected} is accepted"
+        ));
     }
     // Microsoft writes NULL parameters; leaving them out means the same.
     if fields
@@ -203,7 +207,10 @@ fn read<'a>(bytes: &'a [u8], content_type: ObjectIdentifier) -> Result<Parts<'a>
     encapsulated.finish("the content")?;
     let content = Reader::whole(wrapped.content, tag::SEQUENCE, "the content")?;
     let certificates = match fields.optional(tag::context(0), "the certificates")? {
-        Some(set) => set.reader().rest(tag::SEQUENCE, true, "the certificates")?,
+        // A set, which programs of others do not sort.
+        Some(set) => set
+            .reader()
+            .rest(tag::SEQUENCE, false, "the certificates")?,
         None => Vec::new(),
     };
     let certificates = certificates
@@ -297,6 +304,20 @@ pub(crate) fn verify(
         signer: signer.clone(),
         time_stamp,
     })
+}
+
+/// The content of a signed message and the certificate that it names as its signer's. Nothing is judged.
+pub(crate) fn claimed(
+    bytes: &[u8],
+    content_type: ObjectIdentifier,
+) -> Result<(Vec<u8>, Certificate), SignatureError> {
+    let parts = read(bytes, content_type)?;
+    let none = || SignatureError("it has no signature".into());
+    let mut fields = parts.signer.ok_or_else(none)?.reader();
+    read_version(&mut fields, "the signer's version")?;
+    let name = fields.next(tag::SEQUENCE, "the signer's name")?.whole;
+    let signer = issuer_named(&parts.certificates, name).ok_or_else(none)?;
+    Ok((parts.content.whole.to_owned(), signer.clone()))
 }
 
 /// The certificate with this `IssuerAndSerialNumber`.

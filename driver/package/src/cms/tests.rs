@@ -248,7 +248,7 @@ fn forgeries_with_the_right_key_are_refused() {
                 certificates: [good().certificates, vec![vec![0x30, 0]]].concat(),
                 ..good()
             },
-            "order",
+            "not an X.509 certificate",
         ),
         (
             Forgery {

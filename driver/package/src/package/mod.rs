@@ -2,6 +2,8 @@
 
 mod build;
 mod given;
+mod ready;
+mod returned;
 mod verify;
 
 #[cfg(test)]
@@ -9,4 +11,6 @@ mod tests;
 
 pub use build::{Inputs, Package, PackageError, PackagedFile, build};
 pub use given::given;
+pub use ready::{Finding, Release, check_files, check_signer};
+pub use returned::{NamedFile, Returned, check_returned};
 pub use verify::{Refusal, Verified, verify};
