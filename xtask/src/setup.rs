@@ -148,6 +148,12 @@ const TOOLS: &[Tool] = &[
     },
     #[cfg(target_os = "linux")]
     Tool {
+        name: "cabextract, the independent reader of cabinets",
+        probe: &["cabextract", "--version"],
+        add: &[apt(&["apt-get", "install", "--yes", "cabextract"])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
         name: "SoftHSM, a token whose keys sign",
         probe: &["softhsm2-util", "--version"],
         add: &[apt(&[

@@ -341,3 +341,14 @@ fn a_foreign_signature_is_told_before_it_is_used() {
         assert!(error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+fn the_files_that_the_page_shows_are_read() {
+    let page = include_str!("../../../docs/signing.md");
+    let files: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert_eq!(files.len(), 4, "one for each kind of key");
+    for file in files {
+        let text = file.split("```").next().unwrap_or_default();
+        toml::from_str::<Config>(text).unwrap_or_else(|error| panic!("{error}"));
+    }
+}

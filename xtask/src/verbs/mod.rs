@@ -18,6 +18,7 @@ pub(crate) mod interleave;
 mod mutants;
 pub(crate) mod pace;
 pub(crate) mod package;
+mod returned;
 mod rules;
 #[cfg(target_os = "linux")]
 mod sabotage;
@@ -74,6 +75,7 @@ const VERBS: &[Verb] = &[
     image::ANSWERS,
     #[cfg(target_os = "linux")]
     image::MEDIUM,
+    returned::VERB,
     doctor::VERB,
     test::VERB,
 ];
@@ -145,6 +147,16 @@ pub(crate) struct Options {
     pub(crate) linux: bool,
     /// `--disposable`: nobody needs this host.
     pub(crate) disposable: bool,
+    /// `--sent CAB`: the cabinet that was submitted.
+    pub(crate) sent: Option<PathBuf>,
+    /// `--back FILE`: what came back.
+    pub(crate) back: Option<PathBuf>,
+    /// `--roots PEM`: of who signs there.
+    pub(crate) roots: Option<PathBuf>,
+    /// `--stamp-roots PEM`: of who stamps there, when they are others.
+    pub(crate) stamp_roots: Option<PathBuf>,
+    /// `--systems LIST`: which Windows a catalog must name, with commas between them.
+    pub(crate) systems: Option<String>,
     /// `--signer FILE`: who signs, instead of the test certificate.
     pub(crate) signer: Option<PathBuf>,
     /// `--verifier`: Windows guests run with Driver Verifier on.
@@ -239,6 +251,11 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "restart" => options.restart = true,
             "goldens" => options.goldens = Some(args.value()?.into()),
             "arch" => options.arch = Some(args.value()?.string()?),
+            "sent" => options.sent = Some(args.value()?.into()),
+            "back" => options.back = Some(args.value()?.into()),
+            "roots" => options.roots = Some(args.value()?.into()),
+            "stamp-roots" => options.stamp_roots = Some(args.value()?.into()),
+            "systems" => options.systems = Some(args.value()?.string()?),
             "signer" => options.signer = Some(args.value()?.into()),
             "fault" => options.fault = Some(args.value()?.string()?),
             other => return Err(Usage(format!("--{other} is listed but not read")).into()),
@@ -331,6 +348,7 @@ mod tests {
         check(&["inspect", "--driver", "x.sys"], "go together");
         check(&["image", "build", "--image", "x.img"], "--iso FILE");
         check(&["triage"], "needs a dump");
+        check(&["returned", "--sent", "x.cab"], "--back RETURNED");
         check(&["triage", "a.dmp", "b.dmp"], "b.dmp");
         check(&["--frobnicate"], "usage: cargo xtask VERB");
     }

@@ -17,7 +17,7 @@ use crate::stop::Usage;
 pub(super) const VERB: Verb = Verb {
     name: "returned",
     about: "Checks the package that came back (a ZIP, a cabinet or a folder) against the cabinet that was submitted.",
-    options: "[--sent CAB] [--file RETURNED] [--roots PEM] [--stamp-roots PEM] [--systems LIST]",
+    options: "[--sent CAB] [--back RETURNED] [--roots PEM] [--stamp-roots PEM] [--systems LIST]",
     run,
 };
 
@@ -25,9 +25,10 @@ pub(super) const VERB: Verb = Verb {
 const LARGEST: u64 = 256 << 20;
 
 fn run(_: &mut Context, options: &Options) -> Result<ExitCode> {
-    let (Some(sent), Some(file), Some(roots)) = (&options.sent, &options.returned, &options.roots) else {
+    let (Some(sent), Some(file), Some(roots)) = (&options.sent, &options.back, &options.roots)
+    else {
         return Err(Usage(
-            "returned needs --sent SUBMISSION.cab, --file RETURNED and --roots PEM (the roots of who signed: docs/signing.md)".into(),
+            "returned needs --sent SUBMISSION.cab, --back RETURNED and --roots PEM (the roots of who signed: docs/signing.md)".into(),
         )
         .into());
     };
@@ -60,7 +61,10 @@ fn run(_: &mut Context, options: &Options) -> Result<ExitCode> {
             for finding in &findings {
                 println!("{finding}");
             }
-            println!("failed: {} findings; do not ship what came back", findings.len());
+            println!(
+                "failed: {} findings; do not ship what came back",
+                findings.len()
+            );
             Ok(ExitCode::FAILURE)
         }
     }
@@ -81,12 +85,15 @@ fn files(path: &Path) -> Result<Vec<NamedFile>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let named = || path.display().to_string();
     if bytes.starts_with(b"MSCF") {
-        return Ok(cabinet::read(&bytes).with_context(named)?);
+        return cabinet::read(&bytes).with_context(named);
     }
     if bytes.starts_with(b"PK") {
         return zip(&bytes).with_context(named);
     }
-    bail!("{} is neither a folder nor a cabinet nor a ZIP", path.display())
+    bail!(
+        "{} is neither a folder nor a cabinet nor a ZIP",
+        path.display()
+    )
 }
 
 fn folder(path: &Path, found: &mut Vec<NamedFile>) -> Result<()> {
@@ -95,7 +102,8 @@ fn folder(path: &Path, found: &mut Vec<NamedFile>) -> Result<()> {
         if path.is_dir() {
             folder(&path, found)?;
         } else {
-            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let bytes =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             found.push((path.display().to_string(), bytes));
         }
     }
@@ -111,7 +119,7 @@ fn zip(bytes: &[u8]) -> Result<Vec<NamedFile>> {
         if file.is_dir() {
             continue;
         }
-        let (name, mut content) = (file.name().to_owned(), Vec::new());
+        let (name, mut content) = (file.name()?.into_owned(), Vec::new());
         file.take(left + 1).read_to_end(&mut content)?;
         left = left
             .checked_sub(content.len() as u64)

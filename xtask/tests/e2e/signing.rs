@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use waverig_package::cert::{Certificate, RsaKey, Signer};
+use waverig_package::timestamp::Authority;
+use waverig_package::{Date, cabinet};
+
 use crate::rig::{Rig, Run, run, xtask};
 
 const PIN: &str = "271828";
@@ -110,12 +114,17 @@ fn a_token_signs_and_osslsigncode_accepts_the_chain() {
     }
 }
 
-/// A time stamp authority: openssl's, behind enough of HTTP. It lives as long as the tests.
-fn stamps(folder: PathBuf) -> String {
+/// What openssl needs to be a time stamp authority.
+fn stamp_authority(folder: &Path) {
     let conf = "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_digest=sha512\ndefault_policy=1.2.3.4.1\n\
         digests=sha256\naccuracy=secs:1\ness_cert_id_alg=sha256\n";
     fs::write(folder.join("tsa.cnf"), conf).expect("the test's own folder");
     fs::write(folder.join("serial"), "01\n").expect("the test's own folder");
+}
+
+/// A time stamp authority: openssl's, behind enough of HTTP. It lives as long as the tests.
+fn stamps(folder: PathBuf) -> String {
+    stamp_authority(&folder);
     let listener = TcpListener::bind("127.0.0.1:0").expect("this host has a loopback");
     let address = listener.local_addr().expect("it is bound");
     thread::spawn(move || {
@@ -143,14 +152,7 @@ fn stamp(mut stream: TcpStream, folder: &Path) {
     reader
         .read_exact(&mut query)
         .expect("the client sends it all");
-    fs::write(folder.join("query"), query).expect("the test's own folder");
-    at(
-        folder,
-        "openssl",
-        "ts -reply -config tsa.cnf -queryfile query -signer stamper.pem -inkey stamper.key -out reply",
-    )
-    .expect(0, &[]);
-    let reply = fs::read(folder.join("reply")).expect("openssl wrote it");
+    let reply = reply(folder, &query);
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         reply.len()
@@ -158,6 +160,18 @@ fn stamp(mut stream: TcpStream, folder: &Path) {
     stream
         .write_all(&[head.as_bytes(), &reply].concat())
         .expect("the client reads it");
+}
+
+/// What openssl's authority answers.
+fn reply(folder: &Path, query: &[u8]) -> Vec<u8> {
+    fs::write(folder.join("query"), query).expect("the test's own folder");
+    at(
+        folder,
+        "openssl",
+        "ts -reply -config tsa.cnf -queryfile query -signer stamper.pem -inkey stamper.key -out reply",
+    )
+    .expect(0, &[]);
+    fs::read(folder.join("reply")).expect("openssl wrote it")
 }
 
 #[test]
@@ -193,4 +207,110 @@ fn time_stamps_of_openssl_are_accepted_by_osslsigncode() {
             said.out
         );
     }
+}
+
+/// The folder's chain and key, with openssl's time stamps.
+fn signer(folder: &Path) -> Signer {
+    let read = |name: &str| fs::read(folder.join(name)).expect("it was made");
+    let key = RsaKey::from_pkcs8_pem(&read("key.pem"), None).expect("openssl made it");
+    let chain = Certificate::all_from_pem(&read("chain.pem")).expect("openssl made it");
+    let roots = Certificate::all_from_pem(&read("root.pem")).expect("openssl made it");
+    stamp_authority(folder);
+    let place = folder.to_owned();
+    let post = Box::new(move |query: &[u8]| Ok(reply(&place, query)));
+    Signer::new(chain, Box::new(key))
+        .expect("they belong together")
+        .with_authority(Authority::new("openssl", roots, post))
+}
+
+/// A cabinet with the package, signed, in the folder; its files.
+fn submission(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let files = ["waverig.inf", "waverig.sys", "waverig.pdb", "waverig.cat"].map(|name| {
+        let bytes = fs::read(folder.join("package").join(name)).expect("it was packaged");
+        (name, bytes)
+    });
+    let listed: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (*name, &bytes[..]))
+        .collect();
+    let date = Date::new(2026, 11, 20).expect("a day");
+    let unsigned = cabinet::write("waverig", &listed, date).expect("names that are taken");
+    let signed = cabinet::sign(&unsigned, &signer(folder)).expect("the test's own key");
+    fs::write(folder.join("submission.cab"), signed).expect("the test's own folder");
+    files.to_vec()
+}
+
+#[test]
+fn a_cabinet_is_accepted_by_osslsigncode_and_unpacked_by_cabextract() {
+    let rig = Rig::with_package("cabinet");
+    let folder = &rig.folder;
+    authority(folder);
+    let files = submission(folder);
+    let verify = "verify -CAfile root.pem -TSA-CAfile root.pem submission.cab";
+    at(folder, "osslsigncode", verify).expect(
+        0,
+        &["Succeeded", "Timestamp Server Signature verification: ok"],
+    );
+    at(folder, "cabextract", "-q -d unpacked submission.cab").expect(0, &[]);
+    for (name, bytes) in files {
+        let unpacked = fs::read(folder.join("unpacked/waverig").join(name)).expect("it is in it");
+        assert!(unpacked == bytes, "{name} is another");
+    }
+    // One changed bit, and nobody accepts it.
+    let path = folder.join("submission.cab");
+    let mut bytes = fs::read(&path).expect("it is there");
+    bytes[1000] ^= 1;
+    fs::write(&path, bytes).expect("the test's own folder");
+    assert_ne!(at(folder, "osslsigncode", verify).code, Some(0));
+    assert_ne!(at(folder, "cabextract", "-t submission.cab").code, Some(0));
+}
+
+#[test]
+fn what_comes_back_is_compared_with_what_was_sent() {
+    let rig = Rig::with_package("returned");
+    let folder = &rig.folder;
+    authority(folder);
+    submission(folder);
+    // "Microsoft" packages the same driver with a signature of its own.
+    let theirs = folder.join("theirs");
+    fs::create_dir(&theirs).expect("the test's own folder");
+    authority(&theirs);
+    let text = "chain = \"chain.pem\"\n[key]\nkind = \"file\"\nfile = \"key.pem\"\n";
+    fs::write(theirs.join("signer.toml"), text).expect("the test's own folder");
+    let by = theirs.join("signer.toml").display().to_string();
+    run(xtask()
+        .args(["package", "--signer", &by, "--out"])
+        .arg(&theirs))
+    .expect(0, &[]);
+    let [sent, roots, ours] = ["submission.cab", "theirs/root.pem", "root.pem"]
+        .map(|name| folder.join(name).display().to_string());
+    let package = theirs.join("package");
+    let returned = |back: &Path, roots: &str, more: &[&str]| {
+        let back = back.display().to_string();
+        let words = [
+            "returned", "--sent", &sent, "--back", &back, "--roots", roots,
+        ];
+        run(xtask().args(words).args(more))
+    };
+    returned(&package, &roots, &[]).expect(0, &["signed by CN=leaf", "_v100_X64_VB", "passed"]);
+    returned(&package, &ours, &[]).expect(1, &["was not made with the key of CN=root"]);
+    returned(&package, &roots, &["--systems", "_v100_X64_XX"])
+        .expect(1, &["it is not for _v100_X64_XX"]);
+    returned(&rig.package(), &roots, &[]).expect(1, &["do not ship what came back"]);
+    // As a ZIP, with another INF.
+    let zip = folder.join("returned.zip");
+    let mut writer = zip::ZipWriter::new(fs::File::create(&zip).expect("own folder"));
+    for name in ["waverig.inf", "waverig.sys", "waverig.cat"] {
+        let bytes = fs::read(package.join(name)).expect("it was packaged");
+        let options = zip::write::SimpleFileOptions::default();
+        writer
+            .start_file(format!("drivers/{name}"), options)
+            .expect("a name");
+        writer.write_all(&bytes).expect("own folder");
+        if name == "waverig.inf" {
+            writer.write_all(b"; edited").expect("own folder");
+        }
+    }
+    writer.finish().expect("own folder");
+    returned(&zip, &roots, &[]).expect(1, &["waverig.inf: it is another than was sent"]);
 }
