@@ -12,6 +12,7 @@ mod no_fault;
 mod no_findings;
 mod notifications;
 mod packet_count;
+pub(crate) mod pictures;
 mod pin;
 mod position_clock;
 mod presentation;

@@ -5,6 +5,7 @@
 //! down. What should have come out of the tap is worked out from what the client wrote and when ([`expected`]); how it
 //! differs is said in words ([`explain`]). [`follow()`] tells of one frame which way it went.
 
+mod chart;
 pub mod check;
 pub mod clock;
 pub mod coverage;
@@ -21,6 +22,7 @@ mod recorded;
 pub mod report;
 pub mod scenario;
 mod speakers;
+mod spectrum;
 pub mod steered;
 pub mod steering;
 pub mod stream;
@@ -36,4 +38,4 @@ mod model;
 pub use evidence::{Evidence, Fault, Piece};
 pub use follow::follow;
 pub use limits::Limits;
-pub use verdict::{CheckResult, RunInfo, ScenarioReport, Verdict, judge};
+pub use verdict::{CheckResult, Picture, RunInfo, ScenarioReport, Verdict, judge};

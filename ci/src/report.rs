@@ -3,6 +3,7 @@
 pub(crate) mod diagnostics;
 mod escape;
 mod files;
+mod html;
 mod junit;
 mod markdown;
 mod terminal;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use files::{write_scenario, write_sweep};
+pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use terminal::terminal;
@@ -101,13 +103,14 @@ impl RunReport {
     }
 }
 
-/// Writes `junit.xml` and `summary.md` into a folder, which is made when it is not there.
+/// Writes `junit.xml`, `summary.md` and `report.html` into a folder, which is made when it is not there.
 ///
 /// # Errors
 /// Names the file that could not be written.
 pub fn write_run(folder: &Path, report: &RunReport) -> io::Result<()> {
     let junit = junit(report).map_err(io::Error::other)?;
     write(folder, "junit.xml", &junit)?;
+    write(folder, "report.html", html(report).as_bytes())?;
     write(folder, "summary.md", markdown(report).as_bytes())
 }
 

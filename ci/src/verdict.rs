@@ -115,10 +115,22 @@ pub struct ScenarioReport {
     pub fault: Option<String>,
     /// The crash and the broken rules as people read them, in several lines each.
     pub diagnostics: Vec<String>,
+    /// What was measured, to look at.
+    #[serde(skip)]
+    pub pictures: Vec<Picture>,
     /// What was run.
     pub run: RunInfo,
     /// The command that runs it again.
     pub replay: String,
+}
+
+/// A picture for the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// What it shows.
+    pub title: String,
+    /// It, as inline SVG.
+    pub svg: String,
 }
 
 impl ScenarioReport {
@@ -150,6 +162,7 @@ pub fn judge(
         })
         .collect();
     ScenarioReport {
+        pictures: check::pictures::of(&contexts, &checks),
         scenario: file.name().to_owned(),
         about: file.scenario.about.clone(),
         verdict: checks

@@ -48,6 +48,24 @@ pub(super) fn xml(text: &str) -> String {
     allowed.replace("]]>", "]] >")
 }
 
+/// For an HTML page, in text and in attributes.
+pub(super) fn html(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(character),
+            other if other.is_control() => out.push('\u{fffd}'),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// For a terminal: no control characters, so that a machine's text cannot move the cursor or change colours.
 pub(super) fn terminal(text: &str) -> String {
     text.chars()
@@ -76,6 +94,11 @@ mod tests {
         );
         check(super::code, "a`b\nc", "`a'b c`");
         check(super::xml, "a\u{0}b]]>c\n", "a\u{fffd}b]] >c\n");
+        check(
+            super::html,
+            "<a b='c\">&\u{0}\n",
+            "&lt;a b=&#39;c&quot;&gt;&amp;\u{fffd}\n",
+        );
         check(super::terminal, "a\u{1b}[31mb", "a [31mb");
     }
 }

@@ -72,12 +72,41 @@ fn a_right_run_is_reported_with_what_was_measured() {
         &["\x1b", "next:"],
     );
     check(&terminal(&report, true), &["\x1b[32mpassed"], &[]);
+    let expect = [
+        "<title>waverig: passed</title>",
+        "error of the position over time",
+        "notifications after their packets&#39; ends",
+        "<path class=\"dots s0\" d=\"M",
+        "<details id=\"s0\">",
+        "1000.0000 Hz, -6.000 dBFS",
+        "0.25 s",
+    ];
+    // One file: no script, nothing that a reader's program would fetch.
+    let never = [
+        "<script",
+        "http:",
+        "https:",
+        "src=",
+        "url(",
+        "spectrum",
+        "class=\"failed\"",
+    ];
+    check(&html(&report), &expect, &never);
 }
 
 #[test]
 fn a_wrong_run_is_reported_with_why_and_how_to_replay() {
     let report = report(|evidence| evidence.capture[2].bytes[8] ^= 1);
     let why = "altered 1 frame(s) at frame 98 (0.002041 s, packet 0 + 98)";
+    let expect = [
+        "waveform of channel 1 where it differs first, frame 98",
+        "spectrum of the 4096 frames from frame 0 on",
+        "<path class=\"line s1\"",
+        "<details id=\"s0\" open>",
+        &format!("<code>{REPLAY}</code>"),
+        why,
+    ];
+    check(&html(&report), &expect, &["<script"]);
     check(
         &markdown(&report),
         &["❌", why, REPLAY, "**capture-exact failed**"],
@@ -230,6 +259,7 @@ fn a_machines_text_is_never_markup() {
         &["<b>", "\n# y", "\x1b"],
     );
     check(&terminal(&report, false), &["<b>|x # y"], &["\x1b"]);
+    check(&html(&report), &["&lt;b&gt;|x"], &["<b>", "\u{0}", "\x1b"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::check::{self, Context};
 use crate::golden::{GoldenError, SweepGolden, format_name, own_golden};
 use crate::report::diagnostics::distinct;
 use crate::scenario::ScenarioFile;
-use crate::verdict::{CheckResult, RunInfo, ScenarioReport, Verdict};
+use crate::verdict::{CheckResult, Picture, RunInfo, ScenarioReport, Verdict};
 
 /// Id of a sweep's check.
 pub const FORMATS: &str = "formats";
@@ -24,6 +24,8 @@ struct Complaint {
     format: String,
     verdict: Verdict,
     text: String,
+    /// Which of the formats it is.
+    index: usize,
 }
 
 /// Judges a sweep: `parts` is what each of its formats gave, in order; `machine` is what belongs to none of them.
@@ -37,7 +39,7 @@ pub fn judge(
     let files = file.parts();
     let mut complaints = Vec::new();
     let mut frames = 0;
-    for (file, evidence) in files.iter().zip(parts) {
+    for (index, (file, evidence)) in files.iter().zip(parts).enumerate() {
         let (mut found, heard) = judged(file, evidence, run);
         frames += heard.frames;
         match golden {
@@ -50,6 +52,7 @@ pub fn judge(
                 format: format_name(file.scenario.format),
                 verdict,
                 text: texts.join("; "),
+                index,
             });
         }
     }
@@ -71,6 +74,11 @@ pub fn judge(
             files.len()
         ));
     }
+    // Of the worst that came first, as its replay is.
+    let worst = complaints.iter().rev().max_by_key(|it| it.verdict);
+    let pictures = worst.map_or_else(Vec::new, |it| {
+        pictures_of(&files[it.index], &parts[it.index], run)
+    });
     let replay = describe(&mut texts, complaints, file.name(), run);
     let result = CheckResult {
         id: FORMATS,
@@ -96,6 +104,7 @@ pub fn judge(
                 .chain([machine])
                 .flat_map(Evidence::diagnostics),
         ),
+        pictures,
         run: run.clone(),
         replay: replay.unwrap_or_else(|| run.replay(file.name())),
     }
@@ -175,6 +184,18 @@ impl Heard {
             sha256: String::new(),
         }
     }
+}
+
+/// Pictures of one format.
+fn pictures_of(file: &ScenarioFile, evidence: &Evidence, run: &RunInfo) -> Vec<Picture> {
+    let none = own_golden();
+    let evidence = &*check::aligned(file, evidence);
+    let contexts = Context::all(file, evidence, Err(&none), run.seed);
+    let results = contexts.iter().flat_map(|context| {
+        let checks = check::CHECKS.iter();
+        checks.filter_map(|check| check.result(context))
+    });
+    check::pictures::of(&contexts, &results.collect::<Vec<_>>())
 }
 
 /// What the checks say about one format that did not pass them; golden checks are left out, because a sweep has its own golden.

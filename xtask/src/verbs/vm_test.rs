@@ -64,10 +64,10 @@ pub(super) fn on(
     }
     report::write_run(context.layout.rig(), &report)?;
     print!("{}", report::terminal(&report, context.ui.colour()));
-    println!(
-        "written: {}",
-        context.layout.rig().join("summary.md").display()
-    );
+    let rig = context.layout.rig();
+    for file in ["report.html", "summary.md"] {
+        println!("written: {}", rig.join(file).display());
+    }
     if report.verdict() == Verdict::Passed {
         println!("next: cargo xtask test, before a change lands");
     }

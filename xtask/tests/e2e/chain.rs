@@ -11,7 +11,7 @@ fn ci_passes_and_leaves_its_files() {
     let rig = Rig::new("ci");
     let said = rig.xtask(&["ci"]).expect(0, &["passed", "next:"]).out;
     let runs = rig.folder.join("runs/sim");
-    for file in ["junit.xml", "summary.md"] {
+    for file in ["junit.xml", "report.html", "summary.md"] {
         assert!(
             rig.folder.join(file).is_file(),
             "{file} is missing; ci said:\n{said}"
