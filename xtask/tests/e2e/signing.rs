@@ -23,9 +23,16 @@ fn at(folder: &Path, program: &str, line: &str) -> Run {
 
 /// A root, an intermediate authority and a certificate for code signing with its key: `chain.pem`, `root.pem`, `key.pem`.
 fn authority(folder: &Path) {
-    let extensions = "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
-        [code]\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n\
-        [stamp]\nextendedKeyUsage=critical,timeStamping\n[req]\ndistinguished_name=dn\n[dn]\n";
+    authority_for(folder, "codeSigning");
+}
+
+/// [`authority`] whose certificate is for these purposes.
+fn authority_for(folder: &Path, purposes: &str) {
+    let extensions = format!(
+        "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+        [code]\nkeyUsage=critical,digitalSignature\nextendedKeyUsage={purposes}\n\
+        [stamp]\nextendedKeyUsage=critical,timeStamping\n[req]\ndistinguished_name=dn\n[dn]\n"
+    );
     fs::write(folder.join("x.cnf"), extensions).expect("the test's own folder");
     let openssl = |line: &str| {
         at(folder, "openssl", line).expect(0, &[]);
@@ -274,7 +281,7 @@ fn what_comes_back_is_compared_with_what_was_sent() {
     // "Microsoft" packages the same driver with a signature of its own.
     let theirs = folder.join("theirs");
     fs::create_dir(&theirs).expect("the test's own folder");
-    authority(&theirs);
+    authority_for(&theirs, "codeSigning,1.3.6.1.4.1.311.10.3.5.1");
     let text = "chain = \"chain.pem\"\n[key]\nkind = \"file\"\nfile = \"key.pem\"\n";
     fs::write(theirs.join("signer.toml"), text).expect("the test's own folder");
     let by = theirs.join("signer.toml").display().to_string();

@@ -4,7 +4,7 @@
 //! Table".
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::cms::SignatureError;
 
@@ -85,35 +85,58 @@ fn certificate_table(message: &[u8]) -> Vec<u8> {
 /// Says what is wrong.
 pub fn verify(image: &[u8], trust: &Trust) -> Result<Signature, SignatureError> {
     let image = Image::parse(image)?;
-    let (stated, right) = (image.stated_checksum(), pe::checksum(&image));
+    let message = signed_message(&image)?;
+    let signature = judge(&image, cms::verify(message, INDIRECT_DATA, trust)?)?;
+    check_checksum(&image)?;
+    Ok(signature)
+}
+
+/// Checks every signature of an image that may have been signed by several, one after the other.
+///
+/// # Errors
+/// An image without any, or with a wrong checksum.
+pub(crate) fn verify_each(
+    image: &[u8],
+    trust: &Trust,
+) -> Result<Vec<Result<Signature, SignatureError>>, SignatureError> {
+    let image = Image::parse(image)?;
+    let message = signed_message(&image)?;
+    check_checksum(&image)?;
+    let all = cms::verify_each(message, INDIRECT_DATA, trust);
+    Ok(all
+        .into_iter()
+        .map(|verified| judge(&image, verified?))
+        .collect())
+}
+
+fn signed_message<'a>(image: &Image<'a>) -> Result<&'a [u8], SignatureError> {
     if image.certificate_table().is_empty() {
         return Err(SignatureError("it has no signature; sign it".into()));
     }
-    let verified = cms::verify(message(image.certificate_table())?, INDIRECT_DATA, trust)?;
+    Ok(message(image.certificate_table())?)
+}
+
+/// Whether what a good signature is about is this image.
+fn judge(image: &Image, verified: cms::Verified) -> Result<Signature, SignatureError> {
     let (subject, digest) = spc::read(&verified.content)?;
     let Subject::Image { page_hashes } = subject else {
         return Err(SignatureError(
             "the signature is not one of an image".into(),
         ));
     };
-    if digest != pe::image_digest(&image) {
-        let found = pe::image_digest(&image);
+    if digest != pe::image_digest(image) {
+        let found = pe::image_digest(image);
         return Err(SignatureError(format!(
             "it was changed after it was signed: its digest is {found}, the signed one {digest}"
         )));
     }
     if page_hashes
         .as_ref()
-        .is_some_and(|table| pe::page_hashes(&image).as_ref() != Ok(table))
+        .is_some_and(|table| pe::page_hashes(image).as_ref() != Ok(table))
     {
         return Err(SignatureError(
             "the signed page hashes are not those of its pages".into(),
         ));
-    }
-    if stated != right {
-        return Err(SignatureError(format!(
-            "its checksum is {stated:#010x} instead of {right:#010x}"
-        )));
     }
     Ok(Signature {
         signer: verified.signer,
@@ -121,6 +144,16 @@ pub fn verify(image: &[u8], trust: &Trust) -> Result<Signature, SignatureError> 
         page_hashes: page_hashes.is_some(),
         time_stamp: verified.time_stamp,
     })
+}
+
+fn check_checksum(image: &Image) -> Result<(), SignatureError> {
+    let (stated, right) = (image.stated_checksum(), pe::checksum(image));
+    if stated == right {
+        return Ok(());
+    }
+    Err(SignatureError(format!(
+        "its checksum is {stated:#010x} instead of {right:#010x}"
+    )))
 }
 
 /// The certificate that an image's signature names as its signer's. Nothing is judged.

@@ -30,6 +30,24 @@ fn append(bytes: &mut Vec<u8>, table: &[u8]) {
     pe::set_checksum(bytes).unwrap();
 }
 
+/// The image of `outer` with the signature of `inner` nested in its own.
+pub(crate) fn nested(outer: &[u8], inner: &[u8]) -> Vec<u8> {
+    use crate::asn1::{constructed, tag};
+    let id = der::asn1::ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.4.1");
+    let table = |image: &[u8]| Image::parse(image).unwrap().certificate_table().to_vec();
+    let (outer_table, inner_table) = (table(outer), table(inner));
+    let attribute = cms::attribute(id, message(&inner_table).unwrap().to_vec());
+    let attributes = constructed(tag::context(1), [attribute]);
+    let signed = cms::tests::with_unsigned(message(&outer_table).unwrap(), &attributes);
+    let mut bytes = outer[..outer.len() - outer_table.len()].to_vec();
+    let entry = Image::parse(outer)
+        .unwrap()
+        .directory_at(Directory::Certificate);
+    bytes[entry.unwrap()..][..8].fill(0);
+    append(&mut bytes, &certificate_table(&signed));
+    bytes
+}
+
 /// A table whose signature says this about the image.
 fn saying(subject: &Subject, digest: Sha256Digest) -> Vec<u8> {
     let content = spc::write(subject, digest, Place::Signature);

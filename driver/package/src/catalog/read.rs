@@ -14,6 +14,8 @@ pub struct Catalog {
     pub signer: Certificate,
     /// When, as a time stamp authority says.
     pub time_stamp: Option<UnixTime>,
+    /// How many files it lists by SHA-1 as well, as Microsoft's catalogs do. They vouch for nothing here.
+    pub sha1_members: usize,
     /// The files it lists.
     pub members: Vec<Member>,
     /// Its own attributes, such as `OS` and `HWID1`, by name.
@@ -62,9 +64,10 @@ fn read(
         false,
         "the members",
     )?;
+    let count = members.len();
     let members = members
         .into_iter()
-        .map(read_member)
+        .filter_map(|member| read_member(member).transpose())
         .collect::<Result<Vec<_>, _>>()?;
     let attributes = match list.optional(tag::context(0), "the list's attributes")? {
         Some(attributes) => read_attributes(attributes)?,
@@ -74,6 +77,7 @@ fn read(
     Ok(Catalog {
         signer,
         time_stamp,
+        sha1_members: count - members.len(),
         members,
         attributes,
     })
@@ -138,7 +142,8 @@ impl Catalog {
     }
 }
 
-fn read_member(member: Element) -> Result<Member, String> {
+/// A member; `None` for one that is listed by its SHA-1, which says no more about it.
+fn read_member(member: Element) -> Result<Option<Member>, String> {
     let mut fields = member.reader();
     let digest = fields.next(tag::OCTET_STRING, "a member's digest")?.content;
     let attributes = fields
@@ -167,15 +172,18 @@ fn read_member(member: Element) -> Result<Member, String> {
             _ => {}
         }
     }
+    if digest.len() == 20 && data.is_none() {
+        return Ok(None);
+    }
     let (subject, stated) = data.ok_or("a member has no digest attribute")?;
     if stated.0 != digest || !info {
         return Err("a member's tag is not its digest, or it lacks member info".into());
     }
-    Ok(Member {
+    Ok(Some(Member {
         name: name.unwrap_or_default(),
         digest: stated,
         subject,
-    })
+    }))
 }
 
 fn read_attributes(attributes: Element) -> Result<Vec<(String, String)>, String> {

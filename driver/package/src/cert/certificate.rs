@@ -21,6 +21,9 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 const LEAST_BITS: usize = 2048;
 const MOST_BITS: usize = 4096;
 const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
+/// `szOID_WHQL_CRYPTO` and `szOID_ATTEST_WHQL_CRYPTO` (wincrypt.h).
+const WHQL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.3.5");
+const ATTESTED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.10.3.5.1");
 const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
@@ -271,7 +274,7 @@ impl Certificate {
             .map_err(|error| format!("certificate {}: {error}", self.subject()))
     }
 
-    /// Whether it may stamp times: that alone, in a critical extended key usage (RFC 3161, 2.3).
+    /// Whether it may stamp times, and is for that alone (RFC 3161, 2.3).
     pub(crate) fn check_time_stamping(&self) -> Result<(), String> {
         let subject = self.subject();
         let purposes = self.extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?;
@@ -280,16 +283,21 @@ impl Certificate {
                 "{subject} is not for time stamps, or not for them alone (extended key usage {TIME_STAMPING})"
             ));
         }
-        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
-        if extensions
-            .filter(|extension| extension.extn_id == EXTENDED_KEY_USAGE)
-            .any(|extension| !extension.critical)
-        {
-            return Err(format!(
-                "the extended key usage of {subject} is not critical, as an authority's for time stamps must be"
-            ));
-        }
         self.check_digital_signatures()
+    }
+
+    /// Whether its extended key usage is critical, as that of an authority for time stamps must be. Microsoft's own are not, and are
+    /// believed where they are found.
+    pub(crate) fn check_purpose_is_critical(&self) -> Result<(), String> {
+        let mut extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        if extensions.any(|extension| extension.extn_id == EXTENDED_KEY_USAGE && extension.critical)
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "the extended key usage of {} is not critical, as an authority's for time stamps must be (RFC 3161, 2.3)",
+            self.subject()
+        ))
     }
 
     /// Whether it may sign code: extended key usage, key usage, no critical extension that is not understood.
@@ -332,6 +340,19 @@ impl Certificate {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether it is for signing drivers as Microsoft does, after tests or by attestation.
+    pub(crate) fn check_for_drivers(&self) -> Result<(), String> {
+        let purposes = self.extension::<ExtendedKeyUsage>(EXTENDED_KEY_USAGE)?;
+        let right = |purpose: &ObjectIdentifier| [WHQL, ATTESTED].contains(purpose);
+        if purposes.is_some_and(|purposes| purposes.0.iter().any(right)) {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is not for drivers of others (extended key usage {WHQL} or {ATTESTED})",
+            self.subject()
+        ))
     }
 
     /// Whether its policies name this one.

@@ -130,9 +130,10 @@ pub(crate) fn chain<'a>(
             last.subject(),
             last.issuer()
         );
-        let named = carried
+        // Roots first: what is carried may have a root's key and name once more, signed by an older root.
+        let named = roots
             .iter()
-            .chain(roots)
+            .chain(carried)
             .filter(|issuer| issuer.subject() == last.issuer());
         let issuer = named
             .map(|issuer| (issuer, last.check_issued_by(issuer)))

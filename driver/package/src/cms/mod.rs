@@ -34,6 +34,8 @@ const STATEMENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4
 const INDIVIDUAL: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.21");
 /// `szOID_RFC3161_counterSign`: the one unsigned attribute that may stand here.
 const TIME_STAMP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.3.3.1");
+/// `szOID_NESTED_SIGNATURE`: further signatures of the same file, which Microsoft adds to that of who submitted it.
+const NESTED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.4.1");
 /// How far an authority's clock may be ahead of a machine's, in seconds.
 const AHEAD: u64 = 300;
 
@@ -274,6 +276,57 @@ pub(crate) fn verify(
     content_type: ObjectIdentifier,
     trust: &Trust,
 ) -> Result<Verified, SignatureError> {
+    judge(bytes, content_type, trust, false)
+}
+
+/// [`verify`] of a message and of those that are nested in it, each by itself.
+pub(crate) fn verify_each(
+    bytes: &[u8],
+    content_type: ObjectIdentifier,
+    trust: &Trust,
+) -> Vec<Result<Verified, SignatureError>> {
+    let mut all = vec![judge(bytes, content_type, trust, true)];
+    match nested(bytes, content_type) {
+        Ok(messages) => all.extend(
+            messages
+                .iter()
+                .map(|message| judge(message.whole, content_type, trust, false)),
+        ),
+        Err(error) => all.push(Err(error.into())),
+    }
+    all
+}
+
+/// The messages in the nested signatures' attribute.
+fn nested(bytes: &[u8], content_type: ObjectIdentifier) -> Result<Vec<Element<'_>>, String> {
+    const WHAT: &str = "the nested signatures";
+    let mut messages = Vec::new();
+    let Some(signer) = read(bytes, content_type)?.signer else {
+        return Ok(messages);
+    };
+    let mut fields = signer.reader();
+    while !fields.is_empty() {
+        let Some(unsigned) = fields.optional(tag::context(1), WHAT)? else {
+            fields.any(WHAT)?;
+            continue;
+        };
+        for attribute in unsigned.reader().rest(tag::SEQUENCE, false, WHAT)? {
+            let mut fields = attribute.reader();
+            if fields.next(tag::OID, WHAT)?.as_oid()? == NESTED {
+                let values = fields.next(tag::SET, WHAT)?;
+                messages.extend(values.reader().rest(tag::SEQUENCE, false, WHAT)?);
+            }
+        }
+    }
+    Ok(messages)
+}
+
+fn judge(
+    bytes: &[u8],
+    content_type: ObjectIdentifier,
+    trust: &Trust,
+    nested: bool,
+) -> Result<Verified, SignatureError> {
     let parts = read(bytes, content_type)?;
     let info = parts
         .signer
@@ -295,9 +348,12 @@ pub(crate) fn verify(
     let digest = Hash::Sha256.of(parts.content.content);
     check_attributes(attributes, content_type, &digest)?;
     signer.verify(&element(tag::SET, attributes.content), signature)?;
-    let stamp = unsigned.map(|unsigned| read_stamp(unsigned, signature, trust));
-    let stamp = stamp.transpose()?;
-    let time_stamp = stamp.map(|stamp| stamp.time);
+    let token = unsigned.map(|unsigned| read_unsigned_attributes(unsigned, nested));
+    let stamp = token
+        .transpose()?
+        .flatten()
+        .map(|token| check_stamp(token, signature, trust));
+    let time_stamp = stamp.transpose()?.map(|stamp| stamp.time);
     trust.check(signer, &parts.certificates, time_stamp)?;
     Ok(Verified {
         content: parts.content.whole.to_owned(),
@@ -332,20 +388,36 @@ pub(crate) fn issuer_named<'a>(
     })
 }
 
-/// The time stamp that is the one unsigned attribute.
-fn read_stamp(unsigned: Element, signature: &[u8], trust: &Trust) -> Result<Stamp, String> {
+/// The token of the time stamp, which is the one unsigned attribute, but for nested signatures where they may be.
+fn read_unsigned_attributes<'a>(
+    unsigned: Element<'a>,
+    nested: bool,
+) -> Result<Option<&'a [u8]>, String> {
     const WHAT: &str = "the unsigned attributes";
-    let mut list = unsigned.reader();
-    let mut fields = list.next(tag::SEQUENCE, WHAT)?.reader();
-    let id = fields.next(tag::OID, WHAT)?.as_oid()?;
-    if id != TIME_STAMP || !list.is_empty() {
-        return Err(format!(
-            "{WHAT} are something else than one time stamp ({TIME_STAMP}), such as a second signature; only that is known here"
-        ));
+    let (mut list, mut token, mut others) = (unsigned.reader(), None, 0);
+    loop {
+        let mut fields = list.next(tag::SEQUENCE, WHAT)?.reader();
+        let id = fields.next(tag::OID, WHAT)?.as_oid()?;
+        let values = fields.next(tag::SET, WHAT)?;
+        fields.finish(WHAT)?;
+        if id == TIME_STAMP && token.is_none() {
+            token = Some(values.content);
+        } else if id == NESTED && nested && others == 0 {
+            others += 1;
+        } else {
+            return Err(format!(
+                "{WHAT} are something else than one time stamp ({TIME_STAMP}), such as a second signature; only that is known here"
+            ));
+        }
+        if list.is_empty() {
+            return Ok(token);
+        }
     }
-    let values = fields.next(tag::SET, WHAT)?;
-    fields.finish(WHAT)?;
-    let (stamp, _) = timestamp::verify(values.content, signature, trust.stamp_roots())?;
+}
+
+/// Checks the token of a time stamp of this signature.
+fn check_stamp(token: &[u8], signature: &[u8], trust: &Trust) -> Result<Stamp, String> {
+    let (stamp, _) = timestamp::verify(token, signature, trust.stamp_roots())?;
     if stamp.time.0 > trust.time().0 + AHEAD {
         return Err(format!(
             "its time stamp, {}, is in the future: it is {}",

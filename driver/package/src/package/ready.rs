@@ -120,6 +120,10 @@ pub fn check_files(
                 .map(|signature| (signature.signer, signature.time_stamp)),
             "cat" => catalog::verify(bytes, &trust).map(|catalog| {
                 findings.extend(uncovered(name, &catalog, files));
+                if catalog.sha1_members > 0 {
+                    let cause = format!("it lists {} files by SHA-1", catalog.sha1_members);
+                    findings.push(Finding::new(*name, cause, "package it again"));
+                }
                 (catalog.signer, catalog.time_stamp)
             }),
             "cab" => cabinet::verify(bytes, &trust)

@@ -57,7 +57,11 @@ impl Authority {
         let failed = |error: String| format!("no time stamp from {}: {error}", self.name);
         let answer = (self.post)(&query::request(signature, nonce)).map_err(failed)?;
         let token = query::token(&answer).map_err(failed)?;
-        let (_, said) = verify(token, signature, &self.roots).map_err(failed)?;
+        let (stamp, said) = verify(token, signature, &self.roots).map_err(failed)?;
+        stamp
+            .authority
+            .check_purpose_is_critical()
+            .map_err(failed)?;
         if said.as_deref() != Some(&nonce[..]) {
             return Err(failed(
                 "it answers another request than ours (another nonce)".into(),

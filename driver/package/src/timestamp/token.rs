@@ -5,7 +5,7 @@
 
 use der::asn1::ObjectIdentifier;
 
-use crate::asn1::{Reader, tag};
+use crate::asn1::{Element, Reader, tag};
 use crate::cert::{Certificate, chain};
 use crate::cms::{RSA_ENCRYPTION, SIGNED_DATA, check_attributes, issuer_named, read_sha256};
 use crate::hash::Hash;
@@ -54,12 +54,7 @@ pub(crate) fn verify(
     let certificates = fields
         .optional(tag::context(0), "the time stamp's certificates")?
         .ok_or("the time stamp comes without the authority's certificate")?;
-    let certificates = certificates
-        .reader()
-        .rest(tag::SEQUENCE, false, "the time stamp's certificates")?
-        .iter()
-        .filter_map(|one| Certificate::from_der(one.whole).ok())
-        .collect::<Vec<_>>();
+    let certificates = certificates_in(certificates)?;
     fields.optional(tag::context(1), "the time stamp's revocation lists")?;
     let mut signers = fields.next(tag::SET, "the time stamp's signers")?.reader();
     fields.finish(WHAT)?;
@@ -99,6 +94,18 @@ pub(crate) fn verify(
     )?;
     let authority = authority.clone();
     Ok((Stamp { time, authority }, nonce))
+}
+
+/// The X.509 certificates of a set; Microsoft's authorities put others of their own beside them (RFC 5652, 10.2.2).
+fn certificates_in(set: Element) -> Result<Vec<Certificate>, String> {
+    let (mut reader, mut found) = (set.reader(), Vec::new());
+    while !reader.is_empty() {
+        let one = reader.any("the time stamp's certificates")?.whole;
+        if one[0] == tag::SEQUENCE {
+            found.extend(Certificate::from_der(one));
+        }
+    }
+    Ok(found)
 }
 
 /// The digest algorithm of the authority's signature.
