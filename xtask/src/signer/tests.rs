@@ -152,6 +152,23 @@ fn keys_in_files() {
     assert!(error.expect_err("no chain").contains("chain is missing"));
 }
 
+#[test]
+fn a_secret_is_read_and_not_shown() {
+    let folder = Folder::new("secret");
+    for (text, secret) in [
+        ("s\n", "s"),
+        ("s\r\n", "s"),
+        ("s", "s"),
+        (" s \n\n", " s \n"),
+    ] {
+        folder.write("secret", text);
+        let place = secret::Secret::File("secret".into());
+        let read = place.read(&folder.0).expect("it is there");
+        assert_eq!(read.expose(), secret);
+        assert_eq!(format!("{read:?}"), "(secret)");
+    }
+}
+
 /// A secret that stands where none belongs is not repeated either: TOML's errors show the line.
 #[test]
 fn a_secret_in_the_wrong_place_is_not_repeated() {
