@@ -146,6 +146,11 @@ const TOOLS: &[Tool] = &[
         probe: &["osslsigncode", "--version"],
         add: &[apt(&["apt-get", "install", "--yes", "osslsigncode"])],
     },
+    Tool {
+        name: "openssl, which makes keys, certificates and time stamps for tests",
+        probe: &["openssl", "version"],
+        add: &[apt(&["apt-get", "install", "--yes", "openssl"])],
+    },
     #[cfg(target_os = "linux")]
     Tool {
         name: "cabextract, the independent reader of cabinets",
