@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod names;
+mod streams;
 
 use std::fs::File;
 use std::path::Path;
@@ -10,6 +11,7 @@ use pdb_addr2line::ContextPdbData;
 use pdb_addr2line::pdb::PDB;
 
 pub use names::short;
+pub use streams::streams;
 
 /// What is known of one address.
 #[derive(Debug, Clone, Default)]

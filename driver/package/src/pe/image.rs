@@ -283,6 +283,11 @@ impl<'a> Image<'a> {
         &self.bytes[range.start as usize..range.end as usize]
     }
 
+    /// Where `PE\0\0` is in the file.
+    pub(super) fn header(&self) -> usize {
+        self.header
+    }
+
     /// Where the checksum is in the file.
     pub(crate) fn checksum_at(&self) -> usize {
         self.header + CHECKSUM

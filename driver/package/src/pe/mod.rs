@@ -1,6 +1,7 @@
 //! Driver images: reading PE32+, the rules an image must keep for Windows to load it, and the digests that signatures
 //! cover.
 
+mod difference;
 mod digest;
 mod directories;
 mod image;
@@ -10,6 +11,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+pub use difference::{Difference, difference};
 pub use digest::{checksum, image_digest, page_hashes};
 pub use directories::Import;
 pub use image::{Directory, Image, PeError, Section};
