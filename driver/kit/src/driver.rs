@@ -166,6 +166,22 @@ pub(crate) fn decides_bytes(name: &str) -> bool {
     flags || exact.contains(&name) || name.starts_with("CARGO_PROFILE_")
 }
 
+/// The compiler's flags as they would be anywhere: this host's folders are called by what they are.
+pub(crate) fn flags_in_words(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> String {
+    let flags = rustflags(workspace, kit, toolchain);
+    let mut words = flags.to_string_lossy().replace('\x1f', " ");
+    let mut call = |folder: &Path, name: &str| {
+        words = words.replace(&*folder.to_string_lossy(), name);
+    };
+    // What lies inside another comes first.
+    kit.dependency_folders
+        .iter()
+        .for_each(|folder| call(folder, "DEPENDENCIES"));
+    call(&toolchain.library_sources(), "STANDARD_LIBRARY");
+    call(workspace.root(), "WORKSPACE");
+    words
+}
+
 /// The compiler's flags, separated as `CARGO_ENCODED_RUSTFLAGS` wants them.
 fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsString {
     // wdk-build insists on the static C runtime, although a driver links none.

@@ -60,6 +60,14 @@ const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION_MINOR")
 );
 
+/// The linker's arguments for every driver, apart from names of files.
+pub(crate) fn arguments_in_words(arch: Arch) -> String {
+    let machine = format!("/MACHINE:{}", arch.linker_machine());
+    let of_all = ARGUMENTS.into_iter().chain([machine.as_str(), VERSION]);
+    let libraries = LIBRARIES.iter().chain(arch.extra_libraries()).copied();
+    of_all.chain(libraries).collect::<Vec<_>>().join(" ")
+}
+
 /// A driver to link.
 pub(crate) struct Job<'a> {
     /// What its files are called, without a suffix.

@@ -79,6 +79,12 @@ fn forget_file_checksums(path: &Path) -> Result<()> {
     files::write(path, checksum.to_string())
 }
 
+/// How the one crate that is changed differs from the published one: its name, and the digest of the patch.
+pub(crate) fn change() -> (&'static str, String) {
+    use sha2::{Digest, Sha256};
+    (PATCHED, crate::pins::hex(&Sha256::digest(PATCH)))
+}
+
 /// Cargo's arguments that put the folder in the place of crates.io.
 pub(crate) fn cargo_args(folder: &Path) -> [String; 4] {
     // TOML's basic strings and Rust's debug form agree on the characters that paths have.
