@@ -150,9 +150,12 @@ impl Tap {
         let (mut frames, mut silent) = (0, 0);
         // Frames of silence that a port put in, and frames that were lost, in one stream.
         let (mut shift, mut stream) = (0_usize, None);
+        // A tap that was opened later than the stream has not seen how much silence came before.
+        let mut joined = false;
         for block in &blocks {
             if stream.replace(block.generation) != Some(block.generation) {
                 shift = 0;
+                joined = places.follows() && block.first_frame > 0;
             }
             let step = reader
                 .accept(block)
@@ -173,6 +176,10 @@ impl Tap {
                     silent += usize::from(loud);
                     shift += usize::from(loud && places.follows());
                 } else if played == Some(frame) {
+                    joined = false;
+                } else if joined && let Some(earlier) = earlier(signal, place, frame) {
+                    shift = number.wrapping_sub(earlier);
+                    joined = false;
                 } else if let Some(later) = places.later(signal, place, frame) {
                     shift = number.wrapping_sub(later);
                 } else if !places.is_of_a_lap(signal, place, frame) {
@@ -190,6 +197,12 @@ impl Tap {
         }
         Ok((frames, silent))
     }
+}
+
+/// Which frame before `place` it is.
+fn earlier(signal: &[u8], place: usize, frame: &[u8]) -> Option<usize> {
+    let before = &signal[..place.min(signal.len())];
+    before.chunks(FRAME).rposition(|one| one == frame)
 }
 
 /// Where the frames of the signal come out.
