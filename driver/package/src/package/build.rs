@@ -90,20 +90,42 @@ impl fmt::Display for PackageError {
 
 impl std::error::Error for PackageError {}
 
+/// A package's files before anybody has signed them: the same for every signer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The package's name, without a suffix.
+    pub name: String,
+    /// The version in the INF.
+    pub version: String,
+    /// The sealed image.
+    pub sys: Vec<u8>,
+    /// The stamped INF.
+    pub inf: Vec<u8>,
+    /// The catalog of both.
+    pub cat: Vec<u8>,
+    /// The image's symbols.
+    pub pdb: Option<Vec<u8>>,
+}
+
 /// Builds and signs a package in `dir`, which is made if need be; files of the same names are replaced.
 ///
 /// # Errors
 /// An image or INF that breaks a rule (all broken rules are listed), a file that cannot be signed or written. Nothing is
 /// written unless everything is good.
 pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
-    let [sys, inf, cat, pdb] =
-        ["sys", "inf", "cat", "pdb"].map(|extension| format!("{}.{extension}", inputs.name));
-    let sealed = sealed_image(&sys, inputs)?;
-    let image =
-        authenticode::sign(&sealed, inputs.signer, true).map_err(|error| one(&sys, error))?;
+    sign(dir, &unsigned(inputs)?, inputs.signer)
+}
+
+/// Everything of a package but the signatures.
+///
+/// # Errors
+/// An image or INF that breaks a rule; all broken rules are listed.
+pub fn unsigned(inputs: &Inputs) -> Result<Unsigned, PackageError> {
+    let [sys, inf, cat] = names(inputs.name);
+    let image = sealed_image(&sys, inputs)?;
     let (stamped, hardware_ids) = stamped_inf(&inf, &sys, &cat, inputs)?;
+    // What a catalog says of an image is the same before it is signed and after.
     let member = Member::image(&sys, &image).map_err(|error| one(&sys, error))?;
-    let image_digest = member.digest;
     let members = [member, Member::flat(&inf, &stamped)];
     let list_id = Sha256Digest::of_parts(members.iter().map(|member| &member.digest.0[..]));
     let spec = CatalogSpec {
@@ -116,11 +138,32 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
         hardware_ids: &hardware_ids,
         members: &members,
     };
-    let unsigned = catalog::unsigned(&spec);
-    let signed = catalog::sign(&unsigned, inputs.signer).map_err(|error| one(&cat, error))?;
+    Ok(Unsigned {
+        name: inputs.name.to_owned(),
+        version: inputs.version.to_string(),
+        cat: catalog::unsigned(&spec),
+        sys: image,
+        inf: stamped,
+        pdb: inputs.pdb.map(<[u8]>::to_vec),
+    })
+}
 
-    let mut files: Vec<(String, &[u8])> = vec![(sys, &image), (inf, &stamped), (cat, &signed)];
-    files.extend(inputs.pdb.map(|bytes| (pdb, bytes)));
+/// Signs a package's files and writes them into `dir`, with `manifest.json` beside them.
+///
+/// # Errors
+/// A file that cannot be signed or written. Nothing is written unless everything is signed.
+pub fn sign(dir: &Path, unsigned: &Unsigned, signer: &Signer) -> Result<Package, PackageError> {
+    let [sys, inf, cat] = names(&unsigned.name);
+    let image =
+        authenticode::sign(&unsigned.sys, signer, true).map_err(|error| one(&sys, error))?;
+    let image_digest = Member::image(&sys, &image)
+        .map_err(|error| one(&sys, error))?
+        .digest;
+    let signed = catalog::sign(&unsigned.cat, signer).map_err(|error| one(&cat, error))?;
+
+    let mut files: Vec<(String, &[u8])> = vec![(sys, &image), (inf, &unsigned.inf), (cat, &signed)];
+    let pdb = format!("{}.pdb", unsigned.name);
+    files.extend(unsigned.pdb.as_deref().map(|bytes| (pdb, bytes)));
     let describe = |(name, bytes): &(String, &[u8])| PackagedFile {
         name: name.clone(),
         sha256: Sha256Digest::of(bytes),
@@ -128,11 +171,11 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
     };
     let package = Package {
         dir: dir.to_owned(),
-        version: inputs.version.to_string(),
+        version: unsigned.version.clone(),
         files: files.iter().map(describe).collect(),
-        unsigned_image: Sha256Digest::of(&sealed),
+        unsigned_image: Sha256Digest::of(&unsigned.sys),
         image_digest,
-        unsigned_catalog: Sha256Digest::of(&unsigned),
+        unsigned_catalog: Sha256Digest::of(&unsigned.cat),
     };
     let mut manifest =
         serde_json::to_vec_pretty(&package).map_err(|error| one("manifest.json", error))?;
@@ -144,6 +187,11 @@ pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
             .map_err(|error| one(&dir.join(&name).display().to_string(), error))?;
     }
     Ok(package)
+}
+
+/// Image, INF and catalog of a package.
+fn names(name: &str) -> [String; 3] {
+    ["sys", "inf", "cat"].map(|extension| format!("{name}.{extension}"))
 }
 
 fn one(file: &str, reason: impl fmt::Display) -> PackageError {

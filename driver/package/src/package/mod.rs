@@ -9,7 +9,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use build::{Inputs, Package, PackageError, PackagedFile, build};
+pub use build::{Inputs, Package, PackageError, PackagedFile, Unsigned, build, sign, unsigned};
 pub use given::given;
 pub use ready::{Finding, Release, check_files, check_signer};
 pub use returned::{NamedFile, Returned, check_returned};
