@@ -23,6 +23,7 @@ mod machine;
 mod mutant;
 mod optimised;
 mod play;
+mod release;
 mod setup;
 mod signer;
 mod spread;

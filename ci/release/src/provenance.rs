@@ -41,7 +41,7 @@ pub fn write(
         .iter()
         .map(|(name, digest)| json!({"name": name, "digest": {"sha256": digest.to_string()}}))
         .collect();
-    let source = format!("git+{}@refs/tags/v{}", subject.repository, subject.version);
+    let source = format!("git+{}@{}", subject.repository, subject.commit);
     let mut dependencies = vec![
         json!({"uri": source, "digest": {"gitCommit": subject.commit}}),
         json!({"name": "Cargo.lock", "digest": {"sha256": Sha256Digest::of(lock).to_string()}}),
@@ -140,7 +140,7 @@ mod tests {
             ),
             (
                 &predicate["buildDefinition"]["resolvedDependencies"][0],
-                json!({"uri": "git+https://example.org/x@refs/tags/v1.0.0", "digest": {"gitCommit": "c0ffee"}}),
+                json!({"uri": "git+https://example.org/x@c0ffee", "digest": {"gitCommit": "c0ffee"}}),
             ),
             (
                 &predicate["buildDefinition"]["resolvedDependencies"][2],

@@ -76,6 +76,12 @@ struct Package {
     source: Option<String>,
     description: Option<String>,
     repository: Option<String>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -263,6 +269,9 @@ fn gather<'a>(
             shipped: false,
             needs: BTreeSet::new(),
         });
+        // The compiler executes a procedural macro and all that it is made of; nothing of it is in the file.
+        let is_macro = |target: &Target| target.kind.iter().any(|kind| kind == "proc-macro");
+        let shipped = shipped && !package.targets.iter().any(is_macro);
         found.shipped |= shipped;
         for dependency in &node.deps {
             let has = |wanted: Option<&str>| {

@@ -4,19 +4,24 @@ use super::*;
 
 const METADATA: &str = r#"{
   "packages": [
-    {"name": "card", "version": "1.0.0", "id": "card", "license": "MIT", "source": null, "description": null, "repository": null},
-    {"name": "ring", "version": "0.2.0", "id": "ring", "license": "MIT/Apache-2.0", "source": "registry", "description": " A ring. ", "repository": "https://example.org/ring"},
-    {"name": "gen", "version": "3.1.0", "id": "gen", "license": null, "source": "registry", "description": null, "repository": null},
-    {"name": "both", "version": "1.1.0", "id": "both", "license": "MIT", "source": "registry", "description": null, "repository": null},
-    {"name": "tests", "version": "9.0.0", "id": "tests", "license": "MIT", "source": "registry", "description": null, "repository": null}
+    {"name": "card", "version": "1.0.0", "id": "card", "license": "MIT", "source": null, "description": null, "repository": null, "targets": [{"kind": ["lib"]}]},
+    {"name": "ring", "version": "0.2.0", "id": "ring", "license": "MIT/Apache-2.0", "source": "registry", "description": " A ring. ", "repository": "https://example.org/ring", "targets": [{"kind": ["lib"]}]},
+    {"name": "gen", "version": "3.1.0", "id": "gen", "license": null, "source": "registry", "description": null, "repository": null, "targets": [{"kind": ["lib"]}]},
+    {"name": "both", "version": "1.1.0", "id": "both", "license": "MIT", "source": "registry", "description": null, "repository": null, "targets": [{"kind": ["lib"]}]},
+    {"name": "derive", "version": "5.0.0", "id": "derive", "license": "MIT", "source": "registry", "description": null, "repository": null, "targets": [{"kind": ["proc-macro"]}]},
+    {"name": "parse", "version": "6.0.0", "id": "parse", "license": "MIT", "source": "registry", "description": null, "repository": null, "targets": [{"kind": ["lib"]}]},
+    {"name": "tests", "version": "9.0.0", "id": "tests", "license": "MIT", "source": "registry", "description": null, "repository": null, "targets": [{"kind": ["lib"]}]}
   ],
   "resolve": {"nodes": [
     {"id": "card", "deps": [
       {"pkg": "ring", "dep_kinds": [{"kind": null}]},
       {"pkg": "gen", "dep_kinds": [{"kind": "build"}]},
+      {"pkg": "derive", "dep_kinds": [{"kind": null}]},
       {"pkg": "tests", "dep_kinds": [{"kind": "dev"}]}]},
     {"id": "ring", "deps": [{"pkg": "both", "dep_kinds": [{"kind": null}]}]},
     {"id": "gen", "deps": [{"pkg": "both", "dep_kinds": [{"kind": null}]}]},
+    {"id": "derive", "deps": [{"pkg": "parse", "dep_kinds": [{"kind": null}]}]},
+    {"id": "parse", "deps": []},
     {"id": "both", "deps": []},
     {"id": "tests", "deps": []}
   ]}
@@ -38,6 +43,14 @@ checksum = "22"
 name = "both"
 version = "1.1.0"
 checksum = "33"
+[[package]]
+name = "derive"
+version = "5.0.0"
+checksum = "55"
+[[package]]
+name = "parse"
+version = "6.0.0"
+checksum = "66"
 "#;
 
 fn bill(package: &str, metadata: &str, lock: &str) -> Result<Value, String> {
@@ -95,6 +108,8 @@ fn crates_are_listed_with_checksum_licence_and_whether_they_are_shipped() {
         ("ring", "description", json!("A ring.")),
         ("gen", "scope", json!("excluded")),
         ("gen", "licenses", Value::Null),
+        ("derive", "scope", json!("excluded")),
+        ("parse", "scope", json!("excluded")),
         // Reached both ways: what is in the file counts.
         ("both", "scope", json!("required")),
         ("card", "hashes", Value::Null),
@@ -112,7 +127,11 @@ fn crates_are_listed_with_checksum_licence_and_whether_they_are_shipped() {
     assert_eq!(of("file:card.sys"), json!(["pkg:cargo/card@1.0.0"]));
     assert_eq!(
         of("pkg:cargo/card@1.0.0"),
-        json!(["pkg:cargo/gen@3.1.0", "pkg:cargo/ring@0.2.0"])
+        json!([
+            "pkg:cargo/derive@5.0.0",
+            "pkg:cargo/gen@3.1.0",
+            "pkg:cargo/ring@0.2.0"
+        ])
     );
     assert_eq!(bill["metadata"]["timestamp"], "2026-11-20T00:00:00Z");
     assert_eq!(bill["formulation"][0]["components"][0]["name"], "rustc");

@@ -37,11 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         arch: Arch::Amd64,
         min_build: OsBuild(19041),
         rules,
-        signer: &signer,
         time: now.date().midnight(),
     };
     let dir = out.join("package");
-    let package = package::build(&dir, &inputs)?;
+    let package = package::build(&dir, &inputs, &signer)?;
     println!("{package:#?}");
     let trust = cert::Trust::test_machine(&[signer.certificate().clone()], now);
     let target = inf::Target {

@@ -18,6 +18,7 @@ pub(crate) mod interleave;
 mod mutants;
 pub(crate) mod pace;
 pub(crate) mod package;
+mod release;
 mod returned;
 mod rules;
 #[cfg(target_os = "linux")]
@@ -25,7 +26,7 @@ mod sabotage;
 mod sim;
 mod test;
 mod triage;
-mod vm_test;
+pub(crate) mod vm_test;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -75,6 +76,8 @@ const VERBS: &[Verb] = &[
     image::ANSWERS,
     #[cfg(target_os = "linux")]
     image::MEDIUM,
+    release::VERB,
+    release::PARTS,
     returned::VERB,
     doctor::VERB,
     test::VERB,
@@ -147,6 +150,8 @@ pub(crate) struct Options {
     pub(crate) linux: bool,
     /// `--disposable`: nobody needs this host.
     pub(crate) disposable: bool,
+    /// `--kind NAME`: what is released.
+    pub(crate) kind: Option<String>,
     /// `--sent CAB`: the cabinet that was submitted.
     pub(crate) sent: Option<PathBuf>,
     /// `--back FILE`: what came back.
@@ -159,6 +164,12 @@ pub(crate) struct Options {
     pub(crate) systems: Option<String>,
     /// `--signer FILE`: who signs, instead of the test certificate.
     pub(crate) signer: Option<PathBuf>,
+    /// `--dry-run`: nothing is signed or published.
+    pub(crate) dry_run: bool,
+    /// `--publish`
+    pub(crate) publish: bool,
+    /// `--verify`: build twice and compare.
+    pub(crate) verify: bool,
     /// `--verifier`: Windows guests run with Driver Verifier on.
     pub(crate) verifier: bool,
 }
@@ -241,6 +252,10 @@ fn parse(verb: &Verb, args: &mut Parser) -> Result<Option<Options>> {
             "transcript" => options.transcript = Some(args.value()?.into()),
             "disposable" => options.disposable = true,
             "verifier" => options.verifier = true,
+            "kind" => options.kind = Some(args.value()?.string()?),
+            "dry-run" => options.dry_run = true,
+            "publish" => options.publish = true,
+            "verify" => options.verify = true,
             "linux" => options.linux = true,
             "out" => options.out = Some(args.value()?.into()),
             "pdb" => options.pdb = Some(args.value()?.into()),
@@ -316,7 +331,8 @@ mod tests {
                 let value = match option {
                     "seed" | "count" | "replay" | "frame" | "minutes" | "deadline" | "memory"
                     | "disk" => Some("1"),
-                    "json" | "restart" | "disposable" | "verifier" | "linux" => None,
+                    "json" | "restart" | "disposable" | "verifier" | "linux" | "dry-run"
+                    | "publish" | "verify" => None,
                     _ => Some("x"),
                 };
                 let words = std::iter::once(format!("--{option}")).chain(value.map(str::to_owned));

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Error, Result};
 use serde::Deserialize;
 use waverig_package::cert::Signer;
 use waverig_package::inf::DriverVersion;
-use waverig_package::package::{Inputs, Package};
+use waverig_package::package::{Inputs, Package, Unsigned};
 use waverig_package::{Arch, Date, OsBuild, package, pe};
 use waverig_protocol::device::Device;
 use waverig_vm::run::Job;
@@ -242,17 +242,18 @@ pub(crate) struct Parts<'a> {
     pub(crate) faulty: bool,
 }
 
-/// Signs and writes the package into `folder`, which is emptied before.
+/// What `DriverVer` says: version and day.
+pub(crate) struct Stated {
+    pub(crate) version: DriverVersion,
+    pub(crate) date: Date,
+}
+
+/// Reads a driver's `[package.metadata.inf]`.
 ///
 /// # Errors
-/// An image or INF that breaks a rule, with the rule; a folder that cannot be written.
-pub(crate) fn write(
-    layout: &Layout,
-    folder: &Path,
-    parts: &Parts<'_>,
-    signer: &Signer,
-) -> Result<Package> {
-    let manifest = layout.root().join(parts.driver.folder).join("Cargo.toml");
+/// A manifest that does not have it, or in another form.
+pub(crate) fn stated(layout: &Layout, driver: &Driver) -> Result<Stated> {
+    let manifest = layout.root().join(driver.folder).join("Cargo.toml");
     let metadata = toml::from_str::<DriverManifest>(&fs::read_to_string(&manifest)?)
         .with_context(|| {
             format!(
@@ -263,29 +264,63 @@ pub(crate) fn write(
         .package
         .metadata
         .inf;
-    let date: Date = metadata.date.parse().map_err(Error::msg)?;
-    let version: DriverVersion = metadata.version.parse().map_err(Error::msg)?;
-    let arch = in_package(parts.arch);
+    Ok(Stated {
+        date: metadata.date.parse().map_err(Error::msg)?,
+        version: metadata.version.parse().map_err(Error::msg)?,
+    })
+}
+
+/// Signs and writes the package into `folder`, which is emptied before.
+///
+/// # Errors
+/// An image or INF that breaks a rule, with the rule; a folder that cannot be written.
+pub(crate) fn write(
+    layout: &Layout,
+    folder: &Path,
+    parts: &Parts<'_>,
+    signer: &Signer,
+) -> Result<Package> {
+    let unsigned = put_together(layout, parts)?;
     layout::fresh(folder)?;
-    Ok(package::build(
-        folder,
-        &Inputs {
-            name: parts.driver.name,
-            image: parts.image,
-            pdb: Some(parts.pdb),
-            inx: parts.inx,
-            version,
-            date,
+    Ok(package::sign(folder, &unsigned, signer)?)
+}
+
+/// Builds the product and puts its package together, without signatures.
+///
+/// # Errors
+/// What the build says; an image or INF that breaks a rule, with the rule.
+pub(crate) fn unsigned(context: &Context, arch: waverig_kit::Arch) -> Result<Unsigned> {
+    let built = build::build(context, arch, None)?;
+    let parts = Parts {
+        driver: &WAVERIG,
+        image: &read(&built.sys)?,
+        pdb: &read(&built.pdb)?,
+        inx: &read(&inx(context))?,
+        arch,
+        faulty: false,
+    };
+    put_together(&context.layout, &parts)
+}
+
+/// A package without signatures.
+fn put_together(layout: &Layout, parts: &Parts<'_>) -> Result<Unsigned> {
+    let stated = stated(layout, parts.driver)?;
+    let arch = in_package(parts.arch);
+    Ok(package::unsigned(&Inputs {
+        name: parts.driver.name,
+        image: parts.image,
+        pdb: Some(parts.pdb),
+        inx: parts.inx,
+        version: stated.version,
+        date: stated.date,
+        arch,
+        min_build: MIN_BUILD,
+        rules: pe::Rules {
             arch,
-            min_build: MIN_BUILD,
-            rules: pe::Rules {
-                arch,
-                imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
-                exports: &[],
-                forbidden: if parts.faulty { &[] } else { &[fault::MARK] },
-            },
-            signer,
-            time: date.midnight(),
+            imports: &["ntoskrnl.exe", "hal.dll", "portcls.sys"],
+            exports: &[],
+            forbidden: if parts.faulty { &[] } else { &[fault::MARK] },
         },
-    )?)
+        time: stated.date.midnight(),
+    })?)
 }

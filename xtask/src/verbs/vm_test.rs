@@ -54,6 +54,28 @@ pub(super) fn on(
     plan: &Plan,
     faults: &Faults,
 ) -> Result<ExitCode> {
+    let verdict = run_on(context, machine, plan, faults)?;
+    if verdict == Verdict::Passed {
+        println!("next: cargo xtask test, before a change lands");
+    }
+    // Only what was shown to be right is green.
+    Ok(match verdict {
+        Verdict::Passed => ExitCode::SUCCESS,
+        Verdict::Inconclusive => ExitCode::from(stop::INCONCLUSIVE),
+        Verdict::NotProven | Verdict::Failed => ExitCode::from(stop::FAILED),
+    })
+}
+
+/// Plays, judges, reports; gives what it came to.
+///
+/// # Errors
+/// As [`test`].
+pub(crate) fn run_on(
+    context: &Context,
+    machine: &dyn Machine,
+    plan: &Plan,
+    faults: &Faults,
+) -> Result<Verdict> {
     let played = play::play(context, machine, plan)?;
     let mut report = judged(plan, played);
     // A driver that cannot be played on would only break the same rules again and again.
@@ -68,15 +90,7 @@ pub(super) fn on(
     for file in ["report.html", "summary.md"] {
         println!("written: {}", rig.join(file).display());
     }
-    if report.verdict() == Verdict::Passed {
-        println!("next: cargo xtask test, before a change lands");
-    }
-    // Only what was shown to be right is green.
-    Ok(match report.verdict() {
-        Verdict::Passed => ExitCode::SUCCESS,
-        Verdict::Inconclusive => ExitCode::from(stop::INCONCLUSIVE),
-        Verdict::NotProven | Verdict::Failed => ExitCode::from(stop::FAILED),
-    })
+    Ok(report.verdict())
 }
 
 /// Judges each scenario and writes its files.

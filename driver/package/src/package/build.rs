@@ -33,8 +33,6 @@ pub struct Inputs<'a> {
     pub min_build: OsBuild,
     /// What the image may contain.
     pub rules: pe::Rules<'a>,
-    /// Who signs.
-    pub signer: &'a Signer,
     /// The time written into the catalog's list; not a time stamp. Derive it from `date` for the same bytes every time.
     pub time: UnixTime,
 }
@@ -112,8 +110,8 @@ pub struct Unsigned {
 /// # Errors
 /// An image or INF that breaks a rule (all broken rules are listed), a file that cannot be signed or written. Nothing is
 /// written unless everything is good.
-pub fn build(dir: &Path, inputs: &Inputs) -> Result<Package, PackageError> {
-    sign(dir, &unsigned(inputs)?, inputs.signer)
+pub fn build(dir: &Path, inputs: &Inputs, signer: &Signer) -> Result<Package, PackageError> {
+    sign(dir, &unsigned(inputs)?, signer)
 }
 
 /// Everything of a package but the signatures.

@@ -87,7 +87,6 @@ pub(super) fn inputs<'a>(image: &'a [u8], inx: &'a [u8]) -> Inputs<'a> {
             exports: &[],
             forbidden: &[b"BUILT-TO-FAIL"],
         },
-        signer: test_signer(),
         time: DATE.midnight(),
     }
 }
@@ -99,7 +98,12 @@ fn trust() -> Trust {
 /// The files of a good package by name.
 fn good(name: &str) -> HashMap<String, Vec<u8>> {
     let folder = Folder::new(name);
-    let package = build(&folder.0, &inputs(&Sample::default().build(), INX)).unwrap();
+    let package = build(
+        &folder.0,
+        &inputs(&Sample::default().build(), INX),
+        test_signer(),
+    )
+    .unwrap();
     package
         .files
         .iter()
@@ -129,7 +133,12 @@ fn decision(files: &HashMap<String, Vec<u8>>) -> Result<Verified, Refusal> {
 #[test]
 fn a_good_package_verifies() {
     let folder = Folder::new("good");
-    let package = build(&folder.0, &inputs(&Sample::default().build(), INX)).unwrap();
+    let package = build(
+        &folder.0,
+        &inputs(&Sample::default().build(), INX),
+        test_signer(),
+    )
+    .unwrap();
     let verified = verify(&folder.0, "card.inf", &trust(), &TARGET).unwrap();
     assert_eq!(verified.image_name, "card.sys");
     assert_eq!(verified.image_sha256, package.files[0].sha256);
@@ -285,7 +294,7 @@ fn refusals_say_what_a_machine_would() {
 fn what_breaks_a_rule_is_not_packaged() {
     let refused = |sample: Sample, inx: &[u8]| {
         let folder = Folder::new("refused");
-        let error = build(&folder.0, &inputs(&sample.build(), inx))
+        let error = build(&folder.0, &inputs(&sample.build(), inx), test_signer())
             .unwrap_err()
             .to_string();
         assert!(!folder.0.exists(), "nothing is written");
@@ -343,6 +352,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = build(
         &folder.0.join("package"),
         &inputs(&Sample::default().build(), INX),
+        test_signer(),
     )
     .unwrap_err()
     .to_string();

@@ -1,0 +1,162 @@
+//! What is said about a release: bill of materials, provenance, notes, checksums.
+
+use std::env;
+use std::path::Path;
+
+use anyhow::{Context as _, Error, Result, bail};
+use waverig_kit::{Arch, Invocation};
+use waverig_package::Sha256Digest;
+use waverig_release::sbom::{self, File, Pin, Resolved, Subject};
+use waverig_release::{provenance, sums};
+
+use super::{FILES, Release, UNSIGNED, names, now, parts};
+use crate::verbs::package::{self, NAME};
+
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// Writes the texts about what was packed.
+pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
+    let (context, source) = (release.context, &release.source);
+    let folder = release.folder.join(FILES);
+    let packed = names(&release.journal, "pack", FILES);
+    let pins = pins(release)?;
+    let subject = Subject {
+        name: NAME,
+        version: source.version,
+        repository: REPOSITORY,
+        commit: &source.commit,
+        time: source.time,
+        license: env!("CARGO_PKG_LICENSE"),
+    };
+    let lock = package::read(&context.layout.root().join("Cargo.lock"))?;
+    let lock_text = String::from_utf8_lossy(&lock);
+    let inside = release.folder.join(if release.wish.dry_run {
+        UNSIGNED
+    } else {
+        "signed"
+    });
+    let file = |(extension, kind): (&str, &'static str)| {
+        let name = format!("{NAME}.{extension}");
+        Ok(File {
+            sha256: digest(&inside.join(&name))?,
+            name,
+            kind,
+        })
+    };
+    let files = [
+        ("sys", "device-driver"),
+        ("inf", "file"),
+        ("cat", "file"),
+        ("pdb", "file"),
+    ]
+    .into_iter()
+    .map(file)
+    .collect::<Result<Vec<_>>>()?;
+    let metadata = metadata(release, Arch::X64.triple())?;
+    let resolved = [Resolved {
+        file: &format!("{NAME}.sys"),
+        package: NAME,
+        metadata: &metadata,
+    }];
+    let bill = sbom::write(&subject, &files, &resolved, &lock_text, &pins).map_err(Error::msg)?;
+
+    let digests = packed
+        .iter()
+        .map(|name| Ok((name.as_str(), digest(&folder.join(name))?)))
+        .collect::<Result<Vec<_>>>()?;
+    let (builder, invocation) = builder();
+    let builder = provenance::Builder {
+        id: &builder,
+        invocation: invocation.as_deref(),
+        started: release.started,
+        finished: now(),
+    };
+    let options = [("kind", release.wish.kind.name())];
+    let statement = provenance::write(&subject, &digests, &options, &pins, &lock, &builder)
+        .map_err(Error::msg)?;
+
+    let base = format!("{NAME}-{}", source.version);
+    let texts = [
+        (format!("{base}.cdx.json"), bill),
+        (format!("{base}.intoto.json"), statement),
+        ("notes.md".to_owned(), format!("{}\n", source.notes.text)),
+    ];
+    for (name, text) in &texts {
+        parts::write(&folder.join(name), text.as_bytes())?;
+    }
+    let mut all = packed;
+    all.extend(texts.into_iter().map(|(name, _)| name));
+    let digests = all
+        .iter()
+        .map(|name| Ok((name.as_str(), digest(&folder.join(name))?)))
+        .collect::<Result<Vec<_>>>()?;
+    parts::write(&folder.join("SHA256SUMS"), sums::list(digests).as_bytes())?;
+    let made = all
+        .into_iter()
+        .skip(names(&release.journal, "pack", FILES).len());
+    Ok(made
+        .chain(["SHA256SUMS".into()])
+        .map(|name| format!("{FILES}/{name}"))
+        .collect())
+}
+
+fn digest(path: &Path) -> Result<Sha256Digest> {
+    Ok(Sha256Digest::of(&package::read(path)?))
+}
+
+/// What decides the driver's bytes beside sources and crates.
+fn pins(release: &Release<'_>) -> Result<Vec<Pin>> {
+    let context = release.context;
+    let found = waverig_kit::pins(&*context.exec, &context.workspace(), Arch::X64)?;
+    let pin = |pin: waverig_kit::Pin| Pin {
+        name: pin.name,
+        version: pin.version,
+        sha256: pin.sha256,
+    };
+    Ok(found.into_iter().map(pin).collect())
+}
+
+/// What Cargo resolved for a target.
+fn metadata(release: &Release<'_>, triple: &str) -> Result<String> {
+    let command = Invocation::new("cargo")
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            triple,
+        ])
+        .cwd(release.context.layout.root());
+    let output = release
+        .context
+        .exec
+        .run(&command)
+        .context("cannot start cargo")?;
+    if !output.success() {
+        bail!("`{}` failed:\n{}", command.line(), output.stderr.trim());
+    }
+    Ok(output.stdout)
+}
+
+/// Who builds: a workflow on GitHub says so in its environment, anybody else is this verb.
+fn builder() -> (String, Option<String>) {
+    let said = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    match (
+        said("GITHUB_SERVER_URL"),
+        said("GITHUB_WORKFLOW_REF"),
+        said("GITHUB_REPOSITORY"),
+        said("GITHUB_RUN_ID"),
+    ) {
+        (Some(server), Some(workflow), Some(repository), Some(run)) => {
+            let attempt = said("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".into());
+            (
+                format!("{server}/{workflow}"),
+                Some(format!(
+                    "{server}/{repository}/actions/runs/{run}/attempts/{attempt}"
+                )),
+            )
+        }
+        _ => (format!("{REPOSITORY}#cargo-xtask-release"), None),
+    }
+}
