@@ -363,6 +363,15 @@ mod tests {
         check(&["vm-test", "--seed", "x"], "x");
         check(&["inspect", "--driver", "x.sys"], "go together");
         check(&["image", "build", "--image", "x.img"], "--iso FILE");
+        check(&["release", "--kind", "x"], "there are test, attestation");
+        check(
+            &["release", "--dry-run", "--publish"],
+            "leave out one of the two",
+        );
+        check(
+            &["release", "--kind", "attestation", "--publish"],
+            "publish what comes back",
+        );
         check(&["triage"], "needs a dump");
         check(&["returned", "--sent", "x.cab"], "--back RETURNED");
         check(&["triage", "a.dmp", "b.dmp"], "b.dmp");

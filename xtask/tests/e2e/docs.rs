@@ -1,11 +1,11 @@
-//! Every command that docs/windows-audio.md, docs/machines.md and docs/your-driver.md tell people to try works.
+//! Every command that the pages below docs/ tell people to try works, or fails where the page says so.
 
 use std::fs;
 
 use crate::rig::{Rig, root, run, xtask};
 
-/// Commands that take longer: `ci` and `compare` have tests of their own, `bench` is for people.
-const ELSEWHERE: &[&str] = &["ci", "compare", "bench"];
+/// Commands that take longer or change the checkout: `ci`, `compare` and `bless` have tests of their own, `bench` is for people.
+const ELSEWHERE: &[&str] = &["ci", "compare", "bench", "bless"];
 
 /// The words behind `program` of each command in a page's fenced blocks.
 fn commands(page: &str, program: &str) -> Vec<Vec<String>> {
@@ -13,6 +13,7 @@ fn commands(page: &str, program: &str) -> Vec<Vec<String>> {
     let mut fenced = false;
     let mut commands = Vec::new();
     for line in text.lines() {
+        let line = line.trim_start();
         if line.starts_with("```") {
             fenced = !fenced;
             continue;
@@ -36,6 +37,61 @@ fn the_commands_of_windows_audio_work() {
             rig.xtask(&words).expect(0, &[]);
         }
     }
+}
+
+/// In the page's order, in one folder, as a newcomer would.
+#[test]
+fn the_commands_of_a_first_change_work_and_fail_where_the_page_says_so() {
+    const PAGE: &str = "docs/first-change.md";
+    let text = fs::read_to_string(root().join(PAGE)).expect("the page is there");
+    let commands = commands(PAGE, "cargo xtask ");
+    assert!(commands.len() >= 8, "few commands were found: {commands:?}");
+    let lines = text.lines().filter(|line| line.starts_with("cargo xtask "));
+    let fails: Vec<bool> = lines.map(|line| line.ends_with("# fails")).collect();
+    assert_eq!(fails.len(), commands.len());
+    let rig = Rig::new("docs-first-change");
+    for (command, fails) in commands.iter().zip(fails) {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        if ELSEWHERE.contains(&words[0]) {
+            continue;
+        }
+        let said = rig.xtask(&words).expect(i32::from(fails), &[]);
+        if fails {
+            // The page quotes it.
+            let quoted = "lost 1 frames at frame 24000 (0.500000 s, packet 50 + 0); from there on everything comes 1 frames early";
+            assert!(said.out.contains(quoted) && text.contains(quoted), "{}", said.out);
+        }
+    }
+}
+
+/// The scenario that the page shows is one, and plays; its commands name it.
+#[test]
+fn the_scenario_of_the_page_about_scenarios_plays() {
+    const PAGE: &str = "docs/adding-a-scenario.md";
+    let rig = Rig::with_package("docs-scenario");
+    let text = fs::read_to_string(root().join(PAGE)).expect("the page is there");
+    let toml = text.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+    let toml = toml.expect("a scenario is shown").replace("\n   ", "\n");
+    let scenario = rig.folder.join("shown.toml");
+    fs::write(&scenario, toml).expect("the test's own folder");
+    run(xtask()
+        .arg("__simulator")
+        .arg(rig.package().join("waverig.sys"))
+        .arg("--inf")
+        .arg(rig.package().join("waverig.inf"))
+        .arg("--scenario")
+        .arg(&scenario))
+    .expect(0, &["passed"]);
+    let named = [["vm-test", "--filter", "NAME"], ["bless", "--filter", "NAME"]];
+    assert_eq!(commands(PAGE, "cargo xtask "), named.map(|words| words.to_vec()));
+}
+
+/// Two builds take their time: the test of `release.rs` does what these do.
+#[test]
+fn the_commands_of_releasing_are_those_that_a_test_runs() {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let known = crate::release::COMMANDS.map(words);
+    assert_eq!(commands("docs/releasing.md", "cargo xtask "), known);
 }
 
 /// Guests take their time to boot: the tests of `qemu.rs` and `hyperv.rs` run these very commands.

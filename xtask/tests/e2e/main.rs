@@ -24,7 +24,7 @@ mod others;
 mod pace;
 #[cfg(target_os = "linux")]
 mod qemu;
-mod reproducible;
+mod release;
 mod rig;
 #[cfg(target_os = "linux")]
 mod signing;
