@@ -1,5 +1,6 @@
 //! Reports: files per scenario, JUnit and a summary per run, and a summary for the terminal.
 
+mod annotations;
 pub(crate) mod diagnostics;
 mod escape;
 mod files;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+pub use annotations::annotations;
 pub use files::{write_scenario, write_sweep};
 pub use html::html;
 pub use junit::junit;

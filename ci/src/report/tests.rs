@@ -53,6 +53,7 @@ fn a_right_run_is_reported_with_what_was_measured() {
         &["✅ waverig: passed", "| 0.25 s |"],
         &[],
     );
+    assert_eq!(annotations(&report), "");
     let xml = xml(&report);
     let expect = [
         "<testsuite id=\"0\" name=\"sine-16bit-event\"",
@@ -122,6 +123,12 @@ fn a_wrong_run_is_reported_with_why_and_how_to_replay() {
         &[why, &format!("next: {REPLAY}")],
         &[],
     );
+    let place = "::error title=sine-16bit-event failed,file=ci/scenarios/sine-16bit-event.toml,line=1::capture-exact failed: ";
+    check(
+        &annotations(&report),
+        &[place, why, "%0Aagain: ", REPLAY],
+        &[],
+    );
 }
 
 #[test]
@@ -148,6 +155,8 @@ fn a_disturbed_run_is_told_with_the_figure_and_is_not_green() {
         &["inconclusive: 0 of 1", why, &format!("next: {REPLAY}")],
         &[],
     );
+    let warning = "::warning title=sine-16bit-event inconclusive,";
+    check(&annotations(&report), &[warning, why], &["::error"]);
 }
 
 #[test]
@@ -195,6 +204,8 @@ fn a_broken_rule_is_shown_once_with_the_scenarios_that_broke_it() {
         &["```\nerror[pool-leak]: 64 bytes\n"],
         &["65 bytes"],
     );
+    let once = "::error title=pool-leak,file=driver/src/a.rs,line=7::64 bytes (in sine-16bit-event, other)\n";
+    check(&annotations(&report), &[once, "line=8::67 bytes"], &["65"]);
 }
 
 #[test]
@@ -227,6 +238,8 @@ fn a_problem_outside_of_a_scenario_fails_the_run() {
         ],
         &[],
     );
+    let line = "::error title=package refused::waverig.cat does not cover waverig.sys\n";
+    assert_eq!(annotations(&report), line);
 }
 
 #[test]

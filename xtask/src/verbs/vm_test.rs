@@ -1,5 +1,6 @@
 //! `cargo xtask vm-test`: plays the scenarios on a test machine and judges what came out.
 
+use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -86,6 +87,10 @@ pub(crate) fn run_on(
     }
     report::write_run(context.layout.rig(), &report)?;
     print!("{}", report::terminal(&report, context.ui.colour()));
+    // Set by GitHub's runners, always to "true" ("Default environment variables").
+    if env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        print!("{}", report::annotations(&report));
+    }
     let rig = context.layout.rig();
     for file in ["report.html", "summary.md"] {
         println!("written: {}", rig.join(file).display());

@@ -59,7 +59,11 @@ fn the_commands_of_a_first_change_work_and_fail_where_the_page_says_so() {
         if fails {
             // The page quotes it.
             let quoted = "lost 1 frames at frame 24000 (0.500000 s, packet 50 + 0); from there on everything comes 1 frames early";
-            assert!(said.out.contains(quoted) && text.contains(quoted), "{}", said.out);
+            assert!(
+                said.out.contains(quoted) && text.contains(quoted),
+                "{}",
+                said.out
+            );
         }
     }
 }
@@ -70,7 +74,10 @@ fn the_scenario_of_the_page_about_scenarios_plays() {
     const PAGE: &str = "docs/adding-a-scenario.md";
     let rig = Rig::with_package("docs-scenario");
     let text = fs::read_to_string(root().join(PAGE)).expect("the page is there");
-    let toml = text.split("```toml").nth(1).and_then(|rest| rest.split("```").next());
+    let toml = text
+        .split("```toml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     let toml = toml.expect("a scenario is shown").replace("\n   ", "\n");
     let scenario = rig.folder.join("shown.toml");
     fs::write(&scenario, toml).expect("the test's own folder");
@@ -82,8 +89,14 @@ fn the_scenario_of_the_page_about_scenarios_plays() {
         .arg("--scenario")
         .arg(&scenario))
     .expect(0, &["passed"]);
-    let named = [["vm-test", "--filter", "NAME"], ["bless", "--filter", "NAME"]];
-    assert_eq!(commands(PAGE, "cargo xtask "), named.map(|words| words.to_vec()));
+    let named = [
+        ["vm-test", "--filter", "NAME"],
+        ["bless", "--filter", "NAME"],
+    ];
+    assert_eq!(
+        commands(PAGE, "cargo xtask "),
+        named.map(|words| words.to_vec())
+    );
 }
 
 /// Two builds take their time: the test of `release.rs` does what these do.
