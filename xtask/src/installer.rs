@@ -22,7 +22,6 @@ const CERTIFICATE: &str = "certificate.der";
 /// Programs for Windows, as built: neither is signed, and the installer has no package in it.
 pub(crate) struct Programs {
     pub(crate) setup: PathBuf,
-    #[expect(dead_code, reason = "a release has it beside the installer")]
     pub(crate) agent: PathBuf,
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod hyperv;
 #[cfg(target_os = "linux")]
 pub(crate) mod qemu;
 mod runner;
+pub(crate) mod survey;
 
 use std::env;
 use std::env::consts::EXE_EXTENSION;

@@ -411,11 +411,36 @@ fn works(runner: &dyn Runner, words: &[&str]) -> bool {
 /// One thing a host has or lacks.
 pub(crate) struct Item {
     pub(crate) name: String,
+    /// What it is for.
+    pub(crate) why: &'static str,
+    /// Whether the README's two commands need it.
+    pub(crate) needed: bool,
     /// Where it is, or how it answered; `None` when it is missing.
     pub(crate) found: Option<String>,
     /// The line that adds it, when it is missing and there is one.
     pub(crate) add: Option<String>,
 }
+
+/// What single verbs need, and nothing else does.
+const SOMETIMES: &[(&str, Tool)] = &[
+    ("cargo xtask bench", CALLGRIND),
+    #[cfg(target_os = "linux")]
+    ("cargo xtask debug --machine qemu", SOCAT),
+    ("cargo xtask release", GIT),
+    ("cargo xtask release --publish", GH),
+];
+
+const GIT: Tool = Tool {
+    name: "git",
+    probe: &["git", "--version"],
+    add: &[apt(&["apt-get", "install", "--yes", "git"])],
+};
+
+const GH: Tool = Tool {
+    name: "gh, GitHub's command line program",
+    probe: &["gh", "--version"],
+    add: &[apt(&["apt-get", "install", "--yes", "gh"])],
+};
 
 /// What the host has and lacks, for `doctor`.
 ///
@@ -427,19 +452,43 @@ pub(crate) fn inventory(context: &Context) -> Result<Vec<Item>> {
         let found = need.found.as_ref().map(|place| place.display().to_string());
         list.push(Item {
             name: need.name.clone(),
+            why: "cargo xtask ci",
+            needed: true,
             add: install_line(std::slice::from_ref(&need)).ok(),
             found,
         });
     }
-    for tool in TOOLS {
+    let tests = TOOLS.iter().map(|tool| ("cargo xtask test", tool, true));
+    let sometimes = SOMETIMES.iter().map(|(why, tool)| (*why, tool, false));
+    for (why, tool, needed) in tests.chain(sometimes) {
         let add = tool.add.iter().find(|add| works(&*context.exec, add.when));
         list.push(Item {
-            name: format!("{} (for the tests)", tool.name),
+            name: tool.name.to_owned(),
+            why,
+            needed,
             found: works(&*context.exec, tool.probe).then(|| tool.probe.join(" ")),
-            add: add.map(|add| invocation(add.command).line()),
+            add: add.map(|add| match add.root {
+                true => format!("sudo {}", invocation(add.command).line()),
+                false => invocation(add.command).line(),
+            }),
         });
     }
     Ok(list)
+}
+
+/// Whether this user may install, in a line for `doctor`.
+pub(crate) fn rights(runner: &dyn Runner) -> String {
+    let told = env::var_os(NO_INSTALL).is_some();
+    match allowed(runner) {
+        Some(Privilege::Already) => {
+            "   rights  this user may install, and verbs do so by themselves".into()
+        }
+        Some(Privilege::Sudo) => {
+            "   rights  sudo asks for no password, so verbs install by themselves".into()
+        }
+        None if told => format!("   rights  {NO_INSTALL} is set: nothing is ever installed"),
+        None => "   rights  this user may not install: verbs print the line to run instead".into(),
+    }
 }
 
 #[cfg(test)]

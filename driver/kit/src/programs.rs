@@ -15,6 +15,12 @@ use crate::{Invocation, Runner, Workspace};
 const PROFILE: &str = "programs";
 /// What programs are built for where Windows is not the host: mingw-w64 links them.
 const GNU: &str = "x86_64-pc-windows-gnu";
+/// The target of [`build_programs`] on this host, as `cargo metadata --filter-platform` wants it.
+pub const PROGRAMS: &str = if cfg!(windows) {
+    "x86_64-pc-windows-msvc"
+} else {
+    GNU
+};
 
 /// Compiles and links these packages' programs below `target`; gives the folder with their `.exe` files.
 ///
@@ -34,8 +40,8 @@ pub fn build_programs(
         home: &home,
         registries: registries(&home),
     };
-    let linker = match triple {
-        GNU => Some(linker(target, &toolchain)?),
+    let tools = match triple {
+        GNU => Some(tools(target, &toolchain)?),
         _ => None,
     };
     let words = packages.iter().flat_map(|name| ["--package", name]);
@@ -53,9 +59,10 @@ pub fn build_programs(
     for (name, _) in env::vars_os().filter(|(name, _)| decides_bytes(&name.to_string_lossy())) {
         cargo = cargo.env_remove(name);
     }
-    if let Some(linker) = linker {
+    if let Some(tools) = tools {
         cargo = cargo
-            .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", linker)
+            .env("PATH", tools.path)
+            .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", tools.linker)
             .env("WAVERIG_ROOT", workspace.root())
             .env("WAVERIG_SYSROOT", &toolchain.sysroot)
             .env("WAVERIG_SYSROOT_LINK", target.join(SYSROOT_LINK));
@@ -97,33 +104,81 @@ for word do
 done
 exec x86_64-w64-mingw32-gcc "$@"
 "#;
+/// binutils' dlltool gives its files' names to a shell as they are, which takes a space for their end: it works inside their folder. Found before
+/// the real one, in a folder that stands first in PATH.
+const DLLTOOL: &str = r#"#!/bin/sh
+PATH=${PATH#*:}
+for word do
+    case $word in
+        *.def) folder=${word%/*} ;;
+    esac
+done
+cd "$folder" || exit
+for word do
+    case $word in
+        "$folder"/*) word=./${word#"$folder"/} ;;
+    esac
+    set -- "$@" "$word"
+    shift
+done
+exec x86_64-w64-mingw32-dlltool "$@"
+"#;
 /// Leads to Rust's libraries from below the workspace.
 const SYSROOT_LINK: &str = "sysroot";
 
-/// Writes the linker's script below `target`; gives its file.
+/// What stands before mingw-w64's programs.
+struct Tools {
+    linker: PathBuf,
+    /// PATH, with the folder of the other one first.
+    path: OsString,
+}
+
+/// Writes both scripts below `target`.
 #[cfg(unix)]
-fn linker(target: &Path, toolchain: &Toolchain) -> Result<PathBuf> {
+fn tools(target: &Path, toolchain: &Toolchain) -> Result<Tools> {
     use std::os::unix::fs::{OpenOptionsExt as _, symlink};
-    let write = |path: &Path| {
-        fs::create_dir_all(target)?;
+    let folder = target.join("tools");
+    let script = |path: &Path, text: &str| {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o755);
+        std::io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+    };
+    let (linker, dlltool) = (
+        target.join("linker"),
+        folder.join("x86_64-w64-mingw32-dlltool"),
+    );
+    // Cargo does not know that they decide bytes: what others have made is made anew.
+    let same = [(&linker, LINKER), (&dlltool, DLLTOOL)]
+        .into_iter()
+        .all(|(path, text)| fs::read_to_string(path).is_ok_and(|found| found == text));
+    if !same {
+        crate::files::remove_folder(target)?;
+    }
+    let write = || {
+        fs::create_dir_all(&folder)?;
         let link = target.join(SYSROOT_LINK);
         match fs::remove_file(&link) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => symlink(&toolchain.sysroot, link)?,
         }
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o755);
-        std::io::Write::write_all(&mut options.open(path)?, LINKER.as_bytes())
+        script(&linker, LINKER)?;
+        script(&dlltool, DLLTOOL)
     };
-    let path = target.join("linker");
-    write(&path).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(path)
+    write().with_context(|| format!("{} cannot be written", target.display()))?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(env::split_paths(&path));
+    let path = env::join_paths(folders)
+        .with_context(|| format!("{}: a folder in PATH may have no colon", target.display()))?;
+    Ok(Tools { linker, path })
 }
 
-/// Where there is no shell, mingw-w64's compiler is the host's own affair, and so is the order.
+/// Where there is no shell, mingw-w64's programs are the host's own affair, and so is the order.
 #[cfg(not(unix))]
-fn linker(_: &Path, _: &Toolchain) -> Result<PathBuf> {
-    Ok("x86_64-w64-mingw32-gcc".into())
+fn tools(_: &Path, _: &Toolchain) -> Result<Tools> {
+    Ok(Tools {
+        linker: "x86_64-w64-mingw32-gcc".into(),
+        path: env::var_os("PATH").unwrap_or_default(),
+    })
 }
 
 /// On Windows what the host itself is, so that its own linker serves.

@@ -84,6 +84,25 @@ fn newest_version(lib: &Path) -> Option<String> {
     names.filter(|name| name.starts_with("10.")).max()
 }
 
+/// A program of the installed kit, `signtool.exe` in `bin` or `infverif.exe` in `Tools`: of the newest version that has it, for x64.
+pub fn kit_program(runner: &dyn Runner, folder: &str, name: &str) -> Option<PathBuf> {
+    let root = match env::var_os("WDKContentRoot") {
+        Some(root) => root.into(),
+        None => registry_root(runner)?,
+    };
+    newest_program(&root.join(folder), name)
+}
+
+fn newest_program(folder: &Path, name: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir(folder).ok()?.flatten();
+    let mut found: Vec<PathBuf> = versions
+        .map(|version| version.path().join("x64").join(name))
+        .filter(|program| program.is_file())
+        .collect();
+    found.sort();
+    found.pop()
+}
+
 /// The folder of `libclang.dll`: `LIBCLANG_PATH`, or where LLVM's installer puts it.
 pub(crate) fn libclang() -> Option<PathBuf> {
     let usual = PathBuf::from(r"C:\Program Files\LLVM\bin");
@@ -119,6 +138,19 @@ mod tests {
         ]);
         let found = newest_version(lib.path());
         assert_eq!(found.as_deref(), Some("10.0.26100.0"));
+    }
+
+    #[test]
+    fn a_kits_program_is_the_newest_there_is() {
+        let bin = TestFolder::new().with_files(&[
+            "10.0.22621.0/x64/signtool.exe",
+            "10.0.26100.0/x64/signtool.exe",
+            "10.0.28000.0/arm64/signtool.exe",
+        ]);
+        let found = newest_program(bin.path(), "signtool.exe");
+        let expect = bin.path().join("10.0.26100.0/x64/signtool.exe");
+        assert_eq!(found, Some(expect));
+        assert_eq!(newest_program(bin.path(), "infverif.exe"), None);
     }
 
     #[test]

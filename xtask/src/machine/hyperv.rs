@@ -34,11 +34,18 @@ const CRASH: Duration = Duration::from_secs(30);
 
 /// Why Hyper-V is not for `auto`.
 pub(super) fn probe(context: &Context) -> Result<(), String> {
+    if cfg!(windows) {
+        let image = context.trial.image.as_ref();
+        image.ok_or("no base image was named (--image FILE)")?;
+    }
+    host()
+}
+
+/// Why this host has no Hyper-V for us.
+pub(super) fn host() -> Result<(), String> {
     if !cfg!(windows) {
         return Err("it needs a Windows host".into());
     }
-    let image = context.trial.image.as_ref();
-    image.ok_or("no base image was named (--image FILE)")?;
     let host = hyperv::probe(&PowerShell::of_windows(), CMDLET);
     host.map(drop).map_err(|error| error.to_string())
 }

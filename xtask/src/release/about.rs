@@ -9,7 +9,8 @@ use waverig_package::Sha256Digest;
 use waverig_release::sbom::{self, File, Pin, Resolved, Subject};
 use waverig_release::{provenance, sums};
 
-use super::{FILES, Release, UNSIGNED, names, now, parts};
+use super::parts::{self, AGENT, SETUP};
+use super::{FILES, Kind, Release, SIGNED, UNSIGNED, names, now};
 use crate::verbs::package::{self, NAME};
 
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
@@ -33,31 +34,37 @@ pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
     let inside = release.folder.join(if release.wish.dry_run {
         UNSIGNED
     } else {
-        "signed"
+        SIGNED
     });
-    let file = |(extension, kind): (&str, &'static str)| {
-        let name = format!("{NAME}.{extension}");
+    let file = |(name, kind): (&str, &'static str)| {
         Ok(File {
-            sha256: digest(&inside.join(&name))?,
-            name,
+            sha256: digest(&inside.join(name))?,
+            name: name.to_owned(),
             kind,
         })
     };
-    let files = [
-        ("sys", "device-driver"),
-        ("inf", "file"),
-        ("cat", "file"),
-        ("pdb", "file"),
-    ]
-    .into_iter()
-    .map(file)
-    .collect::<Result<Vec<_>>>()?;
-    let metadata = metadata(release, Arch::X64.triple())?;
-    let resolved = [Resolved {
-        file: &format!("{NAME}.sys"),
+    let driver = format!("{NAME}.sys");
+    let others = ["inf", "cat", "pdb"].map(|extension| format!("{NAME}.{extension}"));
+    let mut listed = vec![(driver.as_str(), "device-driver")];
+    listed.extend(others.iter().map(|name| (name.as_str(), "file")));
+    let of_driver = metadata(release, Arch::X64.triple())?;
+    let of_programs = metadata(release, waverig_kit::PROGRAMS)?;
+    let mut resolved = vec![Resolved {
+        file: &driver,
         package: NAME,
-        metadata: &metadata,
+        metadata: &of_driver,
     }];
+    if release.wish.kind == Kind::Test {
+        for program in [SETUP, AGENT] {
+            listed.push((program, "application"));
+            resolved.push(Resolved {
+                file: program,
+                package: program.trim_end_matches(".exe"),
+                metadata: &of_programs,
+            });
+        }
+    }
+    let files = listed.into_iter().map(file).collect::<Result<Vec<_>>>()?;
     let bill = sbom::write(&subject, &files, &resolved, &lock_text, &pins).map_err(Error::msg)?;
 
     let digests = packed

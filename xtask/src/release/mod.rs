@@ -54,10 +54,20 @@ impl Kind {
             Self::Attestation => "attestation",
         }
     }
+
+    /// What becomes of the files, for who judges them.
+    fn release(self) -> waverig_package::package::Release {
+        match self {
+            Self::Test => waverig_package::package::Release::TestSigned,
+            Self::Attestation => waverig_package::package::Release::Attestation,
+        }
+    }
 }
 
 /// The folder of unsigned files, below the release's.
 const UNSIGNED: &str = "unsigned";
+/// The folder of signed ones.
+const SIGNED: &str = "signed";
 /// The folder with what people get.
 const FILES: &str = "files";
 
@@ -96,6 +106,9 @@ pub(crate) fn make(context: &Context, wish: &Wish) -> Result<()> {
         context
             .ui
             .say("release", &format!("a release would be refused:\n  {all}"));
+    }
+    if !wish.dry_run {
+        sign::check(context, wish)?;
     }
     let folder = folder(context);
     let (journal, start) = Journal::open(&folder, wishes(context, wish, &source)?)
@@ -214,14 +227,7 @@ impl Release<'_> {
     }
 
     fn sign(&mut self) -> Result<()> {
-        self.step("sign", |release| {
-            sign::sign(
-                release.context,
-                release.wish,
-                &release.folder.join(UNSIGNED),
-                &release.folder,
-            )
-        })
+        self.step("sign", sign::sign)
     }
 
     fn pack(&mut self) -> Result<()> {

@@ -3,7 +3,9 @@
 use anyhow::{Error, Result};
 use waverig_release::archive;
 
-use super::{FILES, Release, UNSIGNED, made, parts};
+use super::parts::{self, AGENT, SETUP};
+use super::sign::CABINET;
+use super::{FILES, Kind, Release, SIGNED, UNSIGNED, made};
 use crate::verbs::package::{self, NAME};
 
 /// Texts that go with the files.
@@ -12,15 +14,36 @@ const TEXTS: &[&str] = &["LICENSE", "LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.
 /// Packs what was signed, or what would be.
 pub(super) fn pack(release: &Release<'_>) -> Result<Vec<String>> {
     let folder = made(release.folder.join(FILES))?;
-    let (from, mark) = match release.wish.dry_run {
-        true => (UNSIGNED, "-unsigned"),
-        false => ("signed", ""),
+    let base = format!("{NAME}-{}", release.source.version);
+    let signed = release.folder.join(SIGNED);
+    let mut packed = Vec::new();
+    let mut take = |from: &str, name: String| -> Result<()> {
+        parts::write(&folder.join(&name), &package::read(&signed.join(from))?)?;
+        packed.push(format!("{FILES}/{name}"));
+        Ok(())
     };
-    let name = format!("{NAME}-{}-x64{mark}", release.source.version);
+    match (release.wish.dry_run, release.wish.kind) {
+        (true, _) => {}
+        (false, Kind::Test) => take(
+            SETUP,
+            format!("{NAME}-setup-{}.exe", release.source.version),
+        )?,
+        (false, Kind::Attestation) => {
+            take(CABINET, format!("{base}-{CABINET}"))?;
+            // What Microsoft gives back is what people get.
+            return Ok(packed);
+        }
+    }
+    let (from, mark) = match release.wish.dry_run {
+        true => (release.folder.join(UNSIGNED), "-unsigned"),
+        false => (signed, ""),
+    };
+    let name = format!("{base}-x64{mark}");
     let root = release.context.layout.root();
     let places = ["sys", "inf", "cat", "pdb"]
-        .map(|extension| (format!("{NAME}.{extension}"), release.folder.join(from)))
+        .map(|extension| (format!("{NAME}.{extension}"), from.clone()))
         .into_iter()
+        .chain([(AGENT.to_owned(), from.clone())])
         .chain(
             TEXTS
                 .iter()
@@ -39,5 +62,6 @@ pub(super) fn pack(release: &Release<'_>) -> Result<Vec<String>> {
     let bytes = archive::zip(&name, &files, day).map_err(Error::msg)?;
     let zip = format!("{name}.zip");
     parts::write(&folder.join(&zip), &bytes)?;
-    Ok(vec![format!("{FILES}/{zip}")])
+    packed.push(format!("{FILES}/{zip}"));
+    Ok(packed)
 }

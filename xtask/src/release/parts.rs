@@ -8,8 +8,14 @@ use waverig_kit::Arch;
 use waverig_package::package::Unsigned;
 
 use crate::context::Context;
+use crate::installer;
 use crate::layout;
 use crate::verbs::package::{self, NAME};
+
+/// The installer, without a package in it.
+pub(super) const SETUP: &str = "waverig-setup.exe";
+/// The program inside test machines.
+pub(super) const AGENT: &str = "waverig-agent.exe";
 
 /// Builds them into `folder`, which is emptied before; gives their names.
 ///
@@ -24,6 +30,12 @@ pub(crate) fn make(context: &Context, arch: Arch, folder: &Path) -> Result<Vec<S
         (format!("{NAME}.cat"), unsigned.cat),
     ];
     files.extend(unsigned.pdb.map(|pdb| (format!("{NAME}.pdb"), pdb)));
+    // Programs are for x64; what Windows on Arm makes of them nobody has seen.
+    if arch == Arch::X64 {
+        let programs = installer::programs(context)?;
+        files.push((SETUP.into(), package::read(&programs.setup)?));
+        files.push((AGENT.into(), package::read(&programs.agent)?));
+    }
     for (name, bytes) in &files {
         write(&folder.join(name), bytes)?;
     }

@@ -4,16 +4,23 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use waverig_ci::Verdict;
-use waverig_package::package::sign as sign_package;
+use waverig_package::package::{Finding, check_files, check_signer, sign as sign_package};
+use waverig_package::{UnixTime, authenticode, cabinet};
 
-use super::{Wish, parts};
+use super::parts::{self, AGENT, SETUP};
+use super::{Kind, Release, SIGNED, UNSIGNED, Wish};
 use crate::context::Context;
+use crate::installer;
 use crate::layout;
 use crate::machine;
 use crate::play::Plan;
 use crate::signer;
 use crate::verbs::Options;
+use crate::verbs::package::{self, NAME};
 use crate::verbs::vm_test::{self, Faults};
+
+/// The cabinet for Microsoft.
+pub(super) const CABINET: &str = "submission.cab";
 
 /// Plays every scenario with the release's driver, signed with the test certificate: apart from the signature the file that is
 /// released, and the very file when the test certificate signs the release.
@@ -48,23 +55,67 @@ pub(super) fn play(
     Ok(vec!["summary.md".into(), "junit.xml".into()])
 }
 
-/// Signs the files for whom the release is, into `signed/`.
-pub(super) fn sign(
-    context: &Context,
-    wish: &Wish,
-    unsigned: &Path,
-    folder: &Path,
-) -> Result<Vec<String>> {
-    let signed = folder.join("signed");
+/// What keeps this signer from such a release: told before anything is built.
+pub(super) fn check(context: &Context, wish: &Wish) -> Result<()> {
+    let signer = signer::load(context, wish.signer.as_deref())?;
+    refuse(check_signer(&signer, wish.kind.release(), UnixTime::now()))
+}
+
+fn refuse(findings: Vec<Finding>) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    bail!("nothing is released:\n  {}", all.join("\n  "))
+}
+
+/// Signs the files for whom the release is, into `signed/`, and judges them as those will who take them.
+pub(super) fn sign(release: &Release<'_>) -> Result<Vec<String>> {
+    let (context, wish) = (release.context, release.wish);
+    let unsigned = release.folder.join(UNSIGNED);
+    let signed = release.folder.join(SIGNED);
     layout::fresh(&signed)?;
-    let made = sign_package(
-        &signed,
-        &parts::read(context, unsigned)?,
-        &signer::load(context, wish.signer.as_deref())?,
-    )?;
-    let names = made
-        .files
+    let signer = signer::load(context, wish.signer.as_deref())?;
+    let made = sign_package(&signed, &parts::read(context, &unsigned)?, &signer)?;
+    let mut names: Vec<String> = made.files.into_iter().map(|file| file.name).collect();
+    match wish.kind {
+        Kind::Test => {
+            installer::make(context, &unsigned.join(SETUP), &signed, &signed, &signer)?;
+            let agent = authenticode::sign(&package::read(&unsigned.join(AGENT))?, &signer, false)?;
+            parts::write(&signed.join(AGENT), &agent)?;
+            names.extend([SETUP.into(), AGENT.into()]);
+        }
+        Kind::Attestation => {
+            let files = read_all(&signed, &names)?;
+            let files: Vec<(&str, &[u8])> = files
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+                .collect();
+            let day = package::stated(&context.layout, &package::WAVERIG)?.date;
+            let cabinet = cabinet::sign(&cabinet::write(NAME, &files, day)?, &signer)?;
+            parts::write(&signed.join(CABINET), &cabinet)?;
+            names.push(CABINET.into());
+        }
+    }
+    let files = read_all(&signed, &names)?;
+    let files: Vec<(&str, &[u8])> = files
         .iter()
-        .map(|file| format!("signed/{}", file.name));
-    Ok(names.chain(["signed/manifest.json".into()]).collect())
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    refuse(check_files(
+        &files,
+        &signer,
+        wish.kind.release(),
+        UnixTime::now(),
+    ))?;
+    names.push("manifest.json".into());
+    Ok(names
+        .into_iter()
+        .map(|name| format!("{SIGNED}/{name}"))
+        .collect())
+}
+
+fn read_all(folder: &Path, names: &[String]) -> Result<Vec<(String, Vec<u8>)>> {
+    let read = |name: &String| Ok((name.clone(), package::read(&folder.join(name))?));
+    names.iter().map(read).collect()
 }

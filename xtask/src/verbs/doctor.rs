@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Options, Verb};
 use crate::context::Context;
+use crate::machine::survey::{Surveyed, survey};
 use crate::setup;
 use crate::stop::HostLacks;
 
@@ -20,15 +21,24 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
     let inventory = setup::inventory(context)?;
     let mut missing = Vec::new();
     for item in &inventory {
-        match &item.found {
-            Some(place) => println!("   found  {}: {place}", item.name),
-            None => {
-                println!(" MISSING  {}", item.name);
-                missing.push(item);
+        match (&item.found, &item.add) {
+            (Some(place), _) => println!("   found  {}: {place}", item.name),
+            (None, add) => {
+                println!(" MISSING  {}, for {}", item.name, item.why);
+                if let Some(add) = add {
+                    println!("          {add}");
+                }
+                missing.extend(item.needed.then_some(item));
             }
         }
     }
-    println!("  machine sim: the simulator, part of this program; it needs nothing");
+    for Surveyed { name, usable } in survey(context) {
+        match usable {
+            Ok(how) => println!(" machine  {name}: {how}"),
+            Err(why) => println!("      no  machine {name}: {why}"),
+        }
+    }
+    println!("{}", setup::rights(&*context.exec));
     if missing.is_empty() {
         println!("next: cargo xtask ci");
         return Ok(ExitCode::SUCCESS);
@@ -38,7 +48,7 @@ fn run(context: &mut Context, _: &Options) -> Result<ExitCode> {
         .filter_map(|item| item.add.as_deref())
         .collect();
     Err(HostLacks(format!(
-        "{} missing; `cargo xtask ci` adds what it needs where it may; by hand:\n  {}",
+        "{} missing; `cargo xtask ci` and `cargo xtask test` add what they need where they may; by hand:\n  {}",
         missing.len(),
         lines.join("\n  ")
     ))

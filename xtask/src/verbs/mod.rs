@@ -1,5 +1,6 @@
 //! The verbs: one file each. A verb is a name, a line of help, its options, and what it does.
 
+mod accepted;
 mod bench;
 mod bless;
 pub(crate) mod build;
@@ -78,6 +79,7 @@ const VERBS: &[Verb] = &[
     image::MEDIUM,
     release::VERB,
     release::PARTS,
+    accepted::VERB,
     returned::VERB,
     doctor::VERB,
     test::VERB,

@@ -110,6 +110,8 @@ fn a_release_of_a_clean_tag_is_the_same_anywhere_and_accepted_by_others() {
             "equal",
             "waverig.sys",
             "waverig.pdb",
+            "waverig-setup.exe",
+            "waverig-agent.exe",
             "user 12345",
             "umask 077",
             "passed: ",
@@ -184,11 +186,14 @@ fn accepted(clone: &Clone, files: &Path) {
         .arg(&unpacked))
     .expect(0, &[]);
     let package = unpacked.join(format!("waverig-{VERSION}-x64"));
-    for file in ["waverig.sys", "waverig.cat"] {
+    let setup = files.join(format!("waverig-setup-{VERSION}.exe"));
+    let of_package =
+        ["waverig.sys", "waverig.cat", "waverig-agent.exe"].map(|file| package.join(file));
+    for file in of_package.iter().chain([&setup]) {
         run(Command::new("osslsigncode")
             .args(["verify", "-CAfile"])
             .arg(clone.folder.join("target/certificate/certificate.pem"))
-            .arg(package.join(file)))
+            .arg(file))
         .expect(0, &["Succeeded"]);
     }
     // Every crate of the lock file that is in the driver is in the bill, with the driver's own hash.
