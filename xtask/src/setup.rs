@@ -334,6 +334,12 @@ pub(crate) fn images(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &IMAGES)
 }
 
+/// Whether guests can run here as it is.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_qemu(context: &Context) -> bool {
+    works(&*context.exec, QEMU.probe)
+}
+
 /// Makes sure that guests can run here.
 ///
 /// # Errors

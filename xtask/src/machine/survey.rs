@@ -5,6 +5,8 @@ use waverig_vm::qemu::Accel;
 
 use super::{hyperv, runner};
 use crate::context::Context;
+#[cfg(target_os = "linux")]
+use crate::setup;
 
 /// A kind of machine, and how it would run here or why it would not.
 pub(crate) struct Surveyed {
@@ -41,7 +43,10 @@ fn hyperv(context: &Context) -> Result<String, String> {
 }
 
 #[cfg(target_os = "linux")]
-fn qemu(_: &Context) -> Result<String, String> {
+fn qemu(context: &Context) -> Result<String, String> {
+    if !setup::has_qemu(context) {
+        return Err("QEMU is not installed; vm-test --machine qemu installs it where it may".into());
+    }
     let folder = std::env::temp_dir().join(format!("waverig-doctor-{}", std::process::id()));
     let accel = Accel::probe(super::qemu::QEMU, &folder);
     // It is small and in the system's own place for such.
