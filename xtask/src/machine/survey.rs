@@ -45,7 +45,9 @@ fn hyperv(context: &Context) -> Result<String, String> {
 #[cfg(target_os = "linux")]
 fn qemu(context: &Context) -> Result<String, String> {
     if !setup::has_qemu(context) {
-        return Err("QEMU is not installed; vm-test --machine qemu installs it where it may".into());
+        return Err(
+            "QEMU is not installed; vm-test --machine qemu installs it where it may".into(),
+        );
     }
     let folder = std::env::temp_dir().join(format!("waverig-doctor-{}", std::process::id()));
     let accel = Accel::probe(super::qemu::QEMU, &folder);
