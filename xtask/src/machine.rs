@@ -66,6 +66,13 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
             return Err(Usage(format!("--accel takes auto or tcg, not {other:?}")).into());
         }
     };
+    // What `auto` takes is known when the package is there.
+    if let (true, Some(name)) = (options.verifier, options.machine.as_deref())
+        && name != "auto"
+    {
+        check(name)?;
+        verifiable(name, options.image.is_some())?;
+    }
     Ok(Trial {
         sabotage: sabotage.transpose()?,
         dump: options.dump.clone(),
@@ -81,6 +88,20 @@ pub(crate) fn trial(options: &Options) -> Result<Trial> {
         disposable: options.disposable,
         verifier: options.verifier,
     })
+}
+
+/// Whether Driver Verifier can look at a driver on this machine, which has a base image or none.
+///
+/// # Errors
+/// When it is none with a Windows that may start anew.
+fn verifiable(name: &str, image: bool) -> Result<()> {
+    if name == "hyperv" || name == "qemu" && image {
+        return Ok(());
+    }
+    let text = format!(
+        "--verifier takes a Windows that starts anew, which the machine {name} is none of; --machine hyperv or qemu with --image FILE has one"
+    );
+    Err(Usage(text).into())
 }
 
 /// What Driver Verifier is to look at.
@@ -106,12 +127,8 @@ pub(crate) fn select(context: &Context, name: &str) -> Result<Box<dyn Machine>> 
         "auto" => auto::choose(context),
         named => named,
     };
-    let image = context.trial.image.is_some();
-    if context.trial.verifier && !(name == "hyperv" || name == "qemu" && image) {
-        let text = format!(
-            "--verifier takes a Windows that starts anew, which the machine {name} is none of; --machine hyperv or qemu with --image FILE has one"
-        );
-        return Err(Usage(text).into());
+    if context.trial.verifier {
+        verifiable(name, context.trial.image.is_some())?;
     }
     let this = env::current_exe()
         .context("this program cannot find its own file to start the simulator")?;
@@ -154,4 +171,45 @@ fn words(context: &Context, verb: &str) -> Vec<OsString> {
         words.extend(["--debugger".into(), folder.into()]);
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn driver_verifier_takes_a_windows_that_starts_anew() {
+        let check = |machine: Option<&str>, image: Option<&str>, expect: Option<&str>| {
+            let options = Options {
+                machine: machine.map(str::to_owned),
+                image: image.map(Into::into),
+                verifier: true,
+                ..Options::default()
+            };
+            let told = trial(&options).err().map(|error| error.to_string());
+            match (&told, expect) {
+                (None, None) => {}
+                (Some(told), Some(expect)) if told.contains(expect) => {}
+                _ => panic!("{machine:?} {image:?}: {told:?}, not {expect:?}"),
+            }
+            // Without the option nothing is refused.
+            let off = Options {
+                verifier: false,
+                ..options
+            };
+            assert!(!trial(&off).expect("it is right").verifier);
+        };
+        check(Some("sim"), None, Some("the machine sim is none of"));
+        check(Some("runner"), None, Some("the machine runner is none of"));
+        check(Some("qemu"), None, Some("qemu with --image FILE has one"));
+        check(Some("sim"), Some("base.vhdx"), Some("sim is none of"));
+        check(Some("qemu"), Some("base.vhdx"), None);
+        check(Some("hyperv"), Some("base.vhdx"), None);
+        // Its choice is looked at when it is made: without an image it takes none that can.
+        check(Some("auto"), None, None);
+        check(None, None, None);
+        for name in ["sim", "runner", "qemu"] {
+            assert!(verifiable(name, false).is_err(), "{name}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::play::Plan;
 pub(super) const VERB: Verb = Verb {
     name: "ci",
     about: "From source to verdict: builds, signs, packages, plays on a test machine, judges.",
-    options: "[--machine auto|sim|qemu|hyperv|runner] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--image FILE] [--disposable]",
+    options: "[--machine auto|sim|qemu|hyperv|runner] [--filter NAME] [--seed N] [--out FOLDER] [--goldens FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--image FILE] [--verifier] [--disposable]",
     run,
 };
 
