@@ -6,6 +6,7 @@ use super::*;
 use crate::hyperv::transcript::{Agent, Heard, standin};
 use crate::run::{Ending, Job, Part, run};
 use serde_json::json;
+use waverig_protocol::Severity;
 use waverig_protocol::device::Device;
 use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Scenario;
@@ -188,6 +189,8 @@ fn what_is_left_after_a_session_in_real_time_is_a_finding() {
             .filter_map(|(_, reply)| match reply {
                 Reply::Finding(finding) => {
                     assert_eq!(finding.rule, "leftovers");
+                    // One that fails the run.
+                    assert_eq!(finding.severity, Severity::Error);
                     Some(finding.text.as_str())
                 }
                 _ => None,
