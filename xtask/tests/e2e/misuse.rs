@@ -19,6 +19,13 @@ fn an_unknown_machine_is_wrong_use() {
 }
 
 #[test]
+fn driver_verifier_without_a_windows_is_wrong_use_before_anything_is_built() {
+    Rig::new("misuse-verifier")
+        .xtask(&["ci", "--machine", "sim", "--verifier"])
+        .expect(2, &["the machine sim is none of", "--image FILE"]);
+}
+
+#[test]
 fn an_output_folder_that_cannot_be_written_is_named() {
     let rig = Rig::new("misuse-out");
     let file = rig.folder.join("a-file");
