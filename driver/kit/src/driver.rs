@@ -184,20 +184,32 @@ pub(crate) fn flags_in_words(workspace: &Workspace, kit: &Kit, toolchain: &Toolc
 
 /// The compiler's flags, separated as `CARGO_ENCODED_RUSTFLAGS` wants them.
 fn rustflags(workspace: &Workspace, kit: &Kit, toolchain: &Toolchain) -> OsString {
+    let dependencies = kit.dependency_folders.iter();
+    // The vendored sources lie inside the workspace.
+    let places = std::iter::once((workspace.root(), SOURCES))
+        .chain(dependencies.map(|folder| (folder.as_path(), "/dependencies")));
     // wdk-build insists on the static C runtime, although a driver links none.
-    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+    remapped("-Ctarget-feature=+crt-static", toolchain, places)
+}
+
+/// These flags, and what places are called in what is made: the standard library's sources as Rust's own builds call them, then these. The
+/// last one that fits wins.
+pub(crate) fn remapped<'a>(
+    flags: &str,
+    toolchain: &Toolchain,
+    places: impl IntoIterator<Item = (&'a Path, &'a str)>,
+) -> OsString {
+    let mut flags = OsString::from(flags);
     let mut remap = |from: &Path, to: &str| {
         flags.push("\x1f--remap-path-prefix=");
         flags.push(from);
         flags.push("=");
         flags.push(to);
     };
-    // The last prefix that fits wins: the vendored sources lie inside the workspace.
     let std = format!("/rustc/{}", toolchain.commit);
     remap(&toolchain.library_sources(), &std);
-    remap(workspace.root(), SOURCES);
-    for folder in &kit.dependency_folders {
-        remap(folder, "/dependencies");
+    for (from, to) in places {
+        remap(from, to);
     }
     flags
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::driver::{SOURCES, decides_bytes};
+use crate::driver::{SOURCES, decides_bytes, remapped};
 use crate::toolchain::Toolchain;
 use crate::{Invocation, Runner, Workspace};
 
@@ -220,26 +220,16 @@ fn registries(home: &Path) -> Vec<PathBuf> {
 fn rustflags(folders: &Folders, toolchain: &Toolchain, triple: &str) -> OsString {
     // No time of the build. Where the linker can say so: libraries are taken from System32 only (LOAD_LIBRARY_SEARCH_SYSTEM32), and the C
     // run-time is in the program, so that a machine without it needs no other download.
-    let mut flags = OsString::from(if triple.ends_with("msvc") {
+    let flags = if triple.ends_with("msvc") {
         "-Clink-arg=/Brepro\x1f-Clink-arg=/DEPENDENTLOADFLAG:0x800\x1f-Ctarget-feature=+crt-static"
     } else {
         "-Clink-arg=-Wl,--no-insert-timestamp"
-    });
-    let mut remap = |from: &Path, to: &str| {
-        flags.push("\x1f--remap-path-prefix=");
-        flags.push(from);
-        flags.push("=");
-        flags.push(to);
     };
-    // The last prefix that fits wins.
-    let std = format!("/rustc/{}", toolchain.commit);
-    remap(&toolchain.library_sources(), &std);
-    remap(folders.home, "/cargo");
-    remap(folders.workspace, SOURCES);
-    for folder in &folders.registries {
-        remap(folder, "/dependencies");
-    }
-    flags
+    let registries = folders.registries.iter();
+    let places = [(folders.home, "/cargo"), (folders.workspace, SOURCES)]
+        .into_iter()
+        .chain(registries.map(|folder| (folder.as_path(), "/dependencies")));
+    remapped(flags, toolchain, places)
 }
 
 /// Whether a file holds a text.

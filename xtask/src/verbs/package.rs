@@ -177,19 +177,11 @@ fn make_for(
     fault: Option<&str>,
     signer: Option<&Path>,
 ) -> Result<Package> {
-    let built = build::build(context, arch, fault)?;
+    let unsigned = built(context, arch, fault)?;
     context.ui.step("package", "waverig.inf, waverig.cat", || {
-        let parts = Parts {
-            driver: &WAVERIG,
-            image: &read(&built.sys)?,
-            pdb: &read(&built.pdb)?,
-            inx: &read(&inx(context))?,
-            arch,
-            faulty: fault.is_some(),
-        };
         let folder = context.layout.package_for(arch);
         let signer = signer::load(context, signer)?;
-        write(&context.layout, &folder, &parts, &signer)
+        signed(&folder, &unsigned, &signer)
     })
 }
 
@@ -280,9 +272,13 @@ pub(crate) fn write(
     parts: &Parts<'_>,
     signer: &Signer,
 ) -> Result<Package> {
-    let unsigned = put_together(layout, parts)?;
+    signed(folder, &put_together(layout, parts)?, signer)
+}
+
+/// Signs what was put together, into `folder`, which is emptied before.
+fn signed(folder: &Path, unsigned: &Unsigned, signer: &Signer) -> Result<Package> {
     layout::fresh(folder)?;
-    Ok(package::sign(folder, &unsigned, signer)?)
+    Ok(package::sign(folder, unsigned, signer)?)
 }
 
 /// Builds the product and puts its package together, without signatures.
@@ -290,14 +286,19 @@ pub(crate) fn write(
 /// # Errors
 /// What the build says; an image or INF that breaks a rule, with the rule.
 pub(crate) fn unsigned(context: &Context, arch: waverig_kit::Arch) -> Result<Unsigned> {
-    let built = build::build(context, arch, None)?;
+    built(context, arch, None)
+}
+
+/// The same, with a deliberate fault in it if one is named.
+fn built(context: &Context, arch: waverig_kit::Arch, fault: Option<&str>) -> Result<Unsigned> {
+    let built = build::build(context, arch, fault)?;
     let parts = Parts {
         driver: &WAVERIG,
         image: &read(&built.sys)?,
         pdb: &read(&built.pdb)?,
         inx: &read(&inx(context))?,
         arch,
-        faulty: false,
+        faulty: fault.is_some(),
     };
     put_together(&context.layout, &parts)
 }
