@@ -5,13 +5,14 @@ mod hyperv;
 #[cfg(target_os = "linux")]
 mod qemu;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use waverig_protocol::Condition;
 use waverig_vm::iso;
 use waverig_vm::setup::answer::{self, Choices};
@@ -97,12 +98,24 @@ fn folder(context: &Context) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Says what a guest fulfils.
-fn say(context: &Context, conditions: &[Condition]) {
+/// One machine of a kind, from its start to its end: `come_up` gets the folder for its evidence and gives what its guest fulfils, which is said.
+fn through<E: fmt::Display>(
+    context: &Context,
+    kind: &str,
+    (verb, what): (&str, &str),
+    come_up: impl FnOnce(&Path) -> Result<Vec<Condition>, E>,
+) -> Result<()> {
+    let evidence = context.layout.runs(kind).join(verb);
+    layout::fresh(&evidence)?;
+    let conditions = context.ui.step(verb, what, || {
+        come_up(&evidence)
+            .map_err(|error| anyhow!("{error}; evidence is in {}", evidence.display()))
+    })?;
     for condition in conditions {
         let text = format!("{}: {}", condition.name, condition.text);
         context.ui.say("", &text);
     }
+    Ok(())
 }
 
 /// Tells people how far an installation is.

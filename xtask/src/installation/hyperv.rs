@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use waverig_vm::hyperv::{Bytes, Medium};
 
 use super::{SETUP_OF_WINDOWS, Wish};
+use crate::agent;
 use crate::context::Context;
 use crate::image::{Kind, Manifest, sha256};
 use crate::machine::hyperv::{self, Size};
 use crate::stop::Usage;
-use crate::{agent, layout};
 
 /// Installs to the image itself.
 pub(super) fn build(
@@ -47,15 +47,10 @@ pub(super) fn build(
         tell: super::tell(),
     };
     let through = |verb: &str, what: &str, medium: Option<Medium>, deadline| {
-        let evidence = context.layout.runs("hyperv").join(verb);
-        layout::fresh(&evidence)?;
         let machine = hyperv::of_image(context, &file, medium, &size, deadline)?;
-        let conditions = context.ui.step(verb, what, || {
-            let ended = machine.come_up_and_end(&evidence);
-            ended.map_err(|error| anyhow!("{error}; evidence is in {}", evidence.display()))
-        })?;
-        super::say(context, &conditions);
-        anyhow::Ok(())
+        super::through(context, "hyperv", (verb, what), |evidence| {
+            machine.come_up_and_end(evidence)
+        })
     };
     let what = wish.medium.display().to_string();
     let made = through("install", &what, Some(disc), SETUP_OF_WINDOWS)

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use waverig_kit::Invocation;
-use waverig_vm::qemu::{Config, Controller, Medium, Qemu, System};
+use waverig_vm::qemu::{Controller, Medium, Qemu, System};
 
 use super::{SETUP_OF_WINDOWS, Wish};
 use crate::context::Context;
 use crate::image::{self, Kind, Manifest, sha256};
 use crate::machine::qemu;
-use crate::{agent, guest, layout, setup};
+use crate::{agent, guest, setup};
 
 /// Installs to a disk that becomes the image; without the answers when `unanswered` says so.
 pub(super) fn build(
@@ -65,7 +65,10 @@ pub(super) fn build(
         wish.medium.display(),
         config.boot.as_secs()
     );
-    through(context, "install", &what, config)?;
+    let machine = Qemu::new(config)?;
+    super::through(context, "qemu", ("install", &what), |evidence| {
+        machine.come_up_and_end(evidence)
+    })?;
     image::convert(context, "qcow2", &disk, format, file)?;
     let manifest = Manifest {
         system: wish.system,
@@ -78,7 +81,11 @@ pub(super) fn build(
     let system = System::Image(qemu::image(context, file, &manifest)?);
     let boot = qemu::boot(wish.system);
     let config = qemu::config_of(context, accel, (system, boot, None))?;
-    let started = through(context, "start", "a guest of the image", config);
+    let machine = Qemu::new(config)?;
+    let what = ("start", "a guest of the image");
+    let started = super::through(context, "qemu", what, |evidence| {
+        machine.come_up_and_end(evidence)
+    });
     if started.is_err() {
         fs::remove_file(file)?;
     }
@@ -88,17 +95,4 @@ pub(super) fn build(
         &format!("{:.0} s in all", began.elapsed().as_secs_f32()),
     );
     Ok(manifest)
-}
-
-/// One machine, from its start to its end.
-fn through(context: &Context, verb: &str, what: &str, config: Config) -> Result<()> {
-    let evidence = context.layout.runs("qemu").join(verb);
-    layout::fresh(&evidence)?;
-    let machine = Qemu::new(config)?;
-    let conditions = context.ui.step(verb, what, || {
-        let ended = machine.come_up_and_end(&evidence);
-        ended.map_err(|error| anyhow!("{error}; evidence is in {}", evidence.display()))
-    })?;
-    super::say(context, &conditions);
-    Ok(())
 }
