@@ -39,6 +39,30 @@ fn the_commands_of_windows_audio_work() {
     }
 }
 
+/// Whatever a page tells people to type, the program takes: verbs and options of every page, those of verbs that take hours too.
+#[test]
+fn every_command_of_every_page_is_one() {
+    let mut pages: Vec<String> = ["README.md", "CONTRIBUTING.md", "ci/README.md"]
+        .map(str::to_owned)
+        .into();
+    let docs = fs::read_dir(root().join("docs")).expect("the folder is there");
+    pages.extend(docs.map(|entry| {
+        let name = entry.expect("the folder can be listed").file_name();
+        format!("docs/{}", name.to_string_lossy())
+    }));
+    let mut checked = 0;
+    for page in pages {
+        for words in commands(&page, "cargo xtask ") {
+            // `build | package` names two.
+            let words = words.iter().take_while(|word| *word != "|");
+            let asked = run(xtask().args(words).arg("--help"));
+            assert!(asked.out.starts_with("usage: "), "{page}: {}", asked.err);
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "few commands were found: {checked}");
+}
+
 /// In the page's order, in one folder, as a newcomer would.
 #[test]
 fn the_commands_of_a_first_change_work_and_fail_where_the_page_says_so() {
