@@ -41,6 +41,11 @@ pub(crate) trait Behind: Send {
         None
     }
 
+    /// What another agent collects, where the session's own can no longer be asked.
+    fn collect(&mut self) -> Option<Vec<String>> {
+        None
+    }
+
     /// What is left of a driver after the session's end, where its own agent can no longer be asked.
     fn left(&mut self) -> Option<Result<Vec<String>, LinkError>> {
         None
@@ -308,7 +313,8 @@ impl Link {
     }
 
     fn end(&mut self, cause: Option<Cause>) -> String {
-        let how = self.behind.as_mut().map(|behind| behind.end(cause));
+        // What has ended is neither asked nor kept for another session.
+        let how = self.behind.take().map(|mut behind| behind.end(cause));
         if let Some(line) = &mut self.line {
             line.close();
         }

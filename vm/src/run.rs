@@ -157,65 +157,17 @@ fn steps(
         each,
         step,
         time: Time::Virtual,
+        wrong: false,
     };
-    let hello = Request::Hello {
-        version: PROTOCOL_VERSION,
-    };
-    guest.ask("boot", &hello, &[])?;
-    guest.ask("trust", &Request::Trust, job.certificate)?;
-    for (name, bytes) in files {
-        if guest.link.holds(&name, &bytes) {
-            let sha256 = hex(&Sha256::digest(&bytes));
-            guest.ask("stage", &Request::StageHeld { name, sha256 }, &[])?;
-        } else {
-            guest.ask("stage", &Request::Stage { name }, &bytes)?;
-        }
-    }
-    let install = match job.unsigned {
-        Some(driver) => Request::TryOut {
-            driver: driver.into(),
-            inf: job.inf.into(),
-        },
-        None => Request::Install {
-            inf: job.inf.into(),
-            hardware_id: job.hardware_id.into(),
-            device: Box::new(job.device.clone()),
-        },
-    };
-    if guest.ask("install", &install, &[])? {
-        if job.inspect {
-            guest.ask("inspect", &Request::Inspect, &[])?;
-        }
-        for (index, scenario) in job.scenarios.iter().enumerate() {
-            guest.noise(index)?;
-            let run = Request::Run {
-                scenario: Box::new(scenario.clone()),
-                seed: job.seed,
-            };
-            guest.ask_about(Part::Scenario(index), "run", &run, &[])?;
-            guest.noise(index)?;
-        }
-        if let Some(round) = job.round {
-            let round = round.clone();
-            guest.ask("fuzz", &Request::Fuzz { round }, &[])?;
-        }
-        if let Some(lives) = job.lives {
-            let lives = Box::new(lives.clone());
-            guest.ask("faults", &Request::Faults { lives }, &[])?;
-        }
-        if let Some(order) = job.order {
-            let order = order.clone();
-            guest.ask("interleave", &Request::Interleave { order }, &[])?;
-        }
-        guest.ask("remove", &Request::Remove, &[])?;
-    } else if guest.time == Time::Real {
-        // Why, the operating system has written down.
+    let session = guest.session(job, files);
+    let ended = session.and_then(|()| guest.leftovers(job.hardware_id));
+    // Why, the operating system may have written down.
+    if guest.time == Time::Real && (guest.wrong || ended.is_err()) {
         for line in guest.link.collect(job.deadline) {
             (guest.each)(Part::Machine, Reply::Log { line }, Vec::new());
         }
     }
-    guest.ask("shutdown", &Request::Shutdown, &[])?;
-    guest.leftovers(job.hardware_id)?;
+    ended?;
     guest.link.finish(job.deadline);
     Ok(())
 }
@@ -233,9 +185,68 @@ struct Guest<'a> {
     step: &'a mut (&'static str, Part),
     /// Whose time the machine measures in.
     time: Time,
+    /// Whether a rule was broken, or anything but a scenario refused: of a scenario the refusal itself says why.
+    wrong: bool,
 }
 
 impl Guest<'_> {
+    /// From the first word to the last; whatever the machine refuses, the session goes on to its end.
+    fn session(&mut self, job: &Job<'_>, files: Vec<(String, Vec<u8>)>) -> Result<(), LinkError> {
+        let hello = Request::Hello {
+            version: PROTOCOL_VERSION,
+        };
+        self.ask("boot", &hello, &[])?;
+        self.ask("trust", &Request::Trust, job.certificate)?;
+        for (name, bytes) in files {
+            if self.link.holds(&name, &bytes) {
+                let sha256 = hex(&Sha256::digest(&bytes));
+                self.ask("stage", &Request::StageHeld { name, sha256 }, &[])?;
+            } else {
+                self.ask("stage", &Request::Stage { name }, &bytes)?;
+            }
+        }
+        let install = match job.unsigned {
+            Some(driver) => Request::TryOut {
+                driver: driver.into(),
+                inf: job.inf.into(),
+            },
+            None => Request::Install {
+                inf: job.inf.into(),
+                hardware_id: job.hardware_id.into(),
+                device: Box::new(job.device.clone()),
+            },
+        };
+        if self.ask("install", &install, &[])? {
+            if job.inspect {
+                self.ask("inspect", &Request::Inspect, &[])?;
+            }
+            for (index, scenario) in job.scenarios.iter().enumerate() {
+                self.noise(index)?;
+                let run = Request::Run {
+                    scenario: Box::new(scenario.clone()),
+                    seed: job.seed,
+                };
+                self.ask_about(Part::Scenario(index), "run", &run, &[])?;
+                self.noise(index)?;
+            }
+            if let Some(round) = job.round {
+                let round = round.clone();
+                self.ask("fuzz", &Request::Fuzz { round }, &[])?;
+            }
+            if let Some(lives) = job.lives {
+                let lives = Box::new(lives.clone());
+                self.ask("faults", &Request::Faults { lives }, &[])?;
+            }
+            if let Some(order) = job.order {
+                let order = order.clone();
+                self.ask("interleave", &Request::Interleave { order }, &[])?;
+            }
+            self.ask("remove", &Request::Remove, &[])?;
+        }
+        self.ask("shutdown", &Request::Shutdown, &[])?;
+        Ok(())
+    }
+
     /// Whether the machine did it (and did not refuse).
     fn ask(
         &mut self,
@@ -261,6 +272,7 @@ impl Guest<'_> {
                 source: "docs/machines.md: a session leaves nothing".into(),
                 shown: String::new(),
             };
+            self.wrong = true;
             (self.each)(Part::Machine, Reply::Finding(finding), Vec::new());
         }
         Ok(())
@@ -285,17 +297,20 @@ impl Guest<'_> {
         *self.step = (step, part);
         let mut crash = None;
         let mut refused = false;
+        let mut broken = false;
         let (each, time) = (&mut *self.each, &mut self.time);
         self.link
             .request(request, payload, self.deadline, |reply, payload| {
                 match &reply {
                     Reply::Fault { summary, .. } => crash = Some(summary.clone()),
                     Reply::Refused(_) => refused = true,
+                    Reply::Finding(finding) => broken |= finding.severity == Severity::Error,
                     Reply::Ready(info) => *time = info.time,
                     _ => {}
                 }
                 each(part, reply, payload);
             })?;
+        self.wrong |= broken || refused && part == Part::Machine;
         match crash {
             Some(summary) => Err(LinkError(summary)),
             None => Ok(!refused),

@@ -307,7 +307,7 @@ impl Behind for Closing {
 
 impl Session {
     /// What this host wrote about what happened, as another agent sends it.
-    fn collect(&self) -> Vec<String> {
+    fn sent(&self) -> Vec<String> {
         let link = up(&*self.agents, &self.log, self.deadline, |closing| {
             Box::new(closing)
         });
@@ -328,6 +328,7 @@ struct Session {
     deadline: Duration,
     _turn: Turn,
     over: bool,
+    collected: bool,
 }
 
 impl Behind for Session {
@@ -336,7 +337,10 @@ impl Behind for Session {
             return String::new();
         }
         let how = self.closing.close();
-        let collected = cause.map_or_else(Vec::new, |_| self.collect());
+        let collected = match cause {
+            Some(_) if !self.collected => self.sent(),
+            _ => Vec::new(),
+        };
         let removed = remove(&*self.agents, &self.log, &self.hardware_id, self.deadline);
         let removed = match removed {
             Ok(()) => "what was installed is removed".into(),
@@ -354,6 +358,11 @@ impl Behind for Session {
         told.push(removed);
         told.retain(|part| !part.is_empty());
         told.join("; ")
+    }
+
+    fn collect(&mut self) -> Option<Vec<String>> {
+        self.collected = true;
+        Some(self.sent())
     }
 
     /// Its agent has ended by then.
@@ -423,6 +432,7 @@ impl Machine for Runner {
                 deadline: self.config.deadline,
                 _turn: turn,
                 over: false,
+                collected: false,
             })
         })
     }

@@ -109,14 +109,14 @@ pub struct Agent {
     /// At the request of this name it does what `does` says; `boot` is before its greeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// `hang`, `vanish` or `restart`.
+    /// `hang`, `vanish`, `restart`, `refuse` or `break-rule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<String>,
     /// Files that it sends when it is to collect, and what is in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub collects: BTreeMap<String, String>,
     /// Whose time its sessions are in.
-    #[serde(skip)]
+    #[serde(default, skip_serializing)]
     pub time: Time,
     /// How late its timers are, in 100-nanosecond units.
     #[serde(skip)]
@@ -125,7 +125,7 @@ pub struct Agent {
     #[serde(skip)]
     pub stdio: bool,
     /// What it lists as left.
-    #[serde(skip)]
+    #[serde(default, skip_serializing)]
     pub left: Vec<String>,
 }
 

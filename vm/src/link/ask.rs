@@ -23,8 +23,12 @@ impl Link {
         Ok(fulfilled)
     }
 
-    /// Has the agent send what its operating system wrote about what happened; what came, in words, whatever became of it.
+    /// Has the agent send what its operating system wrote about what happened; what came, in words, whatever became of it. Nothing of a
+    /// machine that was ended.
     pub(crate) fn collect(&mut self, deadline: Duration) -> Vec<String> {
+        if let Some(told) = self.behind.as_mut().and_then(|behind| behind.collect()) {
+            return told;
+        }
         let keep = self.behind.as_ref().and_then(|behind| behind.keep());
         keep.map_or_else(Vec::new, |keep| self.collect_to(&keep, deadline))
     }

@@ -128,16 +128,19 @@ fn a_run_begins_and_ends_with_nothing_installed() {
     assert_eq!(heard, format!("{FIRST}{SESSION} {SESSION}"));
 }
 
-#[test]
-fn where_time_is_real_the_machines_own_timers_are_measured_around_each_scenario() {
-    let scenario: Scenario = serde_json::from_value(json!({
+fn scenario() -> Scenario {
+    serde_json::from_value(json!({
         "about": "x", "duration_ms": 10,
         "signal": { "kind": "counter" },
         "format": { "rate": 48000, "channels": 2, "sample": "pcm16" },
         "client": { "kind": "polling", "buffer_frames": 480, "interval_ms": 5 },
     }))
-    .expect("it is one");
-    let scenarios = [scenario.clone(), scenario];
+    .expect("it is one")
+}
+
+#[test]
+fn where_time_is_real_the_machines_own_timers_are_measured_around_each_scenario() {
+    let scenarios = [scenario(), scenario()];
     let check = |time: Time, expect_heard: &str, expect_late: &[u64]| {
         let agent = Agent {
             time,
@@ -200,6 +203,73 @@ fn what_is_left_after_a_session_in_real_time_is_a_finding() {
     };
     check("clean", &[]);
     check("dirty", &["package oem7.inf", "service waverig"]);
+}
+
+#[test]
+fn where_a_session_fails_in_real_time_what_windows_wrote_comes_home_once() {
+    let scenario = scenario();
+    let check = |name: &str, (session, other): (Agent, Agent), plays: bool, expect: &str| {
+        let other = Agent {
+            collects: BTreeMap::from([("System.evtx".into(), "said".into())]),
+            ..other
+        };
+        let scenarios = if plays {
+            std::slice::from_ref(&scenario)
+        } else {
+            &[]
+        };
+        let (_, heard, replies) = play_all(name, &[good(), session, other], scenarios);
+        let heard = heard.strip_prefix(FIRST).expect("it was looked at first");
+        assert!(heard.starts_with(expect), "{name}: {heard}");
+        let collects = expect.matches("collect").count();
+        assert_eq!(
+            heard.matches("collect").count(),
+            collects,
+            "{name}: {heard}"
+        );
+        let told = |(_, reply): &&(Part, Reply)| match reply {
+            Reply::Log { line } => line == "collected: System.evtx (4 bytes)",
+            _ => false,
+        };
+        assert_eq!(replies.iter().filter(told).count(), collects, "{name}");
+    };
+    let real = |agent: Agent| Agent {
+        time: Time::Real,
+        ..agent
+    };
+    let refused = "| hello trust install shutdown | leftovers | collect |";
+    let removed = format!("{SESSION} | leftovers | collect |");
+    let clean = format!("{SESSION} | leftovers |");
+    check(
+        "install",
+        (real(bad("install", "refuse")), good()),
+        false,
+        refused,
+    );
+    check(
+        "remove",
+        (real(bad("remove", "refuse")), good()),
+        false,
+        &removed,
+    );
+    check(
+        "rule",
+        (real(bad("remove", "break-rule")), good()),
+        false,
+        &removed,
+    );
+    check("left", (real(good()), leaving()), false, &removed);
+    check(
+        "unsaid",
+        (real(good()), bad("leftovers", "refuse")),
+        false,
+        &removed,
+    );
+    check("fine", (real(good()), good()), false, &clean);
+    check("virtual", (bad("remove", "refuse"), good()), false, SESSION);
+    // A scenario that is refused says why: many take the rig's own kernel, and the event logs are long.
+    let plays = "| hello trust install noise run noise remove shutdown | leftovers |";
+    check("run", (real(bad("run", "refuse")), good()), true, plays);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::thread;
 
 use waverig_protocol::frame;
 use waverig_protocol::noise::{Hns, Noise};
-use waverig_protocol::{Installed, MachineInfo, PROTOCOL_VERSION, Reply, Request, Up};
+use waverig_protocol::{
+    Finding, Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Severity, Up,
+};
 
 use super::Agent;
 use crate::Ends;
@@ -90,6 +92,8 @@ enum Wrong {
     Nothing,
     /// Another, which has greeted.
     Anew,
+    /// As it was, and has refused what it was asked.
+    Refused,
     /// Of no more use.
     Over,
 }
@@ -111,7 +115,7 @@ impl Standin {
             match self.goes_wrong(request.name())? {
                 Wrong::Nothing => {}
                 // One that begins does not know what was asked of the one before it.
-                Wrong::Anew => continue,
+                Wrong::Anew | Wrong::Refused => continue,
                 Wrong::Over => return Ok(()),
             }
             match &request {
@@ -189,6 +193,23 @@ impl Standin {
                 self.boots += 1;
                 self.greet()?;
                 Ok(Wrong::Anew)
+            }
+            Some("refuse") => {
+                let reason = format!("no {now} here");
+                self.say(&Reply::Refused(Refusal { reason }), &[])?;
+                Ok(Wrong::Refused)
+            }
+            Some("break-rule") => {
+                let finding = Finding {
+                    rule: now.into(),
+                    severity: Severity::Error,
+                    text: format!("{now} broke it"),
+                    place: None,
+                    source: "a transcript".into(),
+                    shown: String::new(),
+                };
+                self.say(&Reply::Finding(finding), &[])?;
+                Ok(Wrong::Nothing)
             }
             _ => Ok(Wrong::Over),
         }
