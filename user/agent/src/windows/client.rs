@@ -1,11 +1,12 @@
 //! The programs of a run that play and record.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::plan::Stream as Wanted;
 use anyhow::{Context as _, Result, bail};
+use waverig_protocol::Program;
 use waverig_protocol::timeline::Event;
 use waverig_signal::Generator;
 use windows::Win32::Media::Audio::{
@@ -41,19 +42,41 @@ impl Stalls<'_> {
     }
 }
 
-/// Who plays on a cable, for those that record there until after that.
+/// Who plays on a cable, for those that record there until after that; and who records, for those that play while that is under way.
 pub(super) struct Cable {
     playing: AtomicUsize,
     /// When the last one ended.
     silent: OnceLock<Instant>,
+    /// The recorders that have read nothing yet, and when each is to start, in milliseconds.
+    deaf: Mutex<Vec<(Program, u32)>>,
+    reads: Condvar,
 }
 
 impl Cable {
-    pub(super) fn new(players: usize) -> Self {
+    pub(super) fn new(players: usize, recorders: Vec<(Program, u32)>) -> Self {
         Self {
             playing: AtomicUsize::new(players),
             silent: OnceLock::new(),
+            deaf: Mutex::new(recorders),
+            reads: Condvar::new(),
         }
+    }
+
+    /// A recorder has read something, or has ended.
+    pub(super) fn hears(&self, recorder: Program) {
+        let mut deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+        deaf.retain(|(one, _)| *one != recorder);
+        self.reads.notify_all();
+    }
+
+    /// Waits until all have read that were to start before `start_ms`: a stream that has started may be given its first packet much later, and
+    /// would have missed what was played meanwhile.
+    fn until_heard(&self, start_ms: u32) {
+        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits =
+            |deaf: &mut Vec<(Program, u32)>| deaf.iter().any(|(_, start)| *start < start_ms);
+        // Whoever never reads says so himself.
+        drop(self.reads.wait_timeout_while(deaf, OVERTIME, waits));
     }
 
     /// One has ended, however.
@@ -113,6 +136,7 @@ fn look(stream: &Stream, journal: &mut Journal) -> Result<u64> {
 pub(super) fn play(
     stream: &Stream,
     wanted: &Wanted,
+    cable: &Cable,
     begin: Instant,
     journal: &mut Journal,
 ) -> Result<()> {
@@ -153,6 +177,7 @@ pub(super) fn play(
     };
     // What the engine or the device finds when it starts ("Rendering a Stream").
     write(stream.buffer_frames, journal)?;
+    cable.until_heard(wanted.start_ms);
     let started = start(stream, wanted, begin, journal)?;
     let mut stalls = Stalls {
         started,
@@ -241,6 +266,9 @@ pub(super) fn record(
                 frames: frames.into(),
             });
             journal.captured.push((read, bytes, frames.into()));
+            if read == 0 {
+                cable.hears(wanted.program);
+            }
             read += u64::from(frames);
             if stream.whole {
                 break;

@@ -120,10 +120,14 @@ impl Agent {
 /// All programs, from the moment that every tap and every stream is open: however long that takes here, the scenario's time begins after it.
 fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>> {
     let mut places = Vec::new();
-    let mut cables: BTreeMap<u8, usize> = BTreeMap::new();
+    let mut cables: BTreeMap<u8, (usize, Vec<(Program, u32)>)> = BTreeMap::new();
     for stream in &plan.streams {
         let render = stream.signal.is_some();
-        *cables.entry(stream.cable).or_default() += usize::from(render);
+        let (players, recorders) = cables.entry(stream.cable).or_default();
+        match render {
+            true => *players += 1,
+            false => recorders.push((stream.program, stream.start_ms)),
+        }
         let is = |(cable, one): &&(u8, Found)| *cable == stream.cable && one.render == render;
         let place = target.endpoints.iter().find(is);
         let place = place.with_context(|| {
@@ -134,7 +138,7 @@ fn play(scenario: &Scenario, plan: &Plan, target: &Target) -> Result<Vec<Ended>>
     }
     let cables: BTreeMap<u8, Cable> = cables
         .into_iter()
-        .map(|(cable, players)| (cable, Cable::new(players)))
+        .map(|(cable, (players, recorders))| (cable, Cable::new(players, recorders)))
         .collect();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -187,12 +191,15 @@ fn until_dropped(open: &Receiver<()>) {
     while open.recv().is_ok() {}
 }
 
-/// Says that a player has ended, however it does.
-struct Plays<'a>(&'a Cable);
+/// Says that a program has ended, however it does.
+struct Ends<'a>(&'a Cable, &'a Stream);
 
-impl Drop for Plays<'_> {
+impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        self.0.ended();
+        match self.1.signal {
+            Some(_) => self.0.ended(),
+            None => self.0.hears(self.1.program),
+        }
     }
 }
 
@@ -204,7 +211,7 @@ fn program(
     opening: Opening,
     begins_at: &Receiver<Instant>,
 ) -> Ended {
-    let _plays = stream.signal.as_ref().map(|_| Plays(cable));
+    let _ends = Ends(cable, stream);
     let mut journal = Journal::new(stream.program);
     let run = || {
         let com = Com::start()?;
@@ -213,7 +220,7 @@ fn program(
         drop(opening);
         let begin = begins_at.recv().context("the run was given up")?;
         match stream.signal {
-            Some(_) => client::play(&open, stream, begin, &mut journal)?,
+            Some(_) => client::play(&open, stream, cable, begin, &mut journal)?,
             None => client::record(&open, stream, cable, begin, &mut journal)?,
         }
         drop(open);
