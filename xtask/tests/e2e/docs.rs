@@ -123,11 +123,11 @@ fn the_scenario_of_the_page_about_scenarios_plays() {
     );
 }
 
-/// Two builds take their time: the test of `release.rs` does what these do.
+/// Two builds take their time: the test of `clean_clone.rs` does what these do.
 #[test]
 fn the_commands_of_releasing_are_those_that_a_test_runs() {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let known = crate::release::COMMANDS.map(words);
+    let known = crate::clean_clone::COMMANDS.map(words);
     assert_eq!(commands("docs/releasing.md", "cargo xtask "), known);
 }
 

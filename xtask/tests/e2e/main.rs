@@ -6,6 +6,7 @@
 mod actions;
 mod arm64;
 mod chain;
+mod clean_clone;
 mod compare;
 mod coverage;
 #[cfg(target_os = "linux")]
@@ -24,7 +25,6 @@ mod others;
 mod pace;
 #[cfg(target_os = "linux")]
 mod qemu;
-mod release;
 mod rig;
 #[cfg(target_os = "linux")]
 mod signing;
