@@ -11,7 +11,7 @@ use waverig_setup::parcel::{self, File, Parcel, Release};
 
 use crate::context::Context;
 use crate::layout;
-use crate::verbs::package::WAVERIG;
+use crate::verbs::package::{WAVERIG, read};
 
 /// The installer's package and program.
 const SETUP: &str = "waverig-setup";
@@ -63,8 +63,6 @@ pub(crate) fn make(
         .to_string_lossy()
         .into_owned();
     context.ui.step("pack", &what, || {
-        let read =
-            |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let packed = parcel(folder, signer)?.pack(&read(stub)?)?;
         // Pages that are hashed one by one are for what the kernel loads.
         let signed = authenticode::sign(&packed, signer, false)
@@ -78,11 +76,7 @@ pub(crate) fn make(
 /// The package as the installer carries it: what it is comes from its INF, and a machine that trusts the signer takes it.
 fn parcel(folder: &Path, signer: &Signer) -> Result<Parcel> {
     let certificate = signer.certificate();
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let inf = Inf::parse(WAVERIG.inf, &read(WAVERIG.inf)?)?;
+    let inf = Inf::parse(WAVERIG.inf, &read(&folder.join(WAVERIG.inf))?)?;
     let arch = Arch::Amd64;
     let devices = inf::devices(&inf, arch)?;
     let (hardware_id, build) = devices
@@ -103,7 +97,7 @@ fn parcel(folder: &Path, signer: &Signer) -> Result<Parcel> {
     for name in [WAVERIG.inf, &plan.catalog].into_iter().chain(sources) {
         files.push(File {
             name: name.to_owned(),
-            bytes: read(name)?,
+            bytes: read(&folder.join(name))?,
         });
     }
     // One that somebody else has issued is nothing that an installer makes a machine trust.

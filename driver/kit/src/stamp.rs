@@ -7,6 +7,7 @@ use anyhow::Result;
 use sha2::{Digest, Sha256};
 
 use crate::files;
+use crate::pins::hex;
 
 /// The inputs of a folder, hashed.
 #[derive(Default)]
@@ -29,15 +30,9 @@ impl Inputs {
 
     /// The stamp of these inputs for a folder.
     pub(crate) fn stamp(self, folder: &Path, name: &str) -> Stamp {
-        let value = self
-            .0
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Stamp {
             path: folder.join(format!(".{name}.stamp")),
-            value,
+            value: hex(&self.0.finalize()),
         }
     }
 }

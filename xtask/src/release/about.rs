@@ -67,10 +67,6 @@ pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
     let files = listed.into_iter().map(file).collect::<Result<Vec<_>>>()?;
     let bill = sbom::write(&subject, &files, &resolved, &lock_text, &pins).map_err(Error::msg)?;
 
-    let digests = packed
-        .iter()
-        .map(|name| Ok((name.as_str(), digest(&folder.join(name))?)))
-        .collect::<Result<Vec<_>>>()?;
     let (builder, invocation) = builder();
     let builder = provenance::Builder {
         id: &builder,
@@ -79,8 +75,15 @@ pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
         finished: now(),
     };
     let options = [("kind", release.wish.kind.name())];
-    let statement = provenance::write(&subject, &digests, &options, &pins, &lock, &builder)
-        .map_err(Error::msg)?;
+    let statement = provenance::write(
+        &subject,
+        &digests(&folder, &packed)?,
+        &options,
+        &pins,
+        &lock,
+        &builder,
+    )
+    .map_err(Error::msg)?;
 
     let base = format!("{NAME}-{}", source.version);
     let texts = [
@@ -91,20 +94,20 @@ pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
     for (name, text) in &texts {
         parts::write(&folder.join(name), text.as_bytes())?;
     }
-    let mut all = packed;
-    all.extend(texts.into_iter().map(|(name, _)| name));
-    let digests = all
-        .iter()
-        .map(|name| Ok((name.as_str(), digest(&folder.join(name))?)))
-        .collect::<Result<Vec<_>>>()?;
-    parts::write(&folder.join("SHA256SUMS"), sums::list(digests).as_bytes())?;
-    let made = all
-        .into_iter()
-        .skip(names(&release.journal, "pack", FILES).len());
+    let mut made: Vec<String> = texts.into_iter().map(|(name, _)| name).collect();
+    let all = [packed.as_slice(), &made].concat();
+    let list = sums::list(digests(&folder, &all)?);
+    parts::write(&folder.join("SHA256SUMS"), list.as_bytes())?;
+    made.push("SHA256SUMS".into());
     Ok(made
-        .chain(["SHA256SUMS".into()])
+        .into_iter()
         .map(|name| format!("{FILES}/{name}"))
         .collect())
+}
+
+fn digests<'a>(folder: &Path, names: &'a [String]) -> Result<Vec<(&'a str, Sha256Digest)>> {
+    let one = |name: &'a String| Ok((name.as_str(), digest(&folder.join(name))?));
+    names.iter().map(one).collect()
 }
 
 fn digest(path: &Path) -> Result<Sha256Digest> {

@@ -111,7 +111,7 @@ pub(crate) fn make(context: &Context, wish: &Wish) -> Result<()> {
         sign::check(context, wish)?;
     }
     let folder = folder(context);
-    let (journal, start) = Journal::open(&folder, wishes(context, wish, &source)?)
+    let (journal, start) = Journal::open(&folder, wishes(wish, &source)?)
         .with_context(|| format!("cannot use {}", folder.display()))?;
     match start {
         Start::New => {}
@@ -148,17 +148,17 @@ pub(crate) fn make(context: &Context, wish: &Wish) -> Result<()> {
 }
 
 /// Everything that decides what a release's files are.
-fn wishes(context: &Context, wish: &Wish, source: &Source) -> Result<BTreeMap<String, String>> {
+fn wishes(wish: &Wish, source: &Source) -> Result<BTreeMap<String, String>> {
     let signer = match &wish.signer {
         Some(path) => {
             waverig_package::Sha256Digest::of(&crate::verbs::package::read(path)?).to_string()
         }
         None => "the test certificate".to_owned(),
     };
-    let mut commit = source.spelled(context)?;
-    if commit != source.commit {
+    let mut commit = source.commit.clone();
+    if source.changed {
         // What was changed may change again.
-        commit += &format!(", at {}", now());
+        commit += &format!(" with changes, at {}", now());
     }
     let words = [
         ("commit", commit),
@@ -255,7 +255,14 @@ impl Release<'_> {
             );
         } else if !self.wish.publish {
             match self.wish.kind {
-                Kind::Test => println!("next: cargo xtask release --publish"),
+                Kind::Test => match &self.wish.signer {
+                    // Without it the test certificate would sign another one.
+                    Some(file) => println!(
+                        "next: cargo xtask release --publish --signer {}",
+                        file.display()
+                    ),
+                    None => println!("next: cargo xtask release --publish"),
+                },
                 Kind::Attestation => println!(
                     "next: hand the cabinet in at the Hardware Dev Center, then `cargo xtask returned`: docs/releasing.md"
                 ),

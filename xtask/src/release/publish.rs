@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, bail};
 use waverig_kit::{Invocation, Runner};
 
 use crate::context::Context;
-use crate::layout;
 use crate::stop::HostLacks;
 
 /// Publishes what is in `folder` as `vVERSION`.
@@ -22,7 +21,6 @@ pub(super) fn publish(context: &Context, version: &str, folder: &Path) -> Result
         files.push(entry?.path());
     }
     files.sort();
-    layout::make(folder)?;
     with(
         &*context.exec,
         context.layout.root(),

@@ -14,6 +14,8 @@ use crate::verbs::package;
 /// The commit that is checked out, and what is said about its version.
 pub(crate) struct Source {
     pub(crate) commit: String,
+    /// Whether what is built is not only that.
+    pub(crate) changed: bool,
     /// When it was committed, in seconds since 1970.
     pub(crate) time: u64,
     /// The version in `Cargo.toml`.
@@ -50,19 +52,11 @@ impl Source {
         };
         Ok(Self {
             commit,
+            changed: !changed.is_empty(),
             time: time.parse().context("git says no time of the commit")?,
             version,
             notes,
             objections: objections(&facts),
-        })
-    }
-
-    /// The commit, marked when what is built is not only that.
-    pub(crate) fn spelled(&self, context: &Context) -> Result<String> {
-        let changed = git(context, &["status", "--porcelain"])?;
-        Ok(match changed.is_empty() {
-            true => self.commit.clone(),
-            false => format!("{} with changes", self.commit),
         })
     }
 }
