@@ -232,7 +232,7 @@ impl Qemu {
         };
         let arrivals = line.arrivals();
         let told = Arc::clone(&watch);
-        let monitor = match Qmp::open(qmp, move |event, data| told.event(event, data, &arrivals)) {
+        let monitor = match Qmp::open(qmp, move |event| told.event(event, &arrivals)) {
             Ok(monitor) => guest.set_monitor(monitor),
             Err(error) => {
                 let text = format!("QEMU's monitor: {error}; {}", guest.complaint());

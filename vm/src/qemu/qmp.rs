@@ -13,6 +13,26 @@ use serde_json::{Value, json};
 /// How long QEMU may take for one command.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// What a monitor says unasked.
+pub(super) struct Event<'a> {
+    pub(super) name: &'a str,
+    pub(super) data: &'a Value,
+    /// When it happened, since 1970 by the host's clock.
+    pub(super) at: Duration,
+}
+
+impl<'a> Event<'a> {
+    /// A message as an event, when it is one.
+    fn of(message: &'a Value) -> Option<Self> {
+        let part = |name: &str| message["timestamp"][name].as_u64().unwrap_or(0);
+        Some(Self {
+            name: message.get("event")?.as_str()?,
+            data: &message["data"],
+            at: Duration::from_secs(part("seconds")) + Duration::from_micros(part("microseconds")),
+        })
+    }
+}
+
 /// The line to a monitor. One command at a time.
 pub(super) struct Qmp {
     to_qemu: UnixStream,
@@ -20,14 +40,13 @@ pub(super) struct Qmp {
 }
 
 impl Qmp {
-    /// Takes over a connection: waits for the greeting and ends the negotiation. `event` gets the name and the data of every event, in a
-    /// thread of its own.
+    /// Takes over a connection: waits for the greeting and ends the negotiation. `event` gets every event, in a thread of its own.
     ///
     /// # Errors
     /// When what is at the other end is no QEMU.
     pub(super) fn open(
         stream: UnixStream,
-        mut event: impl FnMut(&str, &Value) + Send + 'static,
+        mut event: impl FnMut(&Event) + Send + 'static,
     ) -> io::Result<Self> {
         let lines = BufReader::new(stream.try_clone()?);
         let (answer, answers) = channel();
@@ -36,8 +55,8 @@ impl Qmp {
                 let Ok(message) = serde_json::from_str::<Value>(&line) else {
                     continue;
                 };
-                match message.get("event").and_then(Value::as_str) {
-                    Some(name) => event(name, &message["data"]),
+                match Event::of(&message) {
+                    Some(told) => event(&told),
                     None => {
                         if answer.send(message).is_err() {
                             return;
@@ -120,18 +139,18 @@ mod tests {
         let stream = monitor(&[
             r#"{"QMP": {"version": {}}}"#,
             r#"{"return": {}}"#,
-            r#"{"event": "RESET", "data": {"guest": true}}"#,
+            r#"{"event": "RESET", "data": {"guest": true}, "timestamp": {"seconds": 3, "microseconds": 500000}}"#,
             r#"{"return": {"status": "running"}}"#,
             r#"{"error": {"class": "GenericError", "desc": "no such device"}}"#,
         ]);
         let (told, events) = channel();
-        let mut qmp = Qmp::open(stream, move |name, data| {
-            let _ = told.send(format!("{name} {data}"));
+        let mut qmp = Qmp::open(stream, move |event| {
+            let _ = told.send(format!("{:?} {} {}", event.at, event.name, event.data));
         })
         .expect("it greets");
         let status = qmp.command("query-status", &json!({})).expect("answered");
         assert_eq!(status["status"], "running");
-        assert_eq!(events.recv().expect("one"), r#"RESET {"guest":true}"#);
+        assert_eq!(events.recv().expect("one"), r#"3.5s RESET {"guest":true}"#);
         let error = qmp.command("eject", &json!({})).expect_err("refused");
         assert!(
             error.to_string().contains("eject: \"no such device\""),
@@ -147,7 +166,7 @@ mod tests {
 
     #[test]
     fn whoever_does_not_greet_is_no_qemu() {
-        let error = Qmp::open(monitor(&[r#"{"return": {}}"#]), |_, _| {}).err();
+        let error = Qmp::open(monitor(&[r#"{"return": {}}"#]), |_| {}).err();
         assert!(
             error
                 .expect("it does not greet")
