@@ -1,24 +1,25 @@
-//! Disks that go into a machine and come back: a FAT file system on the whole disk, which every guest can read, and every host through
-//! this file.
+//! Disks that go into a machine and come back: a FAT file system on the whole disk or in a partition, which every guest can read, and every
+//! host through this file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+
+use crate::vhdx;
 
 /// Longest label of a FAT volume.
 const LABEL: usize = 11;
 
-/// What tells a partitioned disk from others, for Windows, too: it knows a volume again by this and its place, and gives it the letter it
-/// had ("Supporting Mount Manager Requests in a Storage Class Driver"; that it does for a disk of another guest is inferred).
-const SIGNATURE: [u8; 4] = *b"WVRG";
+/// What tells a partitioned disk from others, with the first letter of its label behind it: two disks of one guest must not have the same, or
+/// Windows leaves one of them offline ("Fixing Disk Signature Collisions"). It knows a volume again by this and its place, and gives it the
+/// letter it had ("Supporting Mount Manager Requests in a Storage Class Driver"; that it does for a disk of another guest is inferred).
+const SIGNATURE: [u8; 3] = *b"WVR";
 /// Where a partition begins: a megabyte from the start, as Windows does it.
 const PARTITION: u64 = 1 << 20;
 /// Bytes of a sector.
 const SECTOR: u64 = 512;
-/// FAT32 with 32-bit sector numbers.
-const FAT32: u8 = 0x0C;
 /// How a crash dump begins, whatever its kind (`dump/header.rs`).
 const DUMP: [u8; 4] = *b"PAGE";
 
@@ -29,6 +30,8 @@ pub enum Layout {
     Whole,
     /// In the only partition of a master boot record, as Windows expects it of a disk that cannot be removed.
     Partition,
+    /// The same, of a disk in a VHDX file, as Hyper-V expects it.
+    Vhdx,
 }
 
 /// Makes a disk of `size` bytes with these files, named from its root; a slash is between a folder and what is in it.
@@ -61,21 +64,25 @@ pub fn make_as(
         .truncate(true)
         .open(image)
         .map_err(|e| named("write the disk", e))?;
-    // Sparse: only what is written takes room.
-    disk.set_len(size).map_err(|e| named("make the disk", e))?;
+    // Sparse on most hosts: only what is written takes room.
+    let made = match layout {
+        Layout::Whole | Layout::Partition => disk.set_len(size),
+        Layout::Vhdx => vhdx::make(&disk, size),
+    };
+    made.map_err(|e| named("make the disk", e))?;
     let mut volume_label = [b' '; LABEL];
     for (to, from) in volume_label.iter_mut().zip(label.bytes()) {
         *to = from;
     }
-    let begin = match layout {
-        Layout::Whole => 0,
-        Layout::Partition => {
-            (&disk)
-                .write_all(&boot_record(size))
-                .map_err(|e| named("partition the disk", e))?;
-            PARTITION
-        }
+    let first = match layout {
+        Layout::Whole | Layout::Partition => 0,
+        Layout::Vhdx => vhdx::CONTENT,
     };
+    let begin = match layout {
+        Layout::Whole => first,
+        Layout::Partition | Layout::Vhdx => first + PARTITION,
+    };
+    let mut record = disk.try_clone().map_err(|e| named("open the disk", e))?;
     let mut part = Part::of(disk, begin).map_err(|e| named("find the start of the disk", e))?;
     let options = FormatVolumeOptions::new().volume_label(volume_label);
     fatfs::format_volume(&mut part, options).map_err(|e| named("format the disk", e))?;
@@ -91,14 +98,28 @@ pub fn make_as(
         });
         copied.map_err(|e| named(&format!("put {} as {name} on", source.display()), e))?;
     }
-    volume.unmount().map_err(|e| named("finish the disk", e))
+    let kind = volume.fat_type();
+    volume.unmount().map_err(|e| named("finish the disk", e))?;
+    if begin == first {
+        return Ok(());
+    }
+    record
+        .seek(SeekFrom::Start(first))
+        .and_then(|_| record.write_all(&boot_record(size, label, kind)))
+        .map_err(|e| named("partition the disk", e))
 }
 
 /// A master boot record with one partition.
-fn boot_record(size: u64) -> [u8; SECTOR as usize] {
+fn boot_record(size: u64, label: &str, kind: FatType) -> [u8; SECTOR as usize] {
     let mut record = [0; SECTOR as usize];
-    record[440..444].copy_from_slice(&SIGNATURE);
-    record[450] = FAT32;
+    record[440..443].copy_from_slice(&SIGNATURE);
+    record[443] = label.bytes().next().unwrap_or_default();
+    // winioctl.h: PARTITION_FAT_12, PARTITION_XINT13 and PARTITION_FAT32_XINT13, the latter two with 32-bit sector numbers.
+    record[450] = match kind {
+        FatType::Fat12 => 0x01,
+        FatType::Fat16 => 0x0E,
+        FatType::Fat32 => 0x0C,
+    };
     let (first, count) = (PARTITION / SECTOR, (size - PARTITION) / SECTOR);
     record[454..458].copy_from_slice(&(first as u32).to_le_bytes());
     record[458..462].copy_from_slice(&(count as u32).to_le_bytes());
@@ -108,12 +129,26 @@ fn boot_record(size: u64) -> [u8; SECTOR as usize] {
 
 /// Where the file system of a disk begins.
 fn begin(disk: &mut File) -> io::Result<u64> {
-    let mut record = [0; SECTOR as usize];
     // One too short for a record holds no file system either, which is told later.
-    let read = disk.read(&mut record)?;
-    disk.rewind()?;
-    let ours = read == record.len() && record[440..444] == SIGNATURE && record[450] == FAT32;
-    Ok(if ours { PARTITION } else { 0 })
+    let first = record(disk, 0)?;
+    if !vhdx::is_one(&first) {
+        return Ok(if is_ours(&first) { PARTITION } else { 0 });
+    }
+    let begin = vhdx::content(disk)?.start;
+    let ours = is_ours(&record(disk, begin)?);
+    Ok(begin + if ours { PARTITION } else { 0 })
+}
+
+fn record(disk: &mut File, at: u64) -> io::Result<Vec<u8>> {
+    let mut record = Vec::new();
+    disk.seek(SeekFrom::Start(at))?;
+    disk.take(SECTOR).read_to_end(&mut record)?;
+    Ok(record)
+}
+
+/// Whether a disk that begins so has a partition of ours.
+fn is_ours(record: &[u8]) -> bool {
+    record.len() as u64 == SECTOR && record[440..443] == SIGNATURE && record[510..] == [0x55, 0xAA]
 }
 
 /// Copies everything on a disk into `folder`, except a file for a dump that none was written to; gives the files' names, in order.
@@ -124,13 +159,7 @@ fn begin(disk: &mut File) -> io::Result<u64> {
 /// # Errors
 /// When the disk holds no FAT file system, or something on it cannot be read.
 pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
-    let mut disk = File::open(image)?;
-    let begin = begin(&mut disk)?;
-    let part = ReadOnly(Part::of(disk, begin)?);
-    let volume = FileSystem::new(part, FsOptions::new()).map_err(|error| {
-        let text = format!("{} holds no FAT file system: {error}", image.display());
-        io::Error::new(error.kind(), text)
-    })?;
+    let volume = opened(image)?;
     let (mut names, mut damaged) = (Vec::new(), Vec::new());
     for entry in volume.root_dir().iter() {
         let entry = entry?;
@@ -157,6 +186,18 @@ pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
             damaged.join("; ")
         )))
     }
+}
+
+/// The file system on a disk, to be read.
+fn opened(image: &Path) -> io::Result<FileSystem<ReadOnly>> {
+    let named = |what: &str, error: io::Error| {
+        io::Error::new(error.kind(), format!("{}{what}: {error}", image.display()))
+    };
+    let mut disk = File::open(image).map_err(|error| named("", error))?;
+    let begin = begin(&mut disk).map_err(|error| named("", error))?;
+    let part = Part::of(disk, begin).map_err(|error| named("", error))?;
+    FileSystem::new(ReadOnly(part), FsOptions::new())
+        .map_err(|error| named(" holds no FAT file system", error))
 }
 
 /// Whether a dump was written to a file that Windows keeps for one: before, it holds whatever was there. One that cannot be read is told
@@ -286,18 +327,32 @@ mod tests {
             source("log", b"said"),
         );
         let files = [("a.dmp", &*dump), ("b.dmp", &*none), ("setup.log", &*log)];
-        make_as(Layout::Partition, &image, "RESULT", 2 << 30, &files).expect("there is room");
-        let names = bring_home(&image, &folder.join("home")).expect("it is whole");
-        assert_eq!(names, ["a.dmp", "setup.log"]);
-        let said = fs::read(folder.join("home/setup.log")).expect("it was copied");
-        assert_eq!(said, b"said");
-        // The partition ends where the disk does, and says so by itself, too.
-        let mut bytes = vec![0; (1 << 20) + 512];
-        let disk = File::open(&image).and_then(|mut disk| disk.read_exact(&mut bytes));
-        disk.expect("it is there");
-        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
-        assert_eq!((number(454), number(458)), (2048, (2047 << 20) / 512));
-        assert_eq!(bytes[(1 << 20) + 510..][..2], [0x55, 0xAA]);
+        // A disk's size in mebibytes, and the type of its partition then.
+        let check = |layout: Layout, first: u64, size: u32, kind: u8| {
+            make_as(layout, &image, "RESULT", u64::from(size) << 20, &files).expect("room");
+            let names = bring_home(&image, &folder.join("home")).expect("it is whole");
+            assert_eq!(names, ["a.dmp", "setup.log"]);
+            let said = fs::read(folder.join("home/setup.log")).expect("it was copied");
+            assert_eq!(said, b"said");
+            // The partition ends where the disk does, and says so by itself, too.
+            let mut bytes = vec![0; (1 << 20) + 512];
+            let disk = File::open(&image).and_then(|mut disk| {
+                disk.seek(SeekFrom::Start(first))?;
+                disk.read_exact(&mut bytes)
+            });
+            disk.expect("it is there");
+            let number =
+                |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+            assert_eq!(bytes[440..444], *b"WVRR");
+            assert_eq!(bytes[450], kind, "{size} MiB");
+            let sectors = ((size - 1) << 20) / 512;
+            assert_eq!((number(454), number(458)), (2048, sectors));
+            assert_eq!(bytes[(1 << 20) + 510..][..2], [0x55, 0xAA]);
+        };
+        check(Layout::Partition, 0, 2 << 10, 0x0C);
+        check(Layout::Vhdx, 4 << 20, 2 << 10, 0x0C);
+        check(Layout::Partition, 0, 16, 0x0E);
+        check(Layout::Vhdx, 4 << 20, 4, 0x01);
         fs::remove_dir_all(folder).expect("the test's own folder");
     }
 
@@ -308,6 +363,12 @@ mod tests {
         fs::write(&source, vec![1; 2 << 20]).expect("writable");
         let error = make(&image, "PAYLOAD", 1 << 20, &[("big", &source)]).expect_err("too small");
         assert!(error.to_string().contains("as big on"), "{error}");
+        let error = make_as(Layout::Vhdx, &image, "PAYLOAD", 1 << 19, &[]).expect_err("half a MiB");
+        let error = error.to_string();
+        assert!(
+            error.contains("disk.img") && error.contains("whole mebibytes"),
+            "{error}"
+        );
         let error = bring_home(&source, &folder).expect_err("is no disk");
         assert!(error.to_string().contains("no FAT file system"), "{error}");
         fs::remove_dir_all(folder).expect("the test's own folder");

@@ -27,6 +27,7 @@ pub mod runner;
 pub mod setup;
 mod sim;
 mod turn;
+mod vhdx;
 mod window;
 
 pub use line::Ends;
