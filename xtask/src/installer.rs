@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use waverig_package::cert::{Signer, Trust};
 use waverig_package::inf::{self, Inf, Target};
+use waverig_package::pe::Image;
 use waverig_package::{Arch, UnixTime, authenticode, package};
 use waverig_setup::parcel::{self, File, Parcel, Release};
 
@@ -39,10 +40,25 @@ pub(crate) fn programs(context: &Context) -> Result<Programs> {
         waverig_kit::build_programs(&*context.exec, &workspace, &[SETUP, AGENT], &target)
     })?;
     let program = |name: &str| folder.join(name).with_extension("exe");
-    Ok(Programs {
+    let programs = Programs {
         setup: program(SETUP),
         agent: program(AGENT),
-    })
+    };
+    check_loading(&programs.setup)?;
+    Ok(programs)
+}
+
+/// Whoever starts the installer may have downloaded anything into its folder before, and starts it as administrator.
+fn check_loading(program: &Path) -> Result<()> {
+    const LOAD_LIBRARY_SEARCH_SYSTEM32: u16 = 0x800;
+    let bytes = read(program)?;
+    let image = Image::parse(&bytes).with_context(|| program.display().to_string())?;
+    ensure!(
+        image.dependent_load_flags() == LOAD_LIBRARY_SEARCH_SYSTEM32,
+        "{} would take libraries that lie beside it for Windows' own; how it was linked is decided in driver/kit/src/programs.rs",
+        program.display()
+    );
+    Ok(())
 }
 
 /// Puts the package in `folder` into the installer `stub` and signs it; gives the file, in `to`.

@@ -92,7 +92,7 @@ pub fn pins(runner: &dyn Runner, workspace: &Workspace, arch: Arch) -> Result<Ve
             Some(patch),
         ));
         pins.push(pin("libclang", libclang()?, None));
-        // Links the programs, not the driver.
+        // Its libraries go into the programs, not into the driver.
         let linker = said("x86_64-w64-mingw32-gcc", &["--version"], None)?;
         pins.push(pin("mingw-w64", linker, None));
     }

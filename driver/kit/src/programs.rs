@@ -65,7 +65,8 @@ pub fn build_programs(
             .env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER", tools.linker)
             .env("WAVERIG_ROOT", workspace.root())
             .env("WAVERIG_SYSROOT", &toolchain.sysroot)
-            .env("WAVERIG_SYSROOT_LINK", target.join(SYSROOT_LINK));
+            .env("WAVERIG_SYSROOT_LINK", target.join(SYSROOT_LINK))
+            .env("WAVERIG_LLD", toolchain.lld());
     }
     let output = runner.run(&cargo).context("cannot start cargo")?;
     ensure!(
@@ -89,8 +90,10 @@ pub fn build_programs(
     Ok(folder)
 }
 
-/// Stands between rustc and mingw-w64's compiler. Imports of one library come from several archives (Rust's, mingw-w64's, our crates'), and
-/// the linker puts them into the order of the archives' names. So those that lie in folders of this machine get names without them.
+/// Stands between rustc and its own LLD, which knows less of a host than mingw-w64's linker would, and enters a load configuration
+/// (user/setup/src/windows/load.rs); mingw-w64's compiler says where the libraries are. Imports of one library come from several archives
+/// (Rust's, mingw-w64's, our crates'), and the linker puts them into the order of the archives' names. So those that lie in folders of this
+/// machine get names without them.
 const LINKER: &str = r#"#!/bin/sh
 for word do
     case $word in
@@ -102,7 +105,12 @@ for word do
     set -- "$@" "$word"
     shift
 done
-exec x86_64-w64-mingw32-gcc "$@"
+for library in libgcc.a libmingw32.a
+do
+    found=$(x86_64-w64-mingw32-gcc -print-file-name=$library) || exit
+    set -- "$@" "-L${found%/*}"
+done
+exec "$WAVERIG_LLD" "$@"
 "#;
 /// binutils' dlltool gives its files' names to a shell as they are, which takes a space for their end: it works inside their folder. Found before
 /// the real one, in a folder that stands first in PATH.
@@ -172,11 +180,11 @@ fn tools(target: &Path, toolchain: &Toolchain) -> Result<Tools> {
     Ok(Tools { linker, path })
 }
 
-/// Where there is no shell, mingw-w64's programs are the host's own affair, and so is the order.
+/// Where there is no shell, mingw-w64's libraries are the toolchain's own (rust-mingw), and the order is the host's.
 #[cfg(not(unix))]
-fn tools(_: &Path, _: &Toolchain) -> Result<Tools> {
+fn tools(_: &Path, toolchain: &Toolchain) -> Result<Tools> {
     Ok(Tools {
-        linker: "x86_64-w64-mingw32-gcc".into(),
+        linker: toolchain.lld(),
         path: env::var_os("PATH").unwrap_or_default(),
     })
 }
@@ -218,12 +226,12 @@ fn registries(home: &Path) -> Vec<PathBuf> {
 }
 
 fn rustflags(folders: &Folders, toolchain: &Toolchain, triple: &str) -> OsString {
-    // No time of the build. Where the linker can say so: libraries are taken from System32 only (LOAD_LIBRARY_SEARCH_SYSTEM32), and the C
-    // run-time is in the program, so that a machine without it needs no other download.
+    // No time of the build. Where Microsoft links: libraries are taken from System32 only (LOAD_LIBRARY_SEARCH_SYSTEM32), and the C run-time
+    // is in the program, so that a machine without it needs no other download.
     let flags = if triple.ends_with("msvc") {
         "-Clink-arg=/Brepro\x1f-Clink-arg=/DEPENDENTLOADFLAG:0x800\x1f-Ctarget-feature=+crt-static"
     } else {
-        "-Clink-arg=-Wl,--no-insert-timestamp"
+        "-Clinker-flavor=ld.lld\x1f-Clink-self-contained=yes\x1f-Clink-arg=--no-insert-timestamp"
     };
     let registries = folders.registries.iter();
     let places = [(folders.home, "/cargo"), (folders.workspace, SOURCES)]
@@ -264,7 +272,11 @@ mod tests {
             "--remap-path-prefix=/home/me/w=/waverig",
             "--remap-path-prefix=/home/me/.cargo/registry/src/x=/dependencies",
         ];
-        let gnu = ["-Clink-arg=-Wl,--no-insert-timestamp"];
+        let gnu = [
+            "-Clinker-flavor=ld.lld",
+            "-Clink-self-contained=yes",
+            "-Clink-arg=--no-insert-timestamp",
+        ];
         check("x86_64-unknown-linux-gnu", &[&gnu[..], &remaps].concat());
         let msvc = [
             "-Clink-arg=/Brepro",

@@ -42,6 +42,11 @@ impl Toolchain {
             .join("bin")
     }
 
+    /// LLVM's linker, of the compiler's own version.
+    pub(crate) fn lld(&self) -> PathBuf {
+        self.linker_folder().join("rust-lld")
+    }
+
     /// Where the standard library's sources lie when they are installed; rustc then names them so.
     pub(crate) fn library_sources(&self) -> PathBuf {
         self.sysroot.join("lib/rustlib/src/rust")

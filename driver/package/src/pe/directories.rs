@@ -1,6 +1,6 @@
-//! What an image imports and exports, and which PDB it names.
+//! What an image imports and exports, where Windows looks for the former, and which PDB it names.
 //!
-//! Source: Microsoft, "PE Format": "The .idata Section", "The .edata Section", "Debug Directory".
+//! Source: Microsoft, "PE Format": "The .idata Section", "The .edata Section", "Debug Directory", "The Load Configuration Structure".
 
 use super::image::{Directory, Image, PeError, read};
 
@@ -117,6 +117,18 @@ impl Image<'_> {
             }
         }
         None
+    }
+
+    /// The flags of `LoadLibraryEx` with which Windows loads what the image imports; 0 when it does not say, and Windows looks beside the
+    /// program first. (`DependentLoadFlags`, `IMAGE_LOAD_CONFIG_DIRECTORY64` of winnt.h.)
+    pub fn dependent_load_flags(&self) -> u16 {
+        const AT: usize = 0x4E;
+        let directory = self.directory(Directory::LoadConfig);
+        let flags = self.at(directory.start).and_then(|bytes| {
+            let size = u32::from_le_bytes(read(bytes, 0)?) as usize;
+            read(bytes.get(..size.min(directory.len()))?, AT)
+        });
+        flags.map_or(0, u16::from_le_bytes)
     }
 
     fn number<const N: usize>(&self, address: u32, what: &str) -> Result<[u8; N], PeError> {

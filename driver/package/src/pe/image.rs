@@ -35,6 +35,8 @@ pub enum Directory {
     Debug = 6,
     /// Thread-local storage.
     Tls = 9,
+    /// What the loader is asked for.
+    LoadConfig = 10,
     /// Imports bound ahead of time.
     BoundImport = 11,
     /// Imports resolved at their first call.

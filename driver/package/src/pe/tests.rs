@@ -56,6 +56,41 @@ fn imports_exports_and_pdb_are_read() {
 }
 
 #[test]
+fn where_windows_looks_for_imports_is_read() {
+    let check = |mark: &'static [u8], size: u32, expect: u16| {
+        let mut sample = Sample {
+            mark,
+            ..Sample::default()
+        };
+        let place = |bytes: &[u8]| {
+            let image = Image::parse(bytes).unwrap();
+            let at = bytes.windows(mark.len()).position(|it| it == mark);
+            let rdata = &image.sections()[1];
+            rdata.address + (at.unwrap() - rdata.file.start) as u32
+        };
+        let address = place(&sample.build());
+        sample.directory = Some((Directory::LoadConfig as usize, address, size));
+        let bytes = sample.build();
+        let image = Image::parse(&bytes).unwrap();
+        assert_eq!(image.dependent_load_flags(), expect, "{size}");
+    };
+    let mut config = [0_u8; 0x70];
+    config[0] = 0x70;
+    config[0x4F] = 8;
+    let config: &'static [u8] = config.to_vec().leak();
+    check(config, 0x70, 0x800);
+    // As long as the field reaches, and cut off in it.
+    check(config, 0x50, 0x800);
+    check(config, 0x4F, 0);
+    // It says by itself that it is shorter.
+    let mut short = config.to_vec();
+    short[0] = 0x4F;
+    check(short.leak(), 0x70, 0);
+    let image = Sample::default().build();
+    assert_eq!(Image::parse(&image).unwrap().dependent_load_flags(), 0);
+}
+
+#[test]
 fn every_rule_can_break() {
     let good = Sample::default;
     let section = |index: usize, name: &'static str, flags: u32| {

@@ -3,6 +3,8 @@
 mod console;
 mod here;
 mod list;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod load;
 mod trusted;
 
 use anyhow::{Context as _, Result};
