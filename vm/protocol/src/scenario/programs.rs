@@ -95,7 +95,7 @@ pub struct TapClient {
     #[serde(default)]
     pub read_frames: u32,
     /// Reads kept pended at a time; 0: it reads nothing.
-    #[serde(default = "super::one")]
+    #[serde(default = "super::client::one")]
     pub reads: u32,
     /// How it steers the cable's clock, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -126,7 +126,7 @@ impl Default for TapClient {
         Self {
             cable: first(),
             read_frames: 0,
-            reads: super::one(),
+            reads: super::client::one(),
             steer: Vec::new(),
             clock_ms: None,
             open_ms: 0,
@@ -145,7 +145,7 @@ pub struct Share {
     /// Blocks it holds.
     pub slots: u32,
     /// New blocks at which the client is woken.
-    #[serde(default = "super::one")]
+    #[serde(default = "super::client::one")]
     pub wake_blocks: u32,
 }
 
