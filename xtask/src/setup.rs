@@ -169,6 +169,18 @@ const TOOLS: &[Tool] = &[
             "softhsm2",
         ])],
     },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "Python's venv, for others' readers of a release's bill of materials",
+        probe: &["python3", "-c", "import ensurepip, venv"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "python3-venv",
+        ])],
+    },
     Tool {
         name: "Miri, which runs the engine's tests and reports undefined behaviour",
         probe: &["cargo", "+nightly", "miri", "--version"],

@@ -27,10 +27,11 @@ mod tests;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use waverig_package::UnixTime;
 use waverig_package::cert::{Certificate, Key, RsaKey, Signer};
+use waverig_package::package::{Finding, Release, check_signer};
 
 use crate::context::Context;
 use secret::Secret;
@@ -86,12 +87,32 @@ enum KeyConfig {
 /// The signer that `file` names, or the test certificate, made on first use.
 ///
 /// # Errors
-/// A file that says something else, names something that is missing, or a key that cannot be reached; each says what.
+/// A file that says something else, names something that is missing, or a key that cannot be reached; a certificate that is not for code or
+/// not valid now. Each says what.
 pub(crate) fn load(context: &Context, file: Option<&Path>) -> Result<Signer> {
     match file {
-        Some(file) => named(file),
+        Some(file) => fit(file, UnixTime::now()),
         None => test(context),
     }
+}
+
+/// The signer that `file` names, when machines take what it signs then.
+fn fit(file: &Path, now: UnixTime) -> Result<Signer> {
+    let signer = named(file)?;
+    refuse(check_signer(&signer, Release::TestSigned, now))?;
+    Ok(signer)
+}
+
+/// Before anything is signed or released.
+///
+/// # Errors
+/// Whatever was found, all of it.
+pub(crate) fn refuse(findings: Vec<Finding>) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    bail!("nothing is signed:\n  {}", all.join("\n  "))
 }
 
 /// The test certificate. Damaged, expired or not a pair: the error says what to remove.
@@ -183,7 +204,7 @@ fn key(config: KeyConfig, folder: &Path, chain: &[Certificate]) -> Result<Box<dy
             let key = RsaKey::from_pkcs8_pem(&bytes, passphrase.as_ref().map(|one| one.expose()))
                 .with_context(|| path.display().to_string())?;
             if let Some(first) = chain.first().filter(|first| !key.belongs_to(first)) {
-                anyhow::bail!(
+                bail!(
                     "{}: the key does not belong to {}, the first certificate of the chain",
                     path.display(),
                     first.subject()

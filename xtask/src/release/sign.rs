@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use waverig_ci::Verdict;
-use waverig_package::package::{Finding, check_files, check_signer, sign as sign_package};
+use waverig_package::package::{check_files, check_signer, sign as sign_package};
 use waverig_package::{UnixTime, authenticode, cabinet};
 
 use super::parts::{self, AGENT, SETUP};
@@ -58,15 +58,7 @@ pub(super) fn play(
 /// What keeps this signer from such a release: told before anything is built.
 pub(super) fn check(context: &Context, wish: &Wish) -> Result<()> {
     let signer = signer::load(context, wish.signer.as_deref())?;
-    refuse(check_signer(&signer, wish.kind.release(), UnixTime::now()))
-}
-
-fn refuse(findings: Vec<Finding>) -> Result<()> {
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    bail!("nothing is released:\n  {}", all.join("\n  "))
+    signer::refuse(check_signer(&signer, wish.kind.release(), UnixTime::now()))
 }
 
 /// Signs the files for whom the release is, into `signed/`, and judges them as those will who take them.
@@ -102,7 +94,7 @@ pub(super) fn sign(release: &Release<'_>) -> Result<Vec<String>> {
         .iter()
         .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
         .collect();
-    refuse(check_files(
+    signer::refuse(check_files(
         &files,
         &signer,
         wish.kind.release(),

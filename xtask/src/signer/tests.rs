@@ -369,3 +369,28 @@ fn the_files_that_the_page_shows_are_read() {
         toml::from_str::<Config>(text).unwrap_or_else(|error| panic!("{error}"));
     }
 }
+
+#[test]
+fn what_no_machine_would_take_is_not_signed() {
+    let folder = Folder::new("unfit");
+    let file = folder.write(
+        "signer.toml",
+        "chain = \"certificate.pem\"\n[key]\nkind = \"file\"\nfile = \"key.pem\"\n",
+    );
+    let check = |now: UnixTime, part: &str| {
+        let said = fit(&file, now)
+            .err()
+            .map_or(String::new(), |error| format!("{error:#}"));
+        assert!(said.contains(part), "{said:?} lacks {part:?}");
+        assert_eq!(said.is_empty(), part.is_empty(), "{said}");
+    };
+    check(UnixTime::now(), "");
+    check(
+        UnixTime(0),
+        "nothing is signed:\n  CN=unfit: the certificate is not valid before",
+    );
+    check(UnixTime(u32::MAX.into()), "the certificate expired at");
+    // One that signs mail.
+    folder.openssl("req -x509 -key key.pem -out certificate.pem -subj /CN=mail -days 9 -addext extendedKeyUsage=emailProtection");
+    check(UnixTime::now(), "sign with a certificate for code signing");
+}

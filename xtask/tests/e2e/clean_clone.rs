@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::rig::{self, Rig, Run, run};
 
@@ -93,6 +94,7 @@ impl Clone {
 #[test]
 fn a_release_of_a_clean_tag_is_the_same_anywhere_and_accepted_by_others() {
     let rig = Rig::new("release");
+    let readers = thread::spawn(readers);
     let clone = Clone::make(rig.folder.join("another folder"));
     refusals(&clone);
     // What a maintainer writes for a release; while the version is not out, the changelog says so.
@@ -136,6 +138,7 @@ fn a_release_of_a_clean_tag_is_the_same_anywhere_and_accepted_by_others() {
     );
     same_as_here(&release);
     accepted(&clone, &files);
+    read_by_others(&readers.join().expect("they are there"), &files);
     interrupted(&clone, &release);
 }
 
@@ -232,6 +235,61 @@ fn accepted(clone: &Clone, files: &Path) {
     ] {
         assert!(bill.contains(word), "the bill of materials lacks {word}");
     }
+}
+
+/// Python with others' readers of bills of materials and provenance, as pinned; made once.
+fn readers() -> PathBuf {
+    let folder = rig::root().join("target/accepted");
+    let pinned = rig::root().join("ci/release/accepted/requirements.txt");
+    let noted = folder.join("requirements.txt");
+    let read = |path: &Path| fs::read(path).ok();
+    if read(&noted) != read(&pinned) {
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder))
+        .expect(0, &[]);
+        run(Command::new(folder.join("bin/python3"))
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
+            .arg("--requirement")
+            .arg(&pinned))
+        .expect(0, &[]);
+        fs::copy(pinned, noted).expect("the target folder is writable");
+    }
+    folder.join("bin/python3")
+}
+
+/// They take what a release says of itself, and nothing that was changed.
+fn read_by_others(python: &Path, files: &Path) {
+    let bill = files.join(format!("waverig-{VERSION}.cdx.json"));
+    let provenance = files.join(format!("waverig-{VERSION}.intoto.json"));
+    let check = |bill: &Path, provenance: &Path, code: i32, say: &[&str]| {
+        run(Command::new(python)
+            .arg(rig::root().join("ci/release/accepted/accepted.py"))
+            .args([bill, provenance]))
+        .expect(code, say);
+    };
+    let taken = [
+        "CycloneDX 1.6",
+        "in-toto statement, https://slsa.dev/provenance/v1",
+    ];
+    check(&bill, &provenance, 0, &taken);
+    let other = files.join("../other.json");
+    let changed = |file: &Path, from: &str, to: &str| {
+        let text = fs::read_to_string(file).expect("it was made");
+        assert!(text.contains(from), "{} lacks {from}", file.display());
+        fs::write(&other, text.replacen(from, to, 1)).expect("the release's folder is writable");
+        &other
+    };
+    let bad_bill = changed(&bill, "\"bom-ref\"", "\"bom-reference\"");
+    check(bad_bill, &provenance, 1, &["other.json: "]);
+    let bad_provenance = changed(&provenance, "Statement/v1", "Statement/v9");
+    check(&bill, bad_provenance, 1, &["other.json: "]);
 }
 
 /// Without its last step it goes on there; with all of them nothing is left to do.
