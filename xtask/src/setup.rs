@@ -181,6 +181,30 @@ const TOOLS: &[Tool] = &[
             "python3-venv",
         ])],
     },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "ptp4l of linuxptp, a PTP grandmaster for the sender",
+        probe: &["ptp4l", "-v"],
+        add: &[apt(&["apt-get", "install", "--yes", "linuxptp"])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "ffmpeg, which receives what the sender sends",
+        probe: &["ffmpeg", "-version"],
+        add: &[apt(&[
+            "apt-get",
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "ffmpeg",
+        ])],
+    },
+    #[cfg(target_os = "linux")]
+    Tool {
+        name: "iproute2, which makes the network between them",
+        probe: &["ip", "-V"],
+        add: &[apt(&["apt-get", "install", "--yes", "iproute2"])],
+    },
     Tool {
         name: "Miri, which runs the engine's tests and reports undefined behaviour",
         probe: &["cargo", "+nightly", "miri", "--version"],

@@ -26,12 +26,14 @@ const STEPS: &[(&str, &[&str])] = &[
         "lints",
         &["clippy", "--all-targets", "--", "--deny", "warnings"],
     ),
-    // What only Windows compiles of the machines and of the agent, for the target that Wine runs in the tests.
+    // What only Windows compiles of the machines, of the agent and of the sender, for the target that Wine runs in the tests.
     #[cfg(target_os = "linux")]
     (
         "lints of what only Windows compiles",
         &[
             "clippy",
+            "--package",
+            "waverig-aes67",
             "--package",
             "waverig-agent",
             "--package",

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod actions;
+#[cfg(target_os = "linux")]
+mod aes67;
 mod arm64;
 mod chain;
 mod clean_clone;
