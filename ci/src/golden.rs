@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use bless::{BlessError, Blessing, bless, bless_sweep};
 pub use capture::CaptureGolden;
-pub(crate) use capture::{audio, format_name, sample_name, sha256};
+pub(crate) use capture::{audio, format_name, sample_name};
 pub use record::{Given, GoldenRecorder, RecordGolden};
 pub use sweep::SweepGolden;
 pub use timing::TimingGolden;

@@ -4,14 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use waverig_protocol::device::Device;
 use waverig_protocol::fault::Lives;
 use waverig_protocol::fuzz::Round;
 use waverig_protocol::interleave::Order;
 use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::{Finding, PROTOCOL_VERSION, Reply, Request, Severity};
+use waverig_protocol::{Finding, PROTOCOL_VERSION, Reply, Request, Severity, hash};
 
 use crate::{Link, LinkError, Machine};
 
@@ -172,11 +171,6 @@ fn steps(
     Ok(())
 }
 
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A booted machine and where its replies go.
 struct Guest<'a> {
     link: Link,
@@ -199,7 +193,7 @@ impl Guest<'_> {
         self.ask("trust", &Request::Trust, job.certificate)?;
         for (name, bytes) in files {
             if self.link.holds(&name, &bytes) {
-                let sha256 = hex(&Sha256::digest(&bytes));
+                let sha256 = hash::sha256(&bytes);
                 self.ask("stage", &Request::StageHeld { name, sha256 }, &[])?;
             } else {
                 self.ask("stage", &Request::Stage { name }, &bytes)?;

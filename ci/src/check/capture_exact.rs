@@ -1,7 +1,8 @@
 //! Whether the tap delivered exactly what was written in time, bit for bit, and silence elsewhere.
 
+use waverig_protocol::hash::sha256;
+
 use super::{Context, Judgement, Outcome};
-use crate::golden::sha256;
 use crate::verdict::Verdict;
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use waverig_protocol::Program;
 use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::{Disturbance, Opening, Share};
+use waverig_protocol::{Program, hash};
 
 use super::recording::Recording;
 use crate::clock::Clock;
@@ -205,7 +205,7 @@ impl<'a> Context<'a> {
         }
         Heard {
             frames: (bytes.len() / frame_bytes) as u64,
-            sha256: golden::sha256(&bytes),
+            sha256: hash::sha256(&bytes),
         }
     }
 

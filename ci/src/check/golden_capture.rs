@@ -1,12 +1,13 @@
 //! Whether the captured audio is the golden one.
 
+use waverig_protocol::hash::sha256;
 use waverig_protocol::noise::Time;
 
 use super::{Context, Judgement, Outcome};
 use crate::evidence::Piece;
 use crate::expected::Source;
 use crate::explain::compare;
-use crate::golden::{CaptureGolden, sha256};
+use crate::golden::CaptureGolden;
 
 pub(super) fn run(context: &Context<'_>) -> Judgement {
     let golden = &context.golden.map_err(ToString::to_string)?.capture;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
+use waverig_protocol::hash::sha256;
 use waverig_protocol::scenario::{Format, Sample, Scenario};
 use waverig_signal::Generator;
 
@@ -202,14 +202,6 @@ pub(crate) fn audio(scenario: &Scenario, runs: &[Run]) -> Result<Vec<u8>, String
         }
     }
     Ok(audio)
-}
-
-/// SHA-256 as lower-case hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// A format as files have it.

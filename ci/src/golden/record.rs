@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use waverig_protocol::hash::sha256;
 use waverig_protocol::scenario::Format;
 
-use super::capture::{block_hashes, format_text, segment, sha256};
+use super::capture::{block_hashes, format_text, segment};
 use super::toml_error;
 use crate::evidence::Piece;
 use crate::expected::Run;

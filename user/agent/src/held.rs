@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use sha2::{Digest as _, Sha256};
-use waverig_protocol::HELD;
+use waverig_protocol::{HELD, hash};
 
 use crate::names;
 
@@ -20,10 +19,7 @@ pub fn read(root: &Path, name: &str, sha256: &str) -> Result<Vec<u8>> {
     let file = root.join(HELD).join(name);
     let bytes = fs::read(&file)
         .with_context(|| format!("{} on the payload disk cannot be read", file.display()))?;
-    let found: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found = hash::sha256(&bytes);
     if found != sha256 {
         bail!(
             "{} on the payload disk is not what the host put there: its SHA-256 is {found}, not {sha256}",

@@ -22,6 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use waverig_protocol::hash;
 
 use crate::version::Version;
 
@@ -174,7 +175,7 @@ impl Parcel {
         let entry = |file: &File| Entry {
             name: file.name.clone(),
             length: file.bytes.len() as u64,
-            sha256: hex(&Sha256::digest(&file.bytes)),
+            sha256: hash::sha256(&file.bytes),
         };
         let index = Index {
             release: self.release.clone(),
@@ -241,7 +242,7 @@ pub fn read(program: &[u8]) -> Result<Parcel, ParcelError> {
         let Some((bytes, behind)) = rest.split_at_checked(length) else {
             return damaged(format!("{} is cut off", entry.name));
         };
-        if hex(&Sha256::digest(bytes)) != entry.sha256 {
+        if hash::sha256(bytes) != entry.sha256 {
             return damaged(format!("{} is not the file that was packed", entry.name));
         }
         rest = behind;
@@ -371,8 +372,4 @@ fn read_u64(bytes: &[u8], at: usize) -> Option<u64> {
         .get(at..)?
         .first_chunk()
         .map(|it| u64::from_le_bytes(*it))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

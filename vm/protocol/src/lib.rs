@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod fault;
 pub mod frame;
 pub mod fuzz;
+pub mod hash;
 pub mod inspection;
 pub mod interleave;
 mod message;

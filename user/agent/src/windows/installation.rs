@@ -6,9 +6,8 @@ use std::{fs, io};
 use crate::names;
 use crate::state::Kept;
 use anyhow::{Context as _, Result, bail};
-use sha2::{Digest as _, Sha256};
 use waverig_protocol::device::Device as Settings;
-use waverig_protocol::{Installed, Reply};
+use waverig_protocol::{Installed, Reply, hash};
 
 use super::endpoint::{self, Com};
 use super::serve::Agent;
@@ -183,7 +182,7 @@ pub(super) fn left(kept: &Kept, hardware_id: &str) -> Result<Vec<String>> {
     }
     for der in &kept.get().certificates {
         for store in certificate::stands_in(der)? {
-            let hash = hex(&Sha256::digest(der));
+            let hash = hash::sha256(der);
             items.push(format!("certificate {hash} in {store}"));
         }
     }
@@ -196,9 +195,5 @@ fn image(service: &str) -> Result<(PathBuf, String)> {
     let path = path.with_context(|| format!("there is no service {service}"))?;
     let file = names::image(&path, &package::windows_folder()?);
     let bytes = fs::read(&file).with_context(|| format!("{} is closed", file.display()))?;
-    Ok((file, hex(&Sha256::digest(&bytes))))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok((file, hash::sha256(&bytes)))
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use sha2::{Digest as _, Sha256};
 use waverig_agent::windows::{certificate, device, package, services, system};
+use waverig_protocol::hash;
 use waverig_setup::decide::{Found, Machine as Facts, Node, Stored};
 use waverig_setup::parcel::{Arch, Parcel, Release};
 use waverig_setup::steps::Machine;
@@ -27,12 +27,6 @@ pub(super) fn machine() -> Result<Facts> {
         test_signing: options & system::TEST_SIGN != 0,
         secure_boot: system::secure_boot().ok().flatten(),
     })
-}
-
-/// SHA-256 as people compare it.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The machine with this program's package, and who is told what happens.
@@ -62,7 +56,7 @@ impl<'a> Here<'a> {
 
     /// What its certificate is known by, when it has one.
     pub(super) fn certificate_hash(&self) -> Option<String> {
-        self.certificate().map(sha256)
+        self.certificate().map(hash::sha256)
     }
 
     /// What of the device is here.
@@ -141,7 +135,7 @@ impl Machine for Here<'_> {
         let Some(der) = self.certificate() else {
             bail!("the package has no certificate of its own");
         };
-        trusted::trust(der, &sha256(der))
+        trusted::trust(der, &hash::sha256(der))
     }
 
     fn distrust(&mut self, but: &[String]) -> Result<()> {

@@ -5,6 +5,7 @@
 use anyhow::{Context as _, Result};
 use waverig_agent::windows::certificate;
 use waverig_agent::windows::registry::{self, Key};
+use waverig_protocol::hash;
 
 const KEY: &str = r"SOFTWARE\waverig\setup";
 const ABOVE: &str = r"SOFTWARE\waverig";
@@ -57,7 +58,7 @@ pub(super) fn distrust(but: &[String]) -> Result<()> {
             .into_iter()
             .partition(|hash| but.contains(&words(hash, store)));
         for hash in &go {
-            certificate::remove(store, |der| super::here::sha256(der) == *hash)?;
+            certificate::remove(store, |der| hash::sha256(der) == *hash)?;
         }
         note(store, &stay)?;
     }
