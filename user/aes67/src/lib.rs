@@ -11,6 +11,7 @@
 //! | [`sdp`], [`sap`] | the description of a stream, and its announcement |
 //! | [`ptp`] | the grandmaster's time over this host's |
 //! | [`clock`], [`net`] | this host's time, and its sockets |
+//! | [`feed`] | what the tap gives, block by block; its requests are in `tap`, on Windows |
 //! | [`source`], [`paced`] | a tone or a file, sent by the media clock |
 //! | [`session`] | a stream on the network, from the first description to the last packet |
 //! | [`words`], [`told`] | what people say and read |
@@ -19,6 +20,7 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+pub mod feed;
 pub mod media;
 pub mod net;
 pub mod paced;
@@ -31,6 +33,8 @@ pub mod session;
 pub mod source;
 pub mod steer;
 pub mod stream;
+#[cfg(windows)]
+pub mod tap;
 pub mod timeline;
 pub mod told;
 pub mod words;

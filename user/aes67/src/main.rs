@@ -1,13 +1,13 @@
 //! The sender: `waverig-aes67`. What it decides is in the library beside it.
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use waverig_aes67::ptp::{Follower, State};
@@ -59,21 +59,43 @@ fn interrupted() -> Result<Arc<AtomicBool>> {
     Ok(end)
 }
 
-/// Sends a stream.
-fn stream(words: &Send) -> Result<ExitCode> {
+/// What sends by itself, or the tap.
+enum Origin {
+    Paced(Source),
+    #[cfg(windows)]
+    Tap(String),
+}
+
+/// Whatever is wrong with the source is said before anything is waited for.
+fn origin(words: &Send) -> Result<Origin> {
     let format = words.shape.format;
-    let mut source = match &words.source {
-        words::Source::Tap => bail!(
+    Ok(match &words.source {
+        #[cfg(windows)]
+        words::Source::Tap => Origin::Tap(waverig_aes67::tap::find(words)?),
+        #[cfg(not(windows))]
+        words::Source::Tap => anyhow::bail!(
             "the tap is the driver's, which runs on Windows; --source tone and wav:FILE are for any host"
         ),
-        words::Source::Tone(hz) => Source::tone(*hz, format),
-        words::Source::Wav(path) => Source::wav(path, format)?,
-    };
+        words::Source::Tone(hz) => Origin::Paced(Source::tone(*hz, format)),
+        words::Source::Wav(path) => Origin::Paced(Source::wav(path, format)?),
+    })
+}
+
+/// Sends a stream.
+fn stream(words: &Send) -> Result<ExitCode> {
+    let mut origin = origin(words)?;
     let end = interrupted()?;
-    let mut session = Session::open(words)?;
+    let mut session = Session::open(words, &end)?;
     let mut stream = Stream::new(words.shape, words.payload_type, &mut StdRng::from_entropy());
-    let ended = paced::run(words, &mut source, &mut session, &mut stream, &end);
-    session.close(stream.counted(), None);
+    let ended = match &mut origin {
+        Origin::Paced(source) => {
+            paced::run(words, source, &mut session, &mut stream, &end).map(|()| None)
+        }
+        #[cfg(windows)]
+        Origin::Tap(link) => waverig_aes67::tap::run(link, words, &mut session, &mut stream, &end),
+    };
+    let steered = *ended.as_ref().unwrap_or(&None);
+    session.close(stream.counted(), steered);
     ended?;
     Ok(ExitCode::SUCCESS)
 }
@@ -96,7 +118,10 @@ fn tell(ptp: &Ptp) -> Result<ExitCode> {
         }
         let known = follower.known();
         last = known.state;
-        println!("{}", told::ptp(&known, ptp.domain));
+        // Whoever read it has gone.
+        if writeln!(stdout(), "{}", told::ptp(&known, ptp.domain)).is_err() {
+            break;
+        }
     }
     Ok(match last {
         State::Locked | State::Holdover => ExitCode::SUCCESS,

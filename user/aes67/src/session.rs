@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{IsTerminal as _, stderr};
 use std::net::{SocketAddrV4, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::clock;
 use crate::net;
@@ -67,13 +68,25 @@ impl Session {
     /// Waits for the master and describes the stream.
     ///
     /// # Errors
-    /// [`NoMaster`]; what the system says of addresses, ports and files.
-    pub fn open(words: &Send) -> Result<Self> {
+    /// [`NoMaster`]; when somebody wants an `end` before there is one; what the system says of addresses, ports and files.
+    pub fn open(words: &Send, end: &AtomicBool) -> Result<Self> {
         let coloured = stderr().is_terminal();
         let to = SocketAddrV4::new(words.group, words.port);
         let audio = net::sender(words.interface, to, words.ttl, words.dscp)?;
         let follower = Follower::start(words.interface, words.domain)?;
-        let known = follower.wait_locked(words.wait);
+        let begin = Instant::now();
+        let mut known;
+        loop {
+            let left = words.wait.saturating_sub(begin.elapsed());
+            known = follower.wait_locked(left.min(LOOK));
+            ensure!(
+                !end.load(Ordering::Acquire),
+                "ended while no PTP master was known"
+            );
+            if known.state == State::Locked || left.is_zero() {
+                break;
+            }
+        }
         let own = match (known.estimate, words.without_master) {
             (Some(_), _) => None,
             (None, WithoutMaster::Go) => Some(own_time()?),

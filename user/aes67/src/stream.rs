@@ -123,6 +123,10 @@ impl Stream {
 
     /// There is no stream: silence up to this frame of the media clock.
     pub fn idle(&mut self, until: i64, out: &mut impl FnMut(&[u8])) {
+        if self.timeline.next().is_none() {
+            self.packets.restart(until, out);
+            self.timeline.filled(until);
+        }
         let frames = self.timeline.idle(until);
         self.packets.silence(frames, out);
         self.counted.silence += frames;
@@ -226,6 +230,21 @@ mod tests {
             ..Counted::default()
         };
         assert_eq!(stream.counted(), counted);
+    }
+
+    #[test]
+    fn silence_before_the_first_stream_is_stamped_with_its_time() {
+        let (mut stream, mut sent) = (stream(), Sent(Vec::new()));
+        let now = nearest_frame(T0, 48_000);
+        stream.idle(now - 6, &mut sent.take());
+        stream.idle(now + 2, &mut sent.take());
+        block(&mut stream, &mut sent, 1, 0, 0, 4, 1);
+        assert_eq!(sent.0[0].0, timestamp(now - 6));
+        assert_eq!(
+            sent.samples(),
+            [[0; 12], [1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0]].concat()[..12]
+        );
+        assert_eq!(stream.counted().gaps, 0);
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! - Frames that the tap lost are silence of the same length.
 //! - When frames and time have come apart by more than [`SLIP_NS`] (the stream paused, PTP time jumped, or nobody steers the device's clock),
 //!   the frames go to where their time says: silence fills what is free, and what would come before something that was sent is dropped.
-//! - Between streams there is silence, or nothing: that is the sender's to say ([`Place::silence`] of more than [`MOST_SILENCE_S`] is nothing).
+//! - Between streams there is silence, or nothing: that is the sender's to say ([`Timeline::idle`]).
 
 use crate::media::nearest_frame;
 
 /// How far frames and their times may come apart: a millisecond is the shortest link offset that a receiver is sure to have (AES67-2018, 7.4
 /// takes 20 ms or 20 packets for granted).
 pub const SLIP_NS: i64 = 1_000_000;
-/// A longer pause is not filled: the time stamps say how long it was.
-const MOST_SILENCE_S: i64 = 1;
+/// A longer hole in a stream is not filled: the time stamps say how long it was. Parts of a second.
+const MOST_HOLE: i64 = 1;
+/// The same between streams, where the sender fills what is to be filled while it lasts.
+const MOST_BETWEEN: i64 = 10;
 
 /// A block's way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +82,12 @@ impl Timeline {
         let ahead = wanted.saturating_sub(next);
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         // A jump backwards is no reason to say nothing for as long as it was.
-        let far = ahead.saturating_abs() > MOST_SILENCE_S * i64::from(self.rate);
+        let parts = if follows.is_some() {
+            MOST_HOLE
+        } else {
+            MOST_BETWEEN
+        };
+        let far = ahead.saturating_abs() > i64::from(self.rate) / parts;
         let restart = self.next.is_none() || far;
         let (silence, skip) = match restart {
             true => (0, 0),

@@ -8,7 +8,7 @@ use crate::rig::{Rig, root, run, xtask};
 const ELSEWHERE: &[&str] = &["ci", "compare", "bench", "bless"];
 
 /// The words behind `program` of each command in a page's fenced blocks.
-fn commands(page: &str, program: &str) -> Vec<Vec<String>> {
+pub(crate) fn commands(page: &str, program: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(root().join(page)).expect("the page is there");
     let mut fenced = false;
     let mut commands = Vec::new();

@@ -1,5 +1,6 @@
 //! The follower's sockets and threads.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -139,20 +140,33 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<thread::Join
 fn hear_events(shared: &Shared, socket: &Stamped, to: &Sender<Came>) {
     let mut buffer = [0; 2048];
     while !shared.stop.load(Ordering::Acquire) {
-        // Nothing within the time limit, or something that is over the next time.
-        if let Ok((length, at)) = socket.receive(&mut buffer) {
-            let data = buffer[..length].to_vec();
-            let _ = to.send(Came { data, at: Some(at) });
+        match socket.receive(&mut buffer) {
+            Ok((length, at)) => {
+                let data = buffer[..length].to_vec();
+                let _ = to.send(Came { data, at: Some(at) });
+            }
+            Err(error) => rest(&error),
         }
+    }
+}
+
+/// Nothing within the time limit is no error; another one may be over the next time, and the state tells that nothing is heard.
+fn rest(error: &io::Error) {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    if !matches!(error.kind(), Interrupted | TimedOut | WouldBlock) {
+        thread::sleep(LOOK);
     }
 }
 
 fn hear(shared: &Shared, socket: &UdpSocket, to: &Sender<Came>) {
     let mut buffer = [0; 2048];
     while !shared.stop.load(Ordering::Acquire) {
-        if let Ok(length) = socket.recv(&mut buffer) {
-            let data = buffer[..length].to_vec();
-            let _ = to.send(Came { data, at: None });
+        match socket.recv(&mut buffer) {
+            Ok(length) => {
+                let data = buffer[..length].to_vec();
+                let _ = to.send(Came { data, at: None });
+            }
+            Err(error) => rest(&error),
         }
     }
 }

@@ -18,7 +18,7 @@ mod serve;
 pub mod services;
 mod stream;
 pub mod system;
-mod tap;
+pub mod tap;
 mod verifier;
 mod volume;
 

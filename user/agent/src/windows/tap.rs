@@ -1,4 +1,4 @@
-//! The driver's tap: its requests are carried out here, `waverig-tap` makes and reads their bytes.
+//! The driver's tap: its requests are carried out here, `waverig-tap` makes and reads their bytes. The sender shares [`Tap`].
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -30,10 +30,10 @@ const LOOK_MS: u32 = 50;
 const LAST: Duration = Duration::from_secs(2);
 
 /// A handle of the tap's.
-pub(super) struct Tap(File);
+pub struct Tap(File);
 
 /// A request that the driver has. What it points to stays where it is until the request has ended.
-struct Pended<'a> {
+pub struct Pended<'a> {
     tap: &'a Tap,
     input: Box<[u8]>,
     output: Box<[u8]>,
@@ -44,7 +44,10 @@ struct Pended<'a> {
 
 impl Tap {
     /// Opens the tap behind the symbolic link of its interface.
-    fn open(link: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// What Windows or the driver refused.
+    pub fn open(link: &str) -> Result<Self> {
         let file = File::options()
             .read(true)
             .write(true)
@@ -58,8 +61,11 @@ impl Tap {
         HANDLE(self.0.as_raw_handle())
     }
 
-    /// Sends a request.
-    fn send(&self, code: u32, input: &[u8], room: usize) -> Result<Pended<'_>> {
+    /// Sends a request, whose answer may have `room` bytes.
+    ///
+    /// # Errors
+    /// What Windows or the driver refused at once.
+    pub fn send(&self, code: u32, input: &[u8], room: usize) -> Result<Pended<'_>> {
         // SAFETY: no pointers are passed; the handle is owned at once.
         let event = unsafe { Owned::new(CreateEventW(None, true, false, None)?) };
         let mut pended = Pended {
@@ -95,7 +101,10 @@ impl Tap {
     }
 
     /// Carries out a request that the driver answers at once.
-    fn ask(&self, name: &str, code: u32, input: &[u8]) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// What Windows or the driver refused, with the request's name.
+    pub fn ask(&self, name: &str, code: u32, input: &[u8]) -> Result<Vec<u8>> {
         let what = || format!("the tap's {name}");
         let pended = self.send(code, input, ROOM).with_context(what)?;
         pended.answer().with_context(what)
@@ -104,7 +113,10 @@ impl Tap {
 
 impl Pended<'_> {
     /// Waits for its end for a while; whether it has ended.
-    fn wait(&self, ms: u32) -> Result<bool> {
+    ///
+    /// # Errors
+    /// When Windows does not wait.
+    pub fn wait(&self, ms: u32) -> Result<bool> {
         // SAFETY: the handle is the request's.
         match unsafe { WaitForSingleObject(*self.event, ms) } {
             WAIT_OBJECT_0 => Ok(true),
@@ -114,7 +126,10 @@ impl Pended<'_> {
     }
 
     /// Waits for its end: what the driver answered.
-    fn answer(mut self) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// What the driver refused.
+    pub fn answer(mut self) -> Result<Vec<u8>> {
         let mut done = 0;
         // SAFETY: both are the request's; this returns when it has ended.
         let result =
