@@ -28,7 +28,9 @@ const DUMP: [u8; 4] = *b"PAGE";
 pub enum Layout {
     /// On the whole of it.
     Whole,
-    /// In the only partition of a master boot record, as Windows expects it of a disk that cannot be removed.
+    /// In the only partition of a master boot record. Of a disk that cannot be removed Windows does not mount a file system without one for
+    /// certain: it knows such disks (the page of IOCTL_DISK_DELETE_DRIVE_LAYOUT calls them superfloppies), and of a fixed one others have found no
+    /// volume.
     Partition,
     /// The same, of a disk in a VHDX file, as Hyper-V expects it.
     Vhdx,
@@ -186,6 +188,23 @@ pub fn bring_home(image: &Path, folder: &Path) -> io::Result<Vec<String>> {
             damaged.join("; ")
         )))
     }
+}
+
+/// One file of a disk, by its name from the root, as the transcript's guest reads it.
+pub(crate) fn read(image: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let volume = opened(image)?;
+    let mut bytes = Vec::new();
+    volume.root_dir().open_file(name)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Puts a file into the root of a disk that is there, as the transcript's guest does.
+pub(crate) fn add(image: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut disk = OpenOptions::new().read(true).write(true).open(image)?;
+    let begin = begin(&mut disk)?;
+    let volume = FileSystem::new(Part::of(disk, begin)?, FsOptions::new())?;
+    volume.root_dir().create_file(name)?.write_all(bytes)?;
+    volume.unmount()
 }
 
 /// The file system on a disk, to be read.

@@ -20,8 +20,10 @@ pub mod kdnet;
 mod line;
 mod link;
 pub mod linux;
+mod payload;
 #[cfg(target_os = "linux")]
 pub mod qemu;
+mod result;
 pub mod run;
 pub mod runner;
 pub mod setup;

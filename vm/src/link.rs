@@ -14,6 +14,7 @@ use waverig_protocol::{PROTOCOL_VERSION, Reply, Request, Up};
 use crate::collect::Keep;
 use crate::interrupt;
 use crate::line::{Arrival, Line};
+use crate::payload::Payload;
 
 /// Why a machine gave no (further) answer.
 #[derive(Debug)]
@@ -88,34 +89,28 @@ impl Cause {
 pub struct Link {
     line: Option<Line>,
     behind: Option<Box<dyn Behind>>,
-    /// Files that lie on a disk of the machine.
-    held: OnDisk,
+    /// What lies on a disk of the machine.
+    payload: Arc<Payload>,
 }
-
-/// Files on a machine's disk, with their names.
-pub(crate) type OnDisk = Arc<Vec<(String, Vec<u8>)>>;
 
 impl Link {
     pub(crate) fn new(line: Line, behind: Box<dyn Behind>) -> Self {
         Self {
             line: Some(line),
             behind: Some(behind),
-            held: OnDisk::default(),
+            payload: Arc::default(),
         }
     }
 
-    /// The machine has these files on a disk.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn holding(mut self, held: &OnDisk) -> Self {
-        self.held = Arc::clone(held);
+    /// The machine has this on a disk.
+    pub(crate) fn holding(mut self, payload: &Arc<Payload>) -> Self {
+        self.payload = Arc::clone(payload);
         self
     }
 
-    /// Whether a file with this name and these bytes lies on a disk of the machine.
-    pub(crate) fn holds(&self, name: &str, bytes: &[u8]) -> bool {
-        self.held
-            .iter()
-            .any(|(held, content)| held == name && content == bytes)
+    /// What lies on a disk of the machine.
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
     }
 
     /// Takes over a child whose standard input and output are piped.

@@ -10,7 +10,7 @@ use waverig_protocol::fuzz::Round;
 use waverig_protocol::interleave::Order;
 use waverig_protocol::noise::Time;
 use waverig_protocol::scenario::Scenario;
-use waverig_protocol::{Finding, PROTOCOL_VERSION, Reply, Request, Severity, hash};
+use waverig_protocol::{Finding, PROTOCOL_VERSION, Refusal, Reply, Request, Severity, hash};
 
 use crate::{Link, LinkError, Machine};
 
@@ -191,14 +191,7 @@ impl Guest<'_> {
         };
         self.ask("boot", &hello, &[])?;
         self.ask("trust", &Request::Trust, job.certificate)?;
-        for (name, bytes) in files {
-            if self.link.holds(&name, &bytes) {
-                let sha256 = hash::sha256(&bytes);
-                self.ask("stage", &Request::StageHeld { name, sha256 }, &[])?;
-            } else {
-                self.ask("stage", &Request::Stage { name }, &bytes)?;
-            }
-        }
+        self.stage(files)?;
         let install = match job.unsigned {
             Some(driver) => Request::TryOut {
                 driver: driver.into(),
@@ -238,6 +231,34 @@ impl Guest<'_> {
             self.ask("remove", &Request::Remove, &[])?;
         }
         self.ask("shutdown", &Request::Shutdown, &[])?;
+        Ok(())
+    }
+
+    /// Has the machine take the package from its payload disk, if it has one with these files, else over the line. A guest that does not find
+    /// them there loses nothing but time: its refusal is told, and what is left comes over the line.
+    fn stage(&mut self, files: Vec<(String, Vec<u8>)>) -> Result<(), LinkError> {
+        let (mut held, mut refused) = (false, None);
+        for (name, bytes) in files {
+            if refused.is_none() && self.link.payload().holds(&name, &bytes) {
+                held = true;
+                let name = name.clone();
+                let sha256 = hash::sha256(&bytes);
+                let request = Request::StageHeld { name, sha256 };
+                refused = self.put(Part::Machine, "stage", &request, &[])?;
+                if refused.is_none() {
+                    continue;
+                }
+            }
+            self.ask("stage", &Request::Stage { name }, &bytes)?;
+        }
+        if let Some(Refusal { reason }) = &refused {
+            let line = format!("the package comes over the line, not from its disk: {reason}");
+            (self.each)(Part::Machine, Reply::Log { line }, Vec::new());
+        }
+        if held {
+            let why = refused.as_ref().map(|refusal| &*refusal.reason);
+            self.link.payload().staged(why);
+        }
         Ok(())
     }
 
@@ -281,6 +302,7 @@ impl Guest<'_> {
         Ok(())
     }
 
+    /// The same, about this; what it refuses is told.
     fn ask_about(
         &mut self,
         part: Part,
@@ -288,26 +310,45 @@ impl Guest<'_> {
         request: &Request,
         payload: &[u8],
     ) -> Result<bool, LinkError> {
+        let refused = self.put(part, step, request, payload)?;
+        let done = refused.is_none();
+        if let Some(refusal) = refused {
+            self.wrong |= part == Part::Machine;
+            (self.each)(part, Reply::Refused(refusal), Vec::new());
+        }
+        Ok(done)
+    }
+
+    /// Asks, and hands on every reply but a refusal, which it gives.
+    fn put(
+        &mut self,
+        part: Part,
+        step: &'static str,
+        request: &Request,
+        payload: &[u8],
+    ) -> Result<Option<Refusal>, LinkError> {
         *self.step = (step, part);
         let mut crash = None;
-        let mut refused = false;
+        let mut refused = None;
         let mut broken = false;
         let (each, time) = (&mut *self.each, &mut self.time);
         self.link
             .request(request, payload, self.deadline, |reply, payload| {
                 match &reply {
                     Reply::Fault { summary, .. } => crash = Some(summary.clone()),
-                    Reply::Refused(_) => refused = true,
                     Reply::Finding(finding) => broken |= finding.severity == Severity::Error,
                     Reply::Ready(info) => *time = info.time,
                     _ => {}
                 }
-                each(part, reply, payload);
+                match reply {
+                    Reply::Refused(refusal) => refused = Some(refusal),
+                    other => each(part, other, payload),
+                }
             })?;
-        self.wrong |= broken || refused && part == Part::Machine;
+        self.wrong |= broken;
         match crash {
             Some(summary) => Err(LinkError(summary)),
-            None => Ok(!refused),
+            None => Ok(refused),
         }
     }
 }

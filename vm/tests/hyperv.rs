@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
+use waverig_vm::Machine as _;
 use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Back, Names, Player, RUN, Step, Transcript};
 use waverig_vm::hyperv::{Bytes, Config, HyperV, Medium};
@@ -45,6 +46,8 @@ struct Said {
     evidence: Vec<String>,
     wrong: Vec<String>,
     left: Vec<PathBuf>,
+    /// What a report says.
+    remarks: String,
     /// The run's own transcript.
     recorded: Vec<Step>,
 }
@@ -61,6 +64,7 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
     ] {
         fs::create_dir_all(folder).expect("the temporary folder is writable");
     }
+    fs::write(folder("package").join("x.inf"), "of no use").expect("it is writable");
     // A run that is under way.
     let live = File::create(folder("machines-live").join("owner.lock")).expect("it is writable");
     live.lock().expect("nobody else has it");
@@ -88,6 +92,8 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
         cmdlet: LONG,
         boot: deadline,
         crash: LONG,
+        dumped: (Duration::ZERO, LONG),
+        held: (of == RUNS).then(|| folder("package")),
         look: transcript.look.map_or(LONG, Duration::from_secs_f32),
         verified: transcript.verified.clone(),
         own: None,
@@ -114,6 +120,7 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
                     break;
                 }
             }
+            said.remarks = machine.remarks().join("\n");
         }
     }
     said.wrong = stage.wrong();
@@ -180,6 +187,13 @@ fn judge(said: &Said, name: &str, transcript: &Transcript) {
             said.broken.contains(part),
             "{name}: {:?} does not say {part:?}",
             said.broken
+        );
+    }
+    for part in &expect.remarks {
+        assert!(
+            said.remarks.contains(part),
+            "{name}: {:?} does not say {part:?}",
+            said.remarks
         );
     }
     for part in &expect.found {

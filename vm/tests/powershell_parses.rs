@@ -38,6 +38,7 @@ fn scripts(value: &str) -> Vec<String> {
         cmdlet::new_vhd_differencing(value, value),
         cmdlet::new_vhd_dynamic(value, Bytes(1 << 36)),
         cmdlet::add_vm_dvd_drive(&id, value),
+        cmdlet::add_vm_hard_disk_drive(&id, value),
         cmdlet::set_vm_firmware_boot_order(&id),
         cmdlet::type_enter(&id, 15),
         cmdlet::set_vm(&id, 2, value),

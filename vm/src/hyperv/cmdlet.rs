@@ -155,6 +155,20 @@ pub fn add_vm_dvd_drive(id: &VmId, disc: &str) -> Call<()> {
     )
 }
 
+/// Attaches a disk's file to the SCSI controller of a machine of generation 2, at its next free place. There is no parameter for a disk that is
+/// only read.
+#[must_use]
+pub fn add_vm_hard_disk_drive(id: &VmId, disk: &str) -> Call<()> {
+    nothing(
+        "Add-VMHardDiskDrive",
+        format!(
+            "Add-VMHardDiskDrive -VM {} -ControllerType SCSI -Path {}",
+            vm(id),
+            text(disk)
+        ),
+    )
+}
+
 /// Lets the firmware try the disk first, then the discs in the order in which their drives were added. That it goes on when there is
 /// nothing to start is inferred.
 #[must_use]

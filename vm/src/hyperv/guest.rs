@@ -3,25 +3,28 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding as _};
 
 use super::cmdlet::{self, HostEvent, VmId};
-use super::{Host, leftovers, screen};
+use super::{Host, disks, leftovers, screen};
 use crate::collect::{COLLECTED, Keep};
 use crate::dump::Own;
 use crate::idle::Idle;
 use crate::line::{Line, NOISE, Noise};
 use crate::link::{Behind, Cause};
 use crate::turn::Turn;
-use crate::{Ends, LinkError};
+use crate::{Ends, LinkError, interrupt, result};
 
 /// Most events of the host's log that are looked at.
 const EVENTS: u32 = 200;
 
 /// The event that a guest's operating system has reset its machine: number and message as public transcripts of such logs have them.
 const RESET: u32 = 18_514;
+/// The event that a guest's operating system has crashed, from the same.
+const FATAL: u32 = 18_590;
 /// How often a guest may start anew before its agent is up; Windows does so once or twice after an installation.
 pub(super) const STARTS: usize = 4;
 /// The same of one that is being installed: Setup's own, the one of the script for the first logon, and as many again.
@@ -124,11 +127,15 @@ impl Guest {
             }
         };
         found.push(format!("its state, {state}"));
-        found.extend(self.picture("screen.bmp"));
+        let mut screen = self.look();
+        found.extend(self.picture(screen.as_deref(), "screen.bmp"));
         let mut noted = events(&self.host, &self.id);
-        // Where a silent guest hangs, its own kernel tells best.
+        let runs = state == super::RUNNING;
+        let mut crashed = runs && noted.iter().any(|event| event.id == FATAL);
+        // Where a silent guest hangs, its own kernel tells best; one that has crashed has told, and may be writing its dump.
         if cause == Cause::Silence
-            && state == super::RUNNING
+            && runs
+            && !crashed
             && self.host.ask(&cmdlet::debug_vm(&self.id)).is_ok()
         {
             let (known, end) = (noted.len(), Instant::now() + self.host.crash);
@@ -136,8 +143,13 @@ impl Guest {
             while noted.len() == known && Instant::now() < end {
                 noted = events(&self.host, &self.id);
             }
+            crashed = noted.len() != known;
             found.push("a crash that the host caused with an NMI".into());
-            found.extend(self.picture("screen-after-nmi.bmp"));
+            screen = self.look();
+            found.extend(self.picture(screen.as_deref(), "screen-after-nmi.bmp"));
+        }
+        if crashed {
+            self.settle(screen);
         }
         if !noted.is_empty() {
             let lines = noted.iter().rev().map(|event| {
@@ -152,18 +164,37 @@ impl Guest {
         found
     }
 
-    /// Keeps what is on the screen.
-    fn picture(&self, name: &str) -> Option<String> {
+    /// What is on the screen, in base64.
+    fn look(&self) -> Option<String> {
         let call = cmdlet::thumbnail(&self.id, screen::WIDTH, screen::HEIGHT);
-        let text = self.host.ask(&call).ok()?;
-        let pixels = Base64::decode_vec(&text).ok()?;
+        self.host.ask(&call).ok()
+    }
+
+    /// Keeps what was on the screen.
+    fn picture(&self, screen: Option<&str>, name: &str) -> Option<String> {
+        let pixels = Base64::decode_vec(screen?).ok()?;
         let file = screen::bitmap(&pixels, screen::WIDTH, screen::HEIGHT)?;
         fs::write(self.evidence.join(name), file).ok()?;
         Some(name.into())
     }
 
-    /// Removes it; what could not be removed.
-    fn remove(&mut self) -> Option<String> {
+    /// Waits until a crashed guest has written its dump. Windows counts on the screen how much of it is written, so that is when the screen stays
+    /// the same (inferred): the disk's file does not tell while a machine has it open. Of a host that gives no picture this waits once.
+    fn settle(&self, mut screen: Option<String>) {
+        let (quiet, most) = self.host.dumped;
+        let end = Instant::now() + most;
+        while Instant::now() < end && !interrupt::pending() {
+            thread::sleep(quiet);
+            let now = self.look();
+            if now == screen {
+                return;
+            }
+            screen = now;
+        }
+    }
+
+    /// Takes its power away and removes it; what could not be removed. Its disks stay, and are nobody's then.
+    fn end_machine(&mut self) -> Option<String> {
         self.over = true;
         if let Some(close) = &self.close {
             close();
@@ -171,17 +202,25 @@ impl Guest {
         if let Some(noise) = &self.noise {
             noise.close();
         }
-        if let Err(error) = leftovers::end_any(&self.host, &self.id) {
-            return Some(format!(
-                "the virtual machine {} is still there ({error}); the next run removes it, or `Get-VM -Id {} | Remove-VM`",
-                self.name, self.id
-            ));
-        }
+        let error = leftovers::end_any(&self.host, &self.id).err()?;
+        Some(format!(
+            "the virtual machine {} is still there ({error}); the next run removes it, or `Get-VM -Id {} | Remove-VM`",
+            self.name, self.id
+        ))
+    }
+
+    /// Removes its folder; what could not be removed.
+    fn clear(&self) -> Option<String> {
         let error = fs::remove_dir_all(&self.folder).err()?;
         Some(format!(
             "the folder {} is still there ({error}); the next run removes it",
             self.folder.display()
         ))
+    }
+
+    /// Removes all of it; what could not be removed.
+    fn remove(&mut self) -> Option<String> {
+        self.end_machine().or_else(|| self.clear())
     }
 
     /// At the end of a run, of one that waits for a session: nothing in it is wanted any more.
@@ -201,11 +240,20 @@ impl Behind for Guest {
         if worth && fs::copy(noise, self.evidence.join(NOISE)).is_ok() {
             found.push(NOISE.into());
         }
-        let mut text = format!("kept: {}", found.join(", "));
-        if let Some(left) = self.remove() {
-            text = format!("{text}; {left}");
+        let mut left = self.end_machine();
+        let mut told = Vec::new();
+        // Nobody else has the disk open any more.
+        if left.is_none() && cause.is_some() {
+            found.extend(result::bring_home(
+                &self.folder.join(disks::RESULT),
+                &self.evidence,
+            ));
+            told = result::dumps(&self.evidence, self.own.as_ref());
         }
-        text
+        left = left.or_else(|| self.clear());
+        told.push(format!("kept: {}", found.join(", ")));
+        told.extend(left);
+        told.join("; ")
     }
 
     fn keep(&self) -> Option<Keep> {

@@ -5,11 +5,12 @@
 //! serves one session after the other, and one in which anything went wrong is removed. What a guest has lies in a folder of its own below
 //! [`Config::machines`].
 //!
-//! The package goes to the guest over the line. A COM port of 115200 bit/s would take 90 s for a megabyte; how fast Hyper-V's emulated
-//! one is is not documented and not seen.
+//! The package goes to the guest on a disk, and over the line where the guest does not find it there: a COM port of 115200 bit/s would take 90 s
+//! for a megabyte; how fast Hyper-V's emulated one is is not documented and not seen. Another disk comes home ([`disks`]).
 
 mod answer;
 pub mod cmdlet;
+mod disks;
 mod executor;
 mod guest;
 mod leftovers;
@@ -39,6 +40,7 @@ pub use medium::Medium;
 use crate::dump::Own;
 use crate::guests::Guests;
 use crate::idle::Idle;
+use crate::payload::Payload;
 use crate::turn::{Turn, Turns};
 use crate::{Ends, Link, LinkError, Machine, interrupt};
 use cmdlet::{Call, VmId};
@@ -77,6 +79,10 @@ pub struct Config {
     pub crash: Duration,
     /// How often it is asked meanwhile whether the guest only starts anew again and again.
     pub look: Duration,
+    /// How long the screen of a crashed guest is to stay the same for its dump to be whole, and how long that is waited for.
+    pub dumped: (Duration, Duration),
+    /// Folder whose files each guest gets on a disk: the line need not carry those of a package.
+    pub held: Option<PathBuf>,
     /// Drivers that Driver Verifier looks at: each guest starts anew with it on before its first session. It goes with the guest's disk.
     pub verified: Vec<String>,
     /// The driver that dumps are searched for.
@@ -90,6 +96,7 @@ struct Host {
     executor: Box<dyn Executor>,
     cmdlet: Duration,
     crash: Duration,
+    dumped: (Duration, Duration),
 }
 
 impl Host {
@@ -103,6 +110,7 @@ pub struct HyperV {
     config: Config,
     host: Arc<Host>,
     owner: Owner,
+    payload: Arc<Payload>,
     idle: Arc<Idle<Guest>>,
     turns: Arc<Turns>,
     started: AtomicU32,
@@ -147,6 +155,7 @@ impl HyperV {
             executor,
             cmdlet: config.cmdlet,
             crash: config.crash,
+            dumped: config.dumped,
         });
         host.ask(&cmdlet::get_vm_host())?;
         let owner = Owner::take(&config.machines).map_err(|error| {
@@ -166,11 +175,14 @@ impl HyperV {
                 )));
             }
         }
+        let payload = Payload::of(config.held.as_deref())
+            .map_err(|error| LinkError(format!("cannot read what guests are to get: {error}")))?;
         let turns = Turns::new(config.guests);
         let machine = Self {
             config,
             host,
             owner,
+            payload: Arc::new(payload),
             idle: Arc::default(),
             turns,
             started: AtomicU32::new(0),
@@ -186,10 +198,10 @@ impl HyperV {
         let name = format!("{PREFIX}{}-{number}", self.config.run);
         let pipe = format!(r"\\.\pipe\{name}");
         let folder = self.config.machines.join(number.to_string());
-        let mut guest = self.make(&name, &folder)?;
+        let (mut guest, disks) = self.make(&name, &folder)?;
         guest.begin(evidence, turn);
         let line = self
-            .produce(guest.id(), &pipe, began)
+            .produce(guest.id(), &pipe, &disks, began)
             .and_then(|ends| guest.line(ends));
         let line = match line {
             Ok(line) => line,
@@ -203,7 +215,7 @@ impl HyperV {
             Some(_) => guest::STARTS_OF_SETUP,
             None => guest::STARTS,
         };
-        let mut link = Link::new(line, Box::new(guest));
+        let mut link = Link::new(line, Box::new(guest)).holding(&self.payload);
         link.up_unless(self.config.boot, self.config.look, || {
             guest::boot_loop(&guest::events(&host, &id), most)
         })?;
@@ -214,8 +226,8 @@ impl HyperV {
         Ok(link)
     }
 
-    /// A machine that exists; from here on its guest removes it.
-    fn make(&self, name: &str, folder: &Path) -> Result<Guest, LinkError> {
+    /// A machine that exists, which its guest removes from here on, and the files of disks that it is to get.
+    fn make(&self, name: &str, folder: &Path) -> Result<(Guest, Vec<String>), LinkError> {
         let Self { config, host, .. } = self;
         // As Windows writes them, on whatever host a transcript is played.
         let number = folder.file_name().unwrap_or_default().display();
@@ -232,21 +244,25 @@ impl HyperV {
                 (image, make)
             }
         };
-        fs::create_dir_all(folder)
-            .map_err(|error| LinkError(format!("cannot make {}: {error}", folder.display())))?;
+        // On Windows the host's disk has their whole size from now on: what does not fit is told before there is a machine.
+        let payload = config.held.is_some().then_some(&*self.payload);
+        let disks = fs::create_dir_all(folder).and_then(|()| disks::make(folder, payload));
+        let disks = disks.map_err(|error| {
+            let _ = fs::remove_dir_all(folder);
+            LinkError(format!(
+                "cannot make the machine's disks in {}: {error}; make room, or choose another place with --out",
+                folder.display()
+            ))
+        })?;
+        let disks = disks.iter().map(|disk| format!(r"{text}\{disk}"));
         let made = host
             .ask(&make)
             .and_then(|()| host.ask(&cmdlet::new_vm(name, config.memory, &disk, &text)));
         match made {
             Ok(vm) => {
                 let own = config.own.clone();
-                Ok(Guest::new(
-                    &self.host,
-                    (vm.id, name),
-                    folder,
-                    own,
-                    &self.idle,
-                ))
+                let guest = Guest::new(host, (vm.id, name), folder, own, &self.idle);
+                Ok((guest, disks.collect()))
             }
             Err(error) => {
                 let mut text = error.to_string();
@@ -263,7 +279,13 @@ impl HyperV {
     }
 
     /// Sets a machine up, starts it, and opens its line.
-    fn produce(&self, id: &VmId, pipe: &str, began: Instant) -> Result<Ends, LinkError> {
+    fn produce(
+        &self,
+        id: &VmId,
+        pipe: &str,
+        disks: &[String],
+        began: Instant,
+    ) -> Result<Ends, LinkError> {
         let note = self.owner.note(process::id(), &self.config.machines);
         let mut calls = vec![
             cmdlet::set_vm(id, self.config.processors, &note),
@@ -273,6 +295,9 @@ impl HyperV {
         ];
         let medium = self.config.medium.as_ref();
         calls.extend(medium.into_iter().flat_map(|it| it.inserted(id)));
+        // Behind the system's, which Windows numbers first then (inferred), and behind what the firmware is to start from.
+        let disks = disks.iter();
+        calls.extend(disks.map(|disk| cmdlet::add_vm_hard_disk_drive(id, disk)));
         calls.push(cmdlet::start_vm(id));
         for call in calls {
             if interrupt::pending() {
@@ -334,6 +359,7 @@ impl Machine for HyperV {
     fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> = self.host.executor.remark().into_iter().collect();
         remarks.extend(self.guests.remarks("New-VHD"));
+        remarks.extend(self.payload.remarks());
         remarks
     }
 
@@ -345,7 +371,7 @@ impl Machine for HyperV {
         match self.idle.take() {
             Some((line, mut guest)) => {
                 guest.begin(evidence, turn);
-                let mut link = Link::new(line, guest);
+                let mut link = Link::new(line, guest).holding(&self.payload);
                 if self.config.restart {
                     link.restart(self.config.boot)?;
                 }

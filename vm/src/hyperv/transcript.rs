@@ -54,6 +54,9 @@ pub struct Expect {
     /// Parts of what is said to have been left by others.
     #[serde(default)]
     pub found: Vec<String>,
+    /// Parts of what the report says.
+    #[serde(default)]
+    pub remarks: Vec<String>,
     /// Names of machines that are there at the end, because Hyper-V would not remove them or they are somebody else's affair.
     #[serde(default)]
     pub left: Vec<String>,
@@ -112,6 +115,15 @@ pub struct Agent {
     /// `hang`, `vanish`, `restart`, `refuse` or `break-rule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub does: Option<String>,
+    /// The file of the disk on which it finds the package; without one, it finds none.
+    #[serde(default, skip_serializing)]
+    pub payload: Option<String>,
+    /// The file of the disk that goes home, on which it puts something before it does what it does wrong.
+    #[serde(default, skip_serializing)]
+    pub result: Option<String>,
+    /// What that is, by name.
+    #[serde(default, skip_serializing)]
+    pub leaves: BTreeMap<String, String>,
     /// Files that it sends when it is to collect, and what is in them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub collects: BTreeMap<String, String>,
@@ -359,7 +371,15 @@ impl Executor for Player {
 
     fn connect(&self, pipe: &str) -> io::Result<Ends> {
         match self.next(pipe).map_err(io::Error::other)? {
-            Back::Agent(agent) => standin(agent, self.simulator.clone(), None),
+            Back::Agent(agent) => {
+                let found = |disk: Option<String>| disk.map(|disk| self.names.fill(&disk));
+                let agent = Agent {
+                    payload: found(agent.payload),
+                    result: found(agent.result),
+                    ..agent
+                };
+                standin(agent, self.simulator.clone(), None)
+            }
             Back::Missing(_) => Err(io::ErrorKind::NotFound.into()),
             Back::Busy(_) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,

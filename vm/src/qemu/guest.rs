@@ -18,7 +18,7 @@ use crate::dump::Own;
 use crate::idle::Idle;
 use crate::line::{Line, NOISE};
 use crate::link::{Behind, Cause};
-use crate::{disk, dumps, interrupt};
+use crate::{interrupt, result};
 
 /// How long a guest that was crashed on purpose may take to say so.
 const CRASH: Duration = Duration::from_secs(5);
@@ -201,23 +201,9 @@ impl Guest {
                 found.push(name.to_owned());
             }
         }
-        match disk::bring_home(&self.folder.join(RESULT), &self.evidence.join("result")) {
-            Ok(names) => found.extend(names.iter().map(|name| format!("result/{name}"))),
-            Err(error) => found.push(format!("(of the result disk not everything: {error})")),
-        }
+        let disk = self.folder.join(RESULT);
+        found.extend(result::bring_home(&disk, &self.evidence));
         found
-    }
-
-    /// What the dumps say that came home.
-    fn dumps(&self) -> Vec<String> {
-        let folder = self.evidence.join("result");
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        let told = |name: &String| dumps::told(&folder, name, self.own.as_ref());
-        names.iter().filter_map(told).collect()
     }
 
     fn remove(&mut self) {
@@ -258,7 +244,7 @@ impl Behind for Guest {
         let mut dumps = Vec::new();
         if cause.is_some() {
             found.extend(self.bring_home());
-            dumps = self.dumps();
+            dumps = result::dumps(&self.evidence, self.own.as_ref());
         }
         let last = fs::read(self.folder.join(SERIAL)).unwrap_or_default();
         let last = String::from_utf8_lossy(&last);

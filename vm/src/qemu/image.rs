@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::disk::{self, Layout};
+use crate::result;
 
 /// Formats that `qemu-img` tells apart and that base images come in.
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
@@ -63,9 +64,9 @@ impl ResultDisk {
     pub(super) fn make(self, file: &Path) -> io::Result<()> {
         let (layout, size) = match self {
             Self::Small => (Layout::Whole, 16 << 20),
-            Self::ForDumps => (Layout::Partition, 2 << 30),
+            Self::ForDumps => (Layout::Partition, result::FOR_DUMPS),
         };
-        disk::make_as(layout, file, "RESULT", size, &[])
+        disk::make_as(layout, file, result::LABEL, size, &[])
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use waverig_protocol::{HELD, PAYLOAD, Request, frame};
+use waverig_protocol::{Request, frame};
 
 pub use accel::Accel;
 pub use command::LINUX;
@@ -34,21 +34,19 @@ pub use hold::{ADAPTER, CONSOLE, GATEWAY, GDB, HUMAN, Held, Hold, SCREEN};
 pub use image::{Firmware, Image, ResultDisk};
 pub use medium::{Controller, Medium};
 
+use crate::disk::Layout;
 use crate::dump::Own;
 use crate::guests::Guests;
 use crate::idle::Idle;
 use crate::line::{Line, Noise};
-use crate::link::OnDisk;
-use crate::run::package_files;
-use crate::{Link, LinkError, Machine, disk, interrupt};
+use crate::payload::Payload;
+use crate::{Link, LinkError, Machine, interrupt};
 use attendant::Attendant;
 use guest::Guest;
 use qmp::Qmp;
 use socket::Awaited;
 use watch::Watch;
 
-/// What the payload disk has beside its files.
-const SPARE: u64 = 8 << 20;
 /// How long QEMU may take until it has opened its sockets.
 const START: Duration = Duration::from_secs(30);
 /// How long an idle guest may take to end.
@@ -114,8 +112,9 @@ pub struct Config {
 /// The machine.
 pub struct Qemu {
     config: Config,
-    payload: PathBuf,
-    held: OnDisk,
+    /// The payload disk, which all guests have, and what is on it.
+    disk: PathBuf,
+    payload: Arc<Payload>,
     idle: Arc<Idle<Guest>>,
     started: AtomicU32,
     guests: Guests,
@@ -128,9 +127,9 @@ impl Qemu {
     /// When that cannot be made.
     pub fn new(config: Config) -> io::Result<Self> {
         fs::create_dir_all(&config.machines)?;
-        let payload = config.machines.join("payload");
-        fs::create_dir_all(&payload)?;
-        let order = payload.join(ORDER);
+        let folder = config.machines.join("payload");
+        fs::create_dir_all(&folder)?;
+        let order = folder.join(ORDER);
         let (program, args) = &config.simulator;
         let sabotage = config.sabotage.as_ref();
         let sabotage = sabotage.map(|(what, at)| json!({ "what": what, "at": at }));
@@ -144,30 +143,24 @@ impl Qemu {
         let text = json!({ "simulator": words, "sabotage": sabotage, "dump": dump, "line": line });
         let text = text.to_string();
         fs::write(&order, text)?;
-        let image = payload.join("payload.img");
-        let (mut held, mut places) = (Vec::new(), Vec::new());
-        if let Some(folder) = &config.held {
-            held = package_files(folder)?;
-            let place = |(name, _): &(String, _)| (format!("{HELD}/{name}"), folder.join(name));
-            places = held.iter().map(place).collect();
-        }
-        places.extend(config.dump.iter().map(|dump| (DUMP.into(), dump.clone())));
-        let dumped = config
-            .dump
-            .as_ref()
-            .map_or(Ok(0), |dump| fs::metadata(dump).map(|data| data.len()))?;
-        let sizes = held.iter().map(|(_, bytes)| bytes.len() as u64);
-        let size = fs::metadata(program)?.len() + sizes.sum::<u64>() + dumped + SPARE;
+        let disk = folder.join("payload.img");
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
-        files.extend(places.iter().map(|(name, path)| (&**name, &**path)));
-        if let Err(error) = disk::make(&image, PAYLOAD, size, &files) {
-            let _ = fs::remove_dir_all(&payload);
-            return Err(error);
-        }
+        files.extend(config.dump.iter().map(|dump| (DUMP, &**dump)));
+        let made = Payload::of(config.held.as_deref()).and_then(|payload| {
+            payload.disk(Layout::Whole, &disk, &files)?;
+            Ok(payload)
+        });
+        let payload = match made {
+            Ok(payload) => Arc::new(payload),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&folder);
+                return Err(error);
+            }
+        };
         Ok(Self {
             config,
-            payload: image,
-            held: Arc::new(held),
+            disk,
+            payload,
             idle: Arc::default(),
             started: AtomicU32::new(0),
             guests: Guests::default(),
@@ -206,7 +199,7 @@ impl Qemu {
             .map_err(|e| failed("cannot bind the machine's sockets", e))?;
         let output = File::create(folder.join("qemu.log"))
             .map_err(|e| failed("cannot write qemu.log", e))?;
-        let mut command = command::line(&self.config, &self.payload);
+        let mut command = command::line(&self.config, &self.disk);
         command
             .current_dir(&folder)
             .stdin(Stdio::null())
@@ -245,7 +238,7 @@ impl Qemu {
             System::Setup(medium) => Some(Attendant::begin(monitor, &watch, &medium.tell)),
             _ => None,
         };
-        let mut link = Link::new(line, Box::new(guest)).holding(&self.held);
+        let mut link = Link::new(line, Box::new(guest)).holding(&self.payload);
         link.up(self.config.boot)?;
         watch.is_up();
         drop(attendant);
@@ -274,6 +267,7 @@ impl Machine for Qemu {
             self.config.accel.why
         )];
         remarks.extend(self.guests.remarks("the start of QEMU"));
+        remarks.extend(self.payload.remarks());
         remarks
     }
 
@@ -282,7 +276,7 @@ impl Machine for Qemu {
             Some((line, mut guest)) => {
                 guest.begin(evidence);
                 let watch = Arc::clone(guest.watch());
-                let mut link = Link::new(line, guest).holding(&self.held);
+                let mut link = Link::new(line, guest).holding(&self.payload);
                 if self.config.restart {
                     link.restart(self.config.boot)?;
                     watch.is_up();

@@ -17,7 +17,12 @@ function Set-Value([string] $Key, [string] $Name, $Value, [string] $Kind = 'DWor
 
 # The disk that goes home gets a letter of its own. Windows knows a volume again by its disk's signature and its place there ("Supporting
 # Mount Manager Requests in a Storage Class Driver"), and every guest's disk has the same (vm/src/disk.rs).
+#
+# A server leaves a disk that it has not seen before offline when that is on a bus which others might share, as Hyper-V's SCSI is one
+# ("Set-StorageSetting", NewDiskPolicy); each guest's disks are such.
 function Find-ResultDisk {
+    Set-StorageSetting -NewDiskPolicy OnlineAll
+    Get-Disk | Where-Object { $_.IsOffline } | Set-Disk -IsOffline $false
     $volume = Get-Volume | Where-Object { $_.FileSystemLabel -eq 'RESULT' } | Select-Object -First 1
     if ($volume -and $volume.DriveLetter -ne $letter) {
         $volume | Get-Partition | Set-Partition -NewDriveLetter $letter

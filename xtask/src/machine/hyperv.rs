@@ -31,6 +31,8 @@ pub(crate) const BOOT: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_secs(30);
 /// How long a guest that is crashed on purpose may take to show it.
 const CRASH: Duration = Duration::from_secs(30);
+/// How long the screen of a crashed guest is to stay the same for its dump to be whole, and how long that is waited for; both inferred.
+const DUMPED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// Why Hyper-V is not for `auto`.
 pub(super) fn probe(context: &Context) -> Result<(), String> {
@@ -85,6 +87,8 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         cmdlet: CMDLET,
         boot: trial.deadline.unwrap_or(BOOT),
         crash: CRASH,
+        dumped: DUMPED,
+        held: Some(context.layout.package()),
         look: LOOK,
         verified: verified(context),
         own: Some(own(context)),
@@ -135,6 +139,8 @@ pub(crate) fn of_image(
         cmdlet: CMDLET,
         boot: context.trial.deadline.unwrap_or(boot),
         crash: CRASH,
+        dumped: DUMPED,
+        held: None,
         look: LOOK,
         verified: Vec::new(),
         own: Some(own(context)),

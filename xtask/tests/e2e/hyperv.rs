@@ -28,6 +28,7 @@ fn a_scenario_passes_over_the_pipe_of_a_transcript() {
     let expect = [
         "1 of 1 scenarios passed on hyperv",
         "guests that came up: 1",
+        "package files came from the payload disk",
     ];
     let ended = ended.expect(0, &expect);
     assert!(!ended.err.contains("transcript:"), "{}", ended.err);
@@ -69,6 +70,48 @@ fn a_failure_of_hyperv_is_a_verdict_and_one_before_the_run_a_lack() {
         1,
         &["Not enough memory", "stop another one"],
     );
+}
+
+#[test]
+fn a_guest_that_does_not_find_its_package_on_a_disk_gets_it_over_the_line() {
+    let rig = Rig::with_package("hyperv-line");
+    let words = BY_TRANSCRIPT.iter();
+    let words = words.map(|word| word.replace("good.toml", "pipe-later.toml"));
+    let ended = run(xtask()
+        .args(words)
+        .arg("--out")
+        .arg(&rig.folder)
+        .current_dir(root()));
+    let expect = [
+        "1 of 1 scenarios passed on hyperv",
+        "package files came over the line, in sessions: 2",
+        "no volume has the label PAYLOAD",
+    ];
+    let ended = ended.expect(0, &expect);
+    assert!(!ended.err.contains("transcript:"), "{}", ended.err);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_host_without_room_for_disks_says_so_before_there_is_a_machine() {
+    let rig = Rig::with_package("hyperv-space");
+    // Files may have 24 MiB, too few for the disk that goes home.
+    let script = "trap '' XFSZ; ulimit -f 24576; exec \"$0\" \"$@\"";
+    let ended = run(std::process::Command::new("bash")
+        .args(["-c", script])
+        .arg(xtask().get_program())
+        .args(BY_TRANSCRIPT)
+        .arg("--out")
+        .arg(&rig.folder)
+        .current_dir(root()));
+    let expect = [
+        "cannot make the machine's disks",
+        "result.vhdx",
+        "File too large",
+        "--out",
+    ];
+    ended.expect(1, &expect);
+    assert!(!rig.folder.join("hyperv/1").exists(), "its folder is left");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufReader, PipeReader, PipeWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR_STR, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,11 +10,12 @@ use std::thread;
 use waverig_protocol::frame;
 use waverig_protocol::noise::{Hns, Noise};
 use waverig_protocol::{
-    Finding, Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Severity, Up,
+    Finding, HELD, Installed, MachineInfo, PROTOCOL_VERSION, Refusal, Reply, Request, Severity, Up,
+    hash,
 };
 
 use super::Agent;
-use crate::Ends;
+use crate::{Ends, disk};
 
 /// The simulator's program.
 #[derive(Clone, Debug)]
@@ -112,6 +113,13 @@ impl Standin {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(request.name());
+            let (request, payload) = match self.staged(request, payload) {
+                Ok(request) => request,
+                Err(reason) => {
+                    self.say(&Reply::Refused(Refusal { reason }), &[])?;
+                    continue;
+                }
+            };
             match self.goes_wrong(request.name())? {
                 Wrong::Nothing => {}
                 // One that begins does not know what was asked of the one before it.
@@ -164,6 +172,25 @@ impl Standin {
         Ok(())
     }
 
+    /// A file that it is to take from its disk, as if it had come over the line.
+    ///
+    /// # Errors
+    /// Why it does not take it.
+    fn staged(&self, request: Request, payload: Vec<u8>) -> Result<(Request, Vec<u8>), String> {
+        let Request::StageHeld { name, sha256 } = request else {
+            return Ok((request, payload));
+        };
+        let disk = self.agent.payload.as_deref();
+        let disk = disk.ok_or("no volume has the label PAYLOAD")?;
+        let bytes = disk::read(&file(disk), &format!("{HELD}/{name}"))
+            .map_err(|error| format!("{name} on the payload disk cannot be read: {error}"))?;
+        if hash::sha256(&bytes) == sha256 {
+            Ok((Request::Stage { name }, bytes))
+        } else {
+            Err(format!("{name} is not what the host put there"))
+        }
+    }
+
     fn greet(&mut self) -> io::Result<()> {
         let up = Up {
             version: PROTOCOL_VERSION,
@@ -181,6 +208,11 @@ impl Standin {
     fn goes_wrong(&mut self, now: &str) -> io::Result<Wrong> {
         if self.agent.at.as_deref() != Some(now) {
             return Ok(Wrong::Nothing);
+        }
+        if let Some(disk) = &self.agent.result {
+            for (name, text) in &self.agent.leaves {
+                disk::add(&file(disk), name, text.as_bytes())?;
+            }
         }
         match self.agent.does.as_deref() {
             // Reads on, and says nothing any more.
@@ -276,6 +308,11 @@ impl Standin {
         };
         self.say(&reply, &[])
     }
+}
+
+/// A file with Windows' separators, on whatever host a transcript is played.
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(name.replace('\\', MAIN_SEPARATOR_STR))
 }
 
 fn end(child: &Mutex<Option<Child>>) {
