@@ -1,6 +1,7 @@
 //! The first process of a Linux guest: brings the machine up, keeps an agent running, buries the dead.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +38,12 @@ pub(crate) fn run() -> Result<()> {
     if setup::is_wanted() {
         setup::run();
     }
-    mounted(&disk("payload")?, PAYLOAD, "vfat", MountFlags::RDONLY)?;
+    mounted(
+        &volume(&disk("payload")?)?,
+        PAYLOAD,
+        "vfat",
+        MountFlags::RDONLY,
+    )?;
     mounted(&disk("result")?, RESULT, "vfat", MountFlags::empty())?;
     // What is written is on the disk half a second later (kernel documentation, admin-guide/sysctl/vm): a machine may stop without a
     // word. Mounted as synchronous, each cluster would wait for the disk.
@@ -106,6 +112,32 @@ pub(crate) fn disk(serial: &str) -> Result<String> {
     }
 }
 
+/// The block device with a disk's file system: the disk, or its first partition when it begins as a partitioned one does.
+fn volume(disk: &str) -> Result<String> {
+    let mut first = [0; 512];
+    fs::File::open(disk)
+        .and_then(|mut file| file.read_exact(&mut first))
+        .with_context(|| format!("cannot read {disk}"))?;
+    if !is_partitioned(&first) {
+        return Ok(disk.to_owned());
+    }
+    let name = disk.trim_start_matches("/dev/");
+    let found = wait_for(&Path::new("/sys/block").join(name), |part| {
+        fs::read_to_string(part.join("partition")).is_ok_and(|text| text.trim() == "1")
+    });
+    match found {
+        Some(part) => Ok(format!("/dev/{part}")),
+        None => bail!("{disk} begins as a disk with partitions, and none appeared"),
+    }
+}
+
+/// Whether a disk that begins so has a partition for FAT: a file system itself begins with a jump ("Microsoft Extensible Firmware Initiative FAT32 File
+/// System Specification", BS_jmpBoot), a master boot record of the rig's with nothing.
+fn is_partitioned(first: &[u8; 512]) -> bool {
+    let jump = matches!(first[0], 0xEB | 0xE9);
+    !jump && first[510..] == [0x55, 0xAA] && matches!(first[450], 0x01 | 0x0C | 0x0E)
+}
+
 /// The character device of the port with this name.
 ///
 /// # Errors
@@ -137,5 +169,33 @@ fn wait_for(class: &Path, is: impl Fn(&Path) -> bool) -> Option<String> {
             return None;
         }
         std::thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_says_by_its_beginning_whether_it_has_partitions() {
+        let check = |bytes: &[(usize, u8)], expect: bool| {
+            let mut first = [0; 512];
+            for (at, byte) in bytes {
+                first[*at] = *byte;
+            }
+            assert_eq!(is_partitioned(&first), expect, "{bytes:x?}");
+        };
+        let end = [(510, 0x55), (511, 0xAA)];
+        let with = |more: &[(usize, u8)]| [&end[..], more].concat();
+        check(&with(&[(450, 0x0C)]), true);
+        check(&with(&[(450, 0x0E)]), true);
+        check(&with(&[(450, 0x01)]), true);
+        // A file system, whatever its boot code has at that place.
+        check(&with(&[(0, 0xEB), (450, 0x0C)]), false);
+        check(&with(&[(0, 0xE9), (450, 0x0C)]), false);
+        // Of another system; and a disk with nothing on it.
+        check(&with(&[(450, 0x83)]), false);
+        check(&[(450, 0x0C)], false);
+        check(&[], false);
     }
 }

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write;
 
+use rustix::mount::MountFlags;
 use serde::Deserialize;
-use waverig_protocol::{Reply, Request, frame};
+use waverig_protocol::{HELD, Reply, Request, frame};
 
 use crate::order::Order;
 use crate::places::{PAYLOAD, RESULT};
-use crate::power;
+use crate::{init, power};
 
 /// One thing that goes wrong.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -41,6 +42,8 @@ enum What {
     Noise,
     /// The result disk takes no more.
     Fill,
+    /// The package on the payload disk is not found.
+    Hide,
 }
 
 /// Before the agent is up.
@@ -100,6 +103,7 @@ impl What {
                     line.write_all(b"[  12.345678] usb 1-1: WVR is no frame, WVRWVR neither\r\n");
             }
             Self::Fill => fill(),
+            Self::Hide => hide(),
         }
     }
 }
@@ -112,6 +116,13 @@ fn hang() {
 
 fn told(error: &std::io::Error) {
     println!("waverig-agent: that was impossible: {error}");
+}
+
+fn hide() {
+    let held = format!("{PAYLOAD}/{HELD}");
+    if let Err(error) = init::mounted("tmpfs", &held, "tmpfs", MountFlags::empty()) {
+        println!("waverig-agent: that was impossible: {error:#}");
+    }
 }
 
 fn fill() {

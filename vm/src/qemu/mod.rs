@@ -146,8 +146,13 @@ impl Qemu {
         let disk = folder.join("payload.img");
         let mut files = vec![(SIMULATOR, &**program), (ORDER, &*order)];
         files.extend(config.dump.iter().map(|dump| (DUMP, &**dump)));
+        // A Windows mounts no other for certain; the agent for Linux finds out which it is.
+        let layout = match &config.system {
+            System::Linux { .. } => Layout::Whole,
+            System::Image(_) | System::Setup(_) => Layout::Partition,
+        };
         let made = Payload::of(config.held.as_deref()).and_then(|payload| {
-            payload.disk(Layout::Whole, &disk, &files)?;
+            payload.disk(layout, &disk, &files)?;
             Ok(payload)
         });
         let payload = match made {

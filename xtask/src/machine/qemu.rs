@@ -115,11 +115,7 @@ fn system(context: &Context) -> Result<(System, Duration, Option<PathBuf>)> {
     setup::images(context)?;
     let manifest = Manifest::of(file)?;
     let boot = boot(manifest.system);
-    let held = match manifest.system {
-        Kind::Linux => Some(context.layout.package()),
-        // Its agent would take them, but a fixed disk without partitions is none that Windows mounts for certain.
-        Kind::Windows => None,
-    };
+    let held = Some(context.layout.package());
     Ok((System::Image(image(context, file, &manifest)?), boot, held))
 }
 
