@@ -70,9 +70,10 @@ pub(crate) enum Cause {
     Machine,
     /// Somebody wants the run to end.
     Interrupted,
+    /// The session went to its end, and something of the driver is still there.
+    Left,
 }
 
-#[cfg(target_os = "linux")]
 impl Cause {
     /// For somebody who looks at the machine.
     pub(crate) fn words(self) -> &'static str {
@@ -81,6 +82,7 @@ impl Cause {
             Self::Line => "its line is closed or damaged",
             Self::Machine => "it crashed, or did what nobody asked for",
             Self::Interrupted => "the run was interrupted",
+            Self::Left => "something was left in it",
         }
     }
 }
@@ -305,6 +307,16 @@ impl Link {
         if let (Some(behind), Some(line)) = (self.behind.take(), self.line.take()) {
             behind.finish(line, deadline);
         }
+    }
+
+    /// After a session that left something in the machine, which serves no other one then: ends it. What became of it; nothing of one that has
+    /// ended already.
+    pub(crate) fn retire(mut self) -> Option<String> {
+        self.behind.as_ref()?;
+        let how = self.end(Some(Cause::Left));
+        Some(format!(
+            "the machine serves no other session, since something was left in it: {how}"
+        ))
     }
 
     fn end(&mut self, cause: Option<Cause>) -> String {

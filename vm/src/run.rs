@@ -157,6 +157,7 @@ fn steps(
         step,
         time: Time::Virtual,
         wrong: false,
+        left: false,
     };
     let session = guest.session(job, files);
     let ended = session.and_then(|()| guest.leftovers(job.hardware_id));
@@ -167,7 +168,16 @@ fn steps(
         }
     }
     ended?;
-    guest.link.finish(job.deadline);
+    let Guest {
+        link, each, left, ..
+    } = guest;
+    if left {
+        if let Some(line) = link.retire() {
+            each(Part::Machine, Reply::Log { line }, Vec::new());
+        }
+    } else {
+        link.finish(job.deadline);
+    }
     Ok(())
 }
 
@@ -181,6 +191,8 @@ struct Guest<'a> {
     time: Time,
     /// Whether a rule was broken, or anything but a scenario refused: of a scenario the refusal itself says why.
     wrong: bool,
+    /// Whether the session left something in the machine.
+    left: bool,
 }
 
 impl Guest<'_> {
@@ -287,7 +299,7 @@ impl Guest<'_> {
                 source: "docs/machines.md: a session leaves nothing".into(),
                 shown: String::new(),
             };
-            self.wrong = true;
+            (self.wrong, self.left) = (true, true);
             (self.each)(Part::Machine, Reply::Finding(finding), Vec::new());
         }
         Ok(())
