@@ -20,7 +20,6 @@ impl<G> Idle<G> {
     }
 
     /// Does `what` with each.
-    #[cfg(target_os = "linux")]
     pub(crate) fn each(&self, what: impl Fn(&G)) {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.iter().for_each(|(_, guest)| what(guest));

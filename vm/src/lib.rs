@@ -16,6 +16,7 @@ pub mod hyperv;
 mod idle;
 pub mod interrupt;
 pub mod iso;
+pub mod kdcom;
 pub mod kdnet;
 mod line;
 mod link;

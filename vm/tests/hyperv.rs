@@ -2,23 +2,24 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use waverig_protocol::device::Device;
 use waverig_vm::Machine as _;
 use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Back, Names, Player, RUN, Step, Transcript};
-use waverig_vm::hyperv::{Bytes, Config, HyperV, Medium};
+use waverig_vm::hyperv::{Bytes, Config, Hold, HyperV, Medium};
 use waverig_vm::run::{self, Ending, Job};
 use waverig_vm::setup::Tell;
 
 /// Long enough for a busy host.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Those of runs, and those of installations.
+/// Those of runs, those of installations, and those of runs whose guests somebody looks at.
 const RUNS: &str = "hyperv";
 const SETUP: &str = "hyperv-setup";
+const DEBUG: &str = "hyperv-debug";
 
 fn transcripts(of: &str) -> Vec<(String, Transcript)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(of);
@@ -48,8 +49,19 @@ struct Said {
     left: Vec<PathBuf>,
     /// What a report says.
     remarks: String,
+    /// What somebody who looks at guests was told.
+    held: Vec<String>,
     /// The run's own transcript.
     recorded: Vec<Step>,
+}
+
+/// Notes what it is told, and looks at nothing.
+fn hold(held: &Arc<Mutex<Vec<String>>>) -> Hold {
+    let held = Arc::clone(held);
+    Hold(Arc::new(move |guest| {
+        let text = format!("{} {}: {}", guest.name, guest.pipe, guest.why);
+        held.lock().expect("nobody panics with it").push(text);
+    }))
 }
 
 fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
@@ -76,6 +88,7 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
     let record = folder("recorded.toml");
     let names = Names::new(&machines, &image);
     let recorder = Recorder::new(Box::new(player), names, &record).expect("it is writable");
+    let held = Arc::default();
     let config = Config {
         image,
         medium: (of == SETUP).then(|| Medium {
@@ -93,11 +106,12 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
         boot: deadline,
         crash: LONG,
         dumped: (Duration::ZERO, LONG),
-        held: (of == RUNS).then(|| folder("package")),
+        held: (of != SETUP).then(|| folder("package")),
         look: transcript.look.map_or(LONG, Duration::from_secs_f32),
         verified: transcript.verified.clone(),
         own: None,
         restart: false,
+        hold: (of == DEBUG).then(|| hold(&held)),
     };
     let (package, device) = (folder("package"), Device::default());
     let job = Job::new(&package, ("x.inf", "x"), &[], &device, deadline);
@@ -120,9 +134,11 @@ fn play(of: &str, name: &str, transcript: &Transcript) -> Said {
                     break;
                 }
             }
+            machine.hold("judged");
             said.remarks = machine.remarks().join("\n");
         }
     }
+    said.held = held.lock().expect("nobody panics with it").clone();
     said.wrong = stage.wrong();
     let names = |folder: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).expect("it is there");
@@ -166,7 +182,7 @@ fn known(step: &Step) -> Step {
 
 #[test]
 fn every_transcript_is_played_to_its_end() {
-    for of in [RUNS, SETUP] {
+    for of in [RUNS, SETUP, DEBUG] {
         for (name, transcript) in transcripts(of) {
             judge(&play(of, &name, &transcript), &name, &transcript);
         }
@@ -189,6 +205,7 @@ fn judge(said: &Said, name: &str, transcript: &Transcript) {
             said.broken
         );
     }
+    assert_eq!(said.held, expect.held, "{name}");
     for part in &expect.remarks {
         assert!(
             said.remarks.contains(part),
@@ -221,7 +238,7 @@ fn judge(said: &Said, name: &str, transcript: &Transcript) {
 
 #[test]
 fn every_machine_that_is_made_is_removed() {
-    for (name, transcript) in [RUNS, SETUP].into_iter().flat_map(transcripts) {
+    for (name, transcript) in [RUNS, SETUP, DEBUG].into_iter().flat_map(transcripts) {
         let of = |cmdlet: &str| {
             let steps = transcript.step.iter();
             let asked = steps.filter(|step| {

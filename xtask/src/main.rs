@@ -11,7 +11,6 @@ mod exec;
 mod fault;
 #[cfg(target_os = "linux")]
 mod guest;
-#[cfg(target_os = "linux")]
 mod hold;
 mod image;
 mod installation;

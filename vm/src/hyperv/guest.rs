@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use base64ct::{Base64, Encoding as _};
 
 use super::cmdlet::{self, HostEvent, VmId};
-use super::{Host, disks, leftovers, screen};
+use super::{Held, Host, disks, hold, leftovers, screen};
 use crate::collect::{COLLECTED, Keep};
 use crate::dump::Own;
 use crate::idle::Idle;
@@ -132,10 +132,12 @@ impl Guest {
         let mut noted = events(&self.host, &self.id);
         let runs = state == super::RUNNING;
         let mut crashed = runs && noted.iter().any(|event| event.id == FATAL);
-        // Where a silent guest hangs, its own kernel tells best; one that has crashed has told, and may be writing its dump.
+        // Where a silent guest hangs, its own kernel tells best; one that has crashed has told, and may be writing its dump, and one that
+        // somebody will look at stays as it is.
         if cause == Cause::Silence
             && runs
             && !crashed
+            && self.host.hold.is_none()
             && self.host.ask(&cmdlet::debug_vm(&self.id)).is_ok()
         {
             let (known, end) = (noted.len(), Instant::now() + self.host.crash);
@@ -162,6 +164,17 @@ impl Guest {
             }
         }
         found
+    }
+
+    /// Lets somebody look at it, if anybody wants to.
+    pub(super) fn hold(&self, why: &str) {
+        if let Some(hold) = &self.host.hold {
+            hold.0(&Held {
+                name: &self.name,
+                pipe: &hold::pipe(&self.name),
+                why,
+            });
+        }
     }
 
     /// What is on the screen, in base64.
@@ -239,6 +252,9 @@ impl Behind for Guest {
         let worth = fs::metadata(&noise).is_ok_and(|data| data.len() > 0);
         if worth && fs::copy(noise, self.evidence.join(NOISE)).is_ok() {
             found.push(NOISE.into());
+        }
+        if cause != Some(Cause::Interrupted) {
+            self.hold(cause.map_or("the driver crashed", Cause::words));
         }
         let mut left = self.end_machine();
         let mut told = Vec::new();

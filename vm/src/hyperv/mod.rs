@@ -13,6 +13,7 @@ pub mod cmdlet;
 mod disks;
 mod executor;
 mod guest;
+mod hold;
 mod leftovers;
 mod literal;
 mod medium;
@@ -35,6 +36,7 @@ use std::time::{Duration, Instant};
 pub use answer::{Complaint, Refused};
 pub use cmdlet::Bytes;
 pub use executor::{Executor, Failure};
+pub use hold::{DEBUGGER, Held, Hold};
 pub use medium::Medium;
 
 use crate::dump::Own;
@@ -89,6 +91,8 @@ pub struct Config {
     pub own: Option<Own>,
     /// Whether the operating system starts anew before each session but the first.
     pub restart: bool,
+    /// Who looks at guests whose sessions are over; they have what [`Held`] tells of.
+    pub hold: Option<Hold>,
 }
 
 /// The host, with the times that it is given.
@@ -97,6 +101,7 @@ struct Host {
     cmdlet: Duration,
     crash: Duration,
     dumped: (Duration, Duration),
+    hold: Option<Hold>,
 }
 
 impl Host {
@@ -156,6 +161,7 @@ impl HyperV {
             cmdlet: config.cmdlet,
             crash: config.crash,
             dumped: config.dumped,
+            hold: config.hold.clone(),
         });
         host.ask(&cmdlet::get_vm_host())?;
         let owner = Owner::take(&config.machines).map_err(|error| {
@@ -191,6 +197,11 @@ impl HyperV {
         Ok((machine, found))
     }
 
+    /// Lets somebody look at every guest whose session ended well.
+    pub fn hold(&self, why: &str) {
+        self.idle.each(|guest| guest.hold(why));
+    }
+
     /// Makes a machine, starts it, and waits for its agent.
     fn start(&self, evidence: &Path, turn: Turn) -> Result<Link, LinkError> {
         let began = Instant::now();
@@ -201,7 +212,7 @@ impl HyperV {
         let (mut guest, disks) = self.make(&name, &folder)?;
         guest.begin(evidence, turn);
         let line = self
-            .produce(guest.id(), &pipe, &disks, began)
+            .produce(guest.id(), (&name, &pipe), &disks, began)
             .and_then(|ends| guest.line(ends));
         let line = match line {
             Ok(line) => line,
@@ -282,7 +293,7 @@ impl HyperV {
     fn produce(
         &self,
         id: &VmId,
-        pipe: &str,
+        (name, pipe): (&str, &str),
         disks: &[String],
         began: Instant,
     ) -> Result<Ends, LinkError> {
@@ -293,6 +304,9 @@ impl HyperV {
             cmdlet::set_vm_com_port(id, PORT, pipe),
             cmdlet::remove_vm_network_adapter(id),
         ];
+        // Before it starts, since a port cannot be added later.
+        let debugger = self.config.hold.as_ref().map(|_| hold::pipe(name));
+        calls.extend(debugger.map(|pipe| cmdlet::set_vm_com_port(id, DEBUGGER, &pipe)));
         let medium = self.config.medium.as_ref();
         calls.extend(medium.into_iter().flat_map(|it| it.inserted(id)));
         // Behind the system's, which Windows numbers first then (inferred), and behind what the firmware is to start from.

@@ -57,6 +57,9 @@ pub struct Expect {
     /// Parts of what the report says.
     #[serde(default)]
     pub remarks: Vec<String>,
+    /// Of guests that somebody looks at: each with its pipe for a debugger, and why.
+    #[serde(default)]
+    pub held: Vec<String>,
     /// Names of machines that are there at the end, because Hyper-V would not remove them or they are somebody else's affair.
     #[serde(default)]
     pub left: Vec<String>,

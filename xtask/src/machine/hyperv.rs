@@ -10,7 +10,7 @@ use waverig_vm::Machine;
 use waverig_vm::hyperv::powershell::PowerShell;
 use waverig_vm::hyperv::record::Recorder;
 use waverig_vm::hyperv::transcript::{Names, Player, RUN, Simulator, Transcript};
-use waverig_vm::hyperv::{self, Bytes, Config, Executor, HyperV, Medium};
+use waverig_vm::hyperv::{self, Bytes, Config, Executor, Hold, HyperV, Medium};
 
 use super::{own, verified, words};
 use crate::context::Context;
@@ -54,6 +54,14 @@ pub(super) fn host() -> Result<(), String> {
 
 /// The machine; removes first what killed runs have left.
 pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
+    Ok(Box::new(machine(context, None)?))
+}
+
+/// The same, whose guests somebody may look at.
+///
+/// # Errors
+/// When this host has no Hyper-V, or it cannot be used.
+pub(crate) fn machine(context: &Context, hold: Option<Hold>) -> Result<HyperV> {
     let trial = &context.trial;
     let machines = context.layout.rig().join("hyperv");
     let (executor, image, run): (Box<dyn Executor>, PathBuf, String) = match &trial.transcript {
@@ -93,8 +101,9 @@ pub(super) fn select(context: &Context) -> Result<Box<dyn Machine>> {
         verified: verified(context),
         own: Some(own(context)),
         restart: trial.restart,
+        hold,
     };
-    Ok(Box::new(made(context, config, executor)?))
+    made(context, config, executor)
 }
 
 fn made(context: &Context, config: Config, executor: Box<dyn Executor>) -> Result<HyperV> {
@@ -145,6 +154,7 @@ pub(crate) fn of_image(
         verified: Vec::new(),
         own: Some(own(context)),
         restart: false,
+        hold: None,
     };
     made(context, config, Box::new(recorder))
 }

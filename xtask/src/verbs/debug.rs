@@ -12,23 +12,23 @@ use waverig_kit::SOURCES;
 use waverig_sim::debugger::{self, SCRIPT, SYMBOLS};
 
 use super::package::NAME;
-use super::{Options, Verb, package};
+use super::{Options, Verb, package, vm_test};
 use crate::context::Context;
 use crate::play::{self, Plan};
 use crate::stop::Usage;
-#[cfg(target_os = "linux")]
-use crate::{hold, verbs::vm_test};
-use crate::{layout, machine, setup, stop};
+use crate::{hold, interrupt, layout, machine, setup, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "debug",
     about: "Plays one scenario on a machine to look at: the simulator waits for gdb before DriverEntry, a guest stays up afterwards with its console; says how to attach.",
-    options: "[--machine sim|qemu] [--filter SCENARIO] [--seed N] [--out FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--image FILE]",
+    options: "[--machine sim|qemu|hyperv] [--filter SCENARIO] [--seed N] [--out FOLDER] [--deadline SECONDS] [--accel auto|tcg] [--sabotage WHAT:STEP] [--image FILE] [--transcript FILE]",
     run,
 };
 
 /// How often the waiting machine is looked for.
 const LOOK: Duration = Duration::from_millis(20);
+/// Of a guest whose session ended well.
+const JUDGED: &str = "the verdict is above";
 /// Somebody thinks while the machine stands.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -51,6 +51,13 @@ fn run(context: &mut Context, options: &Options) -> Result<ExitCode> {
     #[cfg(target_os = "linux")]
     if plan.machine == "qemu" {
         return guest(context, &plan);
+    }
+    if plan.machine == "hyperv" {
+        interrupt::on_signal();
+        let hyperv = machine::hyperv::machine(context, Some(hold::hyperv()))?;
+        let code = vm_test::on(context, &hyperv, &plan, &vm_test::Faults::None)?;
+        hyperv.hold(JUDGED);
+        return Ok(code);
     }
     setup::debug(context)?;
     let folder = context.layout.rig().join("debug");
@@ -92,12 +99,12 @@ fn guest(context: &Context, plan: &Plan) -> Result<ExitCode> {
     let config = machine::qemu::config(context)?;
     let key = config.network.then(hold::key).transpose()?;
     let config = waverig_vm::qemu::Config {
-        hold: Some(hold::hold(key)),
+        hold: Some(hold::qemu(key)),
         ..config
     };
     let qemu = waverig_vm::qemu::Qemu::new(config)?;
     let code = vm_test::on(context, &qemu, plan, &vm_test::Faults::None)?;
-    qemu.hold("the verdict is above");
+    qemu.hold(JUDGED);
     Ok(code)
 }
 

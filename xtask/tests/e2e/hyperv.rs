@@ -1,6 +1,9 @@
 //! Machines that need a Windows host: a whole run against a transcript, and what a host that cannot have them says.
 
 use std::fs;
+#[cfg(unix)]
+use std::process::Command;
+use std::process::Stdio;
 
 use crate::rig::{Rig, root, run, xtask};
 
@@ -72,6 +75,36 @@ fn a_failure_of_hyperv_is_a_verdict_and_one_before_the_run_a_lack() {
     );
 }
 
+/// The words that leave a guest of it up.
+pub(crate) const LOOK_AT: &[&str] = &[
+    "debug",
+    "--machine",
+    "hyperv",
+    "--transcript",
+    "vm/tests/hyperv-debug/good.toml",
+    "--filter",
+    SCENARIO,
+];
+
+#[test]
+fn a_guest_stays_up_for_whoever_debugs_its_kernel() {
+    let rig = Rig::with_package("hyperv-debug");
+    let ended = run(xtask()
+        .args(LOOK_AT)
+        .arg("--out")
+        .arg(&rig.folder)
+        .stdin(Stdio::null())
+        .current_dir(root()));
+    let expect = [
+        "(the verdict is above), and its machine waverig-t-1 stays up",
+        r"windbg -k com:pipe,port=\\.\pipe\waverig-t-1-debugger,resets=0,reconnect",
+        "bcdedit /dbgsettings serial debugport:2 baudrate:115200",
+        "the machine is ended",
+    ];
+    let ended = ended.expect(0, &expect);
+    assert!(!ended.err.contains("transcript:"), "{}", ended.err);
+}
+
 #[test]
 fn a_guest_that_does_not_find_its_package_on_a_disk_gets_it_over_the_line() {
     let rig = Rig::with_package("hyperv-line");
@@ -97,7 +130,7 @@ fn a_host_without_room_for_disks_says_so_before_there_is_a_machine() {
     let rig = Rig::with_package("hyperv-space");
     // Files may have 24 MiB, too few for the disk that goes home.
     let script = "trap '' XFSZ; ulimit -f 24576; exec \"$0\" \"$@\"";
-    let ended = run(std::process::Command::new("bash")
+    let ended = run(Command::new("bash")
         .args(["-c", script])
         .arg(xtask().get_program())
         .args(BY_TRANSCRIPT)
