@@ -1,5 +1,7 @@
 //! Sets the host up: says what is missing, adds it where this user may, else says the one line to run.
 
+mod tools;
+
 use std::env;
 
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +12,9 @@ use waverig_kit::{
 use crate::context::Context;
 use crate::stop::HostLacks;
 use crate::ui::Ui;
+use tools::{CALLGRIND, GDB, SOMETIMES, TOOLS, Tool};
+#[cfg(target_os = "linux")]
+use tools::{IMAGES, MINGW, QEMU, SOCAT, WINDOWS_GNU};
 
 /// Set to anything: nothing is ever installed.
 const NO_INSTALL: &str = "WAVERIG_NO_INSTALL";
@@ -67,181 +72,6 @@ fn lacks(names: &str, line: &str) -> anyhow::Error {
     .into()
 }
 
-/// A program that the tests need beside the driver's needs.
-struct Tool {
-    name: &'static str,
-    /// Succeeds when the tool is there.
-    probe: &'static [&'static str],
-    /// Adds it; the first that has the file `when` applies.
-    add: &'static [Add],
-}
-
-struct Add {
-    /// This command must succeed for the way to apply.
-    when: &'static [&'static str],
-    command: &'static [&'static str],
-    root: bool,
-}
-
-/// Debian's and Ubuntu's way.
-const fn apt(command: &'static [&'static str]) -> Add {
-    Add {
-        when: &["apt-get", "--version"],
-        command,
-        root: true,
-    }
-}
-
-const TOOLS: &[Tool] = &[
-    #[cfg(target_os = "linux")]
-    GDB,
-    #[cfg(target_os = "linux")]
-    QEMU,
-    #[cfg(target_os = "linux")]
-    IMAGES,
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "Wine, which runs the agent for Windows",
-        probe: &["wine", "--version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "wine",
-            "wine64",
-        ])],
-    },
-    #[cfg(target_os = "linux")]
-    MINGW,
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "PulseAudio, the sound server that Wine plays to",
-        probe: &["pulseaudio", "--version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "pulseaudio",
-            "pulseaudio-utils",
-        ])],
-    },
-    #[cfg(target_os = "linux")]
-    WINDOWS_GNU,
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "clang, which compiles the drivers in C++ that the rig is tried on",
-        probe: &["clang", "--version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "clang",
-        ])],
-    },
-    Tool {
-        name: "osslsigncode, the independent judge of signatures",
-        probe: &["osslsigncode", "--version"],
-        add: &[apt(&["apt-get", "install", "--yes", "osslsigncode"])],
-    },
-    Tool {
-        name: "openssl, which makes keys, certificates and time stamps for tests",
-        probe: &["openssl", "version"],
-        add: &[apt(&["apt-get", "install", "--yes", "openssl"])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "cabextract, the independent reader of cabinets",
-        probe: &["cabextract", "--version"],
-        add: &[apt(&["apt-get", "install", "--yes", "cabextract"])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "SoftHSM, a token whose keys sign",
-        probe: &["softhsm2-util", "--version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "softhsm2",
-        ])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "Python's venv, for others' readers of a release's bill of materials",
-        probe: &["python3", "-c", "import ensurepip, venv"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "python3-venv",
-        ])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "ptp4l of linuxptp, a PTP grandmaster for the sender",
-        probe: &["ptp4l", "-v"],
-        add: &[apt(&["apt-get", "install", "--yes", "linuxptp"])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "ffmpeg, which receives what the sender sends",
-        probe: &["ffmpeg", "-version"],
-        add: &[apt(&[
-            "apt-get",
-            "install",
-            "--yes",
-            "--no-install-recommends",
-            "ffmpeg",
-        ])],
-    },
-    #[cfg(target_os = "linux")]
-    Tool {
-        name: "iproute2, which makes the network between them",
-        probe: &["ip", "-V"],
-        add: &[apt(&["apt-get", "install", "--yes", "iproute2"])],
-    },
-    Tool {
-        name: "Miri, which runs the engine's tests and reports undefined behaviour",
-        probe: &["cargo", "+nightly", "miri", "--version"],
-        add: &[
-            Add {
-                when: &["rustc", "+nightly", "--version"],
-                command: &[
-                    "rustup",
-                    "component",
-                    "add",
-                    "--toolchain",
-                    "nightly",
-                    "miri",
-                    "rust-src",
-                ],
-                root: false,
-            },
-            Add {
-                when: &["rustup", "--version"],
-                command: &[
-                    "rustup",
-                    "toolchain",
-                    "install",
-                    "nightly",
-                    "--profile",
-                    "minimal",
-                    "--component",
-                    "miri",
-                    "--component",
-                    "rust-src",
-                ],
-                root: false,
-            },
-        ],
-    },
-];
-
 /// Makes sure that the tests can run here.
 ///
 /// # Errors
@@ -255,41 +85,6 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// What links programs for Windows here.
-#[cfg(target_os = "linux")]
-const MINGW: Tool = Tool {
-    name: "mingw-w64's compiler, which links the agent for Windows",
-    probe: &["x86_64-w64-mingw32-gcc", "--version"],
-    add: &[apt(&[
-        "apt-get",
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "gcc-mingw-w64-x86-64-win32",
-    ])],
-};
-
-/// What they are linked with.
-#[cfg(target_os = "linux")]
-const WINDOWS_GNU: Tool = Tool {
-    name: "Rust's libraries for x86_64-pc-windows-gnu",
-    probe: &[
-        "rustc",
-        "--target",
-        "x86_64-pc-windows-gnu",
-        "--crate-type",
-        "lib",
-        "--emit",
-        "dep-info=-",
-        "/dev/null",
-    ],
-    add: &[Add {
-        when: &["rustup", "--version"],
-        command: &["rustup", "target", "add", "x86_64-pc-windows-gnu"],
-        root: false,
-    }],
-};
-
 /// Makes sure that programs for Windows can be built here.
 ///
 /// # Errors
@@ -300,13 +95,6 @@ pub(crate) fn windows_programs(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &WINDOWS_GNU)
 }
 
-/// What looking at a stopped machine needs.
-const GDB: Tool = Tool {
-    name: "gdb, the debugger",
-    probe: &["gdb", "--version"],
-    add: &[apt(&["apt-get", "install", "--yes", "gdb"])],
-};
-
 /// Makes sure that a debugger is here.
 ///
 /// # Errors
@@ -314,14 +102,6 @@ const GDB: Tool = Tool {
 pub(crate) fn debug(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &GDB)
 }
-
-/// What connects a terminal with a guest's console.
-#[cfg(target_os = "linux")]
-const SOCAT: Tool = Tool {
-    name: "socat, which connects a terminal with a guest's console",
-    probe: &["socat", "-V"],
-    add: &[apt(&["apt-get", "install", "--yes", "socat"])],
-};
 
 /// Makes sure that a guest can be looked at.
 ///
@@ -332,34 +112,6 @@ pub(crate) fn look(context: &Context) -> Result<()> {
     debug(context)?;
     ensure(&*context.exec, &context.ui, &SOCAT)
 }
-
-/// What runs guests.
-#[cfg(target_os = "linux")]
-const QEMU: Tool = Tool {
-    name: "QEMU, which runs virtual machines",
-    probe: &["qemu-system-x86_64", "--version"],
-    add: &[apt(&[
-        "apt-get",
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "qemu-system-x86",
-    ])],
-};
-
-/// What makes and reads disk images.
-#[cfg(target_os = "linux")]
-const IMAGES: Tool = Tool {
-    name: "qemu-img, which makes and reads disk images",
-    probe: &["qemu-img", "--version"],
-    add: &[apt(&[
-        "apt-get",
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "qemu-utils",
-    ])],
-};
 
 /// Makes sure that base images can be made and used here.
 ///
@@ -384,13 +136,6 @@ pub(crate) fn has_qemu(context: &Context) -> bool {
 pub(crate) fn qemu(context: &Context) -> Result<()> {
     ensure(&*context.exec, &context.ui, &QEMU)
 }
-
-/// What counting instructions needs beside the driver's needs.
-const CALLGRIND: Tool = Tool {
-    name: "valgrind, whose callgrind counts instructions",
-    probe: &["valgrind", "--version"],
-    add: &[apt(&["apt-get", "install", "--yes", "valgrind"])],
-};
 
 /// Makes sure that instructions can be counted here.
 ///
@@ -462,27 +207,6 @@ pub(crate) struct Item {
     /// The line that adds it, when it is missing and there is one.
     pub(crate) add: Option<String>,
 }
-
-/// What single verbs need, and nothing else does.
-const SOMETIMES: &[(&str, Tool)] = &[
-    ("cargo xtask bench", CALLGRIND),
-    #[cfg(target_os = "linux")]
-    ("cargo xtask debug --machine qemu", SOCAT),
-    ("cargo xtask release", GIT),
-    ("cargo xtask release --publish", GH),
-];
-
-const GIT: Tool = Tool {
-    name: "git",
-    probe: &["git", "--version"],
-    add: &[apt(&["apt-get", "install", "--yes", "git"])],
-};
-
-const GH: Tool = Tool {
-    name: "gh, GitHub's command line program",
-    probe: &["gh", "--version"],
-    add: &[apt(&["apt-get", "install", "--yes", "gh"])],
-};
 
 /// What the host has and lacks, for `doctor`.
 ///

@@ -5,6 +5,7 @@ use std::io;
 
 use waverig_kit::Output;
 
+use super::tools::Add;
 use super::*;
 
 /// A host on which these command lines succeed, and every other fails; it writes down what it was asked.
