@@ -1,4 +1,4 @@
-//! The programs that people are given: the installer, with the signed package in it, and the agent.
+//! The programs that people are given: the installer, with the signed package in it, the sender, and the agent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,18 @@ use crate::verbs::package::{WAVERIG, read};
 /// The installer's package and program.
 const SETUP: &str = "waverig-setup";
 const AGENT: &str = "waverig-agent";
+const SENDER: &str = "waverig-aes67";
 /// The test certificate's name in the installer.
 const CERTIFICATE: &str = "certificate.der";
 
-/// Programs for Windows, as built: neither is signed, and the installer has no package in it.
+/// Programs for Windows, as built: none is signed, and the installer has no package in it.
 pub(crate) struct Programs {
     pub(crate) setup: PathBuf,
     pub(crate) agent: PathBuf,
+    pub(crate) sender: PathBuf,
 }
 
-/// Builds both: the same commit and toolchain give the same bytes in any folder.
+/// Builds them: the same commit and toolchain give the same bytes in any folder.
 ///
 /// # Errors
 /// A host that lacks something and may not be changed; whatever does not compile.
@@ -34,15 +36,16 @@ pub(crate) fn programs(context: &Context) -> Result<Programs> {
     #[cfg(target_os = "linux")]
     crate::setup::windows_programs(context)?;
     let target = context.layout.root().join("target/programs");
-    let what = format!("{SETUP}.exe, {AGENT}.exe");
+    let what = format!("{SETUP}.exe, {AGENT}.exe, {SENDER}.exe");
     let folder = context.ui.step("build", &what, || {
         let workspace = context.workspace();
-        waverig_kit::build_programs(&*context.exec, &workspace, &[SETUP, AGENT], &target)
+        waverig_kit::build_programs(&*context.exec, &workspace, &[SETUP, AGENT, SENDER], &target)
     })?;
     let program = |name: &str| folder.join(name).with_extension("exe");
     let programs = Programs {
         setup: program(SETUP),
         agent: program(AGENT),
+        sender: program(SENDER),
     };
     check_loading(&programs.setup)?;
     Ok(programs)

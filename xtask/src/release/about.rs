@@ -9,7 +9,7 @@ use waverig_package::Sha256Digest;
 use waverig_release::sbom::{self, File, Pin, Resolved, Subject};
 use waverig_release::{provenance, sums};
 
-use super::parts::{self, AGENT, SETUP};
+use super::parts::{self, AGENT, SENDER, SETUP};
 use super::{FILES, Kind, Release, SIGNED, UNSIGNED, names, now};
 use crate::verbs::package::{self, NAME};
 
@@ -55,7 +55,7 @@ pub(super) fn write(release: &Release<'_>) -> Result<Vec<String>> {
         metadata: &of_driver,
     }];
     if release.wish.kind == Kind::Test {
-        for program in [SETUP, AGENT] {
+        for program in [SETUP, AGENT, SENDER] {
             listed.push((program, "application"));
             resolved.push(Resolved {
                 file: program,

@@ -3,7 +3,7 @@
 use anyhow::{Error, Result};
 use waverig_release::archive;
 
-use super::parts::{self, AGENT, SETUP};
+use super::parts::{self, AGENT, SENDER, SETUP};
 use super::sign::CABINET;
 use super::{FILES, Kind, Release, SIGNED, UNSIGNED, made};
 use crate::verbs::package::{self, NAME};
@@ -43,7 +43,7 @@ pub(super) fn pack(release: &Release<'_>) -> Result<Vec<String>> {
     let places = ["sys", "inf", "cat", "pdb"]
         .map(|extension| (format!("{NAME}.{extension}"), from.clone()))
         .into_iter()
-        .chain([(AGENT.to_owned(), from.clone())])
+        .chain([AGENT, SENDER].map(|program| (program.to_owned(), from.clone())))
         .chain(
             TEXTS
                 .iter()

@@ -16,6 +16,8 @@ use crate::verbs::package::{self, NAME};
 pub(super) const SETUP: &str = "waverig-setup.exe";
 /// The program inside test machines.
 pub(super) const AGENT: &str = "waverig-agent.exe";
+/// The AES67 sender.
+pub(super) const SENDER: &str = "waverig-aes67.exe";
 
 /// Builds them into `folder`, which is emptied before; gives their names.
 ///
@@ -35,6 +37,7 @@ pub(crate) fn make(context: &Context, arch: Arch, folder: &Path) -> Result<Vec<S
         let programs = installer::programs(context)?;
         files.push((SETUP.into(), package::read(&programs.setup)?));
         files.push((AGENT.into(), package::read(&programs.agent)?));
+        files.push((SENDER.into(), package::read(&programs.sender)?));
     }
     for (name, bytes) in &files {
         write(&folder.join(name), bytes)?;

@@ -7,7 +7,7 @@ use waverig_ci::Verdict;
 use waverig_package::package::{check_files, check_signer, sign as sign_package};
 use waverig_package::{UnixTime, authenticode, cabinet};
 
-use super::parts::{self, AGENT, SETUP};
+use super::parts::{self, AGENT, SENDER, SETUP};
 use super::{Kind, Release, SIGNED, UNSIGNED, Wish};
 use crate::context::Context;
 use crate::installer;
@@ -73,9 +73,13 @@ pub(super) fn sign(release: &Release<'_>) -> Result<Vec<String>> {
     match wish.kind {
         Kind::Test => {
             installer::make(context, &unsigned.join(SETUP), &signed, &signed, &signer)?;
-            let agent = authenticode::sign(&package::read(&unsigned.join(AGENT))?, &signer, false)?;
-            parts::write(&signed.join(AGENT), &agent)?;
-            names.extend([SETUP.into(), AGENT.into()]);
+            names.push(SETUP.into());
+            for program in [AGENT, SENDER] {
+                let bytes = package::read(&unsigned.join(program))?;
+                let bytes = authenticode::sign(&bytes, &signer, false)?;
+                parts::write(&signed.join(program), &bytes)?;
+                names.push(program.into());
+            }
         }
         Kind::Attestation => {
             let files = read_all(&signed, &names)?;

@@ -115,6 +115,7 @@ fn a_release_of_a_clean_tag_is_the_same_anywhere_and_accepted_by_others() {
             "waverig.pdb",
             "waverig-setup.exe",
             "waverig-agent.exe",
+            "waverig-aes67.exe",
             another_user(),
             "umask 077",
             "passed: ",
@@ -208,8 +209,13 @@ fn accepted(clone: &Clone, files: &Path) {
     .expect(0, &[]);
     let package = unpacked.join(format!("waverig-{VERSION}-x64"));
     let setup = files.join(format!("waverig-setup-{VERSION}.exe"));
-    let of_package =
-        ["waverig.sys", "waverig.cat", "waverig-agent.exe"].map(|file| package.join(file));
+    let of_package = [
+        "waverig.sys",
+        "waverig.cat",
+        "waverig-agent.exe",
+        "waverig-aes67.exe",
+    ]
+    .map(|file| package.join(file));
     for file in of_package.iter().chain([&setup]) {
         run(Command::new("osslsigncode")
             .args(["verify", "-CAfile"])
