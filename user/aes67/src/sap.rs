@@ -124,8 +124,13 @@ mod tests {
         assert_eq!(announcer.due(s(31)), Some(packet.clone()));
         assert_eq!(announcer.describe(&first), None, "nothing new");
         assert_eq!(announcer.due(s(60)), None);
-        assert_eq!(announcer.due(s(65)), Some(packet), "late");
+        assert_eq!(announcer.due(s(65)), Some(packet.clone()), "late");
         assert_eq!(announcer.due(s(90)), None);
+        assert_eq!(
+            announcer.due(s(91)),
+            Some(packet),
+            "one that is late moves no other"
+        );
 
         description.version += 1;
         let second = description.text();
