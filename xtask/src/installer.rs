@@ -48,7 +48,24 @@ pub(crate) fn programs(context: &Context) -> Result<Programs> {
         sender: program(SENDER),
     };
     check_loading(&programs.setup)?;
+    for program in [&programs.setup, &programs.agent, &programs.sender] {
+        check_imports(program)?;
+    }
     Ok(programs)
+}
+
+/// Nothing here runs the released programs: a linker that leaves imports out of the table makes some that do not start.
+fn check_imports(program: &Path) -> Result<()> {
+    let bytes = read(program)?;
+    let image = Image::parse(&bytes).with_context(|| program.display().to_string())?;
+    let unreached = image.unreached_slots()?;
+    ensure!(
+        unreached.is_empty(),
+        "{} has {} imports that Windows would not fill in; how archives of imports are made is decided in driver/kit/src/programs.rs",
+        program.display(),
+        unreached.len()
+    );
+    Ok(())
 }
 
 /// Whoever starts the installer may have downloaded anything into its folder before, and starts it as administrator.

@@ -112,24 +112,29 @@ do
 done
 exec "$WAVERIG_LLD" "$@"
 "#;
-/// binutils' dlltool gives its files' names to a shell as they are, which takes a space for their end: it works inside their folder. Found before
-/// the real one, in a folder that stands first in PATH.
+/// binutils' dlltool gives its files' names to a shell as they are, which takes a space for their end: it works inside their folder. It makes of the
+/// library's name the symbol that leads to the DLL's entry in the import table; that name has the crate in it, since LLD keeps the imports of each
+/// archive together, and several crates import from one DLL: with one symbol for all of them the others' imports would have no entry, and
+/// Windows would not fill them in. Found before the real one, in a folder that stands first in PATH.
 const DLLTOOL: &str = r#"#!/bin/sh
 PATH=${PATH#*:}
 for word do
     case $word in
         *.def) folder=${word%/*} ;;
+        *.lib) library=${word##*/} ;;
     esac
 done
 cd "$folder" || exit
+named=$CARGO_CRATE_NAME-$CARGO_PKG_VERSION-$library
 for word do
     case $word in
+        "$folder/$library") word=./$named ;;
         "$folder"/*) word=./${word#"$folder"/} ;;
     esac
     set -- "$@" "$word"
     shift
 done
-exec x86_64-w64-mingw32-dlltool "$@"
+x86_64-w64-mingw32-dlltool "$@" && mv "$named" "$library"
 "#;
 /// Leads to Rust's libraries from below the workspace.
 const SYSROOT_LINK: &str = "sysroot";

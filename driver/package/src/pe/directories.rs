@@ -55,6 +55,29 @@ impl Image<'_> {
         }
     }
 
+    /// Slots of the import address table to which no DLL's entry leads: Windows leaves in them what the linker put there, and the first
+    /// call through one of them is the end.
+    ///
+    /// # Errors
+    /// A table or name that lies outside the sections.
+    pub fn unreached_slots(&self) -> Result<Vec<u32>, PeError> {
+        let imports = self.imports()?;
+        let reached = |address: u32| {
+            imports.iter().any(|import| {
+                let end = import.slots + 8 * import.names.len() as u32;
+                (import.slots..end).contains(&address)
+            })
+        };
+        let mut unreached = Vec::new();
+        for address in self.directory(Directory::ImportAddress).step_by(8) {
+            let slot: [u8; 8] = self.number(address, "the import address table")?;
+            if slot != [0; 8] && !reached(address) {
+                unreached.push(address);
+            }
+        }
+        Ok(unreached)
+    }
+
     fn imported_names(&self, mut address: u32) -> Result<Vec<String>, PeError> {
         let mut names = Vec::new();
         while names.len() < TABLE_LIMIT {

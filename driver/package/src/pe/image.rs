@@ -39,6 +39,8 @@ pub enum Directory {
     LoadConfig = 10,
     /// Imports bound ahead of time.
     BoundImport = 11,
+    /// The slots that the loader fills in for all imports.
+    ImportAddress = 12,
     /// Imports resolved at their first call.
     DelayImport = 13,
 }

@@ -56,6 +56,25 @@ fn imports_exports_and_pdb_are_read() {
 }
 
 #[test]
+fn imports_that_no_entry_leads_to_are_found() {
+    let sample = Sample::default().build();
+    let slots = Image::parse(&sample).unwrap().imports().unwrap()[0].slots;
+    let check = |address: u32, size: u32, expect: &[u32]| {
+        let bytes = Sample {
+            directory: Some((Directory::ImportAddress as usize, address, size)),
+            ..Sample::default()
+        }
+        .build();
+        let image = Image::parse(&bytes).unwrap();
+        assert_eq!(image.unreached_slots().unwrap(), expect, "{size}");
+    };
+    check(slots, 24, &[]);
+    // Numbers that are no slots of anybody's.
+    let table = Image::parse(&sample).unwrap().directory(Directory::Import);
+    check(table.start, 16, &[table.start, table.start + 8]);
+}
+
+#[test]
 fn where_windows_looks_for_imports_is_read() {
     let check = |mark: &'static [u8], size: u32, expect: u16| {
         let mut sample = Sample {
