@@ -27,8 +27,10 @@ pub fn ptp(known: &Known, domain: u8) -> String {
         us(estimate.jitter_ns),
         us(known.error_ns),
     );
-    if let Ok(day) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-        let ahead = i128::from(estimate.mapping.ptp_at(clock::now())) - day.as_nanos() as i128;
+    // Nothing between the two: what takes time there is told as a difference.
+    let (day, local) = (SystemTime::now(), clock::now());
+    if let Ok(day) = day.duration_since(SystemTime::UNIX_EPOCH) {
+        let ahead = i128::from(estimate.mapping.ptp_at(local)) - day.as_nanos() as i128;
         // PTP counts TAI, which is 37 s ahead of UTC since 2017, unless the master keeps another time.
         line += &format!(
             ", PTP is {:+.6} s ahead of its time of day",
@@ -36,7 +38,7 @@ pub fn ptp(known: &Known, domain: u8) -> String {
         );
     }
     if known.jumps > 0 {
-        line += &format!("; PTP time jumped {} times", known.jumps);
+        line += &format!("; jumps of PTP time: {}", known.jumps);
     }
     line
 }
