@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::rig::{Rig, root, run};
 
-mod lab;
+pub(crate) mod lab;
 mod stream;
 
 use lab::{DOMAIN, HERE, Lab, MASTER};

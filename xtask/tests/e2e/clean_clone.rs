@@ -223,6 +223,13 @@ fn accepted(clone: &Clone, files: &Path) {
             .arg(file))
         .expect(0, &["Succeeded"]);
     }
+    #[cfg(target_os = "linux")]
+    crate::wine::released(
+        &setup,
+        &package.join("waverig-agent.exe"),
+        &package.join("waverig-aes67.exe"),
+        &unpacked,
+    );
     // Every crate of the lock file that is in the driver is in the bill, with the driver's own hash.
     let bill =
         fs::read_to_string(files.join(format!("waverig-{VERSION}.cdx.json"))).expect("it was made");

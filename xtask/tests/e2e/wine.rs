@@ -13,6 +13,7 @@ use std::time::Duration;
 use waverig_protocol::{Condition, PROTOCOL_VERSION, Reply, Request, Up, frame};
 use waverig_vm::Link;
 
+use crate::aes67::lab::{self, Lab};
 use crate::rig::{Rig, good_package, root, run};
 
 mod audio;
@@ -83,9 +84,13 @@ impl Wine {
         self.prefix.join("waverig")
     }
 
-    /// A program of Wine's, for this prefix; it needs no screen and offers to install nothing.
+    /// A program of Wine's, for this prefix.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        self.within(Command::new(program))
+    }
+
+    /// A command that starts one; it needs no screen and offers to install nothing.
+    fn within(&self, mut command: Command) -> Command {
         command
             .env("WINEPREFIX", &self.prefix)
             .env("WINEARCH", "win64")
@@ -105,9 +110,14 @@ impl Wine {
 
     /// Starts an agent whose own folder is `home`.
     fn start_agent(&self, home: &Path, words: &[&str]) -> Child {
+        self.start_agent_of(&agent(), home, words)
+    }
+
+    /// The same of a program that was built elsewhere.
+    fn start_agent_of(&self, program: &Path, home: &Path, words: &[&str]) -> Child {
         let log = File::create(home.join("agent.log")).expect("the test's folder is writable");
         self.command("wine")
-            .arg(agent())
+            .arg(program)
             .arg("--home")
             // Wine shows the host's files as drive Z.
             .arg(format!("Z:{}", home.display()))
@@ -121,10 +131,7 @@ impl Wine {
 
     /// An agent over standard input and output, and what it says when it is up.
     fn agent(&self, home: &Path, words: &[&str]) -> (Link, Up) {
-        let child = self.start_agent(home, &[&["--stdio"], words].concat());
-        let mut link = Link::over_stdio(child).expect("both ends are piped");
-        let up = link.up(DEADLINE).expect("the agent comes up");
-        (link, up)
+        up(self.start_agent(home, &[&["--stdio"], words].concat()))
     }
 }
 
@@ -136,6 +143,37 @@ impl Drop for Wine {
             let _ = File::create(self.mark());
         }
     }
+}
+
+/// A link to an agent that was told `--stdio`, and what it says when it is up.
+fn up(agent: Child) -> (Link, Up) {
+    let mut link = Link::over_stdio(agent).expect("both ends are piped");
+    let up = link.up(DEADLINE).expect("the agent comes up");
+    (link, up)
+}
+
+/// A release's programs start, and do what whoever has them does first: they are linked otherwise than those that the other tests build.
+pub(crate) fn released(setup: &Path, agent: &Path, sender: &Path, home: &Path) {
+    let wine = Wine::start();
+    let starts = |program: &Path, word: &str, says: &str| {
+        let mut command = wine.command("wine");
+        run(command.arg(program).arg(word).stdin(Stdio::null())).expect(0, &[says]);
+    };
+    starts(setup, "list", "on this machine: nothing of it");
+    starts(sender, "help", "usage: waverig-aes67 send --source SOURCE");
+    // One call of each library that the agent has.
+    let (mut link, _) = up(wine.start_agent_of(agent, home, &["--stdio"]));
+    tells_conditions(&mut link);
+    done(&mut link, &Request::Shutdown, &[]);
+    let Some(lab) = Lab::new() else { return };
+    // Sockets are those of Wine's server, which is to start in that network.
+    wine.stop();
+    let _master = lab.grandmaster(home);
+    let mut follower = wine.within(lab.here("wine".as_ref()));
+    follower.arg(sender);
+    let words = ["ptp", "--interface", lab::HERE, "--domain", lab::DOMAIN];
+    let mut follower = lab::Told::start(follower.args(words));
+    follower.wait_for(&format!("locked: grandmaster {}", lab::MASTER));
 }
 
 /// The agent for Windows.
@@ -236,6 +274,20 @@ fn the_agent_for_windows_tells_what_the_machine_fulfils() {
     let wine = Wine::start();
     let (mut link, up) = wine.agent(&rig.folder, &[]);
     assert!(up.system.starts_with("Windows 10.0."), "{up:?}");
+    tells_conditions(&mut link);
+    match last(&mut link, &Request::Noise { waits: 20 }) {
+        Reply::Noise(noise) => assert_eq!(noise.waits, 20),
+        other => panic!("it does not measure: {other:?}"),
+    }
+    let hello = Request::Hello { version: 99 };
+    refused(&mut link, &hello, &["version 99"]);
+    refused(&mut link, &Request::Remove, &["say hello first"]);
+    refused(&mut link, &Request::Restart, &["by hand"]);
+    done(&mut link, &Request::Shutdown, &[]);
+}
+
+/// All of them, as they are in Wine.
+fn tells_conditions(link: &mut Link) {
     let expect = [
         ("build", Some(true), "Windows 10.0.19045"),
         ("elevation", Some(true), "administrator"),
@@ -251,18 +303,9 @@ fn the_agent_for_windows_tells_what_the_machine_fulfils() {
         ("certificate", None, "unknown, because"),
     ];
     for (name, holds, words) in expect {
-        condition(&mut link, name, holds, words);
+        condition(link, name, holds, words);
     }
-    assert_eq!(conditions(&mut link).len(), expect.len());
-    match last(&mut link, &Request::Noise { waits: 20 }) {
-        Reply::Noise(noise) => assert_eq!(noise.waits, 20),
-        other => panic!("it does not measure: {other:?}"),
-    }
-    let hello = Request::Hello { version: 99 };
-    refused(&mut link, &hello, &["version 99"]);
-    refused(&mut link, &Request::Remove, &["say hello first"]);
-    refused(&mut link, &Request::Restart, &["by hand"]);
-    done(&mut link, &Request::Shutdown, &[]);
+    assert_eq!(conditions(link).len(), expect.len());
 }
 
 #[test]

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use crate::rig::run;
 
 /// The sender's address, and that of the other end.
-pub(super) const HERE: &str = "192.0.2.1";
-pub(super) const THERE: &str = "192.0.2.2";
+pub(crate) const HERE: &str = "192.0.2.1";
+pub(crate) const THERE: &str = "192.0.2.2";
 /// The PTP domain.
-pub(super) const DOMAIN: &str = "5";
+pub(crate) const DOMAIN: &str = "5";
 /// How the grandmaster names itself.
-pub(super) const MASTER: &str = "39-A7-94-FF-FE-07-CB-D0";
+pub(crate) const MASTER: &str = "39-A7-94-FF-FE-07-CB-D0";
 /// How long anything may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -61,14 +61,14 @@ impl Drop for Holder {
 }
 
 /// The two of them.
-pub(super) struct Lab {
+pub(crate) struct Lab {
     here: Holder,
     there: Holder,
 }
 
 impl Lab {
     /// `None`, and a word about it, on a host that lets nobody have such networks.
-    pub(super) fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let lab = Self::made();
         if lab.is_none() {
             eprintln!("not run: this host lets nobody have a network namespace with a veth pair");
@@ -106,17 +106,17 @@ impl Lab {
     }
 
     /// A command on the sender's side.
-    pub(super) fn here(&self, program: &Path) -> Command {
+    pub(crate) fn here(&self, program: &Path) -> Command {
         self.here.command(program)
     }
 
     /// One on the other side.
-    pub(super) fn there(&self, program: &Path) -> Command {
+    pub(crate) fn there(&self, program: &Path) -> Command {
         self.there.command(program)
     }
 
     /// linuxptp's, with software time stamps; the time that it tells is the kernel's time of day, which it leaves alone.
-    pub(super) fn grandmaster(&self, folder: &Path) -> Told {
+    pub(crate) fn grandmaster(&self, folder: &Path) -> Told {
         let config = folder.join("ptp4l.conf");
         let identity = MASTER.replace('-', "").to_lowercase();
         let (a, b) = identity.split_at(6);
@@ -139,14 +139,14 @@ impl Lab {
 }
 
 /// A program that tells what it does, line by line.
-pub(super) struct Told {
+pub(crate) struct Told {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
 }
 
 impl Told {
-    pub(super) fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -165,7 +165,7 @@ impl Told {
 
     /// The next line with these words.
     #[track_caller]
-    pub(super) fn wait_for(&mut self, words: &str) -> String {
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
         let end = Instant::now() + DEADLINE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
