@@ -1,8 +1,9 @@
 //! A stream on the network, from the first description to the last packet: sockets, announcements, the master's state, and what is told of it.
 
+use std::fmt;
 use std::fs;
 use std::io::{IsTerminal as _, stderr};
-use std::net::{SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,12 +24,21 @@ const TELL: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// No master, and the person wants an end then.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "no PTP master was heard on {0} in domain {1} within {2:?}; is one in this network, and may UDP ports 319 and 320 come in? \
-     `waverig-aes67 ptp --interface {0} --domain {1}` tells more; --without-master go sends in this host's own time"
-)]
-pub struct NoMaster(pub std::net::Ipv4Addr, pub u8, pub Duration);
+#[derive(Debug)]
+pub struct NoMaster(pub Ipv4Addr, pub u8, pub Duration);
+
+impl fmt::Display for NoMaster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(interface, domain, within) = self;
+        write!(
+            f,
+            "no PTP master was heard on {interface} in domain {domain} within {within:?}; is one in this network, and may UDP ports 319 and 320 \
+             come in? `waverig-aes67 ptp --interface {interface} --domain {domain}` tells more; --without-master go sends in this host's own time"
+        )
+    }
+}
+
+impl std::error::Error for NoMaster {}
 
 /// How long the master was in which state.
 #[derive(Default)]
