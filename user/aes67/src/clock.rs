@@ -30,7 +30,7 @@ mod here {
 
 #[cfg(windows)]
 mod here {
-    #![allow(unsafe_code)]
+    #![allow(unsafe_code, reason = "two calls of Windows, with places of our own")]
 
     use std::sync::LazyLock;
 
